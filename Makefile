@@ -1,0 +1,37 @@
+# Every target does its own set-up; `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BUILD := build
+VENV := $(BUILD)/venv
+BIN := $(VENV)/bin
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "fanout needs Python 3.11 or later; '$(PYTHON)' is older: set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready ## Create the virtual environment with everything for development
+
+.PHONY: lint
+lint: setup ## ruff, mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy shared router services scripts tests
+
+.PHONY: unit
+unit: setup ## Unit tests: no network, no emulator
+	$(BIN)/pytest
+
+.PHONY: clean
+clean: ## Remove all that the other targets made
+	rm -rf $(BUILD)

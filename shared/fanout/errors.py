@@ -1,0 +1,50 @@
+"""Every error that fanout raises.
+
+    FanoutError
+    +-- DeclarationError        a declaration in the repository is wrong: mend the file
+    |   +-- ManifestError       a worker.yaml
+    |   +-- ContractError       an event contract
+    +-- PatternError            an event pattern that EventBridge or SNS would refuse
+    +-- InvalidEvent            an event that breaks its contract: mend the event
+    +-- PublishError            events that the bus did not take, after all retries
+
+How a handler asks for a retry or a rejection is not an error of fanout's: see :mod:`fanout.outcomes`.
+"""
+
+__all__ = [
+    "ContractError",
+    "DeclarationError",
+    "FanoutError",
+    "InvalidEvent",
+    "ManifestError",
+    "PatternError",
+    "PublishError",
+]
+
+
+class FanoutError(Exception):
+    """Base of every error that fanout raises; the text names the thing and the mend."""
+
+
+class DeclarationError(FanoutError):
+    """A declaration in the repository is wrong."""
+
+
+class ManifestError(DeclarationError):
+    """A ``worker.yaml`` is wrong; the text has one line per problem: file, key, and what to write instead."""
+
+
+class ContractError(DeclarationError):
+    """An event contract is declared wrongly, twice, or not at all."""
+
+
+class PatternError(FanoutError):
+    """An event pattern that the service it is meant for would refuse."""
+
+
+class InvalidEvent(FanoutError):
+    """An event breaks its contract, or is no event at all."""
+
+
+class PublishError(FanoutError):
+    """The bus did not take an event, after all retries."""
