@@ -5,7 +5,7 @@
     |   +-- ManifestError       a worker.yaml
     |   +-- ContractError       an event contract
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
-    +-- InvalidEvent            an event that breaks its contract: mend the event
+    +-- EventError            an event that breaks its contract: mend the event
     +-- PublishError            events that the bus did not take, after all retries
 
 How a handler asks for a retry or a rejection is not an error of fanout's: see :mod:`fanout.outcomes`.
@@ -14,8 +14,8 @@ How a handler asks for a retry or a rejection is not an error of fanout's: see :
 __all__ = [
     "ContractError",
     "DeclarationError",
+    "EventError",
     "FanoutError",
-    "InvalidEvent",
     "ManifestError",
     "PatternError",
     "PublishError",
@@ -42,7 +42,7 @@ class PatternError(FanoutError):
     """An event pattern that the service it is meant for would refuse."""
 
 
-class InvalidEvent(FanoutError):
+class EventError(FanoutError):
     """An event breaks its contract, or is no event at all."""
 
 
