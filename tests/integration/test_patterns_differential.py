@@ -1,5 +1,4 @@
-"""The pattern engine against an emulator's TestEventPattern: the conformance table, and generated patterns
-and events.
+"""The pattern engine against an emulator's TestEventPattern: the table, and generated patterns and events.
 
 Neither side is the judge: a difference is judged by AWS's documentation. Those in which the emulator is wrong
 are listed below with the reason, and a difference that none of them covers fails.

@@ -1,13 +1,14 @@
 """One pattern: parsed and checked once, then asked about events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fanout.patterns.conditions import Condition, Conjunction, from_one_element
+from fanout.patterns.decoding import decode
 from fanout.patterns.dialects import EVENTBRIDGE, Dialect
 from fanout.patterns.explanation import ABSENT, Explanation
-from fanout.patterns.grammar import decode, read_pattern
+from fanout.patterns.grammar import read_pattern
 from fanout.patterns.leaves import Event, Leaves
 
 __all__ = ["Pattern"]
@@ -17,7 +18,7 @@ __all__ = ["Pattern"]
 class Pattern:
     """An event pattern that the service of its dialect would take. Make one with :meth:`parse`."""
 
-    source: dict[str, Any]
+    source: dict[str, Any] = field(hash=False)
     """The pattern as parsed JSON."""
     dialect: Dialect
     conjunctions: tuple[Conjunction, ...]
@@ -38,8 +39,7 @@ class Pattern:
         return any(_satisfies(event, conjunction) for conjunction in self.conjunctions)
 
     def explain(self, event: Event) -> Explanation:
-        """Why the event matches or not. Of several ``$or`` branches, the one that came furthest is
-        explained."""
+        """Why the event matches or not; of ``$or`` branches, the one that came furthest is explained."""
         if self.matches(event):
             return Explanation(True)
         failures = [_first_failure(event, conjunction) for conjunction in self.conjunctions]

@@ -1,5 +1,4 @@
-"""Parsing from text and mappings, and the sentences that explain gives; what matches is in the conformance
-table."""
+"""Parsing from text and mappings, and the sentences of explanations; the table has what matches."""
 
 from types import MappingProxyType
 
