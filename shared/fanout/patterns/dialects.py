@@ -51,6 +51,7 @@ EVENTBRIDGE = Dialect(
     max_or_combinations=1_000,
 )
 
+# A filter policy under the scope MessageBody; policies over message attributes do not nest.
 SNS = Dialect(
     name="SNS",
     operators=frozenset(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from fanout.patterns.conditions import Condition, Conjunction, from_one_element
@@ -71,10 +73,16 @@ def _first_failure(event: Event, conjunction: Conjunction) -> tuple[float, Expla
 
 
 def _value_of(event: Event, condition: Condition) -> Any:
+    """The leaves there, or else what stands where a leaf was wanted: an object, or an array without any."""
     found = condition.read(event)
     if type(found) is not Leaves:
         return found
-    return list(found) if found else ABSENT
+    if found:
+        return list(found)
+    try:
+        return reduce(getitem, condition.path, event)
+    except (KeyError, TypeError):
+        return ABSENT
 
 
 def _explain_array(event: Event, conjunction: Conjunction) -> Explanation:

@@ -160,7 +160,7 @@ def in_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Predic
 
     def test(leaf: Any) -> bool:
         address = parse_address(leaf) if isinstance(leaf, str) else None
-        return address is not None and address.version == network.version and address in network
+        return address is not None and address in network
 
     return Predicate(f"an address in {network}", test)
 

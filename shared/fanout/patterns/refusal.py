@@ -14,8 +14,8 @@ def refusal(place: str, problem: str, mend: str) -> PatternError:
 
 
 def quoted(value: Any) -> str:
-    """A JSON value as people read it."""
-    return json.dumps(value, ensure_ascii=False)
+    """A JSON value as people read it; of an event, also a value that is not of JSON, such as a Decimal."""
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def describe(value: Any) -> str:
