@@ -17,11 +17,25 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from fanout import manifest_rules, manifest_text
 from fanout.errors import ManifestError
 
-__all__ = ["Batch", "Bucket", "Function", "Idempotency", "IdempotencyMode", "Manifest", "Permission", "Queue", "Retry",
-           "Subscription", "Table", "Via", "load", "load_all"]
+__all__ = [
+    "Batch",
+    "Bucket",
+    "Function",
+    "Idempotency",
+    "IdempotencyMode",
+    "Manifest",
+    "Permission",
+    "Queue",
+    "Retry",
+    "Subscription",
+    "Table",
+    "Via",
+    "load",
+    "load_all",
+]
 
-EVENT_NAME = r"^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$"
-EventName = Annotated[str, StringConstraints(pattern=EVENT_NAME)]
+EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$")]
+SubscribedName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$")]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
 
 
@@ -51,7 +65,7 @@ class IdempotencyMode(StrEnum):
 class Subscription(_Section):
     """One kind of event the worker takes."""
 
-    event: EventName | Literal["*"] = Field(description="<source>/<Name> of a contract, or * for every event")
+    event: SubscribedName = Field(description="<source>/<Name> of a contract, or * for every event")
     where: dict[str, Any] = Field(default={}, description="EventBridge pattern over the event's data")
 
 
@@ -100,9 +114,9 @@ class Permission(_Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
     actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
-    resources: list[
-        Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity):[^*]+|arn:.+)$")]
-    ] = Field(min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | arn:...")
+    resources: list[Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity):[^*]+|arn:.+)$")]] = Field(
+        min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | arn:..."
+    )
 
 
 class Table(_Section):

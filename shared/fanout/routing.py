@@ -76,8 +76,7 @@ def _filter_policy(subscriptions: list[Subscription]) -> dict[str, Any]:
     if not any(subscription.where for subscription in subscriptions):
         return {"detail-type": names}
     each = [
-        {"detail-type": [name], **_where(subscription)}
-        for name, subscription in zip(names, subscriptions, strict=True)
+        {"detail-type": [name], **_where(subscription)} for name, subscription in zip(names, subscriptions, strict=True)
     ]
     return each[0] if len(each) == 1 else {"$or": each}
 
