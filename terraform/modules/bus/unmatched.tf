@@ -3,16 +3,17 @@
 # near EventBridge's 2,048 characters: about 100 sources, and about 100 event names in each, of 16 characters.
 
 locals {
-  # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
-  unknown_sources = length(var.subscribed) == 0 ? { version = ["0"] } : {
-    source = [{ anything-but = sort(keys(var.subscribed)) }]
-  }
+  unknown_sources = (
+    length(var.subscribed) > 0 ? jsonencode({ source = [{ anything-but = keys(var.subscribed) }] })
+    # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
+    : jsonencode({ version = ["0"] })
+  )
   unmatched_patterns = merge(
-    { unmatched = jsonencode(local.unknown_sources) },
+    { unmatched = local.unknown_sources },
     {
       for source, names in var.subscribed : "unmatched-${replace(source, ".", "-")}" => jsonencode({
         source      = [source]
-        detail-type = [{ anything-but = sort(names) }]
+        detail-type = [{ anything-but = names }]
       })
     },
   )
