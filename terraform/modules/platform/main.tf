@@ -60,12 +60,8 @@ module "worker" {
     arn       = module.bus.arn
     publishes = length(each.value.publishes) > 0
   }
-  subscriptions = {
-    for source, filter in lookup(local.filters, each.key, {}) : source => {
-      topic_arn     = module.topic[source].arn
-      filter_policy = filter
-    }
-  }
+  filter_policies    = lookup(local.filters, each.key, {})
+  topic_arns         = { for source, topic in module.topic : source => topic.arn }
   rules              = lookup(local.rules, each.key, {})
   idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)

@@ -46,6 +46,8 @@ resource "aws_dynamodb_table" "worker" {
   }
 }
 
+# Not versioned: workers write an object once, under a key made of its event's id, so that versions would only
+# hold copies of what a retry wrote again.
 resource "aws_s3_bucket" "worker" {
   for_each = var.buckets
 
@@ -70,33 +72,6 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "worker" {
   rule {
     apply_server_side_encryption_by_default {
       sse_algorithm = "AES256"
-    }
-  }
-}
-
-# An object that a retried or mistaken write replaces can be had back; old versions go after 30 days.
-resource "aws_s3_bucket_versioning" "worker" {
-  for_each = aws_s3_bucket.worker
-
-  bucket = each.value.id
-  versioning_configuration {
-    status = "Enabled"
-  }
-}
-
-resource "aws_s3_bucket_lifecycle_configuration" "worker" {
-  for_each = aws_s3_bucket_versioning.worker
-
-  bucket = each.value.bucket
-  rule {
-    id     = "old-versions"
-    status = "Enabled"
-    filter {}
-    noncurrent_version_expiration {
-      noncurrent_days = 30
-    }
-    abort_incomplete_multipart_upload {
-      days_after_initiation = 7
     }
   }
 }

@@ -26,6 +26,11 @@ variable "buckets" {
   description = "The workers' buckets by name; events: publish the events of its objects to EventBridge."
   type        = map(object({ events = optional(bool, false) }))
   default     = {}
+
+  validation {
+    condition     = !contains(keys(var.buckets), "packages")
+    error_message = "The bucket packages belongs to the platform itself; choose another name."
+  }
 }
 
 variable "force_destroy" {

@@ -9,8 +9,9 @@ resource "aws_lambda_function" "this" {
   function_name                  = local.name
   description                    = var.manifest.description
   role                           = aws_iam_role.this.arn
-  filename                       = var.package.filename
-  source_code_hash               = filebase64sha256(var.package.filename)
+  s3_bucket                      = var.package.bucket
+  s3_key                         = var.package.key
+  source_code_hash               = var.package.hash
   handler                        = var.package.handler
   runtime                        = var.package.runtime
   architectures                  = [var.package.architecture]

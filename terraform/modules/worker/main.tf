@@ -13,11 +13,17 @@ locals {
   dlq_name   = "${local.name}-dlq${local.suffix}"
 
   # Rule names end in six digits of the event's hash: event names hold spaces and may be too long for 64 characters.
-  rule_names   = { for event, pattern in var.rules : event => "${var.name}-${substr(sha1(event), 0, 6)}" }
-  rules        = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus.name}"
-  by_rule      = length(var.rules) > 0
-  writer       = local.by_rule ? "events.amazonaws.com" : "sns.amazonaws.com"
-  writing_arns = sort(local.by_rule ? [for rule in local.rule_names : "${local.rules}/${rule}"] : [for s in var.subscriptions : s.topic_arn])
+  rule_names = { for event, pattern in var.rules : event => "${var.name}-${substr(sha1(event), 0, 6)}" }
+  rules      = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus.name}"
+  topics     = "arn:${var.deployment.partition}:sns:${local.location}:${var.deployment.namespace}"
+
+  # Who writes to the queue and, what it could not deliver, to the DLQ.
+  by_rule = length(var.rules) > 0
+  writer  = local.by_rule ? "events.amazonaws.com" : "sns.amazonaws.com"
+  writing_arns = (
+    local.by_rule ? [for rule in local.rule_names : "${local.rules}/${rule}"]
+    : [for source in keys(var.filter_policies) : "${local.topics}-${replace(source, ".", "-")}"]
+  )
 }
 
 resource "aws_sqs_queue" "main" {
@@ -91,14 +97,14 @@ resource "aws_sqs_queue" "undelivered" {
 }
 
 resource "aws_sns_topic_subscription" "this" {
-  for_each = var.subscriptions
+  for_each = var.filter_policies
 
-  topic_arn            = each.value.topic_arn
+  topic_arn            = var.topic_arns[each.key]
   protocol             = "sqs"
   endpoint             = aws_sqs_queue.main.arn
   raw_message_delivery = true
   filter_policy_scope  = "MessageBody"
-  filter_policy        = each.value.filter_policy
+  filter_policy        = each.value
   redrive_policy       = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead_letter.arn })
 }
 

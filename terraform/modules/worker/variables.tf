@@ -39,9 +39,11 @@ variable "manifest" {
 }
 
 variable "package" {
-  description = "The function's code: zip file, handler, runtime, architecture and layers (ARNs)."
+  description = "The function's code: an object in S3, what it is run by, and the layers (ARNs) beneath it."
   type = object({
-    filename     = string
+    bucket       = string
+    key          = string
+    hash         = string
     handler      = string
     runtime      = string
     architecture = string
@@ -64,18 +66,22 @@ variable "bus" {
   })
 }
 
-variable "subscriptions" {
-  description = "The topics to subscribe to, by source, each with its filter policy (JSON, scope MessageBody)."
-  type = map(object({
-    topic_arn     = string
-    filter_policy = string
-  }))
-  default = {}
+variable "filter_policies" {
+  description = "The SNS filter policies (JSON, scope MessageBody) by the source of the topic to subscribe to."
+  type        = map(string)
+  default     = {}
 
   validation {
-    condition     = length(var.subscriptions) == 0 || !var.manifest.queue.fifo
+    condition     = length(var.filter_policies) == 0 || !var.manifest.queue.fifo
     error_message = "A standard SNS topic cannot deliver to a FIFO queue."
   }
+}
+
+# Apart from the filter policies, so that the queues need not wait for the topics.
+variable "topic_arns" {
+  description = "The topics by source; only those with a filter policy are subscribed to."
+  type        = map(string)
+  default     = {}
 }
 
 variable "rules" {
@@ -84,7 +90,7 @@ variable "rules" {
   default     = {}
 
   validation {
-    condition     = (length(var.rules) == 0) != (length(var.subscriptions) == 0)
+    condition     = (length(var.rules) == 0) != (length(var.filter_policies) == 0)
     error_message = "A worker has its events either from topics or by rules of its own."
   }
   validation {
