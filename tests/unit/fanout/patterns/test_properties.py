@@ -19,9 +19,7 @@ def test_matching_agrees_with_the_formal_rule(source: dict[str, Any], event: dic
 
 @settings(max_examples=60)
 @given(st.lists(patterns(), max_size=8), st.lists(events(), min_size=1, max_size=5))
-def test_index_answers_what_asking_each_rule_would(
-    sources: list[dict[str, Any]], some: list[dict[str, Any]]
-) -> None:
+def test_index_answers_what_asking_each_rule_would(sources: list[dict[str, Any]], some: list[dict[str, Any]]) -> None:
     rules = {f"rule {at}": Pattern.parse(source) for at, source in enumerate(sources)}
     index = RuleIndex(rules)
     for event in some:
@@ -38,9 +36,7 @@ def test_explanation_agrees_with_matching(source: dict[str, Any], event: dict[st
 
 
 @given(patterns(), events(), LEAVES)
-def test_fields_that_no_pattern_names_change_nothing(
-    source: dict[str, Any], event: dict[str, Any], leaf: Any
-) -> None:
+def test_fields_that_no_pattern_names_change_nothing(source: dict[str, Any], event: dict[str, Any], leaf: Any) -> None:
     pattern = Pattern.parse(source)
     assert pattern.matches({**event, "unnamed": leaf}) is pattern.matches(event)
 
