@@ -60,9 +60,7 @@ def _encode(source: Mapping[str, Any]) -> str:
     try:
         return json.dumps(source, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
-        refuse(
-            "its top", f"it is not JSON ({error})", "use mappings, lists, strings, numbers, booleans and null"
-        )
+        refuse("its top", f"it is not JSON ({error})", "use mappings, lists, strings, numbers, booleans and null")
 
 
 def _plain(value: Any) -> dict[str, Any]:
@@ -101,9 +99,7 @@ class _Reader:
             refuse(place or "its top", "an empty object asks for nothing", "name a field, or leave it out")
         for name, value in node.items():
             inner = _place(place, name)
-            if name == "$or" and not isinstance(
-                value, dict
-            ):  # an object makes it a field's name in Event Ruler
+            if name == "$or" and not isinstance(value, dict):  # an object makes it a field's name in Event Ruler
                 choices = self._read_or(value, path, inner, choices)
                 continue
             if in_or and name in _OPERATOR_NAMES:

@@ -31,9 +31,7 @@ def match_expression(expression: dict[str, Any], place: str, dialect: Dialect) -
     name, operand = _sole_entry(expression, place)
     if name not in dialect.operators:
         known = ", ".join(sorted(dialect.operators))
-        refuse(
-            place, f"{dialect.name} has no operator {quoted(name)}", f"use one of {known}, or a plain value"
-        )
+        refuse(place, f"{dialect.name} has no operator {quoted(name)}", f"use one of {known}, or a plain value")
     return _PARSERS[name](operand, f"{place}.{name}", dialect)
 
 
@@ -102,9 +100,7 @@ def _wildcard(operand: Any, place: str, _: Dialect) -> Predicate:
 
 def _exists(operand: Any, place: str, dialect: Dialect) -> Predicate:
     if not isinstance(operand, bool):
-        refuse(
-            place, f"it takes true or false, not {describe(operand)}", "write true or false without quotes"
-        )
+        refuse(place, f"it takes true or false, not {describe(operand)}", "write true or false without quotes")
     return predicates.present(dialect.exists_needs_content)
 
 
@@ -113,9 +109,7 @@ def _number(operand: Any, place: str, dialect: Dialect) -> float:
         refuse(place, f"it compares with a number, not {describe(operand)}", "write a number without quotes")
     if not -dialect.max_number <= operand <= dialect.max_number:
         bound = f"{dialect.max_number:,.0f}"
-        refuse(
-            place, f"{operand} is beyond what {dialect.name} compares", f"stay within -{bound} and {bound}"
-        )
+        refuse(place, f"{operand} is beyond what {dialect.name} compares", f"stay within -{bound} and {bound}")
     exponent = Decimal(str(operand)).normalize().as_tuple().exponent
     if isinstance(exponent, int) and -exponent > dialect.max_fraction_digits:
         digits = dialect.max_fraction_digits
@@ -135,9 +129,7 @@ def _numeric(operand: Any, place: str, dialect: Dialect) -> Predicate:
         if comparator not in ("=", "<", "<=", ">", ">="):
             refuse(place, f"{describe(comparator)} is no comparison", "use one of = < <= > >=")
     if len(operand) % 2:
-        refuse(
-            place, f"{quoted(comparators[-1])} has no number after it", 'write [">", 0] or [">=", 0, "<", 10]'
-        )
+        refuse(place, f"{quoted(comparators[-1])} has no number after it", 'write [">", 0] or [">=", 0, "<", 10]')
     numbers = [_number(number, f"{place}[{2 * at + 1}]", dialect) for at, number in enumerate(operand[1::2])]
     return _range(comparators, numbers, place)
 
@@ -152,9 +144,7 @@ def _range(comparators: list[str], numbers: list[float], place: str) -> Predicat
             return predicates.in_range(numbers[0], None, low_open=lower == ">")
         case [">" | ">=" as lower, "<" | "<=" as upper]:
             if numbers[0] >= numbers[1]:
-                refuse(
-                    place, f"the range {numbers[0]} to {numbers[1]} is empty", "write the smaller bound first"
-                )
+                refuse(place, f"the range {numbers[0]} to {numbers[1]} is empty", "write the smaller bound first")
             return predicates.in_range(*numbers, low_open=lower == ">", high_open=upper == "<")
     refuse(place, "a range is one comparison, or > or >= and then < or <=", 'write [">=", 0, "<", 10]')
 
@@ -206,9 +196,7 @@ def _anything_but_matching(operand: dict[str, Any], place: str, dialect: Dialect
     name, inner = _sole_entry(operand, place)
     if name not in dialect.excludable:
         known = ", ".join(sorted(dialect.excludable))
-        refuse(
-            place, f"{dialect.name} cannot exclude by {quoted(name)}", f"exclude plain values, or by {known}"
-        )
+        refuse(place, f"{dialect.name} cannot exclude by {quoted(name)}", f"exclude plain values, or by {known}")
     place = f"{place}.{name}"
     texts = inner if isinstance(inner, list) else [inner]
     if not texts:

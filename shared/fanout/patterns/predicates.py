@@ -76,9 +76,7 @@ def _either_case(text: str) -> str:
 def equals_ignoring_case(text: str) -> Predicate:
     """``equals-ignore-case`` on its own."""
     matches = re.compile(_either_case(text)).fullmatch
-    return Predicate(
-        f"{quoted(text)} in any case", lambda leaf: isinstance(leaf, str) and matches(leaf) is not None
-    )
+    return Predicate(f"{quoted(text)} in any case", lambda leaf: isinstance(leaf, str) and matches(leaf) is not None)
 
 
 def starts_or_ends_ignoring_case(operator: str, text: str) -> Predicate:
@@ -116,9 +114,7 @@ def wildcard(text: str, literals: list[str]) -> Predicate:
     return Predicate(wanted, test)
 
 
-def in_range(
-    low: float | None, high: float | None, *, low_open: bool = False, high_open: bool = False
-) -> Predicate:
+def in_range(low: float | None, high: float | None, *, low_open: bool = False, high_open: bool = False) -> Predicate:
     """``numeric``: a number between two bounds, each inclusive unless open, None meaning unbounded."""
     if low is not None and low == high:
         return Predicate(f"the number {low}", lambda leaf: leaf == low and not isinstance(leaf, bool))
@@ -143,9 +139,7 @@ def present(needs_content: bool) -> Predicate:
     """``{"exists": true}``: a leaf of any value, or, where content is needed, neither null nor an empty
     string."""
     if needs_content:
-        return Predicate(
-            "the field to be present and not empty", lambda leaf: leaf is not None and leaf != ""
-        )
+        return Predicate("the field to be present and not empty", lambda leaf: leaf is not None and leaf != "")
     return Predicate("the field to be present", lambda _: True)
 
 
