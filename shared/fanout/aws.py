@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
-__all__ = ["client"]
+__all__ = ["client", "forget_clients"]
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 20
@@ -70,3 +70,8 @@ def _client(service: str) -> Any:
         s3={"addressing_style": "path" if custom_endpoint else "auto"},
     )
     return boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
+
+
+def forget_clients() -> None:
+    """Make new clients from here on: for tests, which change the environment that clients are made from."""
+    _client.cache_clear()

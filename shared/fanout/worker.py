@@ -40,13 +40,11 @@ Handler = Callable[[E, Context], Any]
 class Worker:
     """
     :param file: the handler module's ``__file__``; ``worker.yaml`` stands beside it.
-    :param store: the idempotency store; None for the one that ``worker.yaml`` asks for.
     """
 
-    def __init__(self, file: str, *, store: Store | None = None) -> None:
+    def __init__(self, file: str) -> None:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
-        self._handlers = Handlers()
-        self._given_store = store
+        self.handlers = Handlers()
         self._cold_start = True
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
@@ -57,11 +55,11 @@ class Worker:
         identifier = contract.contract.identifier
         if identifier not in self.settings.subscribes and "*" not in self.settings.subscribes:
             raise DeclarationError(f"{self.settings.worker}: handles {identifier}; subscribe to it in worker.yaml")
-        if identifier in self._handlers.by_event:
+        if identifier in self.handlers.by_event:
             raise DeclarationError(f"{self.settings.worker}: {identifier} has two handlers; keep one")
 
         def declare(handler: Handler[E]) -> Handler[E]:
-            self._handlers.by_event[identifier] = (contract, handler)
+            self.handlers.by_event[identifier] = (contract, handler)
             return handler
 
         return declare
@@ -69,12 +67,12 @@ class Worker:
     def handles_batch(self, handler: BatchHandler) -> BatchHandler:
         """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
         record of the batch."""
-        self._handlers.batch = handler
+        self.handlers.batch = handler
         return handler
 
     def missing_handlers(self) -> list[str]:
         """The subscribed events that nothing here handles."""
-        return self._handlers.missing(self.settings.subscribes)
+        return self.handlers.missing(self.settings.subscribes)
 
     def lambda_handler(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The function's entry: a batch of SQS records in, the records that failed out
@@ -104,7 +102,7 @@ class Worker:
     def _processor(self) -> Processor:
         return Processor(
             settings=self.settings,
-            handlers=self._handlers,
+            handlers=self.handlers,
             store=self._store(),
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
@@ -122,8 +120,8 @@ class Worker:
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency
-        if self._given_store is not None or mode == "off":
-            return self._given_store
+        if mode == "off":
+            return None
         return DynamoDBStore(
             aws.client("dynamodb"),
             _environment("FANOUT_IDEMPOTENCY_TABLE"),
