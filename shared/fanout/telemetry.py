@@ -75,6 +75,8 @@ def configure(level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level or os.environ.get("FANOUT_LOG_LEVEL", "INFO").upper())
+    # It tells of every credential and endpoint it finds, at INFO.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
 
 
 def emit_metrics(

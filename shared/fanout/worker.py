@@ -107,7 +107,7 @@ class Worker:
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
                 settings=self.settings,
-                queue_url=lambda: _environment("FANOUT_QUEUEURL"),
+                queue_url=lambda: _environment("FANOUT_QUEUE_URL"),
                 dlq_url=lambda: _environment("FANOUT_DLQ_URL"),
             ),
             publisher=lambda: self._publisher,

@@ -27,6 +27,7 @@ resource "aws_lambda_function" "this" {
         FANOUT_NAMESPACE = var.deployment.namespace
         FANOUT_WORKER    = var.name
         FANOUT_BUS       = var.bus.name
+        FANOUT_QUEUE_URL = aws_sqs_queue.main.url
         FANOUT_DLQ_URL   = aws_sqs_queue.dead_letter.url
       },
       var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
