@@ -1,7 +1,7 @@
 """LocalStack's community edition in host mode: a process on this machine, with fanout's plugin in it.
 
-It needs no container. It is the more faithful of the emulators, and needs Python 3.13. Its own DynamoDB is a program that it would
-download, so a MiniStack on a second port stands in for that service.
+It needs no container. It is the more faithful of the emulators, and needs Python 3.13. Its own DynamoDB is
+a program that it would download, so a MiniStack on a second port stands in for that service.
 """
 
 import sys
@@ -67,8 +67,15 @@ def ensure_function_python() -> Path:
 
 def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:
     address = f"{HOST}:{request.port}"
-    return minimal_environment(request.run_dir) | {
-        "FILESYSTEM_ROOT": str(request.run_dir / "localstack-state"),
+    state = request.run_dir / "localstack-state"
+    environment = minimal_environment(request.run_dir)
+    # LocalStack takes TMPDIR for an outdated setting of its own, and warns; Python looks at TEMP as well.
+    environment["TEMP"] = environment.pop("TMPDIR")
+    return environment | {
+        "FILESYSTEM_ROOT": str(state),
+        # LocalStack keeps an index of installed plugins in a cache, and may not notice that it is out of
+        # date.
+        "XDG_CACHE_HOME": str(state / "cache"),
         "GATEWAY_LISTEN": address,
         "LOCALSTACK_HOST": address,
         # Queue URLs of the standard form have a host name that only resolves where public DNS does.

@@ -39,7 +39,7 @@ def ensure_venv(directory: Path, *, python: Path, requirements: Path, packages: 
         pip = [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
         _run(directory, [*pip, "--requirement", str(requirements)])
         for package in packages:
-            _run(directory, [*pip, "--no-deps", "--no-build-isolation", "--editable", str(package)])
+            _run(directory, [*pip, "--no-deps", "--editable", str(package)])
         marker.write_text(wanted)
     return interpreter
 

@@ -36,9 +36,7 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
     constraints = repository / "constraints.txt"
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
-        yield Package(
-            path=path, built=layers.build(path, _dependencies(repository), constraints, target, architecture)
-        )
+        yield Package(path=path, built=layers.build(path, _dependencies(repository), constraints, target, architecture))
     for name in manifests:
         path = out / "workers" / f"{name}.zip"
         archive.write(path, workers.entries(repository, folders[name]))

@@ -31,10 +31,10 @@ provider "aws" {
 module "platform" {
   source = "../../modules/platform"
 
-  namespace               = "fanout-local"
-  services_dir            = "${path.root}/../../../services"
+  namespace               = var.namespace
+  services_dir            = coalesce(var.services_dir, "${path.root}/../../../services")
   contracts_dir           = "${path.root}/../../../shared/contracts/schemas"
-  packages_dir            = "${path.root}/../../../build/packages/local"
+  packages_dir            = coalesce(var.packages_dir, "${path.root}/../../../build/packages/local")
   function_environment    = var.function_environment
   create_email_identities = true
   force_destroy           = true

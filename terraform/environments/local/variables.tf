@@ -9,3 +9,21 @@ variable "function_environment" {
   type        = map(string)
   default     = {}
 }
+
+variable "namespace" {
+  description = "The prefix of every name; another one for a second deployment on the same emulator."
+  type        = string
+  default     = "fanout-local"
+}
+
+variable "services_dir" {
+  description = "The folder of the workers; the repository's own where null. The integration tests add workers to it."
+  type        = string
+  default     = null
+}
+
+variable "packages_dir" {
+  description = "The folder that `make build` filled; build/packages/local where null."
+  type        = string
+  default     = null
+}
