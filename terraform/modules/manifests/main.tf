@@ -2,11 +2,10 @@
 # for what is wrong with one. No provider is needed.
 
 locals {
-  # Folder => what its file says; null where that is no YAML.
-  declared = {
-    for file in fileset(var.services_dir, "*/worker.yaml") :
-    dirname(file) => try(yamldecode(file("${var.services_dir}/${file}")), null)
-  }
+  texts = { for file in fileset(var.services_dir, "*/worker.yaml") : dirname(file) => file("${var.services_dir}/${file}") }
+
+  # Folder => what its file says; null where that is nothing or no YAML.
+  declared = { for folder, text in local.texts : folder => try(yamldecode(text), null) }
 
   # Folder => its worker with every default. A bad file must get as far as local.problems: nothing may fail on one here.
   filled = {

@@ -117,8 +117,9 @@ locals {
     ]),
   )
 
+  # A file with nothing but comments is YAML to Python and none to Terraform.
   is_yaml = {
-    for folder in keys(local.declared) : folder => can(yamldecode(file("${var.services_dir}/${folder}/worker.yaml")))
+    for folder, text in local.texts : folder => can(yamldecode(text)) || trimspace(replace(text, "/(?m)#.*$/", "")) == ""
   }
 
   # ---- What the keys forbid together, asked of the files that keep the form.
