@@ -1,7 +1,7 @@
 """The one model of ``worker.yaml``: every key, default and cross-field rule of a worker's declaration.
 
 Terraform reads the same files by itself and repeats, in the same words, the rules that AWS would report only
-at apply time (``terraform/modules/platform/manifests.tf``); a test feeds both sides the same bad files.
+at apply time (``terraform/modules/manifests``); a test feeds both sides the same bad files.
 A rule's text reads ``<file>: <key>: <what is wrong>; <the mend>``.
 """
 

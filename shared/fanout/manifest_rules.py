@@ -1,6 +1,6 @@
 """The cross-field rules of a ``worker.yaml``; each says what is wrong and the mend.
 
-The same rules in the same words stand in ``terraform/modules/platform/manifests.tf``.
+The same rules in the same words stand in ``terraform/modules/manifests``.
 """
 
 from __future__ import annotations

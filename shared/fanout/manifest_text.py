@@ -22,13 +22,14 @@ def problems(model: type[BaseModel], declared: object, error: ValidationError) -
 
 def _problem(root: Mapping[str, Any], declared: object, kind: str, where: tuple[int | str, ...]) -> str:
     if where and where[-1] == "[key]":
-        key = _dotted(where[:-1])
-        return f"{key}: {_json(where[-2])}: {_wanted(root, _schema_at(root, where[:-2]).get('propertyNames', {}))}"
+        names = next(iter(_schema_at(root, where[:-2]).get("patternProperties", {})), "")
+        return f"{_dotted(where[:-1])}: {_json(where[-2])}: must match {names}"
     key = _dotted(where) or "the file"
     if kind == "missing":
         return f"{key}: missing; add it"
-    if kind == "extra_forbidden":
-        return f"{key}: unknown key; write one of {', '.join(_schema_at(root, where[:-1]).get('properties', ()))}"
+    if kind in {"extra_forbidden", "invalid_key"}:
+        known = sorted(_schema_at(root, where[:-1]).get("properties", ()))
+        return f"{key}: unknown key; write one of {', '.join(known)}"
     return f"{key}: {_json(_value_at(declared, where))}: {_wanted(root, _schema_at(root, where))}"
 
 
@@ -37,7 +38,7 @@ def _dotted(where: tuple[int | str, ...]) -> str:
 
 
 def _json(value: object) -> str:
-    return "nothing" if value is _MISSING else json.dumps(value, default=str)
+    return "nothing" if value is _MISSING else json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 def _value_at(declared: object, where: tuple[int | str, ...]) -> object:
@@ -56,7 +57,8 @@ def _schema_at(root: Mapping[str, Any], where: tuple[int | str, ...]) -> Mapping
         if isinstance(step, int):
             below = schema.get("items", {})
         else:
-            below = schema.get("properties", {}).get(step) or schema.get("additionalProperties") or {}
+            named = next(iter(schema.get("patternProperties", {}).values()), {})
+            below = schema.get("properties", {}).get(step) or named
         schema = _resolved(root, below if isinstance(below, Mapping) else {})
     return schema
 

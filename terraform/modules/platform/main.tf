@@ -1,4 +1,4 @@
-# The whole of one deployment, from the workers' worker.yaml: see manifests.tf (what they declare) and routing.tf
+# The whole of one deployment, from the workers' worker.yaml: see modules/manifests (what they declare) and routing.tf
 # (which patterns select their events).
 
 data "aws_caller_identity" "current" {}
@@ -12,8 +12,16 @@ locals {
     region     = data.aws_region.current.name
     account_id = data.aws_caller_identity.current.account_id
   }
+  workers = module.manifests.workers
   tables  = merge([for worker in local.workers : worker.tables]...)
   buckets = merge([for worker in local.workers : worker.buckets]...)
+}
+
+module "manifests" {
+  source = "../manifests"
+
+  services_dir  = var.services_dir
+  contracts_dir = var.contracts_dir
 }
 
 module "store" {

@@ -27,7 +27,8 @@ resource "aws_lambda_function" "this" {
         FANOUT_NAMESPACE = var.deployment.namespace
         FANOUT_WORKER    = var.name
         FANOUT_BUS       = var.bus.name
-        FANOUT_QUEUE_URL = aws_sqs_queue.main.url
+        # By way of the DLQ's address, so that the function need not wait for the queue.
+        FANOUT_QUEUE_URL = "${trimsuffix(aws_sqs_queue.dead_letter.url, local.dlq_name)}${local.queue_name}"
         FANOUT_DLQ_URL   = aws_sqs_queue.dead_letter.url
       },
       var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
