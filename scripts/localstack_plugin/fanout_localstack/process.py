@@ -130,10 +130,13 @@ class FunctionProcess:
 
     def take_log(self) -> str:
         """What was written to standard output and error since the last call, at most 1 MB of it."""
-        with self._log.open("rb") as file:
-            file.seek(self._log_read)
-            text = file.read(_MAX_LOG_BYTES)
-            self._log_read = file.seek(0, os.SEEK_END)
+        try:
+            with self._log.open("rb") as file:
+                file.seek(self._log_read)
+                text = file.read(_MAX_LOG_BYTES)
+                self._log_read = file.seek(0, os.SEEK_END)
+        except FileNotFoundError:
+            return ""  # The environment has been removed at the same time.
         return text.decode(errors="replace")
 
     def kill(self) -> None:
