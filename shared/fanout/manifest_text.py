@@ -22,16 +22,6 @@ def problems(model: type[BaseModel], declared: object, error: ValidationError) -
 
 def _problem(root: Mapping[str, Any], declared: object, kind: str, where: tuple[int | str, ...]) -> str:
     if where and where[-1] == "[key]":
-<<<<<<< HEAD
-        names = next(iter(_schema_at(root, where[:-2]).get("patternProperties", {})), "")
-        return f"{_dotted(where[:-1])}: {_json(where[-2])}: must match {names}"
-    key = _dotted(where) or "the file"
-    if kind == "missing":
-        return f"{key}: missing; add it"
-    if kind in {"extra_forbidden", "invalid_key"}:
-        known = sorted(_schema_at(root, where[:-1]).get("properties", ()))
-        return f"{key}: unknown key; write one of {', '.join(known)}"
-=======
         key = _dotted(where[:-1])
         pattern = next(iter(_schema_at(root, where[:-2])["patternProperties"]))
         return f"{key}: {_json(where[-2])}: must match {pattern}"
@@ -39,8 +29,8 @@ def _problem(root: Mapping[str, Any], declared: object, kind: str, where: tuple[
     if kind == "missing":
         return f"{key}: missing; add it"
     if kind in ("extra_forbidden", "invalid_key"):
-        return f"{key}: unknown key; write one of {', '.join(_schema_at(root, where[:-1]).get('properties', ()))}"
->>>>>>> coretests
+        known = sorted(_schema_at(root, where[:-1]).get("properties", ()))  # as Terraform lists them
+        return f"{key}: unknown key; write one of {', '.join(known)}"
     return f"{key}: {_json(_value_at(declared, where))}: {_wanted(root, _schema_at(root, where))}"
 
 
@@ -68,14 +58,8 @@ def _schema_at(root: Mapping[str, Any], where: tuple[int | str, ...]) -> Mapping
         if isinstance(step, int):
             below = schema.get("items", {})
         else:
-<<<<<<< HEAD
-            named = next(iter(schema.get("patternProperties", {}).values()), {})
-            below = schema.get("properties", {}).get(step) or named
-        schema = _resolved(root, below if isinstance(below, Mapping) else {})
-=======
             below = schema.get("properties", {}).get(step) or _free_key(schema)
         schema = _resolved(root, below)
->>>>>>> coretests
     return schema
 
 
