@@ -32,6 +32,21 @@ lint: setup ## ruff, mypy --strict
 unit: setup ## Unit tests: no network, no emulator
 	$(BIN)/pytest
 
+EMULATOR ?= ministack
+PORT ?= 4566
+
+.PHONY: up
+up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566
+	@$(BIN)/python -m scripts.emulators up $(EMULATOR) --port $(PORT)
+
+.PHONY: down
+down: setup ## Stop EMULATOR and all it started
+	@$(BIN)/python -m scripts.emulators down $(EMULATOR)
+
+.PHONY: reset
+reset: setup ## Empty the running EMULATOR
+	@$(BIN)/python -m scripts.emulators reset $(EMULATOR)
+
 .PHONY: clean
 clean: ## Remove all that the other targets made
 	rm -rf $(BUILD)

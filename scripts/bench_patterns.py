@@ -103,9 +103,7 @@ def run(count: int, events: list[Document], rounds: int) -> Row:
 
     differing = [event["id"] for event in fewer if ask_moto(event) != index.match(event)]
     if differing:
-        raise SystemExit(
-            f"{count} rules: the matchers disagree on {len(differing)} events, first {differing[0]}"
-        )
+        raise SystemExit(f"{count} rules: the matchers disagree on {len(differing)} events, first {differing[0]}")
 
     def with_fanout() -> int:
         for _ in range(5):

@@ -73,9 +73,7 @@ def format_table(rows: Sequence[Row]) -> str:
 
     def line(texts: Sequence[str]) -> str:
         aligned = zip(texts, widths, numeric, strict=True)
-        return "  ".join(
-            text.rjust(width) if right else text.ljust(width) for text, width, right in aligned
-        ).rstrip()
+        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in aligned).rstrip()
 
     return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, cells)])
 

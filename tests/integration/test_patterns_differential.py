@@ -20,9 +20,7 @@ from fanout.patterns import Pattern
 from tests.unit.fanout.patterns.strategies import meeting_events, patterns
 
 ENDPOINT = os.environ.get("AWS_ENDPOINT_URL")
-pytestmark = pytest.mark.skipif(
-    ENDPOINT is None, reason="AWS_ENDPOINT_URL is not set: no emulator to differ from"
-)
+pytestmark = pytest.mark.skipif(ENDPOINT is None, reason="AWS_ENDPOINT_URL is not set: no emulator to differ from")
 
 TABLE = json.loads((Path(__file__).parents[1] / "unit/fanout/patterns/conformance.json").read_text())
 ENVELOPE = {
@@ -58,9 +56,7 @@ def _absence_within_an_array(pattern: Document, event: Document) -> bool:
 
     Event Ruler, ACFinder: the matcher of absent names asks whether the name is not present in the event.
     """
-    objects_in_array = any(
-        isinstance(node, list) and any(isinstance(e, dict) for e in node) for node in _inside(event)
-    )
+    objects_in_array = any(isinstance(node, list) and any(isinstance(e, dict) for e in node) for node in _inside(event))
     return objects_in_array and {"exists": False} in list(_inside(pattern))
 
 

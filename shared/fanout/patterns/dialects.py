@@ -54,9 +54,7 @@ EVENTBRIDGE = Dialect(
 # A filter policy under the scope MessageBody; policies over message attributes do not nest.
 SNS = Dialect(
     name="SNS",
-    operators=frozenset(
-        {"prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "cidr"}
-    ),
+    operators=frozenset({"prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "cidr"}),
     excludable=frozenset({"prefix"}),
     affix_ignores_case=False,
     exists_needs_content=True,

@@ -87,9 +87,7 @@ def _value_of(event: Event, condition: Condition) -> Any:
 
 def _explain_array(event: Event, conjunction: Conjunction) -> Explanation:
     """Every condition holds by itself, but no one element of an array satisfies all that lead through it."""
-    through = [
-        condition for condition in conjunction if getattr(condition.read(event), "through_array", False)
-    ]
+    through = [condition for condition in conjunction if getattr(condition.read(event), "through_array", False)]
     at = next(at for at in range(2, len(through) + 1) if not from_one_element(event, tuple(through[:at])))
     failed, others = through[at - 1], through[: at - 1]
     fields = ", ".join(".".join(condition.path) for condition in others)

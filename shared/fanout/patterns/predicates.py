@@ -114,9 +114,7 @@ def wildcard(text: str, literals: Sequence[str]) -> Predicate:
     return Predicate(f"a string like {quoted(text)}", test if len(literals) > 1 else equal)
 
 
-def in_range(
-    low: float | None, high: float | None, *, low_open: bool = False, high_open: bool = False
-) -> Predicate:
+def in_range(low: float | None, high: float | None, *, low_open: bool = False, high_open: bool = False) -> Predicate:
     """``numeric``: a number between two bounds, each inclusive unless open, None meaning unbounded."""
     bounds = []
     if low is not None:

@@ -26,9 +26,9 @@ def _operator(name: str, operand: st.SearchStrategy[Any]) -> st.SearchStrategy[d
 
 RANGES = st.one_of(
     st.tuples(st.sampled_from(["=", "<", "<=", ">", ">="]), SMALL_NUMBERS).map(list),
-    st.tuples(
-        st.sampled_from([">", ">="]), st.just(0), st.sampled_from(["<", "<="]), st.sampled_from([1, 2, 300])
-    ).map(list),
+    st.tuples(st.sampled_from([">", ">="]), st.just(0), st.sampled_from(["<", "<="]), st.sampled_from([1, 2, 300])).map(
+        list
+    ),
 )
 IGNORING_CASE = _operator("equals-ignore-case", FRAGMENTS)
 EXPRESSIONS = st.one_of(
@@ -59,9 +59,7 @@ def _with_or(branches: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[d
 
 def patterns() -> st.SearchStrategy[dict[str, Any]]:
     """Patterns of the EventBridge dialect, as parsed JSON, within its limit of 2,048 characters."""
-    any_size = st.recursive(
-        _objects(FIELDS), lambda inner: _with_or(_objects(st.one_of(FIELDS, inner))), max_leaves=6
-    )
+    any_size = st.recursive(_objects(FIELDS), lambda inner: _with_or(_objects(st.one_of(FIELDS, inner))), max_leaves=6)
     return any_size.filter(lambda pattern: len(json.dumps(pattern)) <= 1_800)
 
 

@@ -42,9 +42,7 @@ def test_rules_that_share_a_test_stay_apart() -> None:
     assert rules.match({"a": "y", "n": 9}) == ()
 
 
-@pytest.mark.parametrize(
-    ("leaf", "name"), [(1, "one"), (True, "true"), (0, "zero"), (False, "false"), (1.0, "one")]
-)
+@pytest.mark.parametrize(("leaf", "name"), [(1, "one"), (True, "true"), (0, "zero"), (False, "false"), (1.0, "one")])
 def test_look_ups_tell_booleans_from_numbers(leaf: object, name: str) -> None:
     rules = index(one={"a": [1]}, true={"a": [True]}, zero={"a": [0]}, false={"a": [False]})
     assert rules.match({"a": leaf}) == (name,)
