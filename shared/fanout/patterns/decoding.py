@@ -23,9 +23,7 @@ def decode(source: str | Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     text = source if isinstance(source, str) else _encode(source)
     if len(text) > dialect.max_characters:
         size = f"{len(text):,} characters, and {dialect.name} takes {dialect.max_characters:,}"
-        raise refusal(
-            "its top", size, "use prefix or numeric instead of long lists, or split it into several"
-        )
+        raise refusal("its top", size, "use prefix or numeric instead of long lists, or split it into several")
     try:
         pattern = json.loads(text, parse_constant=_no_constant)
     except ValueError as error:

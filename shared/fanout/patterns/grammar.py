@@ -41,9 +41,7 @@ class _Grammar:
         """The conjunctions ``so_far``, each continued by the fields of ``node``, which stands at
         ``place``."""
         if not node:
-            raise refusal(
-                place or "its top", "an empty object asks for nothing", "name a field, or leave it out"
-            )
+            raise refusal(place or "its top", "an empty object asks for nothing", "name a field, or leave it out")
         for name, value in node.items():
             inner = f"{place}.{name}" if place else name
             # Event Ruler takes an $or that is an object for a field of that name.
@@ -68,9 +66,7 @@ class _Grammar:
             continued += self.read_object(branch, path, f"{place}[{at}]", copies, in_or=True)
         return continued
 
-    def _read_field(
-        self, value: Any, path: Path, place: str, so_far: list[_Fields], in_or: bool
-    ) -> list[_Fields]:
+    def _read_field(self, value: Any, path: Path, place: str, so_far: list[_Fields], in_or: bool) -> list[_Fields]:
         if isinstance(value, dict):
             return self.read_object(value, path, place, so_far, in_or)
         if not isinstance(value, list):
@@ -90,9 +86,7 @@ class _Grammar:
         for at, value in enumerate(values):
             inner = f"{place}[{at}]"
             if isinstance(value, list):
-                raise refusal(
-                    inner, "an array is no value", "list its elements: an array matches by any of them"
-                )
+                raise refusal(inner, "an array is no value", "list its elements: an array matches by any of them")
             if not isinstance(value, dict):
                 plain.append(value)
             elif (predicate := match_expression(value, inner, self.dialect)) is not None:

@@ -36,9 +36,7 @@ def match_expression(expression: dict[str, Any], place: str, dialect: Dialect) -
 def _sole_entry(expression: dict[str, Any], place: str) -> tuple[str, Any]:
     if len(expression) != 1:
         problem = f"an expression holds one operator, this one has {len(expression)}"
-        raise refusal(
-            place, problem, 'write several as elements of the array: [{"prefix": "a"}, {"suffix": "b"}]'
-        )
+        raise refusal(place, problem, 'write several as elements of the array: [{"prefix": "a"}, {"suffix": "b"}]')
     return next(iter(expression.items()))
 
 
@@ -50,9 +48,7 @@ def _string(operand: Any, place: str) -> str:
 
 def _exists(operand: Any, place: str, dialect: Dialect) -> Predicate | None:
     if not isinstance(operand, bool):
-        raise refusal(
-            place, f"it takes true or false, not {describe(operand)}", "write it without quotation marks"
-        )
+        raise refusal(place, f"it takes true or false, not {describe(operand)}", "write it without quotation marks")
     return predicates.present(dialect.exists_needs_content) if operand else None
 
 
@@ -91,13 +87,9 @@ def _wildcard(operand: Any, place: str, _: Dialect) -> Predicate:
     while position < len(text):
         part = _WILDCARD_PART.match(text, position)
         if part is None:
-            raise refusal(
-                place, f"the backslash at character {position + 1} escapes nothing", r"write \* or \\"
-            )
+            raise refusal(place, f"the backslash at character {position + 1} escapes nothing", r"write \* or \\")
         if text.startswith("**", position):
-            raise refusal(
-                place, f"consecutive stars at character {position + 1}", "one star is any text: write one"
-            )
+            raise refusal(place, f"consecutive stars at character {position + 1}", "one star is any text: write one")
         if part[0] == "*":
             literals.append("")
         else:
@@ -108,17 +100,13 @@ def _wildcard(operand: Any, place: str, _: Dialect) -> Predicate:
 
 def _number(operand: Any, place: str, dialect: Dialect) -> float:
     if isinstance(operand, bool) or not isinstance(operand, int | float):
-        raise refusal(
-            place, f"it takes a number, not {describe(operand)}", "write a number without quotation marks"
-        )
+        raise refusal(place, f"it takes a number, not {describe(operand)}", "write a number without quotation marks")
     limit, digits = dialect.max_number, dialect.max_fraction_digits
     if not -limit <= operand <= limit:
         problem = f"{operand} is beyond what {dialect.name} compares"
         raise refusal(place, problem, f"stay within -{limit:,.0f} and {limit:,.0f}")
     if Decimal(str(operand)) % Decimal((0, (1,), -digits)):
-        raise refusal(
-            place, f"{dialect.name} compares {digits} digits after the point", f"round {operand} to that"
-        )
+        raise refusal(place, f"{dialect.name} compares {digits} digits after the point", f"round {operand} to that")
     return operand
 
 
@@ -156,14 +144,10 @@ def _cidr(operand: Any, place: str, _: Dialect) -> Predicate:
     text = _string(operand, place)
     parts = re.fullmatch("([^/]*)/([0-9]{1,3})", text)
     if parts is None:
-        raise refusal(
-            place, f"{quoted(text)} is no network", "write address, slash, number of bits: 10.0.0.0/24"
-        )
+        raise refusal(place, f"{quoted(text)} is no network", "write address, slash, number of bits: 10.0.0.0/24")
     address, bits = predicates.parse_address(parts[1]), int(parts[2])
     if address is None:
-        raise refusal(
-            place, f"{quoted(parts[1])} is no IP address", "write it in full: 10.0.0.0 or 2001:db8::"
-        )
+        raise refusal(place, f"{quoted(parts[1])} is no IP address", "write it in full: 10.0.0.0 or 2001:db8::")
     if bits >= address.max_prefixlen:
         problem = f"IPv{address.version} takes fewer than {address.max_prefixlen} bits, not {bits}"
         raise refusal(place, problem, "write a single address as a plain string")

@@ -18,9 +18,7 @@ def test_candidates_take_turns_after_a_round_of_warming_up() -> None:
         return 10
 
     # WHEN they are measured over two rounds
-    seconds = bench_support.cpu_seconds_per_operation(
-        {"a": lambda: note("a"), "b": lambda: note("b")}, rounds=2
-    )
+    seconds = bench_support.cpu_seconds_per_operation({"a": lambda: note("a"), "b": lambda: note("b")}, rounds=2)
     # THEN they took turns, three times, and each has a figure
     assert calls == ["a", "b"] * 3
     assert seconds.keys() == {"a", "b"}

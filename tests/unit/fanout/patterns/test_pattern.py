@@ -127,9 +127,7 @@ def test_explanation_of_an_absent_field() -> None:
 )
 def test_explanation_of_what_is_no_leaf(value: object, had: str) -> None:
     # GIVEN a field that is there, yet counts as absent
-    assert (
-        str(explain({"a": [{"exists": True}]}, {"a": value})) == f"a is {had}; wanted the field to be present"
-    )
+    assert str(explain({"a": [{"exists": True}]}, {"a": value})) == f"a is {had}; wanted the field to be present"
 
 
 def test_explanation_tells_null_from_absent() -> None:
