@@ -57,7 +57,7 @@ def _schema_at(root: Mapping[str, Any], where: tuple[int | str, ...]) -> Mapping
         if isinstance(step, int):
             below = schema.get("items", {})
         else:
-            named = next(iter(schema.get("patternProperties", {}).values()), {})
+            named: Any = next(iter(schema.get("patternProperties", {}).values()), {})
             below = schema.get("properties", {}).get(step) or named
         schema = _resolved(root, below if isinstance(below, Mapping) else {})
     return schema
