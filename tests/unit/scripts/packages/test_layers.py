@@ -41,7 +41,12 @@ def constraints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_layer_holds_the_pinned_distributions_without_the_installers_notes(tmp_path: Path, constraints: Path) -> None:
-    layers.build(tmp_path / "layer.zip", ["hammer"], constraints, LOCAL, "x86_64")
+    # WHEN a layer is built twice
+    for name in ("layer.zip", "again.zip"):
+        layers.build(tmp_path / name, ["hammer"], constraints, LOCAL, "x86_64")
+
+    # THEN both are the same, and hold nothing that tells when, where and by whom they were installed
+    assert archive.sha256(tmp_path / "layer.zip") == archive.sha256(tmp_path / "again.zip")
 
     with zipfile.ZipFile(tmp_path / "layer.zip") as layer:
         assert layer.namelist() == [
@@ -56,13 +61,6 @@ def test_a_layer_holds_the_pinned_distributions_without_the_installers_notes(tmp
         ]
 
 
-def test_two_builds_give_the_same_bytes(tmp_path: Path, constraints: Path) -> None:
-    for name in ("one.zip", "two.zip"):
-        layers.build(tmp_path / name, ["hammer"], constraints, LOCAL, "x86_64")
-
-    assert archive.sha256(tmp_path / "one.zip") == archive.sha256(tmp_path / "two.zip")
-
-
 def test_a_layer_is_built_anew_only_when_its_inputs_change(tmp_path: Path, constraints: Path) -> None:
     layer = tmp_path / "layer.zip"
 
@@ -72,12 +70,11 @@ def test_a_layer_is_built_anew_only_when_its_inputs_change(tmp_path: Path, const
     # THEN it is left alone while its inputs stay
     assert not layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
 
-    # AND built anew with another pin, or for another Python
+    # AND built anew with another pin
     constraints.write_text("hammer==2.0\nnail==3.0\n")
     assert layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
     with zipfile.ZipFile(layer) as built:
         assert built.read("python/hammer/__init__.py") == b"version = '2.0'\n"
-    assert layers.build(layer, ["hammer"], constraints, aws(["x86_64"]), "x86_64")
 
 
 def test_what_is_not_pinned_is_named(tmp_path: Path, constraints: Path) -> None:
@@ -89,7 +86,7 @@ def test_what_is_not_pinned_is_named(tmp_path: Path, constraints: Path) -> None:
 
 
 def test_what_pip_cannot_get_is_named(tmp_path: Path, constraints: Path) -> None:
-    with pytest.raises(InstallError, match=r"pip cannot install saw .*\n.*No matching distribution found for saw"):
+    with pytest.raises(InstallError, match=r"(?s)pip cannot install saw .*No matching distribution found for saw"):
         layers.build(tmp_path / "layer.zip", ["saw"], constraints, LOCAL, "x86_64")
 
 
