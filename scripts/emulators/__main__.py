@@ -64,9 +64,7 @@ def _arguments() -> argparse.ArgumentParser:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("emulator", choices=sorted(EMULATORS))
-        command.add_argument(
-            "--run-dir", type=Path, help="for state, logs and pids (build/emulators/EMULATOR)"
-        )
+        command.add_argument("--run-dir", type=Path, help="for state, logs and pids (build/emulators/EMULATOR)")
         if name == "up":
             _add_up_options(command)
     return parser
@@ -74,12 +72,8 @@ def _arguments() -> argparse.ArgumentParser:
 
 def _add_up_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=int, default=4566, help="on loopback; 0 takes a free one (4566)")
-    command.add_argument(
-        "--enforce-iam", action="store_true", help="ministack only; test/test is the root user"
-    )
-    command.add_argument(
-        "--timeout", type=float, default=300, help="seconds to wait until it is healthy (300)"
-    )
+    command.add_argument("--enforce-iam", action="store_true", help="ministack only; test/test is the root user")
+    command.add_argument("--timeout", type=float, default=300, help="seconds to wait until it is healthy (300)")
 
 
 if __name__ == "__main__":

@@ -66,9 +66,7 @@ def up(
             _stop(run_dir, run)
         if port:
             check_free(port)
-        request = Request(
-            emulator=emulator, run_dir=run_dir, port=port or free_port(), enforce_iam=enforce_iam
-        )
+        request = Request(emulator=emulator, run_dir=run_dir, port=port or free_port(), enforce_iam=enforce_iam)
         return _start(request, EMULATORS[emulator](request), timeout_seconds)
 
 
@@ -126,9 +124,7 @@ def running(
     :raises EmulatorError: see :func:`up`.
     """
     down(emulator, run_dir=run_dir)
-    endpoints = up(
-        emulator, run_dir=run_dir, port=port, enforce_iam=enforce_iam, timeout_seconds=timeout_seconds
-    )
+    endpoints = up(emulator, run_dir=run_dir, port=port, enforce_iam=enforce_iam, timeout_seconds=timeout_seconds)
     try:
         yield endpoints
     finally:
@@ -165,9 +161,7 @@ def _start(request: Request, plan: Plan, timeout_seconds: float) -> Endpoints:
         for server in plan.servers:
             started.append(_launch(server, request.run_dir))
             save(request.run_dir, run)
-            wait_until_healthy(
-                started[-1], _log(request.run_dir, server.name), timeout_seconds=timeout_seconds
-            )
+            wait_until_healthy(started[-1], _log(request.run_dir, server.name), timeout_seconds=timeout_seconds)
     except BaseException:
         _stop(request.run_dir, run)
         raise
@@ -175,12 +169,8 @@ def _start(request: Request, plan: Plan, timeout_seconds: float) -> Endpoints:
 
 
 def _launch(server: Server, run_dir: Path) -> Started:
-    process = start(
-        server.command, environment=server.environment, cwd=run_dir, log=_log(run_dir, server.name)
-    )
-    return Started(
-        name=server.name, process=process, health_url=server.health_url, after_stop=server.after_stop
-    )
+    process = start(server.command, environment=server.environment, cwd=run_dir, log=_log(run_dir, server.name))
+    return Started(name=server.name, process=process, health_url=server.health_url, after_stop=server.after_stop)
 
 
 def _log(run_dir: Path, name: str) -> Path:

@@ -62,9 +62,7 @@ def ensure_function_python() -> Path:
 
     :raises InstallError: its virtual environment cannot be made.
     """
-    return ensure_venv(
-        HOME / "functions" / "venv", python=Path(sys.executable), requirements=_FUNCTION_REQUIREMENTS
-    )
+    return ensure_venv(HOME / "functions" / "venv", python=Path(sys.executable), requirements=_FUNCTION_REQUIREMENTS)
 
 
 def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:

@@ -41,17 +41,13 @@ def _candidates(version: str, environ: Mapping[str, str]) -> Iterator[Path]:
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
     uv = Path(environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv/python")
     for installs, pattern in ((pyenv / "versions", f"{version}.*"), (uv, f"cpython-{version}.*")):
-        yield from (
-            found / "bin" / f"python{version}" for found in sorted(installs.glob(pattern), reverse=True)
-        )
+        yield from (found / "bin" / f"python{version}" for found in sorted(installs.glob(pattern), reverse=True))
 
 
 def _version_of(python: str) -> str | None:
     """The version an interpreter tells; None when it does not run, as a pyenv shim without PYENV_VERSION."""
     try:
-        answer = subprocess.run(
-            [python, "-c", _ASK_VERSION], capture_output=True, text=True, check=False, timeout=20
-        )
+        answer = subprocess.run([python, "-c", _ASK_VERSION], capture_output=True, text=True, check=False, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None

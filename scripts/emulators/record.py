@@ -54,16 +54,13 @@ def load(run_dir: Path) -> Run | None:
     path = run_dir / _FILE
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        servers = [
-            Started(**{**server, "process": ProcessRecord(**server["process"])}) for server in data["servers"]
-        ]
+        servers = [Started(**{**server, "process": ProcessRecord(**server["process"])}) for server in data["servers"]]
         return Run(**{**data, "endpoints": Endpoints(**data["endpoints"]), "servers": servers})
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise StateError(
-            f"{path} is no record of a running emulator ({error}): end what runs there by hand, "
-            f"then delete the file"
+            f"{path} is no record of a running emulator ({error}): end what runs there by hand, then delete the file"
         ) from error
 
 

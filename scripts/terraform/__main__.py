@@ -40,9 +40,7 @@ def _root(name: str) -> Path:
     root = ENVIRONMENTS / name
     if not any(root.glob("*.tf")):
         known = ", ".join(sorted(path.parent.name for path in ENVIRONMENTS.glob("*/main.tf"))) or "none"
-        raise terraform.TerraformError(
-            f"there is no environment {name!r} in {ENVIRONMENTS}; there is: {known}"
-        )
+        raise terraform.TerraformError(f"there is no environment {name!r} in {ENVIRONMENTS}; there is: {known}")
     return root
 
 

@@ -25,9 +25,7 @@ def find_terraform() -> str:
         raise TerraformMissingError(f"terraform is not on PATH: install Terraform {wanted} or later")
     version = _version_of(path)
     if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < MINIMUM_VERSION:
-        raise TerraformMissingError(
-            f"{path} is Terraform {version}: fanout needs {wanted} or later, upgrade it"
-        )
+        raise TerraformMissingError(f"{path} is Terraform {version}: fanout needs {wanted} or later, upgrade it")
     return path
 
 

@@ -29,8 +29,6 @@ class TerraformCommandError(TerraformError):
     """
 
     def __init__(self, command: str, exit_code: int, stderr: str) -> None:
-        super().__init__(
-            f"`{command}` failed with exit code {exit_code}" + (f":\n{stderr}" if stderr else "")
-        )
+        super().__init__(f"`{command}` failed with exit code {exit_code}" + (f":\n{stderr}" if stderr else ""))
         self.exit_code = exit_code
         self.stderr = stderr

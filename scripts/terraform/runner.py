@@ -25,9 +25,7 @@ def default_data_dir(root_dir: Path) -> Path:
     return WORK / root_dir.resolve().name
 
 
-def init(
-    root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[str, str] | None = None
-) -> None:
+def init(root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[str, str] | None = None) -> None:
     """``terraform init`` for ``root_dir``; takes a few seconds when the provider is at hand.
 
     :param args: further arguments of ``terraform init``.
@@ -83,9 +81,7 @@ def run(
     return done.stdout or ""
 
 
-def outputs(
-    root_dir: Path, *, data_dir: Path | None = None, env: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def outputs(root_dir: Path, *, data_dir: Path | None = None, env: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The values of the root's outputs, by name; empty before the first apply.
 
     :raises TerraformError: see :func:`run`.

@@ -56,9 +56,7 @@ class Outcome:
 class FunctionProcess:
     """A function's process with its Runtime API. One invocation at a time; killed by any thread."""
 
-    def __init__(
-        self, *, python: Path, handler: str, code: Path, environment: Mapping[str, str], log: Path
-    ) -> None:
+    def __init__(self, *, python: Path, handler: str, code: Path, environment: Mapping[str, str], log: Path) -> None:
         """Start the process; :meth:`wait_until_ready` says what came of it."""
         self._events: queue.Queue[Event] = queue.Queue()
         self._killing = threading.Lock()
@@ -160,9 +158,7 @@ class FunctionProcess:
             return None
 
 
-def _spawn(
-    command: list[str], code: Path, environment: Mapping[str, str], log: Path
-) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], code: Path, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
             command,

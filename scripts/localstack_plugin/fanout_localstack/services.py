@@ -26,9 +26,7 @@ def _moto_service(name: str, own: Mapping[str, Operation] | None = None) -> Serv
 @aws_provider(api="application-autoscaling")
 def application_autoscaling() -> Service:
     """Application Auto Scaling."""
-    tags = kept_tags(
-        create="RegisterScalableTarget", created_arn="ScalableTargetARN", arn="ResourceARN", tags="Tags"
-    )
+    tags = kept_tags(create="RegisterScalableTarget", created_arn="ScalableTargetARN", arn="ResourceARN", tags="Tags")
     return _moto_service("application-autoscaling", tags)
 
 

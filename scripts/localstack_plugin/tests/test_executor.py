@@ -112,9 +112,7 @@ def test_an_init_error_is_what_the_caller_gets(make: Make):
 @pytest.mark.parametrize(
     ("statement", "kind"), [("os._exit(1)", "Runtime.ExitError"), ("time.sleep(600)", "Sandbox.Timedout")]
 )
-def test_after_a_crash_or_a_timeout_the_next_invocation_has_a_new_process(
-    make: Make, statement: str, kind: str
-):
+def test_after_a_crash_or_a_timeout_the_next_invocation_has_a_new_process(make: Make, statement: str, kind: str):
     executor = make(
         "import os, time\n"
         "def handler(event, context):\n"
@@ -133,9 +131,7 @@ def test_after_a_crash_or_a_timeout_the_next_invocation_has_a_new_process(
     assert "Init Duration" in after.logs
 
 
-def test_an_environment_that_lost_its_process_to_another_gets_a_new_one(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_environment_that_lost_its_process_to_another_gets_a_new_one(make: Make, monkeypatch: pytest.MonkeyPatch):
     slots = Slots(1)
     monkeypatch.setattr(executor_module, "_slots", lambda: slots)
     source = "import os\ndef handler(event, context):\n    return os.getpid()\n"

@@ -13,9 +13,7 @@ def test_the_terraform_on_path_is_taken(install: Install, tmp_path: Path) -> Non
     assert find_terraform() == str(tmp_path / "bin" / "terraform")
 
 
-def test_without_terraform_the_error_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_terraform_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(TerraformMissingError, match=r"not on PATH: install Terraform 1\.11 or later"):

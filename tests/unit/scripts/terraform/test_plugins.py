@@ -36,9 +36,7 @@ def test_a_reachable_registry_is_preferred_to_a_mirror_that_was_not_asked_for(mi
     assert choose_source({}, registry=reachable, places=[mirror]).mirror is None
 
 
-def test_without_the_registry_the_first_place_with_the_provider_is_taken(
-    tmp_path: Path, mirror: Path
-) -> None:
+def test_without_the_registry_the_first_place_with_the_provider_is_taken(tmp_path: Path, mirror: Path) -> None:
     empty = tmp_path / "empty/registry.terraform.io/hashicorp/aws"
     empty.mkdir(parents=True)
     places = [tmp_path / "missing", tmp_path / "empty", mirror, tmp_path / "later"]

@@ -7,9 +7,7 @@ from scripts import terraform
 from tests.unit.scripts.terraform.calls import Install
 
 
-def test_init_keeps_state_and_working_files_out_of_the_source_tree(
-    install: Install, work: Path, root: Path
-) -> None:
+def test_init_keeps_state_and_working_files_out_of_the_source_tree(install: Install, work: Path, root: Path) -> None:
     calls = install()
 
     terraform.init(root)
@@ -90,14 +88,10 @@ def test_outputs_are_their_values(install: Install, work: Path, root: Path) -> N
     assert calls()[0]["args"][1:] == ["output", "-json"]
 
 
-def test_a_failure_names_the_command_and_carries_what_terraform_said(
-    install: Install, work: Path, root: Path
-) -> None:
+def test_a_failure_names_the_command_and_carries_what_terraform_said(install: Install, work: Path, root: Path) -> None:
     install(exit_code=1, stderr="Error: Invalid reference")
 
-    with pytest.raises(
-        terraform.TerraformCommandError, match=r"`terraform plan -json`.*exit code 1"
-    ) as raised:
+    with pytest.raises(terraform.TerraformCommandError, match=r"`terraform plan -json`.*exit code 1") as raised:
         terraform.run(root, "plan", "-json", capture=True)
 
     assert raised.value.exit_code == 1

@@ -1,0 +1,15 @@
+"""Build what Lambda runs: a layer with the dependencies, layers for single workers, and a small zip per worker.
+
+python -m scripts.packages local      # for an emulator on this machine
+python -m scripts.packages aws        # for AWS Lambda
+
+build/packages/<target>/target.json                        the runtime it is for, which Terraform reads
+build/packages/<target>/dependencies-<architecture>.zip
+build/packages/<target>/layers/<worker>.zip
+build/packages/<target>/workers/<worker>.zip
+"""
+
+from scripts.packages.builder import Package, build
+from scripts.packages.errors import InstallError, PackageError, PinError
+
+__all__ = ["InstallError", "Package", "PackageError", "PinError", "build"]

@@ -1,0 +1,55 @@
+"""A worker's own package: its folder, the core library and the contracts.
+
+Its ``worker.yaml`` is packed with every default filled in and as JSON, which is YAML too but is read faster.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from fanout import manifest
+
+__all__ = ["entries", "requirements"]
+
+
+def entries(repository: Path, folder: Path) -> dict[str, bytes]:
+    """What the package of the worker in ``folder`` holds, by name in the archive.
+
+    :raises fanout.errors.ManifestError: its worker.yaml is wrong.
+    """
+    shared, services = repository / "shared", folder.parent
+    packed = {f"services/{folder.name}/{name}": content for name, content in _files(folder)}
+    packed |= {f"contracts/{name}": content for name, content in _files(shared / "contracts")}
+    packed |= {f"fanout/{name}": content for name, content in _files(shared / "fanout") if not _is_cli(name)}
+    packed["services/__init__.py"] = (services / "__init__.py").read_bytes()
+    packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml")
+    return packed
+
+
+def requirements(folder: Path) -> list[str]:
+    """What the worker needs beside the platform's own dependencies; most need nothing."""
+    file = folder / "requirements.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [text for line in lines if (text := line.partition("#")[0].strip())]
+
+
+def _declaration(file: Path) -> bytes:
+    declared = {"name": manifest.worker_name(file.parent), **manifest.load(file).model_dump(mode="json")}
+    return (json.dumps(declared, indent=1) + "\n").encode()
+
+
+def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder)
+        if file.is_file() and not _left_out(name):
+            yield name.as_posix(), file.read_bytes()
+
+
+def _left_out(name: Path) -> bool:
+    is_test = "tests" in name.parts[:-1] or name.name.startswith("test_") or name.name == "conftest.py"
+    return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "worker.yaml"}
+
+
+def _is_cli(name: str) -> bool:
+    """The operator's command line never goes to Lambda: it needs more than the layer holds."""
+    return name.split("/")[0] in {"cli", "cli.py"} or name.startswith("cli_")

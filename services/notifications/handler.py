@@ -1,0 +1,35 @@
+"""Confirms orders by e-mail."""
+
+from contracts.orders import OrderPlaced
+from fanout import Context, Worker
+from fanout.aws import client
+
+worker = Worker(__file__)
+
+SENDER = "orders@shop.example"
+
+
+@worker.handles(OrderPlaced)
+def confirm(order: OrderPlaced, context: Context) -> None:
+    """One e-mail per order. SES cannot take part in a transaction: the worker's strict idempotency keeps it to one,
+    but for a crash between SES's answer and its record."""
+    client("ses").send_email(
+        Source=SENDER,
+        Destination={"ToAddresses": [order.email]},
+        Message={
+            "Subject": {"Data": f"Your order {order.order_id}"},
+            "Body": {"Text": {"Data": _text(order)}},
+        },
+        Tags=[{"Name": "event_id", "Value": context.event_id}],
+    )
+
+
+def _text(order: OrderPlaced) -> str:
+    lines = "\n".join(f"  {line.quantity} x {line.sku}" for line in order.lines)
+    return (
+        f"Thank you for your order of {order.placed_on:%d %B %Y}:\n\n{lines}\n\n"
+        f"Total: {order.total.amount:.2f} {order.total.currency}\n"
+    )
+
+
+handler = worker.lambda_handler

@@ -1,0 +1,33 @@
+"""The shop's orders."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.money import Money
+from fanout.event import Event
+
+__all__ = ["OrderLine", "OrderPlaced"]
+
+Identifier = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class OrderLine(BaseModel):
+    """So many pieces of one article."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sku: Identifier
+    quantity: Annotated[int, Field(ge=1, le=1_000)]
+
+
+class OrderPlaced(Event, source="shop.orders", version=1):
+    """A customer has placed and paid for an order."""
+
+    order_id: Identifier
+    customer_id: Identifier
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    placed_on: date
+    lines: Annotated[list[OrderLine], Field(min_length=1)]
+    total: Money

@@ -1,0 +1,55 @@
+"""What a handler is given beside its event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from fanout.delivery import Delivery
+from fanout.envelope import Metadata
+from fanout.event import Event
+from fanout.trace import child_traceparent
+
+__all__ = ["Context"]
+
+_NAMESPACE = UUID("6f7a2f0c-55c0-5d53-9b7a-0e1f8c6d2f3a")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The record being handled, for the handler of its event."""
+
+    worker: str
+    delivery: Delivery
+    metadata: Metadata
+    remaining_s: Callable[[], float]
+    """Seconds until Lambda ends the invocation."""
+
+    @property
+    def event_id(self) -> str:
+        return self.metadata.event_id
+
+    @property
+    def receive_count(self) -> int:
+        """How often the queue has handed the record out, this time included."""
+        return self.delivery.record.receive_count
+
+    def publish(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> str:
+        """Publish an event that this one caused, once the handler has returned; answers its event_id.
+
+        Its correlation is this event's, its cause this event, and its event_id follows from this event's, the worker
+        and how many it published before: a handler that runs again publishes the same ids, which its subscribers
+        suppress. Should the bus not take it, the record is handled again.
+        """
+        number = len(self.delivery.published)
+        identity = str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{number}"))
+        envelope = {
+            "event_id": identity,
+            "subject": subject,
+            "correlation_id": self.metadata.correlation_id,
+            "causation_id": self.metadata.event_id,
+            "traceparent": child_traceparent(self.metadata.traceparent),
+            "expires_at": expires_at,
+        }
+        self.delivery.published.append((event, envelope))
+        return identity

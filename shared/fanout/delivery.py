@@ -1,0 +1,56 @@
+"""One record on its way through a batch: what it is, and what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanout.envelope import Envelope
+from fanout.errors import EventError
+from fanout.event import Event
+from fanout.idempotency import Claim
+from fanout.outcomes import Outcome, Retry
+from fanout.records import Record
+
+__all__ = ["Delivery"]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A record, its event, and its outcome as soon as there is one."""
+
+    record: Record
+    envelope: Envelope | None = None
+    claim: Claim | None = None
+    outcome: Outcome | None = None
+    cause: BaseException | None = None
+    """Why it is retried or rejected."""
+    delay_s: float | None = None
+    """How long it is to stay hidden before its next delivery; None for the worker's backoff."""
+    result: Any = None
+    published: list[tuple[Event, dict[str, Any]]] = field(default_factory=list)
+    """What its handler wants published, with the arguments of :func:`fanout.publish.seal`."""
+
+    @classmethod
+    def of(cls, record: Record) -> Delivery:
+        """Read the record's body; one that cannot be read is rejected."""
+        try:
+            return cls(record, Envelope.decode(record.body))
+        except EventError as error:
+            return cls(record, outcome=Outcome.REJECTED, cause=error)
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing is decided yet."""
+        return self.outcome is None
+
+    def reject(self, cause: BaseException) -> None:
+        self.outcome, self.cause = Outcome.REJECTED, cause
+
+    def retry(self, cause: BaseException, *, delay_s: float | None = None) -> None:
+        self.outcome, self.cause = Outcome.RETRIED, cause
+        self.delay_s = cause.after if delay_s is None and isinstance(cause, Retry) else delay_s
+
+    def postpone(self) -> None:
+        self.outcome, self.delay_s = Outcome.POSTPONED, 0
+        self.cause = TimeoutError("the invocation's time was up before this record's turn")

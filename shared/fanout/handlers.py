@@ -1,0 +1,40 @@
+"""Which function of a worker handles which event."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fanout.context import Context
+from fanout.envelope import Envelope
+from fanout.errors import EventError
+from fanout.event import Event
+
+__all__ = ["BatchHandler", "Handlers"]
+
+BatchHandler = Callable[[Sequence[Envelope]], None]
+
+
+@dataclass
+class Handlers:
+    """A worker's handlers: one per event, or one for whole batches of any event."""
+
+    by_event: dict[str, tuple[type[Event], Callable[[Any, Context], Any]]] = field(default_factory=dict)
+    batch: BatchHandler | None = None
+
+    def call(self, envelope: Envelope, context: Context) -> Any:
+        """Hand the event to its handler and answer what that returns.
+
+        :raises EventError: nobody handles such an event, or it breaks its contract.
+        """
+        found = self.by_event.get(envelope.identifier)
+        if found is None:
+            raise EventError(f"{envelope.identifier}: worker {context.worker} has no handler for it")
+        contract, handler = found
+        version = envelope.metadata.schema_version
+        if version != contract.contract.version:
+            raise EventError(f"{contract.contract}: cannot read version {version} of the event")
+        return handler(contract.from_data(envelope.data), context)
+
+    def missing(self, subscribed: Sequence[str]) -> list[str]:
+        """The subscribed events that no function handles."""
+        return [] if self.batch else [event for event in subscribed if event not in self.by_event]

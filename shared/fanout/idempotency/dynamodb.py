@@ -1,0 +1,236 @@
+"""The idempotency store of production: one DynamoDB table for all workers.
+
+The item's attributes are those of Powertools' idempotency (``id``, ``status``, ``expiration``,
+``in_progress_expiration``, ``data``, ``validation``), plus ``owner``, by which a claim knows its own.
+
+A batch of n records costs ceil(n / 25) BatchExecuteStatement calls to claim and as many to complete. Each statement
+of such a call answers for itself, which BatchWriteItem's conditionless puts and TransactWriteItems' all-or-nothing
+cannot. Only records that turn out to be known cost one more read, and one more write where a dead worker's lock is
+taken over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from fanout.idempotency.store import Claim, ClaimState, Completion, Request
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef, BatchStatementResponseTypeDef
+
+__all__ = ["DynamoDBStore"]
+
+MAX_STATEMENTS = 25
+"""Of one BatchExecuteStatement
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html)."""
+
+IN_PROGRESS = "INPROGRESS"
+COMPLETED = "COMPLETED"
+
+
+class DynamoDBStore:
+    """
+    :param ttl_s: how long a completed event is remembered.
+    :param one_write: the ``claim`` mode: the claim is the only write of a record, and is the message's for good. A
+        redelivery of the same message takes it over; any other message with the event_id is a duplicate.
+    :param clock: seconds since 1970; tests give their own.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        *,
+        ttl_s: float,
+        one_write: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._ttl_s = ttl_s
+        self._one_write = one_write
+        self._clock = clock
+
+    def claim(self, requests: Sequence[Request]) -> list[Claim]:
+        answers = self._execute([self._insert(request) for request in requests])
+        claims: dict[str, Claim] = {}
+        known: list[Request] = []
+        for request, error in zip(requests, answers, strict=True):
+            if error is None:
+                claims[request.key] = _claimed(request)
+            elif error[0] == "DuplicateItem":
+                known.append(request)
+            else:
+                claims[request.key] = _unavailable(request, error)
+        if known:
+            claims |= self._claim_known(known)
+        return [claims[request.key] for request in requests]
+
+    def complete(self, completions: Sequence[Completion]) -> list[bool]:
+        if self._one_write:
+            return [True] * len(completions)
+        answers = self._execute([self._update_completed(completion) for completion in completions])
+        return [error is None for error in answers]
+
+    def release(self, claims: Sequence[Claim]) -> None:
+        self._execute([self._delete(claim) for claim in claims])
+
+    # Records that the table knows already.
+
+    def _claim_known(self, requests: Sequence[Request]) -> dict[str, Claim]:
+        items = self._read([request.key for request in requests])
+        claims: dict[str, Claim] = {}
+        expired: list[tuple[Request, dict[str, Any]]] = []
+        for request in requests:
+            item = items.get(request.key)
+            if item is None:
+                # Released between our insert and our read: the redelivery will find it free.
+                claims[request.key] = _unavailable(request, ("Released", "the claim has just been released"))
+            elif self._free(request, item):
+                expired.append((request, item))
+            else:
+                claims[request.key] = _answer(request, item)
+        answers = self._execute([self._take_over(request, item) for request, item in expired])
+        for (request, _), error in zip(expired, answers, strict=True):
+            claims[request.key] = _claimed(request) if error is None else _lost_race(request, error)
+        return claims
+
+    def _free(self, request: Request, item: dict[str, Any]) -> bool:
+        """Whether the item no longer stands against a claim: forgotten, its holder's lock run out, or our own."""
+        now = self._clock()
+        if float(item["expiration"]["N"]) <= now:
+            return True
+        if item["status"]["S"] == COMPLETED:
+            return self._one_write and _text(item, "owner") == request.owner
+        return float(item["in_progress_expiration"]["N"]) <= now * 1000
+
+    def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """The items of the keys, read consistently; those that could not be read are left out."""
+        statements: list[BatchStatementRequestTypeDef] = [
+            {
+                "Statement": f'SELECT * FROM "{self._table}" WHERE "id" = ?',
+                "Parameters": [{"S": key}],
+                "ConsistentRead": True,
+            }
+            for key in keys
+        ]
+        responses = self._responses(statements)
+        return {item["id"]["S"]: dict(item) for response in responses if (item := response.get("Item"))}
+
+    # Statements. Every name is quoted: "status", "data" and "owner" are words of PartiQL or DynamoDB.
+
+    def _insert(self, request: Request) -> BatchStatementRequestTypeDef:
+        return {
+            "Statement": f"INSERT INTO \"{self._table}\" VALUE {{'id': ?, 'owner': ?, 'status': ?, 'validation': ?, "
+            "'in_progress_expiration': ?, 'expiration': ?}",
+            "Parameters": [{"S": request.key}, *self._held(request)],
+        }
+
+    def _take_over(self, request: Request, item: dict[str, Any]) -> BatchStatementRequestTypeDef:
+        # Compare-and-set on what was read, so that of several that found the lock expired one gets it.
+        return {
+            "Statement": f'UPDATE "{self._table}" SET "owner" = ? SET "status" = ? SET "validation" = ? '
+            'SET "in_progress_expiration" = ? SET "expiration" = ? '
+            'WHERE "id" = ? AND "owner" = ? AND "status" = ? AND "expiration" = ?',
+            "Parameters": [
+                *self._held(request),
+                {"S": request.key},
+                {"S": _text(item, "owner")},
+                item["status"],
+                item["expiration"],
+            ],
+        }
+
+    def _held(self, request: Request) -> list[dict[str, str]]:
+        return [
+            {"S": request.owner},
+            {"S": COMPLETED if self._one_write else IN_PROGRESS},
+            {"S": request.fingerprint},
+            {"N": str(int(request.lock_until * 1000))},
+            {"N": self._expiration()},
+        ]
+
+    def _update_completed(self, completion: Completion) -> BatchStatementRequestTypeDef:
+        return {
+            "Statement": f'UPDATE "{self._table}" SET "status" = ? SET "data" = ? SET "expiration" = ? '
+            'WHERE "id" = ? AND "owner" = ? AND "status" = ?',
+            "Parameters": [
+                {"S": COMPLETED},
+                {"S": orjson.dumps(completion.result).decode()},
+                {"N": self._expiration()},
+                {"S": completion.claim.key},
+                {"S": completion.claim.owner},
+                {"S": IN_PROGRESS},
+            ],
+        }
+
+    def _delete(self, claim: Claim) -> BatchStatementRequestTypeDef:
+        return {
+            "Statement": f'DELETE FROM "{self._table}" WHERE "id" = ? AND "owner" = ?',
+            "Parameters": [{"S": claim.key}, {"S": claim.owner}],
+        }
+
+    def _expiration(self) -> str:
+        return str(int(self._clock() + self._ttl_s))
+
+    # Calls.
+
+    def _execute(self, statements: Sequence[BatchStatementRequestTypeDef]) -> list[tuple[str, str] | None]:
+        """Each statement's error as (code, message), or None."""
+        return [_error(response) for response in self._responses(statements)]
+
+    def _responses(self, statements: Sequence[BatchStatementRequestTypeDef]) -> Iterator[BatchStatementResponseTypeDef]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        for start in range(0, len(statements), MAX_STATEMENTS):
+            chunk = statements[start : start + MAX_STATEMENTS]
+            try:
+                yield from self._client.batch_execute_statement(Statements=chunk)["Responses"]
+            except (BotoCoreError, ClientError) as error:
+                # botocore has retried; the records of this call are answered alike and will be redelivered.
+                failed: Any = {"Error": {"Code": type(error).__name__, "Message": str(error)}}
+                yield from [failed] * len(chunk)
+
+
+def _error(response: BatchStatementResponseTypeDef) -> tuple[str, str] | None:
+    error = response.get("Error")
+    return None if error is None else (error.get("Code", "Unknown"), error.get("Message", ""))
+
+
+def _text(item: dict[str, Any], name: str) -> str:
+    return str(item.get(name, {}).get("S", ""))
+
+
+def _claimed(request: Request) -> Claim:
+    return Claim(key=request.key, owner=request.owner, state=ClaimState.CLAIMED)
+
+
+def _unavailable(request: Request, error: tuple[str, str]) -> Claim:
+    return Claim(key=request.key, owner=request.owner, state=ClaimState.UNAVAILABLE, reason=f"{error[0]}: {error[1]}")
+
+
+def _lost_race(request: Request, error: tuple[str, str]) -> Claim:
+    if error[0] == "ConditionalCheckFailed":
+        return Claim(
+            key=request.key,
+            owner=request.owner,
+            state=ClaimState.IN_PROGRESS,
+            locked_until=request.lock_until,
+        )
+    return _unavailable(request, error)
+
+
+def _answer(request: Request, item: dict[str, Any]) -> Claim:
+    """What an item that stands against the claim says to it."""
+    if _text(item, "validation") not in ("", request.fingerprint):
+        return Claim(key=request.key, owner=request.owner, state=ClaimState.CONFLICT)
+    if item["status"]["S"] == COMPLETED:
+        result = orjson.loads(_text(item, "data") or b"null")
+        return Claim(key=request.key, owner=request.owner, state=ClaimState.COMPLETED, result=result)
+    locked_until = float(item["in_progress_expiration"]["N"]) / 1000
+    return Claim(key=request.key, owner=request.owner, state=ClaimState.IN_PROGRESS, locked_until=locked_until)

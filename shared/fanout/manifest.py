@@ -1,0 +1,263 @@
+"""The one model of ``worker.yaml``: every key, default and cross-field rule of a worker's declaration.
+
+Terraform reads the same files by itself and repeats, in the same words, the rules that AWS would report only
+at apply time (``terraform/modules/manifests``); a test feeds both sides the same bad files.
+A rule's text reads ``<file>: <key>: <what is wrong>; <the mend>``.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from fanout import manifest_rules, manifest_text
+from fanout.errors import ManifestError
+
+__all__ = [
+    "Batch",
+    "Bucket",
+    "Function",
+    "Idempotency",
+    "IdempotencyMode",
+    "Manifest",
+    "Permission",
+    "Queue",
+    "Retry",
+    "Subscription",
+    "Table",
+    "Via",
+    "load",
+    "load_all",
+]
+
+EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$")]
+SubscribedName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$")]
+ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Via(StrEnum):
+    """The way of an event from the bus to the worker's queue."""
+
+    TOPIC = "topic"
+    """bus -> SNS -> SQS: one bus target per domain however many workers subscribe; 256 KiB."""
+    BUS = "bus"
+    """rule -> SQS: EventBridge's richer patterns; 1 MB; one rule per subscription."""
+
+
+class IdempotencyMode(StrEnum):
+    """How a redelivered or duplicated event is kept from a second effect."""
+
+    STRICT = "strict"
+    """Two writes a record: an in-progress lock, then the completed record with its result."""
+    CLAIM = "claim"
+    """One write a record: a redelivery of the same message takes its own claim over."""
+    OFF = "off"
+
+
+class Subscription(_Section):
+    """One kind of event the worker takes."""
+
+    event: SubscribedName = Field(description="<source>/<Name> of a contract, or * for every event")
+    where: dict[str, Any] = Field(default={}, description="EventBridge pattern over the event's data")
+
+
+class Function(_Section):
+    """The Lambda function. Bounds: AWS Lambda quotas."""
+
+    memory_mb: int = Field(default=256, ge=128, le=10_240)
+    timeout_s: int = Field(default=30, ge=1, le=900)
+    architecture: Literal["arm64", "x86_64"] = "arm64"
+    reserved_concurrency: int | None = Field(default=None, ge=1, le=1_000, description="null: the account's pool")
+    provisioned_concurrency: int = Field(default=0, ge=0, le=1_000)
+
+
+class Batch(_Section):
+    """The event source mapping. Bounds: AWS Lambda's for Amazon SQS."""
+
+    size: int = Field(default=10, ge=1, le=10_000)
+    window_s: int = Field(default=0, ge=0, le=300)
+    max_concurrency: int | None = Field(default=None, ge=2, le=1_000, description="null: Lambda's own scaling")
+
+
+class Queue(_Section):
+    """The SQS queue and its DLQ. Bounds: Amazon SQS quotas."""
+
+    fifo: bool = False
+    retention_days: int = Field(default=4, ge=1, le=14)
+    max_receives: int = Field(default=5, ge=1, le=1_000)
+    visibility_s: int | None = Field(
+        default=None, ge=0, le=43_200, description="null: 6 x function.timeout_s + batch.window_s"
+    )
+
+
+class Retry(_Section):
+    """Backoff of a failed record: full jitter between 0 and min(cap, base x 2^(receives - 1)), in seconds."""
+
+    base_s: int = Field(default=2, ge=0, le=43_200)
+    cap_s: int = Field(default=900, ge=0, le=43_200)
+
+
+def _off(mode: object) -> object:
+    """YAML 1.1, which PyYAML and Terraform read, takes a bare ``off`` for false."""
+    return "off" if mode is False else mode
+
+
+class Idempotency(_Section):
+    mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(default=IdempotencyMode.STRICT, strict=False)
+    ttl_hours: int = Field(default=24, ge=1, le=8_760)
+
+
+class Permission(_Section):
+    """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
+
+    actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
+    resources: list[Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity):[^*]+|arn:.+)$")]] = Field(
+        min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | arn:..."
+    )
+
+
+class Table(_Section):
+    """A DynamoDB table that this worker owns; others may be permitted to it as ``table:NAME``."""
+
+    key: str = Field(min_length=1, max_length=255)
+    sort_key: str | None = Field(default=None, min_length=1, max_length=255)
+
+
+class Bucket(_Section):
+    """An S3 bucket that this worker owns."""
+
+    events: bool = Field(default=False, description="publish aws.s3/Object Created for its objects to the bus")
+
+
+class Manifest(_Section):
+    """A worker, as its ``worker.yaml`` declares it."""
+
+    description: str = Field(min_length=1, max_length=256)
+    owner: str | None = Field(default=None, min_length=1, max_length=64, description="the team on call for it")
+    subscribes: list[Subscription] = Field(min_length=1)
+    publishes: list[EventName] = []
+    via: Via = Field(default=Via.TOPIC, strict=False)
+    function: Function = Function()
+    batch: Batch = Batch()
+    queue: Queue = Queue()
+    retry: Retry = Retry()
+    idempotency: Idempotency = Idempotency()
+    permissions: list[Permission] = []
+    tables: dict[ResourceName, Table] = {}
+    buckets: dict[ResourceName, Bucket] = {}
+
+    @property
+    def visibility_s(self) -> int:
+        """The queue's visibility timeout in seconds: as declared, or AWS's advice for Lambda, six time-outs
+        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html), plus the batch window."""
+        if self.queue.visibility_s is not None:
+            return self.queue.visibility_s
+        return 6 * self.function.timeout_s + self.batch.window_s
+
+    @property
+    def wildcard(self) -> bool:
+        """Whether the worker takes every event of the bus."""
+        return any(subscription.event == "*" for subscription in self.subscribes)
+
+    @classmethod
+    def parse(cls, declared: object, *, file: str, events: Iterable[str] | None = None) -> Self:
+        """The manifest in what a ``worker.yaml`` says.
+
+        :param file: the name to use in errors.
+        :param events: the declared events, ``<source>/<Name>``; None leaves that rule out.
+        :raises ManifestError: a line for each problem.
+        """
+        problems: list[str]
+        try:
+            manifest = cls.model_validate(declared)
+        except ValidationError as error:
+            problems = manifest_text.problems(cls, declared, error)
+        else:
+            problems = list(manifest_rules.problems(manifest, events))
+            if not problems:
+                return manifest
+        raise ManifestError("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
+    """Read one ``worker.yaml``.
+
+    :raises ManifestError: unreadable, not UTF-8, not YAML, or a rule broken.
+    """
+    file = "/".join(path.parts[-3:])
+    try:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" at line {place.line + 1}" if place else ""
+        raise ManifestError(f"{file}: not YAML{line}; mend its syntax") from error
+    return Manifest.parse(declared, file=file, events=events)
+
+
+def worker_name(folder: Path) -> str:
+    """The worker's name in AWS, from its folder's: Python wants ``_`` in a package's name, AWS's style is ``-``."""
+    return folder.name.replace("_", "-")
+
+
+def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[str, Manifest]:
+    """Every worker declared under ``services``, by name, in the order of the names.
+
+    :raises ManifestError: with the problems of all files at once; also when there is no such folder, when two folders
+        give one name, or two workers own one table or bucket.
+    """
+    if not services.is_dir():
+        raise ManifestError(f"{services}: is no folder; name the one that holds the workers' folders")
+    known = None if events is None else list(events)
+    found: dict[str, Manifest] = {}
+    folders: dict[str, Path] = {}
+    problems: list[str] = []
+    for path in sorted(services.glob("*/worker.yaml")):
+        name = worker_name(path.parent)
+        problems += _name_problems(name, path.parent, folders.get(name))
+        folders[name] = path.parent
+        try:
+            found[name] = load(path, events=known)
+        except ManifestError as error:
+            problems.append(str(error))
+    if not problems:  # else a table might seem undeclared only because its owner's file cannot be read
+        problems += _ownership_problems(found, folders)
+    if problems:
+        raise ManifestError("\n".join(problems))
+    return dict(sorted(found.items()))
+
+
+def _name_problems(name: str, folder: Path, taken_by: Path | None) -> Iterator[str]:
+    file = f"services/{folder.name}/worker.yaml"
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
+        yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
+    if name == "unmatched" or name.endswith(("-dlq", "-undelivered")):
+        yield f"{file}: name: {name}: is the name of a queue of the platform's own; rename the folder"
+    if taken_by is not None:
+        yield f"{file}: name: {name}: is also the name of services/{taken_by.name}; rename one of the folders"
+
+
+def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str, Path]) -> Iterator[str]:
+    for kind in ("tables", "buckets"):
+        owners: dict[str, str] = {}
+        for worker, manifest in sorted(manifests.items()):
+            for name in getattr(manifest, kind):
+                if name in owners:
+                    yield (
+                        f"services/{folders[worker].name}/worker.yaml: {kind}.{name}: is also declared by "
+                        f"{owners[name]}; declare it once and permit the other worker to it"
+                    )
+                owners.setdefault(name, worker)
+    for worker, manifest in sorted(manifests.items()):
+        yield from manifest_rules.unknown_stores(f"services/{folders[worker].name}/worker.yaml", manifest, manifests)

@@ -1,0 +1,117 @@
+"""The cross-field rules of a ``worker.yaml``; each says what is wrong and the mend.
+
+The same rules in the same words stand in ``terraform/modules/manifests``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from fanout import routing
+from fanout.errors import PatternError
+
+if TYPE_CHECKING:
+    from fanout.manifest import Manifest
+
+
+def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
+    """Every rule that the manifest breaks, as ``<key>: <what is wrong>; <the mend>``."""
+    yield from _batch(manifest)
+    yield from _queue(manifest)
+    yield from _concurrency(manifest)
+    yield from _stores(manifest)
+    yield from _subscriptions(manifest)
+    if events is not None:
+        yield from _unknown_events(manifest, sorted(events))
+
+
+def _batch(manifest: Manifest) -> Iterator[str]:
+    batch, fifo = manifest.batch, manifest.queue.fifo
+    if fifo and batch.size > 10:
+        yield f"batch.size: {batch.size}: a FIFO queue delivers at most 10 records a batch; write 10 or less"
+    elif batch.size > 10 and batch.window_s < 1:
+        yield f"batch.window_s: {batch.window_s}: a batch.size over 10 needs a window; write 1 or more"
+    if fifo and batch.window_s > 0:
+        yield f"batch.window_s: {batch.window_s}: a FIFO queue has no batch window; write 0"
+
+
+def _queue(manifest: Manifest) -> Iterator[str]:
+    least = 6 * manifest.function.timeout_s + manifest.batch.window_s
+    if manifest.visibility_s < least:
+        yield (
+            f"queue.visibility_s: {manifest.visibility_s}: must be at least 6 x function.timeout_s + batch.window_s "
+            f"= {least}; write {least} or more, or leave it out"
+        )
+    if manifest.queue.fifo and manifest.via != "bus":
+        yield f"via: {manifest.via.value}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
+    if manifest.retry.cap_s < manifest.retry.base_s:
+        yield f"retry.cap_s: {manifest.retry.cap_s}: is under retry.base_s {manifest.retry.base_s}; raise it"
+
+
+def _concurrency(manifest: Manifest) -> Iterator[str]:
+    reserved = manifest.function.reserved_concurrency
+    if reserved is None:
+        return
+    most, provisioned = manifest.batch.max_concurrency, manifest.function.provisioned_concurrency
+    if most is not None and most > reserved:
+        yield (
+            f"batch.max_concurrency: {most}: is over function.reserved_concurrency {reserved}, so that throttled "
+            f"batches would end in the DLQ; write {reserved} or less"
+        )
+    if provisioned > reserved:
+        yield (
+            f"function.provisioned_concurrency: {provisioned}: is over function.reserved_concurrency {reserved}; "
+            f"write {reserved} or less"
+        )
+
+
+def _stores(manifest: Manifest) -> Iterator[str]:
+    if "idempotency" in manifest.tables:
+        yield "tables.idempotency: is the name of a table of the platform's own; rename it"
+
+
+def _subscriptions(manifest: Manifest) -> Iterator[str]:
+    seen: set[str] = set()
+    for index, subscription in enumerate(manifest.subscribes):
+        if subscription.event in seen:
+            yield (
+                f"subscribes.{index}.event: {subscription.event}: is subscribed twice; "
+                "keep one and join the conditions with $or"
+            )
+        seen.add(subscription.event)
+        if subscription.event == "*" and manifest.via != "bus":
+            yield f"subscribes.{index}.event: *: every event can only be had from the bus; write via: bus"
+    if "*" in seen and len(seen) > 1:
+        yield "subscribes: * takes every event already; remove the others"
+        return
+    try:
+        routing.check(manifest)
+    except PatternError as error:
+        yield str(error)
+
+
+def _unknown_events(manifest: Manifest, events: list[str]) -> Iterator[str]:
+    named = [(f"subscribes.{i}.event", s.event) for i, s in enumerate(manifest.subscribes) if s.event != "*"]
+    named += [(f"publishes.{i}", event) for i, event in enumerate(manifest.publishes)]
+    for key, event in named:
+        if event not in events:
+            near = difflib.get_close_matches(event, events, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            yield f"{key}: {event}: no such event; {hint}declare it in shared/contracts or correct the name"
+
+
+def unknown_stores(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Permissions to a table or bucket that no worker declares."""
+    tables = {name for other in manifests.values() for name in other.tables}
+    buckets = {name for other in manifests.values() for name in other.buckets}
+    for index, permission in enumerate(manifest.permissions):
+        for resource in permission.resources:
+            kind, _, name = resource.partition(":")
+            known = {"table": tables, "bucket": buckets}.get(kind)
+            if known is not None and name.split("/")[0] not in known:
+                yield (
+                    f"{file}: permissions.{index}.resources: {resource}: no worker declares it; "
+                    f"add it under {kind}s of the worker that owns it"
+                )

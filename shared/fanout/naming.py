@@ -1,0 +1,60 @@
+"""What each thing is called in AWS: the one statement of names on the Python side.
+
+``terraform/modules`` builds the same names; the integration tests compare the two.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["ALIAS", "METRIC_NAMESPACE", "Names"]
+
+ALIAS = "live"
+"""The Lambda alias that the event source mapping invokes."""
+
+METRIC_NAMESPACE = "fanout"
+"""The CloudWatch namespace of the workers' metrics."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one deployment; ``namespace`` is ``fanout-<environment>``."""
+
+    namespace: str
+
+    @property
+    def bus(self) -> str:
+        return self.namespace
+
+    @property
+    def idempotency_table(self) -> str:
+        return f"{self.namespace}-idempotency"
+
+    @property
+    def unmatched_queue(self) -> str:
+        """Where events end that no worker subscribes to."""
+        return f"{self.namespace}-unmatched"
+
+    def topic(self, source: str) -> str:
+        return f"{self.namespace}-{source.replace('.', '-')}"
+
+    def undelivered_queue(self, source: str) -> str:
+        """The DLQ of the hop from the bus to a domain's topic."""
+        return f"{self.topic(source)}-undelivered"
+
+    def queue(self, worker: str, *, fifo: bool = False) -> str:
+        return f"{self.namespace}-{worker}{'.fifo' if fifo else ''}"
+
+    def dead_letter_queue(self, worker: str, *, fifo: bool = False) -> str:
+        return f"{self.namespace}-{worker}-dlq{'.fifo' if fifo else ''}"
+
+    def function(self, worker: str) -> str:
+        return f"{self.namespace}-{worker}"
+
+    def log_group(self, worker: str) -> str:
+        return f"/aws/lambda/{self.function(worker)}"
+
+    def table(self, name: str) -> str:
+        return f"{self.namespace}-{name}"
+
+    def bucket(self, name: str, account: str) -> str:
+        """Bucket names are global, so that the account id is part of them."""
+        return f"{self.namespace}-{name}-{account}"

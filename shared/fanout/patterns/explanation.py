@@ -1,0 +1,38 @@
+"""Why an event does, or does not, match a pattern."""
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+__all__ = ["ABSENT", "Explanation"]
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent.ABSENT
+"""The value of a field that the event does not have, as a leaf; None is a JSON null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer to "why did this event (not) match?"; ``str()`` of it is one sentence for people."""
+
+    matched: bool
+    path: str | None = None
+    """The first field that failed, its names joined by dots; None if the event matched."""
+    value: Any = ABSENT
+    """What the event has there: a leaf, a list of all leaves, or :data:`ABSENT`."""
+    wanted: str | None = None
+    """What the pattern wanted there, in words."""
+
+    def __str__(self) -> str:
+        if self.matched:
+            return "every field of the pattern matches"
+        had = "absent" if self.value is ABSENT else json.dumps(self.value, ensure_ascii=False, default=str)
+        return f"{self.path} is {had}; wanted {self.wanted}"

@@ -1,0 +1,34 @@
+"""An SQS message as Lambda hands it to a worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+__all__ = ["Record"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record of a batch (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+    """How often the queue has handed it out, this time included."""
+    first_received_ms: int
+    """When the queue first handed it out, in milliseconds since 1970."""
+    group: str | None
+    """Its message group in a FIFO queue."""
+
+    @classmethod
+    def from_lambda(cls, record: Mapping[str, Any]) -> Self:
+        attributes = record["attributes"]
+        return cls(
+            message_id=record["messageId"],
+            receipt_handle=record["receiptHandle"],
+            body=record["body"],
+            receive_count=int(attributes["ApproximateReceiveCount"]),
+            first_received_ms=int(attributes.get("ApproximateFirstReceiveTimestamp") or 0),
+            group=attributes.get("MessageGroupId"),
+        )

@@ -1,0 +1,59 @@
+"""What a worker needs of its ``worker.yaml`` at run time, cheap to read in a cold start.
+
+The build packs ``worker.yaml`` as JSON, which is YAML, with every default filled in and every rule checked; a file
+in that form is taken as it is. The file of the repository goes through :mod:`fanout.manifest`, which Lambda never
+imports.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    worker: str
+    """Its name."""
+    subscribes: tuple[str, ...]
+    """``<source>/<Name>`` of each event, or ``*``."""
+    idempotency: str
+    """strict, claim or off."""
+    ttl_s: int
+    """How long a handled event is remembered."""
+    max_receives: int
+    """After so many deliveries a record goes to the DLQ."""
+    base_s: int
+    cap_s: int
+    """Of the backoff: see :class:`fanout.manifest.Retry`."""
+    fifo: bool
+
+    @classmethod
+    def read(cls, worker_yaml: Path) -> Self:
+        """
+        :raises ManifestError: the file breaks a rule.
+        """
+        packed = worker_yaml.read_bytes()
+        if packed.startswith(b"{"):
+            declared = orjson.loads(packed)
+            return cls._of(declared["name"], declared)
+        from fanout.manifest import load, worker_name
+
+        return cls._of(worker_name(worker_yaml.parent), load(worker_yaml).model_dump(mode="json"))
+
+    @classmethod
+    def _of(cls, name: str, declared: Mapping[str, Any]) -> Self:
+        return cls(
+            worker=name,
+            subscribes=tuple(subscription["event"] for subscription in declared["subscribes"]),
+            idempotency=declared["idempotency"]["mode"],
+            ttl_s=declared["idempotency"]["ttl_hours"] * 3600,
+            max_receives=declared["queue"]["max_receives"],
+            base_s=declared["retry"]["base_s"],
+            cap_s=declared["retry"]["cap_s"],
+            fifo=declared["queue"]["fifo"],
+        )

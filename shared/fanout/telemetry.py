@@ -1,0 +1,101 @@
+"""Structured logs and metrics of a worker: JSON lines on standard output, which Lambda takes to CloudWatch.
+
+Keys are those of Powertools' Logger where it has them. Powertools itself is not used: one line costs it more CPU
+than the worker core has for a whole record, and it would be a third of a worker's cold import.
+Metrics are lines too, in CloudWatch's embedded metric format
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+"""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from fanout.naming import METRIC_NAMESPACE
+
+__all__ = ["JsonFormatter", "configure", "emit_metrics", "log_fields"]
+
+_fields: ContextVar[Mapping[str, Any]] = ContextVar("fanout_log_fields", default=MappingProxyType({}))
+
+# What logging itself puts on a record; anything else came from the caller's ``extra``.
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+@contextmanager
+def log_fields(**fields: Any) -> Iterator[None]:
+    """Every line logged inside, by whomever, carries these fields. Fields that are None are left out."""
+    token = _fields.set({**_fields.get(), **{key: value for key, value in fields.items() if value is not None}})
+    try:
+        yield
+    finally:
+        _fields.reset(token)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: level, location, message, timestamp, the fields of :func:`log_fields`, the call's
+    ``extra``, and the exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "level": record.levelname,
+            "location": f"{record.module}:{record.lineno}",
+            "message": record.getMessage(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            **_fields.get(),
+        }
+        line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
+        if record.exc_info and record.exc_info[0]:
+            line["exception_name"] = record.exc_info[0].__name__
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class _StandardOutput(logging.Handler):
+    """Writes to what ``sys.stdout`` is at the time: Lambda runtimes and tests replace it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stdout.write(self.format(record) + "\n")
+        except Exception:  # noqa: BLE001 - logging's own contract: never let a log line end the program
+            self.handleError(record)
+
+
+def configure(level: str | None = None) -> None:
+    """Log as JSON from here on. The level is ``FANOUT_LOG_LEVEL``'s unless given, else INFO."""
+    handler = _StandardOutput()
+    handler.setFormatter(JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level or os.environ.get("FANOUT_LOG_LEVEL", "INFO").upper())
+    # It tells of every credential and endpoint it finds, at INFO.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+
+
+def emit_metrics(
+    dimensions: Mapping[str, str], counts: Mapping[str, int], durations_ms: Mapping[str, float], **fields: Any
+) -> None:
+    """Write one line of metrics: counts and milliseconds under the dimensions, with fields for the reader of the
+    log."""
+    metrics = [{"Name": name, "Unit": "Count"} for name in counts]
+    metrics += [{"Name": name, "Unit": "Milliseconds"} for name in durations_ms]
+    line = {
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [
+                {"Namespace": METRIC_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
+            ],
+        },
+        **dimensions,
+        **counts,
+        **durations_ms,
+        **{key: value for key, value in fields.items() if value is not None},
+    }
+    sys.stdout.write(orjson.dumps(line).decode() + "\n")

@@ -1,0 +1,161 @@
+"""Run a worker's handlers in a unit test, through the whole worker core, without AWS::
+
+    rig = Rig(worker)
+    [delivery] = rig.deliver(OrderPlaced(...))
+    assert delivery.outcome is Outcome.HANDLED
+    assert rig.published[0].name == "InvoiceIssued"
+
+What a handler itself calls (DynamoDB, S3 ...) is the test's to provide, by moto for instance.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any, cast
+from uuid import uuid4
+
+from fanout.batch import Invocation, Processor
+from fanout.delivery import Delivery
+from fanout.envelope import Envelope
+from fanout.event import Event
+from fanout.idempotency import MemoryStore, Store
+from fanout.pace import Pace
+from fanout.publish import Publisher, Receipt, seal
+from fanout.records import Record
+from fanout.settlement import Settlement
+from fanout.worker import Worker
+
+__all__ = ["Rig", "eventbridge_event", "record", "record_of"]
+
+_numbers = count(1)
+
+
+def eventbridge_event(envelope: Envelope) -> dict[str, Any]:
+    """The event as EventBridge delivers it to a target."""
+    detail = envelope.data if envelope.source.startswith("aws.") else json.loads(envelope.detail())
+    return {
+        "version": "0",
+        "id": str(uuid4()),
+        "detail-type": envelope.name,
+        "source": envelope.source,
+        "account": "123456789012",
+        "time": envelope.metadata.published_at,
+        "region": "eu-central-1",
+        "resources": [],
+        "detail": detail,
+    }
+
+
+def record(body: str, *, receive_count: int = 1, group: str | None = None) -> Record:
+    """A message with that body, as a queue hands it out."""
+    number = next(_numbers)
+    return Record(
+        message_id=f"message-{number}",
+        receipt_handle=f"receipt-{number}",
+        body=body,
+        receive_count=receive_count,
+        first_received_ms=int(time.time() * 1000),
+        group=group,
+    )
+
+
+def record_of(event: Event | Envelope, *, receive_count: int = 1, group: str | None = None) -> Record:
+    """A message with the event in it."""
+    envelope = event if isinstance(event, Envelope) else seal(event)
+    return record(json.dumps(eventbridge_event(envelope)), receive_count=receive_count, group=group)
+
+
+class _FakeSQS:
+    """Takes what a settlement sends; ``refuse`` names the operations it answers with a failure for each entry."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803, ARG002
+        return self._answer("send_message_batch", self._rig.dead_letters, Entries)
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803, ARG002
+        return self._answer("change_message_visibility_batch", self._rig.backoffs, Entries)
+
+    def _answer(self, operation: str, kept: list[dict[str, Any]], entries: Sequence[Any]) -> dict[str, Any]:
+        self._rig.sqs_calls.append(operation)
+        if operation in self._rig.refuse:
+            return {"Failed": [{"Id": e["Id"], "Code": "InternalError", "SenderFault": False} for e in entries]}
+        kept.extend(entries)
+        return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
+
+
+class _FakePublisher:
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def publish_all(self, events: Iterable[Event | Envelope]) -> Iterator[Receipt]:
+        for event in events:
+            envelope = event if isinstance(event, Envelope) else seal(event)
+            error = self._rig.bus_error
+            if error is None:
+                self._rig.published.append(envelope)
+            yield Receipt(envelope=envelope, attempts=1, error=error)
+
+
+class Rig:
+    """A worker with a store, a DLQ and a bus in memory.
+
+    :param store: to share between rigs, or to look into.
+    :param clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        *,
+        store: Store | None = None,
+        clock: Callable[[], float] = time.time,
+        pace: Pace | None = None,
+    ) -> None:
+        self.published: list[Envelope] = []
+        """What the handlers published, and the bus took."""
+        self.dead_letters: list[dict[str, Any]] = []
+        """The SendMessageBatch entries that the DLQ took."""
+        self.backoffs: list[dict[str, Any]] = []
+        """The ChangeMessageVisibilityBatch entries that the queue took."""
+        self.sqs_calls: list[str] = []
+        self.refuse: set[str] = set()
+        """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
+        self.bus_error: str | None = None
+        """What the bus answers to every event, if it takes none."""
+        self.store = store or MemoryStore(clock=clock)
+        sqs: Any = _FakeSQS(self)
+        publisher = cast("Publisher", _FakePublisher(self))
+        self.processor = Processor(
+            settings=worker.settings,
+            handlers=worker.handlers,
+            store=None if worker.settings.idempotency == "off" else self.store,
+            settlement=Settlement(
+                sqs=lambda: sqs,
+                settings=worker.settings,
+                queue_url=lambda: "queue",
+                dlq_url=lambda: "dlq",
+                uniform=lambda _, most: most,
+            ),
+            publisher=lambda: publisher,
+            pace=pace or Pace(),
+            clock=clock,
+        )
+
+    def deliver(
+        self, *messages: Event | Envelope | Record, remaining_s: float | Callable[[], float] = 30.0
+    ) -> list[Delivery]:
+        """One batch, with ``remaining_s`` seconds until the deadline; answers every record with its outcome."""
+        records = [m if isinstance(m, Record) else record_of(m) for m in messages]
+        remaining = remaining_s if callable(remaining_s) else lambda: remaining_s
+        return self.processor.process(records, Invocation(str(uuid4()), remaining))
+
+    def redeliver(self, delivery: Delivery) -> Delivery:
+        """Hand the same message out once more."""
+        again = replace(delivery.record, receive_count=delivery.record.receive_count + 1)
+        return self.deliver(again)[0]

@@ -1,0 +1,139 @@
+"""A worker: handlers of events, and the Lambda function made of them::
+
+worker = Worker(__file__)  # reads worker.yaml beside it
+
+@worker.handles(OrderPlaced)
+def reserve(event: OrderPlaced, context: Context) -> None:
+    ...
+
+handler = worker.lambda_handler
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fanout import aws, telemetry
+from fanout.batch import FAILED, Invocation, Processor, summary
+from fanout.context import Context
+from fanout.errors import DeclarationError
+from fanout.event import Event
+from fanout.handlers import BatchHandler, Handlers
+from fanout.idempotency import DynamoDBStore, Store
+from fanout.pace import Pace
+from fanout.publish import Publisher
+from fanout.records import Record
+from fanout.settings import Settings
+from fanout.settlement import Settlement
+
+__all__ = ["Worker"]
+
+E = TypeVar("E", bound=Event)
+Handler = Callable[[E, Context], Any]
+
+
+class Worker:
+    """
+    :param file: the handler module's ``__file__``; ``worker.yaml`` stands beside it.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.settings = Settings.read(Path(file).with_name("worker.yaml"))
+        self.handlers = Handlers()
+        self._cold_start = True
+
+    def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+        """Declare the handler of an event.
+
+        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, or it has a handler already.
+        """
+        identifier = contract.contract.identifier
+        if identifier not in self.settings.subscribes and "*" not in self.settings.subscribes:
+            raise DeclarationError(f"{self.settings.worker}: handles {identifier}; subscribe to it in worker.yaml")
+        if identifier in self.handlers.by_event:
+            raise DeclarationError(f"{self.settings.worker}: {identifier} has two handlers; keep one")
+
+        def declare(handler: Handler[E]) -> Handler[E]:
+            self.handlers.by_event[identifier] = (contract, handler)
+            return handler
+
+        return declare
+
+    def handles_batch(self, handler: BatchHandler) -> BatchHandler:
+        """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
+        record of the batch."""
+        self.handlers.batch = handler
+        return handler
+
+    def missing_handlers(self) -> list[str]:
+        """The subscribed events that nothing here handles."""
+        return self.handlers.missing(self.settings.subscribes)
+
+    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """The function's entry: a batch of SQS records in, the records that failed out
+        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html)."""
+        if "Records" not in event:
+            return {"heartbeat": self.settings.worker}
+        began = time.monotonic()
+        cold_start, self._cold_start = self._cold_start, False
+        if cold_start:
+            telemetry.configure()
+        request_id = context.aws_request_id
+        with telemetry.log_fields(service=self.settings.worker, function_request_id=request_id):
+            records = [Record.from_lambda(record) for record in event["Records"]]
+            invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)
+            deliveries = self._processor.process(records, invocation)
+        telemetry.emit_metrics(
+            {"worker": self.settings.worker},
+            {"received": len(deliveries), **summary(deliveries)},
+            {"batch_ms": round((time.monotonic() - began) * 1000, 3)},
+            cold_start=cold_start,
+            function_request_id=request_id,
+        )
+        failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    @cached_property
+    def _processor(self) -> Processor:
+        return Processor(
+            settings=self.settings,
+            handlers=self.handlers,
+            store=self._store(),
+            settlement=Settlement(
+                sqs=lambda: aws.client("sqs"),
+                settings=self.settings,
+                queue_url=lambda: _environment("FANOUT_QUEUE_URL"),
+                dlq_url=lambda: _environment("FANOUT_DLQ_URL"),
+            ),
+            publisher=lambda: self._publisher,
+            pace=Pace(),
+        )
+
+    @cached_property
+    def _publisher(self) -> Publisher:
+        return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
+
+    def _store(self) -> Store | None:
+        mode = self.settings.idempotency
+        if mode == "off":
+            return None
+        return DynamoDBStore(
+            aws.client("dynamodb"),
+            _environment("FANOUT_IDEMPOTENCY_TABLE"),
+            ttl_s=self.settings.ttl_s,
+            one_write=mode == "claim",
+        )
+
+
+def _environment(variable: str) -> str:
+    try:
+        return os.environ[variable]
+    except KeyError:
+        raise DeclarationError(
+            f"{variable} is not set; was the function deployed by terraform/modules/worker?"
+        ) from None

@@ -1,0 +1,11 @@
+variable "region" {
+  description = "The AWS region."
+  type        = string
+  default     = "us-east-1"
+}
+
+variable "create_email_identities" {
+  description = "Create the SES identities that workers send from; each must then be verified by e-mail."
+  type        = bool
+  default     = false
+}

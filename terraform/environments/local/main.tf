@@ -1,0 +1,42 @@
+# An emulator on this machine. Its address comes from AWS_ENDPOINT_URL (and AWS_ENDPOINT_URL_DYNAMODB, where DynamoDB
+# is another's), which the provider reads by itself.
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+
+  backend "local" {}
+}
+
+provider "aws" {
+  region                      = var.region
+  access_key                  = "test"
+  secret_key                  = "test"
+  s3_use_path_style           = true
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_region_validation      = true
+
+  default_tags {
+    tags = { project = "fanout", environment = "local" }
+  }
+}
+
+module "platform" {
+  source = "../../modules/platform"
+
+  namespace               = var.namespace
+  services_dir            = coalesce(var.services_dir, "${path.root}/../../../services")
+  contracts_dir           = "${path.root}/../../../shared/contracts/schemas"
+  packages_dir            = coalesce(var.packages_dir, "${path.root}/../../../build/packages/local")
+  function_environment    = var.function_environment
+  create_email_identities = true
+  force_destroy           = true
+  log_retention_days      = 1
+}

@@ -1,0 +1,29 @@
+variable "region" {
+  description = "The region that the emulator plays."
+  type        = string
+  default     = "us-east-1"
+}
+
+variable "function_environment" {
+  description = "Environment variables for every function: the emulator's endpoints, as a function reaches them."
+  type        = map(string)
+  default     = {}
+}
+
+variable "namespace" {
+  description = "The prefix of every name; another one for a second deployment on the same emulator."
+  type        = string
+  default     = "fanout-local"
+}
+
+variable "services_dir" {
+  description = "The folder of the workers; the repository's own where null. The integration tests add workers to it."
+  type        = string
+  default     = null
+}
+
+variable "packages_dir" {
+  description = "The folder that `make build` filled; build/packages/local where null."
+  type        = string
+  default     = null
+}

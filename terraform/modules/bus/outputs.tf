@@ -1,0 +1,19 @@
+output "name" {
+  description = "The bus's name."
+  value       = aws_cloudwatch_event_bus.this.name
+}
+
+output "arn" {
+  description = "The bus's ARN."
+  value       = aws_cloudwatch_event_bus.this.arn
+}
+
+output "unmatched_queue" {
+  description = "URL of the queue with the events that no worker subscribes to."
+  value       = aws_sqs_queue.unmatched.url
+}
+
+output "undelivered_queue" {
+  description = "URL of the queue with the events that the bus's own rules could not deliver."
+  value       = aws_sqs_queue.undelivered.url
+}

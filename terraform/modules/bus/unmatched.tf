@@ -1,0 +1,71 @@
+# Events that no worker subscribes to: a misspelt source or name is seen here instead of being lost.
+# One rule takes the unknown sources and one rule per known source its unknown names, so that no pattern comes
+# near EventBridge's 2,048 characters: about 100 sources, and about 100 event names in each, of 16 characters.
+
+locals {
+  unknown_sources = (
+    length(var.subscribed) > 0 ? jsonencode({ source = [{ anything-but = keys(var.subscribed) }] })
+    # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
+    : jsonencode({ version = ["0"] })
+  )
+  unmatched_patterns = merge(
+    { unmatched = local.unknown_sources },
+    {
+      for source, names in var.subscribed : "unmatched-${replace(source, ".", "-")}" => jsonencode({
+        source      = [source]
+        detail-type = [{ anything-but = names }]
+      })
+    },
+  )
+  unmatched_rule_arns = [for rule in sort(keys(local.unmatched_patterns)) : "${local.rule_arns}/${local.name}/${rule}"]
+}
+
+resource "aws_cloudwatch_event_rule" "unmatched" {
+  for_each = local.unmatched_patterns
+
+  name           = each.key
+  description    = "Events that no worker subscribes to"
+  event_bus_name = aws_cloudwatch_event_bus.this.name
+  event_pattern  = each.value
+
+  lifecycle {
+    precondition {
+      condition     = length(each.value) <= 2048
+      error_message = "The pattern of rule ${each.key} has ${length(each.value)} characters, over EventBridge's 2,048: move some events to another source."
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_target" "unmatched" {
+  for_each = aws_cloudwatch_event_rule.unmatched
+
+  rule           = each.value.name
+  event_bus_name = aws_cloudwatch_event_bus.this.name
+  target_id      = "unmatched"
+  arn            = aws_sqs_queue.unmatched.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.undelivered.arn
+  }
+  retry_policy {
+    maximum_event_age_in_seconds = local.day
+    maximum_retry_attempts       = local.most_attempts
+  }
+}
+
+resource "aws_sqs_queue" "unmatched" {
+  name                      = "${local.name}-unmatched"
+  message_retention_seconds = local.two_weeks
+  sqs_managed_sse_enabled   = true
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Unmatched"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "${local.queue_arns}:${local.name}-unmatched"
+      Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_rule_arns } }
+    }]
+  })
+}

@@ -1,0 +1,76 @@
+# The form of a worker.yaml: what each key of each section may hold, and what it is when left out.
+#
+#   kind     whole, flag, text, choice, list, mapping, or section (a mapping with the form of that name)
+#   each     the form of every entry of a list or mapping;  items: what every entry of a list of texts must be
+#   least, most, pattern, choices   the bounds;  a key without a default must be there
+#
+# shared/fanout/manifest.py states the same for the Python side; tests/unit/fanout/manifest_cases holds them together.
+
+locals {
+  event_name    = "^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$"
+  any_event     = "^(\\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$"
+  action        = "^[a-z0-9-]+:[A-Za-z*]+$"
+  resource      = "^((table|bucket|identity):[^*]+|arn:.+)$"
+  resource_name = "^[a-z][a-z0-9-]{1,28}$"
+
+  form = {
+    manifest = {
+      description = { kind = "text", most = 256 }
+      owner       = { kind = "text", default = null }
+      subscribes  = { kind = "list", least = 1, each = "subscription" }
+      publishes   = { kind = "list", items = { kind = "text", pattern = local.event_name }, default = [] }
+      via         = { kind = "choice", choices = ["topic", "bus"], default = "topic" }
+      function    = { kind = "section", default = {} }
+      batch       = { kind = "section", default = {} }
+      queue       = { kind = "section", default = {} }
+      retry       = { kind = "section", default = {} }
+      idempotency = { kind = "section", default = {} }
+      permissions = { kind = "list", each = "permission", default = [] }
+      tables      = { kind = "mapping", each = "table", default = {} }
+      buckets     = { kind = "mapping", each = "bucket", default = {} }
+    }
+    subscription = {
+      event = { kind = "text", pattern = local.any_event }
+      where = { kind = "mapping", default = {} }
+    }
+    function = {
+      memory_mb               = { kind = "whole", least = 128, most = 10240, default = 256 }
+      timeout_s               = { kind = "whole", least = 1, most = 900, default = 30 }
+      architecture            = { kind = "choice", choices = ["arm64", "x86_64"], default = "arm64" }
+      reserved_concurrency    = { kind = "whole", least = 1, most = 1000, default = null }
+      provisioned_concurrency = { kind = "whole", least = 0, most = 1000, default = 0 }
+    }
+    batch = {
+      size            = { kind = "whole", least = 1, most = 10000, default = 10 }
+      window_s        = { kind = "whole", least = 0, most = 300, default = 0 }
+      max_concurrency = { kind = "whole", least = 2, most = 1000, default = null }
+    }
+    queue = {
+      fifo           = { kind = "flag", default = false }
+      retention_days = { kind = "whole", least = 1, most = 14, default = 4 }
+      max_receives   = { kind = "whole", least = 1, most = 1000, default = 5 }
+      visibility_s   = { kind = "whole", least = 0, most = 43200, default = null }
+    }
+    retry = {
+      base_s = { kind = "whole", least = 0, most = 43200, default = 2 }
+      cap_s  = { kind = "whole", least = 0, most = 43200, default = 900 }
+    }
+    idempotency = {
+      mode      = { kind = "choice", choices = ["strict", "claim", "off"], default = "strict" }
+      ttl_hours = { kind = "whole", least = 1, most = 8760, default = 24 }
+    }
+    permission = {
+      actions   = { kind = "list", least = 1, items = { kind = "text", pattern = local.action } }
+      resources = { kind = "list", least = 1, items = { kind = "text", pattern = local.resource } }
+    }
+    table = {
+      key      = { kind = "text", most = 255 }
+      sort_key = { kind = "text", most = 255, default = null }
+    }
+    bucket = {
+      events = { kind = "flag", default = false }
+    }
+  }
+
+  defaults = { for name, keys in local.form : name => { for key, rule in keys : key => try(rule.default, null) } }
+}

@@ -1,0 +1,45 @@
+# The workers as their worker.yaml declare them, read and filled in: see form.tf for what a file may say, problems.tf
+# for what is wrong with one. No provider is needed.
+
+locals {
+  texts = { for file in fileset(var.services_dir, "*/worker.yaml") : dirname(file) => file("${var.services_dir}/${file}") }
+
+  # Folder => what its file says; null where that is nothing or no YAML.
+  declared = { for folder, text in local.texts : folder => try(yamldecode(text), null) }
+
+  # Folder => its worker with every default. A bad file must get as far as local.problems: nothing may fail on one here.
+  filled = {
+    for folder, given in local.declared : folder => {
+      name        = replace(folder, "_", "-")
+      folder      = folder
+      description = try(given.description, "")
+      subscribes  = try([for item in given.subscribes : merge(local.defaults.subscription, item)], [])
+      publishes   = try(given.publishes, [])
+      via         = try(given.via, local.defaults.manifest.via)
+      function    = try(merge(local.defaults.function, given.function), local.defaults.function)
+      batch       = try(merge(local.defaults.batch, given.batch), local.defaults.batch)
+      queue       = try(merge(local.defaults.queue, given.queue), local.defaults.queue)
+      retry       = try(merge(local.defaults.retry, given.retry), local.defaults.retry)
+      idempotency = try(merge(local.defaults.idempotency, given.idempotency), local.defaults.idempotency)
+      permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
+      tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})
+      buckets     = try({ for name, bucket in given.buckets : name => merge(local.defaults.bucket, bucket) }, {})
+    }
+  }
+
+  # AWS's advice for a queue before Lambda, six time-outs, and the batch window:
+  # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+  least_visibility = {
+    for folder, worker in local.filled : folder => try(6 * worker.function.timeout_s + worker.batch.window_s, 0)
+  }
+  visibility = {
+    for folder, worker in local.filled : folder => try(coalesce(worker.queue.visibility_s, local.least_visibility[folder]), 0)
+  }
+
+  # Name => worker. Nothing is planned from bad files: what is wrong with them must be all that is said.
+  workers = {
+    for folder, worker in local.filled : worker.name => merge(worker, {
+      queue = merge(worker.queue, { visibility_s = local.visibility[folder] })
+    }) if length(local.problems) == 0
+  }
+}

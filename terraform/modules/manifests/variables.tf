@@ -1,0 +1,9 @@
+variable "services_dir" {
+  description = "The directory with a folder per worker, each with its worker.yaml."
+  type        = string
+}
+
+variable "contracts_dir" {
+  description = "The directory with the event contracts' JSON Schemas: <source>/<Name>.v<version>.json."
+  type        = string
+}

@@ -1,0 +1,84 @@
+# The whole of one deployment, from the workers' worker.yaml: see modules/manifests (what they declare) and routing.tf
+# (which patterns select their events).
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  deployment = {
+    namespace  = var.namespace
+    partition  = data.aws_partition.current.partition
+    region     = data.aws_region.current.name
+    account_id = data.aws_caller_identity.current.account_id
+  }
+  workers = module.manifests.workers
+  tables  = merge([for worker in local.workers : worker.tables]...)
+  buckets = merge([for worker in local.workers : worker.buckets]...)
+}
+
+module "manifests" {
+  source = "../manifests"
+
+  services_dir  = var.services_dir
+  contracts_dir = var.contracts_dir
+}
+
+module "store" {
+  source = "../store"
+
+  deployment    = local.deployment
+  tables        = local.tables
+  buckets       = local.buckets
+  force_destroy = var.force_destroy
+}
+
+module "bus" {
+  source = "../bus"
+
+  deployment = local.deployment
+  subscribed = local.subscribed
+  forwarded  = local.forwarded
+}
+
+module "topic" {
+  source   = "../topic"
+  for_each = toset(flatten([for domains in local.domains : keys(domains)]))
+
+  deployment  = local.deployment
+  bus_name    = module.bus.name
+  source_name = each.key
+}
+
+module "worker" {
+  source   = "../worker"
+  for_each = local.workers
+
+  deployment = local.deployment
+  name       = each.key
+  manifest = {
+    description = each.value.description
+    function    = each.value.function
+    batch       = each.value.batch
+    queue       = each.value.queue
+  }
+  package = local.packages[each.key]
+  bus = {
+    name      = module.bus.name
+    arn       = module.bus.arn
+    publishes = length(each.value.publishes) > 0
+  }
+  filter_policies    = lookup(local.filters, each.key, {})
+  topic_arns         = { for source, topic in module.topic : source => topic.arn }
+  rules              = lookup(local.rules, each.key, {})
+  idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
+  environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  permissions        = local.permissions[each.key]
+  log_retention_days = var.log_retention_days
+}
+
+resource "aws_ses_email_identity" "sender" {
+  for_each = var.create_email_identities ? local.senders : []
+
+  email = each.key
+}

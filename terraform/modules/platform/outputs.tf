@@ -1,0 +1,34 @@
+output "bus" {
+  description = "The bus, and where the events end that no worker takes or that the bus cannot deliver."
+  value = {
+    name              = module.bus.name
+    arn               = module.bus.arn
+    unmatched_queue   = module.bus.unmatched_queue
+    undelivered_queue = module.bus.undelivered_queue
+  }
+}
+
+output "topics" {
+  description = "The domains' topics by source."
+  value       = module.topic
+}
+
+output "workers" {
+  description = "The workers by name."
+  value       = module.worker
+}
+
+output "idempotency_table" {
+  description = "The name of the table of the idempotency records."
+  value       = module.store.idempotency_table.name
+}
+
+output "tables" {
+  description = "The workers' tables: their names in AWS by the names in worker.yaml."
+  value       = { for name, table in module.store.tables : name => table.name }
+}
+
+output "buckets" {
+  description = "The workers' buckets: their names in AWS by the names in worker.yaml."
+  value       = { for name, bucket in module.store.buckets : name => bucket.name }
+}

@@ -1,0 +1,70 @@
+# The functions' code, as `make build` writes it: a layer with what every worker needs, a layer for a worker with
+# requirements of its own, and a small zip for each worker.
+#
+# The zips go by way of S3: the provider sends code from files to Lambda one function at a time, 5 s each.
+
+locals {
+  target = jsondecode(file("${var.packages_dir}/target.json"))
+
+  # On an emulator the packages are for the machine's own architecture, whatever the worker declares.
+  architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
+  dependencies  = toset([for architecture in local.architectures : "dependencies-${architecture}"])
+  own_layers    = toset([for name in keys(local.workers) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], tolist(local.dependencies), tolist(local.own_layers)))
+
+  packages = {
+    for name, worker in local.workers : name => {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package["workers/${name}"].key
+      hash         = local.hashes["workers/${name}"]
+      handler      = "services.${worker.folder}.handler.handler"
+      runtime      = local.target.runtime
+      architecture = local.architectures[name]
+      layers = [
+        for layer in ["dependencies-${local.architectures[name]}", "layers/${name}"] : aws_lambda_layer_version.this[layer].arn
+        if contains(local.layers, layer)
+      ]
+    }
+  }
+  layers = setunion(local.dependencies, local.own_layers)
+  hashes = { for zip in local.zips : zip => filebase64sha256("${var.packages_dir}/${zip}.zip") }
+}
+
+resource "aws_s3_bucket" "packages" {
+  bucket        = "${var.namespace}-packages-${local.deployment.account_id}"
+  force_destroy = true # `make build` makes them again
+}
+
+resource "aws_s3_bucket_public_access_block" "packages" {
+  bucket                  = aws_s3_bucket.packages.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_object" "package" {
+  for_each = local.zips
+
+  bucket = aws_s3_bucket.packages.id
+  key    = "${each.key}-${filesha256("${var.packages_dir}/${each.key}.zip")}.zip"
+  source = "${var.packages_dir}/${each.key}.zip"
+
+  # Nobody looks at tags of what lies here for a deployment only, and an object can have but ten.
+  override_provider {
+    default_tags {
+      tags = {}
+    }
+  }
+}
+
+resource "aws_lambda_layer_version" "this" {
+  for_each = local.layers
+
+  layer_name          = "${var.namespace}-${replace(trimprefix(each.key, "layers/"), "_", "-")}"
+  description         = "Distributions that workers need"
+  s3_bucket           = aws_s3_bucket.packages.id
+  s3_key              = aws_s3_object.package[each.key].key
+  source_code_hash    = local.hashes[each.key]
+  compatible_runtimes = [local.target.runtime]
+}

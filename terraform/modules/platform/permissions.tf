@@ -1,0 +1,46 @@
+# What the workers' `permissions` mean: ARNs for their roles, and names for their environment.
+
+locals {
+  # Every resource named => its kind (table, bucket, identity, arn), its name, and the path within it.
+  resources = {
+    for resource in distinct(flatten([for worker in local.workers : worker.permissions[*].resources])) : resource => {
+      kind = split(":", resource)[0]
+      name = regex("^[a-z]+:([^/]*)", resource)[0]
+      path = regex("^[^/]*(.*)$", resource)[0]
+    }
+  }
+  identity_arn = "arn:${local.deployment.partition}:ses:${local.deployment.region}:${local.deployment.account_id}:identity"
+
+  arns = {
+    for resource, it in local.resources : resource => (
+      it.kind == "table" ? ["${module.store.tables[it.name].arn}${it.path}"]
+      : it.kind == "bucket" ? ["${module.store.buckets[it.name].arn}${it.path}", "${module.store.buckets[it.name].arn}${it.path}/*"]
+      : it.kind == "identity" ? ["${local.identity_arn}/${it.name}"]
+      : [resource]
+    )
+  }
+
+  permissions = {
+    for name, worker in local.workers : name => [
+      for permission in worker.permissions : {
+        actions   = permission.actions
+        resources = flatten([for resource in permission.resources : local.arns[resource]])
+      }
+    ]
+  }
+
+  # TABLE_STOCK = fanout-dev-stock: the name in AWS of each table and bucket that the worker is permitted to.
+  store_names = {
+    table  = { for name, table in module.store.tables : name => table.name }
+    bucket = { for name, bucket in module.store.buckets : name => bucket.name }
+  }
+  store_variables = {
+    for name, worker in local.workers : name => {
+      for it in distinct([for resource in flatten(worker.permissions[*].resources) : local.resources[resource]]) :
+      "${upper(it.kind)}_${upper(replace(it.name, "-", "_"))}" => local.store_names[it.kind][it.name]...
+      if contains(["table", "bucket"], it.kind)
+    }
+  }
+
+  senders = toset([for it in local.resources : it.name if it.kind == "identity"])
+}

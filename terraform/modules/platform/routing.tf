@@ -1,0 +1,63 @@
+# From the workers' subscriptions to the patterns that AWS routes by; shared/fanout/routing.py says the same.
+# A pattern is JSON text from where it is made, as no two have one type.
+
+locals {
+  # Worker => its subscriptions, each with its parts of a pattern.
+  selections = {
+    for name, worker in local.workers : name => [
+      for item in worker.subscribes : {
+        event  = item.event
+        source = split("/", item.event)[0]
+        detail = try(split("/", item.event)[1], "*")
+        where = (
+          length(item.where) == 0 ? jsonencode({})
+          # An AWS service's own events carry no envelope: their data is the detail itself.
+          : startswith(item.event, "aws.") ? jsonencode({ detail = item.where })
+          : jsonencode({ detail = { data = item.where } })
+        )
+      }
+    ]
+  }
+
+  # Worker => event => EventBridge pattern, for workers straight on the bus.
+  rules = {
+    for name, selections in local.selections : name => {
+      for item in selections : item.event => jsonencode(merge(
+        # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
+        item.event == "*" ? { version = ["0"] } : null,
+        item.event == "*" ? null : { source = [item.source], detail-type = [item.detail] },
+        jsondecode(item.where),
+      ))
+    } if local.workers[name].via == "bus"
+  }
+
+  # Worker => source => its subscriptions, for workers behind topics.
+  domains = {
+    for name, selections in local.selections : name => { for item in selections : item.source => item... }
+    if local.workers[name].via == "topic"
+  }
+
+  # Worker => source => SNS filter policy: a topic and a queue have one subscription, so that several events of
+  # one domain share a policy.
+  filters = {
+    for name, domains in local.domains : name => {
+      for source, items in domains : source => (
+        alltrue([for item in items : item.where == "{}"]) ? jsonencode({ detail-type = items[*].detail })
+        : length(items) == 1 ? jsonencode(merge({ detail-type = items[*].detail }, jsondecode(items[0].where)))
+        : jsonencode({ "$or" = [for item in items : merge({ detail-type = [item.detail] }, jsondecode(item.where))] })
+      )
+    }
+  }
+
+  # Source => the names of what some worker subscribes to; one that takes every event does not count.
+  subscribed = { for item in flatten(values(local.selections)) : item.source => item.detail... if item.event != "*" }
+
+  # The events of AWS services come over from the default bus; of S3, those of the buckets that say `events: true`.
+  event_buckets = [for name, bucket in local.buckets : module.store.buckets[name].name if bucket.events]
+  forwarded = {
+    for source, names in local.subscribed : source => jsonencode(merge(
+      { source = [source], detail-type = distinct(names) },
+      source == "aws.s3" ? { detail = { bucket = { name = local.event_buckets } } } : null,
+    )) if startswith(source, "aws.")
+  }
+}

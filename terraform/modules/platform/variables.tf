@@ -1,0 +1,54 @@
+variable "namespace" {
+  description = "First part of every name: fanout-<environment>."
+  type        = string
+
+  validation {
+    # A bucket's name has at most 63 characters: namespace, a name of 29, the account's 12 digits and two hyphens.
+    condition     = can(regex("^[a-z][a-z0-9-]{1,18}[a-z0-9]$", var.namespace))
+    error_message = "The namespace has 3 to 20 of a-z, 0-9 and -, a letter first and no hyphen last."
+  }
+}
+
+variable "services_dir" {
+  description = "The directory with a folder per worker."
+  type        = string
+}
+
+variable "contracts_dir" {
+  description = "The directory with the event contracts' JSON Schemas: <source>/<Name>.v<version>.json."
+  type        = string
+}
+
+variable "packages_dir" {
+  description = "The directory with the functions' packages, as `make build` writes them for one target."
+  type        = string
+
+  validation {
+    condition     = fileexists("${var.packages_dir}/target.json")
+    error_message = "${var.packages_dir} holds no packages; run `make build`."
+  }
+}
+
+variable "function_environment" {
+  description = "Environment variables that every function gets besides its own, such as an emulator's endpoints."
+  type        = map(string)
+  default     = {}
+}
+
+variable "create_email_identities" {
+  description = "Create the SES identities that workers send from; on AWS each then waits to be verified by e-mail."
+  type        = bool
+  default     = false
+}
+
+variable "force_destroy" {
+  description = "Let destroy remove tables, and buckets with what is in them."
+  type        = bool
+  default     = false
+}
+
+variable "log_retention_days" {
+  description = "How long CloudWatch keeps the functions' logs."
+  type        = number
+  default     = 14
+}

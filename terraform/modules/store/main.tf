@@ -1,0 +1,84 @@
+# What the platform and its workers keep: the idempotency records, the workers' tables and buckets.
+
+resource "aws_dynamodb_table" "idempotency" {
+  name                        = "${var.deployment.namespace}-idempotency"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "id"
+  deletion_protection_enabled = !var.force_destroy
+
+  attribute {
+    name = "id"
+    type = "S"
+  }
+  ttl {
+    attribute_name = "expiration"
+    enabled        = true
+  }
+  point_in_time_recovery {
+    enabled = true
+  }
+  server_side_encryption {
+    enabled = true
+  }
+}
+
+resource "aws_dynamodb_table" "worker" {
+  for_each = var.tables
+
+  name                        = "${var.deployment.namespace}-${each.key}"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = each.value.key
+  range_key                   = each.value.sort_key
+  deletion_protection_enabled = !var.force_destroy
+
+  dynamic "attribute" {
+    for_each = compact([each.value.key, each.value.sort_key])
+    content {
+      name = attribute.value
+      type = "S"
+    }
+  }
+  point_in_time_recovery {
+    enabled = true
+  }
+  server_side_encryption {
+    enabled = true
+  }
+}
+
+# Not versioned: workers write an object once, under a key made of its event's id, so that versions would only
+# hold copies of what a retry wrote again.
+resource "aws_s3_bucket" "worker" {
+  for_each = var.buckets
+
+  bucket        = "${var.deployment.namespace}-${each.key}-${var.deployment.account_id}"
+  force_destroy = var.force_destroy
+}
+
+resource "aws_s3_bucket_public_access_block" "worker" {
+  for_each = aws_s3_bucket.worker
+
+  bucket                  = each.value.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "worker" {
+  for_each = aws_s3_bucket.worker
+
+  bucket = each.value.id
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_notification" "worker" {
+  for_each = { for name, bucket in var.buckets : name => aws_s3_bucket.worker[name] if bucket.events }
+
+  bucket      = each.value.id
+  eventbridge = true
+}

@@ -1,0 +1,17 @@
+output "idempotency_table" {
+  description = "The table of the idempotency records."
+  value = {
+    name = aws_dynamodb_table.idempotency.name
+    arn  = aws_dynamodb_table.idempotency.arn
+  }
+}
+
+output "tables" {
+  description = "The workers' tables."
+  value       = { for name, table in aws_dynamodb_table.worker : name => { name = table.name, arn = table.arn } }
+}
+
+output "buckets" {
+  description = "The workers' buckets."
+  value       = { for name, bucket in aws_s3_bucket.worker : name => { name = bucket.bucket, arn = bucket.arn } }
+}

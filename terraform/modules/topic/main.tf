@@ -1,0 +1,67 @@
+# One domain's way from the bus to its subscribers: rule -> SNS topic, so that a domain costs one rule and one
+# target however many workers subscribe.
+
+locals {
+  domain           = replace(var.source_name, ".", "-")
+  name             = "${var.deployment.namespace}-${local.domain}"
+  undelivered_name = "${local.name}-undelivered"
+  location         = "${var.deployment.region}:${var.deployment.account_id}"
+  topic_arn        = "arn:${var.deployment.partition}:sns:${local.location}:${local.name}"
+  undelivered_arn  = "arn:${var.deployment.partition}:sqs:${local.location}:${local.undelivered_name}"
+  rule_name        = "topic-${local.domain}"
+  rule_arn         = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${local.rule_name}"
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  name           = local.rule_name
+  description    = "Every event of ${var.source_name} to its topic"
+  event_bus_name = var.bus_name
+  event_pattern  = jsonencode({ source = [var.source_name] })
+}
+
+resource "aws_cloudwatch_event_target" "this" {
+  rule           = aws_cloudwatch_event_rule.this.name
+  event_bus_name = var.bus_name
+  target_id      = "topic"
+  arn            = aws_sns_topic.this.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.undelivered.arn
+  }
+  retry_policy {
+    maximum_event_age_in_seconds = 24 * 3600
+    maximum_retry_attempts       = 185
+  }
+}
+
+resource "aws_sns_topic" "this" {
+  name = local.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Rule"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = local.topic_arn
+      Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
+    }]
+  })
+}
+
+resource "aws_sqs_queue" "undelivered" {
+  name                      = local.undelivered_name
+  message_retention_seconds = 14 * 24 * 3600
+  sqs_managed_sse_enabled   = true
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Undelivered"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = local.undelivered_arn
+      Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
+    }]
+  })
+}

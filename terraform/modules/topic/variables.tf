@@ -1,0 +1,24 @@
+variable "deployment" {
+  description = "What every name and ARN is made of."
+  type = object({
+    namespace  = string
+    partition  = string
+    region     = string
+    account_id = string
+  })
+}
+
+variable "bus_name" {
+  description = "The bus to take the events from."
+  type        = string
+}
+
+variable "source_name" {
+  description = "The domain: the source of its events, such as shop.orders."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9.-]{0,53}$", var.source_name))
+    error_message = "An event source has 1 to 54 of a-z, 0-9, . and -, a letter first, so that rule names keep within EventBridge's 64 characters."
+  }
+}

@@ -1,0 +1,71 @@
+# The worker's Lambda function, its published version behind the alias `live`, and the mapping from its queue.
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/aws/lambda/${local.name}"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_lambda_function" "this" {
+  function_name                  = local.name
+  description                    = var.manifest.description
+  role                           = aws_iam_role.this.arn
+  s3_bucket                      = var.package.bucket
+  s3_key                         = var.package.key
+  source_code_hash               = var.package.hash
+  handler                        = var.package.handler
+  runtime                        = var.package.runtime
+  architectures                  = [var.package.architecture]
+  layers                         = var.package.layers
+  memory_size                    = var.manifest.function.memory_mb
+  timeout                        = var.manifest.function.timeout_s
+  reserved_concurrent_executions = coalesce(var.manifest.function.reserved_concurrency, -1)
+  publish                        = true
+
+  environment {
+    variables = merge(
+      {
+        FANOUT_NAMESPACE = var.deployment.namespace
+        FANOUT_WORKER    = var.name
+        FANOUT_BUS       = var.bus.name
+        # By way of the DLQ's address, so that the function need not wait for the queue.
+        FANOUT_QUEUE_URL = "${trimsuffix(aws_sqs_queue.dead_letter.url, local.dlq_name)}${local.queue_name}"
+        FANOUT_DLQ_URL   = aws_sqs_queue.dead_letter.url
+      },
+      var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
+      var.environment,
+    )
+  }
+
+  # Else Lambda makes a log group of its own that is kept for ever.
+  depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
+}
+
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  description      = "The version that takes the events"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
+resource "aws_lambda_provisioned_concurrency_config" "live" {
+  count = var.manifest.function.provisioned_concurrency > 0 ? 1 : 0
+
+  function_name                     = aws_lambda_function.this.function_name
+  qualifier                         = aws_lambda_alias.live.name
+  provisioned_concurrent_executions = var.manifest.function.provisioned_concurrency
+}
+
+resource "aws_lambda_event_source_mapping" "queue" {
+  event_source_arn                   = aws_sqs_queue.main.arn
+  function_name                      = aws_lambda_alias.live.arn
+  batch_size                         = var.manifest.batch.size
+  maximum_batching_window_in_seconds = var.manifest.batch.window_s
+  function_response_types            = ["ReportBatchItemFailures"]
+
+  dynamic "scaling_config" {
+    for_each = var.manifest.batch.max_concurrency == null ? [] : [var.manifest.batch.max_concurrency]
+    content {
+      maximum_concurrency = scaling_config.value
+    }
+  }
+}

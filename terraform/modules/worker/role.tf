@@ -1,0 +1,68 @@
+# The least the worker's function needs, and what its worker.yaml permits.
+
+locals {
+  statements = concat(
+    [
+      {
+        Sid    = "Queue"
+        Effect = "Allow"
+        Action = [
+          "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+        ]
+        Resource = ["${local.sqs}:${local.queue_name}"]
+      },
+      {
+        Sid      = "DeadLetter"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = ["${local.sqs}:${local.dlq_name}"]
+      },
+      {
+        Sid      = "Logs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["arn:${var.deployment.partition}:logs:${local.location}:log-group:/aws/lambda/${local.name}:*"]
+      },
+    ],
+    var.idempotency_table == null ? [] : [{
+      Sid    = "Idempotency"
+      Effect = "Allow"
+      Action = [
+        "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
+        "dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete",
+      ]
+      Resource = [var.idempotency_table.arn]
+    }],
+    !var.bus.publishes ? [] : [{
+      Sid      = "Publish"
+      Effect   = "Allow"
+      Action   = ["events:PutEvents"]
+      Resource = [var.bus.arn]
+    }],
+    [for index, permission in var.permissions : {
+      Sid      = "Permission${index}"
+      Effect   = "Allow"
+      Action   = permission.actions
+      Resource = permission.resources
+    }],
+  )
+}
+
+resource "aws_iam_role" "this" {
+  name        = local.name
+  description = "Function of worker ${var.name}"
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "lambda.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name   = "worker"
+  role   = aws_iam_role.this.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+}

@@ -1,0 +1,125 @@
+variable "deployment" {
+  description = "What every name and ARN is made of."
+  type = object({
+    namespace  = string
+    partition  = string
+    region     = string
+    account_id = string
+  })
+}
+
+variable "name" {
+  description = "The worker's name."
+  type        = string
+}
+
+variable "manifest" {
+  description = "What the worker's worker.yaml declares, with every default filled in."
+  type = object({
+    description = string
+    function = object({
+      memory_mb               = number
+      timeout_s               = number
+      architecture            = string
+      reserved_concurrency    = optional(number)
+      provisioned_concurrency = number
+    })
+    batch = object({
+      size            = number
+      window_s        = number
+      max_concurrency = optional(number)
+    })
+    queue = object({
+      fifo           = bool
+      retention_days = number
+      max_receives   = number
+      visibility_s   = number
+    })
+  })
+}
+
+variable "package" {
+  description = "The function's code: an object in S3, what it is run by, and the layers (ARNs) beneath it."
+  type = object({
+    bucket       = string
+    key          = string
+    hash         = string
+    handler      = string
+    runtime      = string
+    architecture = string
+    layers       = list(string)
+  })
+}
+
+variable "environment" {
+  description = "Environment variables of the function beside those that every worker has."
+  type        = map(string)
+  default     = {}
+}
+
+variable "bus" {
+  description = "The bus; publishes: whether the worker may put events on it."
+  type = object({
+    name      = string
+    arn       = string
+    publishes = bool
+  })
+}
+
+variable "filter_policies" {
+  description = "The SNS filter policies (JSON, scope MessageBody) by the source of the topic to subscribe to."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(var.filter_policies) == 0 || !var.manifest.queue.fifo
+    error_message = "A standard SNS topic cannot deliver to a FIFO queue."
+  }
+}
+
+# Apart from the filter policies, so that the queues need not wait for the topics.
+variable "topic_arns" {
+  description = "The topics by source; only those with a filter policy are subscribed to."
+  type        = map(string)
+  default     = {}
+}
+
+variable "rules" {
+  description = "The rules straight from the bus to the worker's queue: EventBridge pattern (JSON) by the event's name."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = (length(var.rules) == 0) != (length(var.filter_policies) == 0)
+    error_message = "A worker has its events either from topics or by rules of its own."
+  }
+  validation {
+    # jsonencode writes <, > and & as six characters; the provider sends the single characters.
+    condition     = alltrue([for pattern in values(var.rules) : length(replace(pattern, "/\\\\u00(3c|3e|26)/", "_")) <= 2048])
+    error_message = "An EventBridge pattern has at most 2,048 characters: shorten a where."
+  }
+}
+
+variable "idempotency_table" {
+  description = "The table of the idempotency records; null when the worker keeps none."
+  type = object({
+    name = string
+    arn  = string
+  })
+  default = null
+}
+
+variable "permissions" {
+  description = "What the worker's role may do beside what its queue, bus and idempotency need."
+  type = list(object({
+    actions   = list(string)
+    resources = list(string)
+  }))
+  default = []
+}
+
+variable "log_retention_days" {
+  description = "How long CloudWatch keeps the function's logs."
+  type        = number
+  default     = 14
+}

@@ -1,0 +1,74 @@
+"""One emulator, one `terraform apply` of the real modules, for all integration tests of a run.
+
+``FANOUT_TEST_EMULATOR`` chooses: localstack (default), or ministack, which enforces IAM here. The services are the
+repository's own and those of ``tests/integration/workers``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fanout import aws
+from scripts import emulators
+from scripts.emulators import Endpoints
+from scripts.paths import BUILD
+from tests.integration.platform import Platform
+
+EMULATOR = os.environ.get("FANOUT_TEST_EMULATOR", "localstack")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked ``last`` takes the deployment away. Known gaps of the emulator are expected to fail."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    for item in items:
+        for gap in item.iter_markers("gap"):
+            if gap.kwargs["emulator"] == EMULATOR:
+                item.add_marker(pytest.mark.xfail(reason=gap.kwargs["reason"], strict=True))
+
+
+@pytest.fixture(scope="session")
+def work_dir() -> Path:
+    """Emptied at the start, kept at the end: its logs tell why a run failed."""
+    directory = BUILD / "integration" / EMULATOR
+    shutil.rmtree(directory / "stage", ignore_errors=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def endpoints(work_dir: Path) -> Iterator[Endpoints]:
+    """The emulator of this run, on a free port."""
+    with emulators.running(EMULATOR, run_dir=work_dir / "emulator", enforce_iam=EMULATOR == "ministack") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def environment(endpoints: Endpoints) -> Iterator[None]:
+    """The endpoints in this process's environment, where boto3, localstack-client and Terraform look."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in endpoints.environment().items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def platform(environment: None, work_dir: Path) -> Iterator[Platform]:
+    """The deployed platform."""
+    deployed = Platform.deploy(work_dir)
+    yield deployed
+    deployed.destroy()
+
+
+@pytest.fixture(autouse=True)
+def _clients(_no_aws: None, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """fanout's own clients speak to the emulator too."""
+    for name, value in endpoints.environment().items():
+        monkeypatch.setenv(name, value)
+    aws.forget_clients()
+    yield
+    aws.forget_clients()

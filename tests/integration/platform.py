@@ -1,0 +1,188 @@
+"""The deployed platform, as a test sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import localstack_client.session
+
+from contracts.money import Money
+from contracts.orders import OrderLine, OrderPlaced
+from fanout.cli.deployment import Deployment
+from fanout.manifest import load_all
+from fanout.naming import Names
+from fanout.publish import Publisher
+from scripts import packages, terraform
+from scripts.paths import REPOSITORY
+
+ROOT = REPOSITORY / "terraform" / "environments" / "local"
+NAMESPACE = "fanout-test"
+PATIENCE_S = 240.0
+
+T = TypeVar("T")
+
+
+def client(service: str) -> Any:
+    """A client of the emulator, as LocalStack's own users make them."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") if service == "dynamodb" else None
+    more = {"endpoint_url": endpoint} if endpoint else {}
+    session = localstack_client.session.Session("test", "test", region_name="us-east-1")
+    return session.client(service, **more)
+
+
+def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) -> T:
+    """Look until what is seen is accepted.
+
+    :raises AssertionError: it never was; the text shows what was seen last.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while not accept(seen := look()):
+        assert time.monotonic() < until, f"{what}: not within {PATIENCE_S:.0f} s; last seen: {seen!r}"
+        time.sleep(0.5)
+    return seen
+
+
+@dataclass
+class Platform:
+    """What Terraform made, and short ways to it."""
+
+    work_dir: Path
+    services: Path
+    variables: dict[str, str]
+    apply_s: float = 0.0
+    deployed: bool = True
+    sqs: Any = field(default_factory=lambda: client("sqs"))
+    dynamodb: Any = field(default_factory=lambda: client("dynamodb"))
+    s3: Any = field(default_factory=lambda: client("s3"))
+
+    @classmethod
+    def deploy(cls, work_dir: Path) -> Platform:
+        """Build and apply."""
+        stage = _stage(work_dir / "stage")
+        for _ in packages.build(stage, "local", work_dir / "packages"):
+            pass
+        variables = {
+            "TF_VAR_namespace": NAMESPACE,
+            "TF_VAR_services_dir": str(stage / "services"),
+            "TF_VAR_packages_dir": str(work_dir / "packages"),
+            "TF_VAR_function_environment": json.dumps(_function_environment()),
+        }
+        platform = cls(work_dir, stage / "services", variables)
+        shutil.rmtree(platform.data_dir, ignore_errors=True)  # the state of an emulator that is gone
+        terraform.init(ROOT, data_dir=platform.data_dir)
+        began = time.monotonic()
+        platform.terraform("apply", "-auto-approve", "-parallelism=40")
+        platform.apply_s = time.monotonic() - began
+        (work_dir / "apply_s").write_text(f"{platform.apply_s:.1f}\n")
+        return platform
+
+    def destroy(self) -> None:
+        if self.deployed:
+            self.terraform("destroy", "-auto-approve", "-parallelism=40")
+            self.deployed = False
+
+    def terraform(self, *arguments: str) -> str:
+        return terraform.run(ROOT, *arguments, data_dir=self.data_dir, env=self.variables, capture=True)
+
+    @property
+    def data_dir(self) -> Path:
+        return self.work_dir / "terraform"
+
+    @property
+    def names(self) -> Names:
+        return Names(NAMESPACE)
+
+    @property
+    def deployment(self) -> Deployment:
+        return Deployment(self.names, load_all(self.services))
+
+    @property
+    def publisher(self) -> Publisher:
+        return Publisher(client("events"), self.names.bus)
+
+    def outputs(self) -> dict[str, Any]:
+        return terraform.outputs(ROOT, data_dir=self.data_dir, env=self.variables)
+
+    def item(self, table: str, **key: str) -> dict[str, Any] | None:
+        """One item of a worker's table, with plain values."""
+        found = self.dynamodb.get_item(
+            TableName=self.names.table(table), Key={k: {"S": v} for k, v in key.items()}, ConsistentRead=True
+        ).get("Item")
+        return None if found is None else {name: next(iter(value.values())) for name, value in found.items()}
+
+    def audit(self, containing: str) -> list[dict[str, Any]]:
+        """The audited events in whose line the text occurs."""
+        return [line for line in self._audit_lines() if containing in json.dumps(line)]
+
+    def _audit_lines(self) -> Iterator[dict[str, Any]]:
+        bucket = self.deployment.bucket("audit")
+        for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for entry in page.get("Contents", ()):
+                body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                yield from map(json.loads, body.splitlines())
+
+    def dead_letters(self, worker: str) -> list[dict[str, Any]]:
+        """What is in a worker's DLQ now, with the cause; the messages stay."""
+        url = self.deployment.dead_letter_queue_url(worker)
+        found: dict[str, Any] = {}
+        while True:
+            messages = self.sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=30
+            ).get("Messages", [])
+            if not messages:
+                break
+            found |= {message["MessageId"]: message for message in messages}
+        for message in found.values():
+            self.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+        return [
+            {
+                "body": message["Body"],
+                **{k: v["StringValue"] for k, v in message.get("MessageAttributes", {}).items()},
+            }
+            for message in found.values()
+        ]
+
+    def quiet(self) -> None:
+        """Wait until no queue of a worker has a message, in several looks in a row."""
+        for _ in range(3):
+            eventually(
+                self.deployment.depths, lambda depths: all(d.quiet for d in depths.values()), "the queues are quiet"
+            )
+
+
+def order(customer: str = "customer-1", *, order_id: str | None = None, amount: float = 30.0) -> OrderPlaced:
+    """An order of three CDs."""
+    return OrderPlaced(
+        order_id=order_id or f"order-{uuid4()}",
+        customer_id=customer,
+        email=f"{customer}@customers.example",
+        placed_on="1997-01-01",
+        lines=[OrderLine(sku="CD-TEST", quantity=3)],
+        total=Money(amount=amount, currency="USD"),
+    )
+
+
+def _stage(stage: Path) -> Path:
+    """A repository whose services are the real ones and the tests' own."""
+    stage.mkdir(parents=True)
+    for name in ("pyproject.toml", "constraints.txt", "shared"):
+        (stage / name).symlink_to(REPOSITORY / name)
+    shutil.copytree(REPOSITORY / "services", stage / "services")
+    for worker in (REPOSITORY / "tests" / "integration" / "workers").iterdir():
+        if worker.is_dir():
+            shutil.copytree(worker, stage / "services" / worker.name)
+    return stage
+
+
+def _function_environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB")}

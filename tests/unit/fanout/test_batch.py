@@ -1,0 +1,575 @@
+"""The life of a batch: every record has one outcome, and none fails another."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fanout import Context, EventError, Outcome, Reject, Retry, Worker
+from fanout.batch import summary
+from fanout.idempotency import Claim, ClaimState, Completion, MemoryStore, Request, fingerprint
+from fanout.pace import Pace
+from fanout.publish import seal
+from fanout.testing import Rig, record, record_of
+
+from .conftest import MakeWorker, ThingFollowed, ThingHappened
+
+
+def outcomes(deliveries: list) -> list[Outcome | None]:  # type: ignore[type-arg]
+    return [delivery.outcome for delivery in deliveries]
+
+
+def test_a_returning_handler_is_done(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that returns WHEN a batch comes THEN each record is handled and nothing is settled."""
+    worker, seen = make_worker(), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        seen.append(event.number)
+
+    rig = Rig(worker)
+    deliveries = rig.deliver(ThingHappened(number=1), ThingHappened(number=2))
+
+    assert outcomes(deliveries) == [Outcome.HANDLED, Outcome.HANDLED]
+    assert seen == [1, 2]
+    assert rig.sqs_calls == []
+
+
+def test_one_poison_of_ten_harms_no_other(make_worker: MakeWorker) -> None:
+    """GIVEN ten records, one of which fails WHEN handled THEN nine are done and one comes again."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number == 4:
+            raise ZeroDivisionError("poison")
+
+    rig = Rig(worker)
+    deliveries = rig.deliver(*(ThingHappened(number=n) for n in range(10)))
+
+    assert summary(deliveries)["handled"] == 9
+    assert deliveries[4].outcome is Outcome.RETRIED
+    assert [b["ReceiptHandle"] for b in rig.backoffs] == [deliveries[4].record.receipt_handle]
+
+
+def test_backoff_doubles_with_each_receive_up_to_its_cap(make_worker: MakeWorker) -> None:
+    """GIVEN base 2 and cap 10 WHEN a record fails again and again THEN its greatest backoff is 2, 4, 8, 10, 10."""
+    worker = make_worker(retry={"base_s": 2, "cap_s": 10}, queue={"max_receives": 100})
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise ZeroDivisionError
+
+    rig = Rig(worker)
+    for receives in (1, 2, 3, 4, 90):
+        rig.deliver(record_of(ThingHappened(number=1), receive_count=receives))
+
+    assert [backoff["VisibilityTimeout"] for backoff in rig.backoffs] == [2, 4, 8, 10, 10]
+
+
+def test_retry_after_sets_the_delay(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that asks for 77 s WHEN it raises Retry THEN the record is hidden for 77 s."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise Retry("busy", after=77)
+
+    rig = Rig(worker)
+    rig.deliver(ThingHappened(number=1))
+
+    assert rig.backoffs[0]["VisibilityTimeout"] == 77
+
+
+def test_a_backoff_that_cannot_be_set_fails_no_record(make_worker: MakeWorker) -> None:
+    """GIVEN SQS refuses the visibility change WHEN one record fails THEN the other is handled all the same."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number == 1:
+            raise ZeroDivisionError
+
+    rig = Rig(worker)
+    rig.refuse.add("change_message_visibility_batch")
+
+    assert outcomes(rig.deliver(ThingHappened(number=1), ThingHappened(number=2))) == [Outcome.RETRIED, Outcome.HANDLED]
+
+
+def test_a_rejected_record_goes_to_the_dlq_with_its_cause(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that rejects WHEN the record comes THEN the DLQ has its body and why."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise Reject("never, \x00 ever")
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1), event_id="e-1")
+    [delivery] = rig.deliver(envelope)
+
+    assert delivery.outcome is Outcome.REJECTED
+    [letter] = rig.dead_letters
+    assert letter["MessageBody"] == delivery.record.body
+    cause = {name: attribute["StringValue"] for name, attribute in letter["MessageAttributes"].items()}
+    assert cause["error_type"] == "Reject"
+    assert cause["error_message"] == "never,  ever"
+    assert cause["worker"] == "probe"
+    assert cause["attempts"] == "1"
+    assert cause["event_id"] == "e-1"
+    assert cause["trace_id"] == envelope.metadata.traceparent.split("-")[1]  # type: ignore[union-attr]
+    assert len(cause) <= 10  # SQS takes no more attributes
+
+
+def test_a_record_that_the_dlq_does_not_take_stays_in_the_queue(make_worker: MakeWorker) -> None:
+    """GIVEN a DLQ that refuses WHEN a record is rejected THEN it is not acknowledged."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise Reject("never")
+
+    rig = Rig(worker)
+    rig.refuse.add("send_message_batch")
+
+    assert outcomes(rig.deliver(ThingHappened(number=1))) == [Outcome.RETRIED]
+
+
+def test_the_last_failure_takes_its_cause_to_the_dlq(make_worker: MakeWorker) -> None:
+    """GIVEN a record at its last receive WHEN it fails THEN the worker moves it itself, with the cause."""
+    worker = make_worker(queue={"max_receives": 3})
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise ZeroDivisionError("again")
+
+    rig = Rig(worker)
+    before, last = rig.deliver(
+        record_of(ThingHappened(number=1), receive_count=2), record_of(ThingHappened(number=2), receive_count=3)
+    )
+
+    assert before.outcome is Outcome.RETRIED
+    assert last.outcome is Outcome.REJECTED
+    [letter] = rig.dead_letters
+    assert letter["MessageAttributes"]["error_type"]["StringValue"] == "ZeroDivisionError"
+    assert letter["MessageAttributes"]["attempts"]["StringValue"] == "3"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["not JSON", "[]", "{}", '{"source": "a", "detail-type": "B", "detail": {"data": {}}}', '{"source": 1}', "\u2028"],
+)
+def test_a_body_that_is_no_event_is_rejected(make_worker: MakeWorker, body: str) -> None:
+    """GIVEN a message that nobody can read WHEN it comes THEN it is in the DLQ at once, and its neighbour handled."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    rig = Rig(worker)
+
+    deliveries = rig.deliver(record(body), ThingHappened(number=1))
+
+    assert outcomes(deliveries) == [Outcome.REJECTED, Outcome.HANDLED]
+    assert isinstance(deliveries[0].cause, EventError)
+
+
+def test_an_event_that_breaks_its_contract_is_rejected_with_the_field(make_worker: MakeWorker) -> None:
+    """GIVEN data of the wrong type WHEN it comes THEN the DLQ's cause names the field."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    rig = Rig(worker)
+    envelope = replace(seal(ThingHappened(number=1)), data={"number": "many"})
+
+    rig.deliver(envelope)
+
+    assert "number:" in rig.dead_letters[0]["MessageAttributes"]["error_message"]["StringValue"]
+
+
+def test_unknown_fields_are_tolerated(make_worker: MakeWorker) -> None:
+    """GIVEN a field that the contract does not know WHEN the event comes THEN it is handled without it."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: event.to_data())
+    envelope = replace(seal(ThingHappened(number=1)), data={"number": 1, "colour": "red"})
+
+    [delivery] = Rig(worker).deliver(envelope)
+
+    assert delivery.result == {"number": 1}
+
+
+def test_an_event_without_a_handler_is_rejected(make_worker: MakeWorker) -> None:
+    """GIVEN an event that nothing handles WHEN it comes THEN it is rejected and named."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+
+    [delivery] = Rig(worker).deliver(ThingFollowed(number=1))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "test.things/ThingFollowed" in str(delivery.cause)
+
+
+def test_another_version_is_rejected(make_worker: MakeWorker) -> None:
+    """GIVEN an event of version 2 WHEN the worker knows version 1 THEN it is rejected, not misread."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    envelope = seal(ThingHappened(number=1))
+    newer = replace(envelope, metadata=replace(envelope.metadata, schema_version=2))
+
+    [delivery] = Rig(worker).deliver(newer)
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "version 2" in str(delivery.cause)
+
+
+def test_a_duplicate_has_no_second_effect(make_worker: MakeWorker) -> None:
+    """GIVEN an event that was handled WHEN it comes again by another message THEN it is acknowledged, not handled, and
+    the first result is known."""
+    worker, effects = make_worker(), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> int:
+        effects.append(event.number)
+        return 42
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1))
+    rig.deliver(envelope)
+    [second] = rig.deliver(envelope)
+
+    assert second.outcome is Outcome.DUPLICATE
+    assert second.result == 42
+    assert effects == [1]
+
+
+def test_a_duplicate_within_the_batch_follows_the_first(make_worker: MakeWorker) -> None:
+    """GIVEN an event twice in one batch WHEN the first fails THEN both come again; WHEN it is handled THEN the second
+    is a duplicate."""
+    worker, failing = make_worker(), [True]
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if failing.pop() if failing else False:
+            raise ZeroDivisionError
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1))
+
+    assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.RETRIED, Outcome.RETRIED]
+    assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.DUPLICATE]
+
+
+def test_an_event_held_elsewhere_waits_for_the_lock(make_worker: MakeWorker) -> None:
+    """GIVEN another execution that holds the event for 20 s WHEN it comes here THEN it is hidden for as long."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    store = MemoryStore(clock=lambda: 1000.0)
+    rig = Rig(worker, store=store, clock=lambda: 1000.0)
+    envelope = seal(ThingHappened(number=1))
+    key = f"probe#{envelope.metadata.event_id}"
+    store.claim([Request(key=key, owner="other", fingerprint=fingerprint(envelope.data), lock_until=1020.0)])
+
+    [delivery] = rig.deliver(envelope)
+
+    assert delivery.outcome is Outcome.RETRIED
+    assert rig.backoffs[0]["VisibilityTimeout"] == 20
+
+
+def test_a_dead_workers_lock_is_taken_over(make_worker: MakeWorker) -> None:
+    """GIVEN a lock whose holder died WHEN it has expired THEN a redelivery handles the event."""
+    worker, now, effects = make_worker(), [1000.0], []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        effects.append(event.number)
+        if len(effects) == 1:
+            raise KeyboardInterrupt  # the process dies here
+
+    store = MemoryStore(clock=lambda: now[0])
+    rig = Rig(worker, store=store, clock=lambda: now[0])
+    message = record_of(ThingHappened(number=1))
+    with pytest.raises(KeyboardInterrupt):
+        rig.deliver(message, remaining_s=30)
+
+    assert outcomes(rig.deliver(message)) == [Outcome.RETRIED]
+    now[0] += 32
+    assert outcomes(rig.deliver(message)) == [Outcome.HANDLED]
+
+
+def test_a_failed_event_can_be_handled_at_once(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that failed WHEN the record comes again THEN no lock stands in its way."""
+    worker, failures = make_worker(), [ZeroDivisionError()]
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if failures:
+            raise failures.pop()
+
+    rig = Rig(worker)
+    [first] = rig.deliver(ThingHappened(number=1))
+
+    assert rig.redeliver(first).outcome is Outcome.HANDLED
+
+
+def test_same_id_with_other_data_is_rejected(make_worker: MakeWorker) -> None:
+    """GIVEN a handled event WHEN its id comes with other data THEN that is rejected as tampering."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    rig = Rig(worker)
+    rig.deliver(seal(ThingHappened(number=1), event_id="e"))
+
+    [delivery] = rig.deliver(seal(ThingHappened(number=2), event_id="e"))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "other data" in str(delivery.cause)
+
+
+class _Unreliable(MemoryStore):
+    """Answers to claims, then loses every completion; or does not answer at all."""
+
+    def __init__(self, *, claims: bool) -> None:
+        super().__init__()
+        self._claims = claims
+
+    def claim(self, requests: object) -> list[Claim]:
+        if self._claims:
+            return super().claim(requests)  # type: ignore[arg-type]
+        return [
+            Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled")
+            for r in requests  # type: ignore[attr-defined]
+        ]
+
+    def complete(self, completions: object) -> list[bool]:
+        return [False for _ in completions]  # type: ignore[attr-defined]
+
+
+def test_an_unrecorded_completion_is_not_acknowledged(make_worker: MakeWorker) -> None:
+    """GIVEN a store that loses the completion WHEN the handler returned THEN the record comes again."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+
+    [delivery] = Rig(worker, store=_Unreliable(claims=True)).deliver(ThingHappened(number=1))
+
+    assert delivery.outcome is Outcome.RETRIED
+    assert "completion" in str(delivery.cause)
+
+
+def test_without_the_store_nothing_is_handled(make_worker: MakeWorker) -> None:
+    """GIVEN a store that does not answer WHEN a record comes THEN it is not handled and comes again."""
+    worker, effects = make_worker(), []
+    worker.handles(ThingHappened)(lambda event, context: effects.append(1))
+
+    [delivery] = Rig(worker, store=_Unreliable(claims=False)).deliver(ThingHappened(number=1))
+
+    assert (delivery.outcome, effects) == (Outcome.RETRIED, [])
+
+
+def test_idempotency_off_handles_every_delivery(make_worker: MakeWorker) -> None:
+    """GIVEN mode off WHEN an event comes twice THEN it is handled twice."""
+    worker = make_worker(idempotency={"mode": "off"})
+    worker.handles(ThingHappened)(lambda event, context: None)
+    envelope = seal(ThingHappened(number=1))
+
+    assert outcomes(Rig(worker).deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.HANDLED]
+
+
+def test_no_record_is_begun_that_cannot_end(make_worker: MakeWorker) -> None:
+    """GIVEN recent records that took 5 s WHEN 5.2 s are left THEN the record is postponed and at once visible again."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    pace = Pace()
+    pace.took(5.0)
+    rig = Rig(worker, pace=pace)
+
+    [delivery] = rig.deliver(ThingHappened(number=1), remaining_s=5.2)
+    assert delivery.outcome is Outcome.POSTPONED
+    assert rig.backoffs[0]["VisibilityTimeout"] == 0
+    assert rig.redeliver(delivery).outcome is Outcome.HANDLED
+
+
+def test_an_expired_event_is_dropped(make_worker: MakeWorker) -> None:
+    """GIVEN an event that expired WHEN it comes THEN it is acknowledged without a hearing; a later one is handled."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    now = datetime.now(UTC)
+    past = seal(ThingHappened(number=1), expires_at=now - timedelta(seconds=5))
+    future = seal(ThingHappened(number=2), expires_at=now + timedelta(hours=1))
+    nonsense = replace(future, metadata=replace(future.metadata, event_id="n", expires_at="soon"))
+
+    assert outcomes(Rig(worker).deliver(past, future, nonsense)) == [
+        Outcome.EXPIRED,
+        Outcome.HANDLED,
+        Outcome.REJECTED,
+    ]
+
+
+def test_a_failure_stops_its_message_group_alone(make_worker: MakeWorker) -> None:
+    """GIVEN a FIFO queue with two groups WHEN a record of one fails THEN the rest of that group waits, the other
+    goes on."""
+    worker, seen = make_worker(queue={"fifo": True}, via="bus"), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number == 1:
+            raise ZeroDivisionError
+        seen.append(event.number)
+
+    deliveries = Rig(worker).deliver(
+        record_of(ThingHappened(number=1), group="a"),
+        record_of(ThingHappened(number=2), group="b"),
+        record_of(ThingHappened(number=3), group="a"),
+        record_of(ThingHappened(number=4), group="b"),
+    )
+
+    assert outcomes(deliveries) == [Outcome.RETRIED, Outcome.HANDLED, Outcome.RETRIED, Outcome.HANDLED]
+    assert seen == [2, 4]
+
+
+def test_what_a_handler_publishes_is_caused_by_its_event(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that publishes WHEN it runs twice THEN both times the same event, in the same correlation and
+    trace, caused by the event handled."""
+    worker, effects = make_worker(idempotency={"mode": "off"}), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        effects.append(context.publish(ThingFollowed(number=event.number), subject="s"))
+
+    rig = Rig(worker)
+    root = seal(ThingHappened(number=1))
+    rig.deliver(root, root)
+
+    first, second = (envelope.metadata for envelope in rig.published)
+    assert first.event_id == second.event_id == effects[0]
+    assert first.correlation_id == root.metadata.correlation_id
+    assert first.causation_id == root.metadata.event_id
+    assert first.subject == "s"
+    assert first.traceparent is not None
+    assert root.metadata.traceparent is not None
+    assert first.traceparent.split("-")[1] == root.metadata.traceparent.split("-")[1]
+
+
+def test_a_failed_handler_publishes_nothing(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that publishes and then fails WHEN it runs THEN the bus has nothing of it."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        context.publish(ThingFollowed(number=event.number))
+        raise ZeroDivisionError
+
+    rig = Rig(worker)
+    rig.deliver(ThingHappened(number=1))
+
+    assert rig.published == []
+
+
+def test_a_record_whose_event_the_bus_refuses_comes_again(make_worker: MakeWorker) -> None:
+    """GIVEN a bus that takes nothing WHEN a handler publishes THEN its record is not completed."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        context.publish(ThingFollowed(number=event.number))
+
+    rig = Rig(worker)
+    rig.bus_error = "InternalFailure: no"
+    [delivery] = rig.deliver(ThingHappened(number=1))
+    assert delivery.outcome is Outcome.RETRIED
+
+    rig.bus_error = None
+    assert rig.redeliver(delivery).outcome is Outcome.HANDLED
+    assert len(rig.published) == 1
+
+
+def test_a_result_that_cannot_be_stored_is_the_handlers_failure(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that returns no JSON value WHEN it runs THEN its record alone fails."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: object() if event.number == 1 else None)
+
+    assert outcomes(Rig(worker).deliver(ThingHappened(number=1), ThingHappened(number=2))) == [
+        Outcome.RETRIED,
+        Outcome.HANDLED,
+    ]
+
+
+def test_a_batch_handler_gets_the_open_records_at_once(make_worker: MakeWorker) -> None:
+    """GIVEN a handler of batches WHEN a batch has a duplicate and an unreadable record THEN it gets the others."""
+    worker, seen = make_worker(), []
+    worker.handles_batch(lambda envelopes: seen.append([e.data["number"] for e in envelopes]))
+    rig = Rig(worker)
+    known = seal(ThingHappened(number=1))
+    rig.deliver(known)
+
+    deliveries = rig.deliver(known, record("junk"), ThingHappened(number=2), ThingHappened(number=3))
+
+    assert seen == [[1], [2, 3]]
+    assert outcomes(deliveries) == [Outcome.DUPLICATE, Outcome.REJECTED, Outcome.HANDLED, Outcome.HANDLED]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(Reject("no"), Outcome.REJECTED), (ZeroDivisionError(), Outcome.RETRIED)]
+)
+def test_what_a_batch_handler_raises_befalls_all(make_worker: MakeWorker, error: Exception, expected: Outcome) -> None:
+    """GIVEN a handler of batches WHEN it raises THEN every record has that outcome."""
+    worker = make_worker()
+
+    @worker.handles_batch
+    def fail(envelopes: object) -> None:
+        raise error
+
+    assert outcomes(Rig(worker).deliver(ThingHappened(number=1), ThingHappened(number=2))) == [expected, expected]
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["ok", "retry", "reject", "crash", "junk"])), max_size=12))
+def test_every_record_has_one_outcome_and_no_event_two_effects(
+    tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[int, str]]
+) -> None:
+    """GIVEN any mix of events, duplicates and failures WHEN handled as one batch and again THEN each record has its
+    outcome, and no event has its effect twice."""
+    folder = tmp_path_factory.mktemp("services") / "probe"
+    folder.mkdir()
+    (folder / "worker.yaml").write_text("description: d\nsubscribes: [{event: test.things/ThingHappened}]\n")
+    worker, effects = Worker(str(folder / "handler.py")), []
+    behaviour = dict(reversed(plan))
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        match behaviour[event.number]:
+            case "retry":
+                raise Retry
+            case "reject":
+                raise Reject("no")
+            case "crash":
+                raise ZeroDivisionError
+        effects.append(event.number)
+
+    rig = Rig(worker)
+    for _ in range(2):
+        deliveries = rig.deliver(
+            *(
+                record("junk") if behaviour[n] == "junk" else record_of(seal(ThingHappened(number=n), event_id=str(n)))
+                for n, _ in plan
+            )
+        )
+        assert all(delivery.outcome is not None for delivery in deliveries)
+        assert sum(summary(deliveries).values()) == len(plan)
+    assert sorted(effects) == sorted({n for n in behaviour if behaviour[n] == "ok"})
+
+
+def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None:
+    """GIVEN ten records WHEN handled THEN the store is asked once to claim and once to complete."""
+    calls: list[str] = []
+
+    class Counting(MemoryStore):
+        def claim(self, requests: object) -> list[Claim]:
+            calls.append("claim")
+            return super().claim(requests)  # type: ignore[arg-type]
+
+        def complete(self, completions: object) -> list[bool]:
+            calls.append("complete")
+            assert all(isinstance(c, Completion) for c in completions)  # type: ignore[attr-defined]
+            return super().complete(completions)  # type: ignore[arg-type]
+
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    Rig(worker, store=Counting()).deliver(*(ThingHappened(number=n) for n in range(10)))
+
+    assert calls == ["claim", "complete"]

@@ -1,0 +1,52 @@
+"""`terraform plan` refuses a bad worker.yaml in the words of fanout.manifest.
+
+The module needs no provider, so that a plan of it takes a fraction of a second and no network.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import terraform
+from scripts.paths import REPOSITORY
+
+MODULE = REPOSITORY / "terraform" / "modules" / "manifests"
+CASES = sorted((REPOSITORY / "tests" / "unit" / "fanout" / "manifest_cases").glob("*/expected.txt"))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The module, initialised as a root."""
+    directory = tmp_path_factory.mktemp("manifests")
+    terraform.run(MODULE, "init", "-backend=false", data_dir=directory, capture=True)
+    return directory
+
+
+def _plan(services: Path, data_dir: Path) -> list[str]:
+    """The problems that a plan of these services ends with."""
+    contracts = REPOSITORY / "shared" / "contracts" / "schemas"
+    variables = [f"-var=services_dir={services}", f"-var=contracts_dir={contracts}"]
+    state = f"-state={data_dir / 'terraform.tfstate'}"
+    try:
+        terraform.run(MODULE, "plan", state, *variables, data_dir=data_dir, capture=True)
+    except terraform.TerraformCommandError as error:
+        return [line.strip() for line in error.stderr.splitlines() if line.startswith("  services/")]
+    return []
+
+
+@pytest.mark.parametrize("expected", CASES, ids=lambda path: path.parent.name)
+def test_each_case_is_told_as_python_tells_it(expected: Path, data_dir: Path) -> None:
+    # WHEN the case's workers are planned
+    told = _plan(expected.parent / "services", data_dir)
+
+    # THEN the plan says what fanout.manifest says, but for the hints that HCL cannot compute
+    assert told == [_without_hints(line) for line in expected.read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_repositorys_own_workers_are_good(data_dir: Path) -> None:
+    assert _plan(REPOSITORY / "services", data_dir) == []
+
+
+def _without_hints(line: str) -> str:
+    return re.sub(r" at line \d+|did you mean [^?]+\? ", "", line)
