@@ -47,6 +47,10 @@ down: setup ## Stop EMULATOR and all it started
 reset: setup ## Empty the running EMULATOR
 	@$(BIN)/python -m scripts.emulators reset $(EMULATOR)
 
+.PHONY: plugin-test
+plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
+	$(BIN)/python -m scripts.emulators.plugin_tests
+
 .PHONY: clean
 clean: ## Remove all that the other targets made
 	rm -rf $(BUILD)

@@ -17,7 +17,7 @@ _ASK_VERSION: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
 def find_python(version: str, environ: Mapping[str, str] = os.environ) -> Path:
     """An interpreter of ``version`` ("3.13") that really runs.
 
-    :raises PythonMissingError: none was found; the text has the mend.
+    :raises PythonMissingError: none was found.
     """
     variable = f"PYTHON{version.replace('.', '')}"
     if named := environ.get(variable):
@@ -28,8 +28,8 @@ def find_python(version: str, environ: Mapping[str, str] = os.environ) -> Path:
         if _version_of(str(candidate)) == version:
             return candidate
     raise PythonMissingError(
-        f"Python {version} was not found on PATH, in pyenv or in uv: install it (`pyenv install {version}` or "
-        f"`uv python install {version}`), or set {variable} to its path"
+        f"Python {version} was not found on PATH, in pyenv or in uv: install it "
+        f"(`pyenv install {version}` or `uv python install {version}`), or set {variable} to its path"
     )
 
 

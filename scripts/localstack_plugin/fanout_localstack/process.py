@@ -54,7 +54,7 @@ class Outcome:
 
 
 class FunctionProcess:
-    """A function's process with its Runtime API. One invocation at a time; :meth:`kill` may come from any thread."""
+    """A function's process with its Runtime API. One invocation at a time; killed by any thread."""
 
     def __init__(self, *, python: Path, handler: str, code: Path, environment: Mapping[str, str], log: Path) -> None:
         """Start the process; :meth:`wait_until_ready` says what came of it."""

@@ -85,7 +85,7 @@ class RuntimeApi:
         self._invocations.put(invocation)
 
     def close(self) -> None:
-        """Stop listening, at the first call; a function that waits for an invocation is told nothing any more."""
+        """Stop listening, at the first call; a function that waits for an invocation hears no more."""
         if not self._thread.is_alive():
             return
         self._invocations.put(None)

@@ -10,6 +10,7 @@ from localstack.aws.spec import load_service
 from localstack.services.moto import _proxy_moto
 from localstack.services.plugins import Service, aws_provider
 
+from fanout_localstack.ecs_services import service_operations
 from fanout_localstack.tags import Operation, kept_tags, pipe_tags
 
 __all__ = ["application_autoscaling", "ecr", "ecs", "elbv2", "pipes", "xray"]
@@ -38,7 +39,7 @@ def ecr() -> Service:
 @aws_provider(api="ecs")
 def ecs() -> Service:
     """Elastic Container Service."""
-    return _moto_service("ecs")
+    return _moto_service("ecs", service_operations())
 
 
 @aws_provider(api="elbv2")

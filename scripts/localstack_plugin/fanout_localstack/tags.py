@@ -48,7 +48,7 @@ def kept_tags(*, create: str, created_arn: str, arn: str, tags: str) -> Mapping[
 
 
 def pipe_tags(context: RequestContext, request: Any) -> Any:
-    """ListTagsForResource of EventBridge Pipes: moto keeps the tags, and only lacks this way to ask for them."""
+    """ListTagsForResource of EventBridge Pipes: moto has the tags, and only lacks this way to ask."""
     from moto.pipes.models import pipes_backends
 
     name = request["resourceArn"].rpartition("/")[2]

@@ -114,7 +114,10 @@ def test_an_init_error_is_what_the_caller_gets(make: Make):
 )
 def test_after_a_crash_or_a_timeout_the_next_invocation_has_a_new_process(make: Make, statement: str, kind: str):
     executor = make(
-        f"import os, time\ndef handler(event, context):\n    if event == 'end':\n        {statement}\n    return os.getpid()\n",
+        "import os, time\n"
+        "def handler(event, context):\n"
+        f"    if event == 'end':\n        {statement}\n"
+        "    return os.getpid()\n",
         timeout=2,
     )
     executor.start({})

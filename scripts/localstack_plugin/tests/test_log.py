@@ -2,6 +2,11 @@ import pytest
 
 from fanout_localstack.log import InvocationLog
 
+REPORT = (
+    "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\t"
+    "Memory Size: 256 MB\tMax Memory Used: 49 MB\t"
+)
+
 
 def log(**changes: object) -> list[str]:
     fields = {
@@ -22,7 +27,7 @@ def test_a_warm_invocation_has_lambdas_lines_around_its_output():
         "START RequestId: r Version: $LATEST",
         "hello",
         "END RequestId: r",
-        "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 256 MB\tMax Memory Used: 49 MB\t",
+        REPORT,
     ]
 
 

@@ -40,7 +40,8 @@ def test_the_handlers_result_is_the_outcome_of_each_invocation(start):
 def test_the_context_tells_request_arn_and_time_left(start):
     process = start(
         "def handler(event, context):\n"
-        "    return [context.aws_request_id, context.invoked_function_arn, context.get_remaining_time_in_millis()]\n"
+        "    left = context.get_remaining_time_in_millis()\n"
+        "    return [context.aws_request_id, context.invoked_function_arn, left]\n"
     )
     process.wait_until_ready(20)
 
