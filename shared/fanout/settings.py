@@ -35,10 +35,10 @@ class Settings:
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
         """
-        :raises ManifestError: the file breaks a rule.
+        :raises ManifestError: there is no such file, or it breaks a rule.
         """
-        packed = worker_yaml.read_bytes()
-        if packed.startswith(b"{"):
+        packed = worker_yaml.read_bytes() if worker_yaml.exists() else b""
+        if packed.startswith(b'{"name":'):
             declared = orjson.loads(packed)
             return cls._of(declared["name"], declared)
         from fanout.manifest import load, worker_name

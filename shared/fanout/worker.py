@@ -1,12 +1,11 @@
 """A worker: handlers of events, and the Lambda function made of them::
 
-worker = Worker(__file__)  # reads worker.yaml beside it
+    worker = Worker(__file__)  # reads worker.yaml beside it
 
-@worker.handles(OrderPlaced)
-def reserve(event: OrderPlaced, context: Context) -> None:
-    ...
+    @worker.handles(OrderPlaced)
+    def reserve(event: OrderPlaced, context: Context) -> None: ...
 
-handler = worker.lambda_handler
+    handler = worker.lambda_handler
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ class Worker:
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
                 settings=self.settings,
-                queue_url=lambda: _environment("FANOUT_QUEUEURL"),
+                queue_url=lambda: _environment("FANOUT_QUEUE_URL"),
                 dlq_url=lambda: _environment("FANOUT_DLQ_URL"),
             ),
             publisher=lambda: self._publisher,
