@@ -51,7 +51,7 @@ def _arguments(name: str, port: int) -> list[str]:
     variables = {
         # The same port inside as outside: it is in every queue URL that LocalStack gives out.
         "GATEWAY_LISTEN": f"0.0.0.0:{port}",
-        "SQS_ENDPOINT_STRATEGY": "path",
+        "SQS_ENDPOINT_STRATEGY": "off",
         "LOCALSTACK_HOST": f"localhost.localstack.cloud:{port}",
         # Function containers reach LocalStack through the network of the container that has this name.
         "MAIN_CONTAINER_NAME": name,

@@ -78,8 +78,9 @@ def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:
         "XDG_CACHE_HOME": str(state / "cache"),
         "GATEWAY_LISTEN": address,
         "LOCALSTACK_HOST": address,
-        # Queue URLs of the standard form have a host name that only resolves where public DNS does.
-        "SQS_ENDPOINT_STRATEGY": "path",
+        # Queue URLs as http://HOST:PORT/ACCOUNT/NAME: other forms have a host name that only public DNS
+        # knows, or a path that Terraform refuses.
+        "SQS_ENDPOINT_STRATEGY": "off",
         # No telemetry, no certificate from the network, no DNS server.
         "DISABLE_EVENTS": "1",
         "SKIP_SSL_CERT_DOWNLOAD": "1",

@@ -17,7 +17,7 @@ _ASK_VERSION: Final = "import sys; print('%d.%d' % sys.version_info[:2])"
 def find_python(version: str, environ: Mapping[str, str] = os.environ) -> Path:
     """An interpreter of ``version`` ("3.13") that really runs.
 
-    :raises PythonMissingError: none was found; the text says how to mend that.
+    :raises PythonMissingError: none was found; the text has the mend.
     """
     variable = f"PYTHON{version.replace('.', '')}"
     if named := environ.get(variable):

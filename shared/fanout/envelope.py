@@ -14,6 +14,9 @@ from fanout.errors import EventError
 
 __all__ = ["Envelope", "Metadata"]
 
+MAX_EVENT_ID = 256
+"""Characters: with the worker's name it has to fit a DynamoDB key, 2,048 bytes of UTF-8."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metadata:
@@ -56,6 +59,8 @@ class Metadata:
         for name, value in known.items():
             if name != "schema_version" and not isinstance(value, str):
                 raise EventError(f"detail.metadata.{name}: {value!r}: must be a text")
+        if not 1 <= len(known.get("event_id", "?")) <= MAX_EVENT_ID:
+            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
         try:
             return cls(**known)
         except TypeError as error:

@@ -12,14 +12,19 @@ are kept out, so that a producer may add one before its consumers know it).
 
 import importlib
 import pkgutil
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fanout.errors import ContractError, EventError
 
 __all__ = ["Contract", "Event", "contract_of", "contracts", "load_contracts"]
+
+# What a worker.yaml can subscribe to, and a file of :mod:`fanout.snapshots` be called.
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*")
 
 _contracts: dict["Contract", type["Event"]] = {}
 
@@ -61,9 +66,11 @@ class Event(BaseModel):
         super().__init_subclass__()
         if source is None:
             raise ContractError(f"{_place(cls)}: has no source; write class {cls.__name__}(Event, source=...)")
-        if version < 1:
-            raise ContractError(f"{_place(cls)}: version {version}: must be 1 or more")
+        if type(version) is not int or version < 1:
+            raise ContractError(f"{_place(cls)}: version {version!r}: must be a whole number, 1 or more")
         cls.contract = Contract(source, name or cls.__name__, version)
+        if not _IDENTIFIER.fullmatch(cls.contract.identifier):
+            raise ContractError(f"{_place(cls)}: {cls.contract.identifier}: must match {_IDENTIFIER.pattern}")
         other = _contracts.get(cls.contract)
         if other is not None and _place(other) != _place(cls):
             raise ContractError(
@@ -74,11 +81,19 @@ class Event(BaseModel):
 
     @classmethod
     def from_input(cls, data: object) -> Self:
-        """The event in a publisher's input: strict, no unknown fields.
+        """The event in a publisher's input, JSON values: strict, no unknown fields, no value of another type that
+        could be read as the right one.
 
         :raises EventError: a line for each field that breaks the contract.
         """
-        return cls._validated(data, extra="forbid")
+        try:
+            written = orjson.dumps(data)
+        except TypeError as error:
+            raise EventError(f"{cls.contract}: data: not JSON values: {error}") from error
+        try:
+            return cls.model_validate_json(written, strict=True, extra="forbid")
+        except ValidationError as error:
+            raise _broken(cls.contract, error) from error
 
     @classmethod
     def from_data(cls, data: object) -> Self:
@@ -86,19 +101,19 @@ class Event(BaseModel):
 
         :raises EventError: a line for each field that breaks the contract.
         """
-        return cls._validated(data, extra="ignore")
-
-    @classmethod
-    def _validated(cls, data: object, *, extra: Any) -> Self:
         try:
-            return cls.model_validate(data, extra=extra)
+            return cls.model_validate(data, extra="ignore")
         except ValidationError as error:
-            lines = [f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg']}" for e in error.errors(include_url=False)]
-            raise EventError(f"{cls.contract}: {'; '.join(lines)}") from error
+            raise _broken(cls.contract, error) from error
 
     def to_data(self) -> dict[str, Any]:
         """The event's data as JSON values."""
         return self.model_dump(mode="json")
+
+
+def _broken(contract: Contract, error: ValidationError) -> EventError:
+    lines = [f"{'.'.join(map(str, e['loc'])) or 'data'}: {e['msg']}" for e in error.errors(include_url=False)]
+    return EventError(f"{contract}: {'; '.join(lines)}")
 
 
 def contracts() -> list[type[Event]]:
@@ -114,7 +129,7 @@ def load_contracts(package: str = "contracts") -> list[type[Event]]:
     parent = importlib.import_module(package)
     for module in pkgutil.iter_modules(parent.__path__):
         importlib.import_module(f"{package}.{module.name}")
-    return [contract for contract in contracts() if contract.__module__.split(".")[0] == package]
+    return [contract for contract in contracts() if f"{contract.__module__}.".startswith(f"{package}.")]
 
 
 def contract_of(identifier: str, version: int | None = None) -> type[Event]:

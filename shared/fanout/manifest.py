@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from fanout import manifest_rules, manifest_text
 from fanout.errors import ManifestError
@@ -105,8 +105,13 @@ class Retry(_Section):
     cap_s: int = Field(default=900, ge=0, le=43_200)
 
 
+def _off(mode: object) -> object:
+    """YAML 1.1, which PyYAML and Terraform read, takes a bare ``off`` for false."""
+    return "off" if mode is False else mode
+
+
 class Idempotency(_Section):
-    mode: IdempotencyMode = Field(default=IdempotencyMode.STRICT, strict=False)
+    mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(default=IdempotencyMode.STRICT, strict=False)
     ttl_hours: int = Field(default=24, ge=1, le=8_760)
 
 
@@ -136,7 +141,7 @@ class Manifest(_Section):
     """A worker, as its ``worker.yaml`` declares it."""
 
     description: str = Field(min_length=1, max_length=256)
-    owner: str | None = Field(default=None, min_length=1, description="the team on call for it")
+    owner: str | None = Field(default=None, min_length=1, max_length=64, description="the team on call for it")
     subscribes: list[Subscription] = Field(min_length=1)
     publishes: list[EventName] = []
     via: Via = Field(default=Via.TOPIC, strict=False)
@@ -185,13 +190,15 @@ class Manifest(_Section):
 def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
     """Read one ``worker.yaml``.
 
-    :raises ManifestError: unreadable, not YAML, or a rule broken.
+    :raises ManifestError: unreadable, not UTF-8, not YAML, or a rule broken.
     """
     file = "/".join(path.parts[-3:])
     try:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place else ""
@@ -207,9 +214,11 @@ def worker_name(folder: Path) -> str:
 def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[str, Manifest]:
     """Every worker declared under ``services``, by name, in the order of the names.
 
-    :raises ManifestError: with the problems of all files at once; also when two folders give one name, or two
-        workers own one table or bucket.
+    :raises ManifestError: with the problems of all files at once; also when there is no such folder, when two folders
+        give one name, or two workers own one table or bucket.
     """
+    if not services.is_dir():
+        raise ManifestError(f"{services}: is no folder; name the one that holds the workers' folders")
     known = None if events is None else list(events)
     found: dict[str, Manifest] = {}
     folders: dict[str, Path] = {}
@@ -222,7 +231,8 @@ def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[
             found[name] = load(path, events=known)
         except ManifestError as error:
             problems.append(str(error))
-    problems += _ownership_problems(found, folders)
+    if not problems:  # else a table might seem undeclared only because its owner's file cannot be read
+        problems += _ownership_problems(found, folders)
     if problems:
         raise ManifestError("\n".join(problems))
     return dict(sorted(found.items()))
@@ -232,6 +242,8 @@ def _name_problems(name: str, folder: Path, taken_by: Path | None) -> Iterator[s
     file = f"services/{folder.name}/worker.yaml"
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
+    if name in {"undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
+        yield f"{file}: name: {name}: is the name of a queue of the platform's own; rename the folder"
     if taken_by is not None:
         yield f"{file}: name: {name}: is also the name of services/{taken_by.name}; rename one of the folders"
 

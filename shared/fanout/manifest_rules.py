@@ -21,6 +21,7 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _batch(manifest)
     yield from _queue(manifest)
     yield from _concurrency(manifest)
+    yield from _stores(manifest)
     yield from _subscriptions(manifest)
     if events is not None:
         yield from _unknown_events(manifest, sorted(events))
@@ -64,6 +65,13 @@ def _concurrency(manifest: Manifest) -> Iterator[str]:
             f"function.provisioned_concurrency: {provisioned}: is over function.reserved_concurrency {reserved}; "
             f"write {reserved} or less"
         )
+
+
+def _stores(manifest: Manifest) -> Iterator[str]:
+    if "idempotency" in manifest.tables:
+        yield "tables.idempotency: is the name of a table of the platform's own; rename it"
+    if "packages" in manifest.buckets:
+        yield "buckets.packages: is the name of a bucket of the platform's own; rename it"
 
 
 def _subscriptions(manifest: Manifest) -> Iterator[str]:

@@ -22,13 +22,14 @@ def problems(model: type[BaseModel], declared: object, error: ValidationError) -
 
 def _problem(root: Mapping[str, Any], declared: object, kind: str, where: tuple[int | str, ...]) -> str:
     if where and where[-1] == "[key]":
-        names = next(iter(_schema_at(root, where[:-2]).get("patternProperties", {})), "")
-        return f"{_dotted(where[:-1])}: {_json(where[-2])}: must match {names}"
+        key = _dotted(where[:-1])
+        pattern = next(iter(_schema_at(root, where[:-2])["patternProperties"]))
+        return f"{key}: {_json(where[-2])}: must match {pattern}"
     key = _dotted(where) or "the file"
     if kind == "missing":
         return f"{key}: missing; add it"
-    if kind in {"extra_forbidden", "invalid_key"}:
-        known = sorted(_schema_at(root, where[:-1]).get("properties", ()))
+    if kind in ("extra_forbidden", "invalid_key"):
+        known = sorted(_schema_at(root, where[:-1]).get("properties", ()))  # as Terraform lists them
         return f"{key}: unknown key; write one of {', '.join(known)}"
     return f"{key}: {_json(_value_at(declared, where))}: {_wanted(root, _schema_at(root, where))}"
 
@@ -57,10 +58,15 @@ def _schema_at(root: Mapping[str, Any], where: tuple[int | str, ...]) -> Mapping
         if isinstance(step, int):
             below = schema.get("items", {})
         else:
-            named: Any = next(iter(schema.get("patternProperties", {}).values()), {})
-            below = schema.get("properties", {}).get(step) or named
-        schema = _resolved(root, below if isinstance(below, Mapping) else {})
+            below = schema.get("properties", {}).get(step) or _free_key(schema)
+        schema = _resolved(root, below)
     return schema
+
+
+def _free_key(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of what stands under a key of the file's own choosing, a table's name for instance."""
+    found: Mapping[str, Any] = next(iter(schema.get("patternProperties", {}).values()), {})
+    return found
 
 
 def _resolved(root: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -34,8 +34,16 @@ MAX_ATTEMPTS = 5
 BACKOFF_BASE_S = 0.1
 BACKOFF_CAP_S = 5.0
 
-PERMANENT = frozenset({"MalformedDetail", "InvalidArgument", "ValidationException", "NotAuthorizedForSourceException"})
-"""Error codes of an entry that no repetition mends."""
+PERMANENT = frozenset(
+    {
+        "AccessDeniedException",
+        "InvalidArgument",
+        "MalformedDetail",
+        "NotAuthorizedForSourceException",
+        "ValidationException",
+    }
+)
+"""Error codes of an entry, or a call, that no repetition mends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +138,8 @@ class Publisher:
         """Send one batch; then again what failed of it, until nothing did or the attempts are used up."""
         errors: dict[int, str | None] = {}
         attempts = dict.fromkeys(range(len(batch)), 0)
-        pending = [index for index, entry in enumerate(batch) if entry.size <= MAX_BYTES]
-        errors |= {i: _too_large(entry) for i, entry in enumerate(batch) if entry.size > MAX_BYTES}
+        pending = [index for index, entry in enumerate(batch) if entry.unfit is None]
+        errors |= {index: entry.unfit for index, entry in enumerate(batch) if entry.unfit is not None}
         for attempt in range(1, MAX_ATTEMPTS + 1):
             answers = self._put([batch[index].request for index in pending])
             for index, error in zip(pending, answers, strict=True):
@@ -172,10 +180,16 @@ class _Entry:
     envelope: Envelope
     request: PutEventsRequestEntryTypeDef
     size: int
+    unfit: str | None
+    """Why it cannot be sent at all."""
 
 
 def _entry(envelope: Envelope, bus: str) -> _Entry:
-    detail = envelope.detail()
+    unfit = None
+    try:
+        detail = envelope.detail()
+    except TypeError as error:  # a number over 64 bits, for instance: this event's fault, and no other's
+        detail, unfit = "", f"NotJson: {error}"
     # AWS's formula: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-putevent-size
     size = len(envelope.source.encode()) + len(envelope.name.encode()) + len(detail.encode())
     request: PutEventsRequestEntryTypeDef = {
@@ -184,7 +198,9 @@ def _entry(envelope: Envelope, bus: str) -> _Entry:
         "DetailType": envelope.name,
         "Detail": detail,
     }
-    return _Entry(envelope, request, size)
+    if size > MAX_BYTES:
+        unfit = f"TooLarge: {size} bytes; SNS carries at most {MAX_BYTES}"
+    return _Entry(envelope, request, size, unfit)
 
 
 def _batches(envelopes: Iterable[Envelope], bus: str) -> Iterator[list[_Entry]]:
@@ -199,10 +215,6 @@ def _batches(envelopes: Iterable[Envelope], bus: str) -> Iterator[list[_Entry]]:
         size += entry.size
     if batch:
         yield batch
-
-
-def _too_large(entry: _Entry) -> str:
-    return f"TooLarge: {entry.size} bytes; SNS carries at most {MAX_BYTES}"
 
 
 def _iso(moment: datetime) -> str:

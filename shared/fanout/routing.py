@@ -51,6 +51,20 @@ def check(manifest: Manifest) -> None:
                 Pattern.parse(_filter_policy([subscription]), dialect=SNS)
         except PatternError as error:
             raise PatternError(f"subscribes.{index}.where: {error}") from error
+    if manifest.via == "topic":
+        _check_together(manifest)
+
+
+def _check_together(manifest: Manifest) -> None:
+    """What SNS would say of the events of one domain in one policy, whose limits they share."""
+    for domain, policy in subscription_filters(manifest).items():
+        try:
+            Pattern.parse(policy, dialect=SNS)
+        except PatternError as error:
+            raise PatternError(
+                f"subscribes: {domain}: its events share one SNS filter policy: {error}; "
+                "or write via: bus, where each has a rule of its own"
+            ) from error
 
 
 def recipients(event: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> list[str]:
@@ -59,8 +73,14 @@ def recipients(event: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> l
 
 
 def _patterns(manifest: Manifest) -> Iterable[Pattern]:
+    """What decides on the worker's behalf: EventBridge's rules, or SNS's filters each on its domain's topic."""
+    if manifest.via == "bus":
+        for pattern in rule_patterns(manifest).values():
+            yield Pattern.parse(pattern, dialect=EVENTBRIDGE)
+        return
     for subscription in manifest.subscribes:
-        yield Pattern.parse(_rule_pattern(subscription), dialect=EVENTBRIDGE)
+        domain = subscription.event.partition("/")[0]
+        yield Pattern.parse({"source": [domain], **_filter_policy([subscription])}, dialect=SNS)
 
 
 def _rule_pattern(subscription: Subscription) -> dict[str, Any]:

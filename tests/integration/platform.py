@@ -34,7 +34,8 @@ def client(service: str) -> Any:
     """A client of the emulator, as LocalStack's own users make them."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") if service == "dynamodb" else None
     more = {"endpoint_url": endpoint} if endpoint else {}
-    return localstack_client.session.Session(region_name="us-east-1").client(service, **more)
+    session = localstack_client.session.Session("test", "test", region_name="us-east-1")
+    return session.client(service, **more)
 
 
 def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) -> T:

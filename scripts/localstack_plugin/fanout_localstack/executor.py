@@ -51,7 +51,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         super().__init__(id, function_version)
         self._config = function_version.config
         self._given: dict[str, str] = {}
-        self._scratch: Path | None = None
+        self._home: Path | None = None
         self._process: FunctionProcess | None = None
         self._init_ms: float | None = None
         self._stopped = False
@@ -62,7 +62,8 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         :raises StatusErrorException: it failed to; its payload is what the caller of the function gets.
         """
         self._given = {name: str(value) for name, value in env_vars.items()}
-        self._scratch = Path(tempfile.mkdtemp(prefix=f"{self.function_version.id.function_name}-"))
+        self._home = Path(tempfile.mkdtemp(prefix=f"{self.function_version.id.function_name}-"))
+        _scratch(self._home).mkdir()
         try:
             with _slots().hold(self, _startup_timeout()):
                 self._boot()
@@ -74,8 +75,8 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         self._stopped = True
         _slots().release(self)
         self.park()
-        if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._home:
+            shutil.rmtree(self._home, ignore_errors=True)
 
     def park(self) -> None:
         """End the process and keep the environment, which gets another process when it is next invoked."""
@@ -140,7 +141,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         return True
 
     def _boot(self) -> None:
-        if self._stopped or self._scratch is None:
+        if self._stopped or self._home is None:
             raise RuntimeError(f"execution environment {self.id} has been stopped")
         began = time.perf_counter()
         code, *layers = (archive.get_unzipped_code_location() for archive in _archives(self.function_version))
@@ -150,16 +151,15 @@ class LocalRuntimeExecutor(RuntimeExecutor):
             runtime=str(self._config.runtime),
             code=code,
             layers=layers,
-            scratch=self._scratch,
+            scratch=_scratch(self._home),
             dynamodb_url=os.environ.get("FANOUT_FUNCTION_DYNAMODB_URL"),
         )
-        log = self._scratch.with_name(f"{self._scratch.name}.log")
         process = FunctionProcess(
             python=_python(),
             handler=str(self._config.handler),
             code=code,
             environment=environment,
-            log=log,
+            log=self._home / "log",
         )
         # Known before it is ready, so that stop() ends it in the middle of its initialisation.
         self._process = process
@@ -223,6 +223,11 @@ def _python() -> Path:
             f"FANOUT_FUNCTION_PYTHON is {named!r}: set it to an interpreter that has awslambdaric installed"
         )
     return Path(named)
+
+
+def _scratch(home: Path) -> Path:
+    """Where the function may write; the log lies beside it."""
+    return home / "tmp"
 
 
 def _startup_timeout() -> float:

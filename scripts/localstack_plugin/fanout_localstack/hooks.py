@@ -9,7 +9,13 @@ __all__ = ["install_fanout_fixes"]
 @hooks.on_infra_start()
 def install_fanout_fixes() -> None:
     """Install every fix."""
-    from fanout_localstack.fixes import events_dead_letter, events_replay, gateway, sqs_redrive_allow
+    from fanout_localstack.fixes import (
+        cloudwatch_tags,
+        events_dead_letter,
+        events_replay,
+        gateway,
+        sqs_redrive_allow,
+    )
 
-    for fix in (gateway, events_replay, events_dead_letter, sqs_redrive_allow):
+    for fix in (gateway, cloudwatch_tags, events_replay, events_dead_letter, sqs_redrive_allow):
         fix.install()

@@ -56,9 +56,7 @@ class Outcome:
 class FunctionProcess:
     """A function's process with its Runtime API. One invocation at a time; :meth:`kill` may come from any thread."""
 
-    def __init__(
-        self, *, python: Path, handler: str, code: Path, environment: Mapping[str, str], log: Path
-    ) -> None:
+    def __init__(self, *, python: Path, handler: str, code: Path, environment: Mapping[str, str], log: Path) -> None:
         """Start the process; :meth:`wait_until_ready` says what came of it."""
         self._events: queue.Queue[Event] = queue.Queue()
         self._killing = threading.Lock()
@@ -130,10 +128,13 @@ class FunctionProcess:
 
     def take_log(self) -> str:
         """What was written to standard output and error since the last call, at most 1 MB of it."""
-        with self._log.open("rb") as file:
-            file.seek(self._log_read)
-            text = file.read(_MAX_LOG_BYTES)
-            self._log_read = file.seek(0, os.SEEK_END)
+        try:
+            with self._log.open("rb") as file:
+                file.seek(self._log_read)
+                text = file.read(_MAX_LOG_BYTES)
+                self._log_read = file.seek(0, os.SEEK_END)
+        except FileNotFoundError:
+            return ""  # The environment has been removed at the same time.
         return text.decode(errors="replace")
 
     def kill(self) -> None:
@@ -157,9 +158,7 @@ class FunctionProcess:
             return None
 
 
-def _spawn(
-    command: list[str], code: Path, environment: Mapping[str, str], log: Path
-) -> subprocess.Popen[bytes]:
+def _spawn(command: list[str], code: Path, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as output:
         return subprocess.Popen(
             command,

@@ -3,18 +3,16 @@
 They take what Terraform creates, and give it back when asked; nothing of it runs.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from localstack.aws.api import RequestContext
 from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.moto import _proxy_moto
 from localstack.services.plugins import Service, aws_provider
 
-__all__ = ["application_autoscaling", "ecr", "ecs", "elbv2", "pipes", "xray"]
+from fanout_localstack.tags import Operation, kept_tags, pipe_tags
 
-Operation = Callable[[RequestContext, Any], Any]
+__all__ = ["application_autoscaling", "ecr", "ecs", "elbv2", "pipes", "xray"]
 
 
 def _moto_service(name: str, own: Mapping[str, Operation] | None = None) -> Service:
@@ -27,7 +25,8 @@ def _moto_service(name: str, own: Mapping[str, Operation] | None = None) -> Serv
 @aws_provider(api="application-autoscaling")
 def application_autoscaling() -> Service:
     """Application Auto Scaling."""
-    return _moto_service("application-autoscaling")
+    tags = kept_tags(create="RegisterScalableTarget", created_arn="ScalableTargetARN", arn="ResourceARN", tags="Tags")
+    return _moto_service("application-autoscaling", tags)
 
 
 @aws_provider(api="ecr")
@@ -51,7 +50,7 @@ def elbv2() -> Service:
 @aws_provider(api="pipes")
 def pipes() -> Service:
     """EventBridge Pipes."""
-    return _moto_service("pipes")
+    return _moto_service("pipes", {"ListTagsForResource": pipe_tags})
 
 
 @aws_provider(api="xray")

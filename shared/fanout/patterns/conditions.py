@@ -1,6 +1,7 @@
 """What a pattern asks of an event, in the form that matching works on: a choice of conjunctions of
 conditions.
- A :class:`Condition` is one field of the pattern with the values wanted there, any of which will do. A
+
+A :class:`Condition` is one field of the pattern with the values wanted there, any of which will do. A
 conjunction is a tuple of conditions on different fields, all of which must hold. A pattern without ``$or`` is
 one conjunction.
 """
@@ -9,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanout.patterns.leaves import Event, Leaf, Leaves, Path, Reader, elements, reader, token
+from fanout.patterns.leaves import Event, Leaf, Leaves, Path, Reader, elements, is_object, reader, token
 from fanout.patterns.predicates import Predicate, one_of, quoted
 
 __all__ = ["Condition", "Conjunction", "from_one_element"]
@@ -95,11 +96,11 @@ def _holds(node: Mapping[str, Any], name: str, branch: _Branch) -> bool:
             _holds(node, f"{name}.{further}", child) for further, child in branch.children.items()
         )
     reached = list(elements(node[name]))
-    leaves = [leaf for leaf in reached if not isinstance(leaf, Mapping)]
+    leaves = [leaf for leaf in reached if not is_object(leaf)]
     if branch.condition is not None and not any(map(branch.condition.accepts, leaves)):
         return False
     return not branch.children or any(
         all(_holds(element, further, child) for further, child in branch.children.items())
         for element in reached
-        if isinstance(element, Mapping)
+        if is_object(element)
     )

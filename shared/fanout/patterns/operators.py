@@ -1,5 +1,6 @@
 """Reads one match expression, ``{"operator": operand}``, into a predicate, and refuses what AWS refuses.
- The rules are those of Event Ruler's compiler, which EventBridge and SNS answer with; the words are ours, as
+
+The rules are those of Event Ruler's compiler, which EventBridge and SNS answer with; the words are ours, as
 AWS's name neither the place nor the mend. AWS also refuses wildcards that are "too complex" by a measure it
 does not publish: only AWS can tell.
 """

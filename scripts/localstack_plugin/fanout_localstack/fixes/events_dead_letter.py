@@ -61,7 +61,5 @@ def _bury(sender, event, error: Exception, retries: int) -> None:
         QueueUrl=url,
         # LocalStack carries the name of the bus in the event; AWS does not.
         MessageBody=json.dumps({key: value for key, value in event.items() if key != "event-bus-name"}),
-        MessageAttributes={
-            key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()
-        },
+        MessageAttributes={key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()},
     )

@@ -1,5 +1,6 @@
 """A second engine, written from Event Ruler's formal rule alone, slow and plain, to hold the first against.
- It makes the list of all leaves of an event, each with its dotted path and the array elements it lies in, and
+
+It makes the list of all leaves of an event, each with its dotted path and the array elements it lies in, and
 looks for a choice of one leaf per field such that each leaf is wanted and no two lie in different elements of
 the same array.
 """

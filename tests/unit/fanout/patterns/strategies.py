@@ -1,10 +1,11 @@
 """Generated patterns and events that have a fair chance to meet: few names, few values, every operator."""
 
+import json
 from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["events", "patterns"]
+__all__ = ["FIELDS", "LEAVES", "events", "meeting_events", "pairs", "patterns"]
 
 NAMES = st.sampled_from(["a", "b", "c", "detail"])
 WORDS = st.sampled_from(["", "a", "A", "ab", "aB", "ba", "abab", "*", "ß", "SS", "10.0.0.1", "10.0.1.9", "1"])
@@ -57,8 +58,9 @@ def _with_or(branches: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[d
 
 
 def patterns() -> st.SearchStrategy[dict[str, Any]]:
-    """Patterns of the EventBridge dialect, as parsed JSON."""
-    return st.recursive(_objects(FIELDS), lambda inner: _with_or(_objects(st.one_of(FIELDS, inner))), max_leaves=6)
+    """Patterns of the EventBridge dialect, as parsed JSON, within its limit of 2,048 characters."""
+    any_size = st.recursive(_objects(FIELDS), lambda inner: _with_or(_objects(st.one_of(FIELDS, inner))), max_leaves=6)
+    return any_size.filter(lambda pattern: len(json.dumps(pattern)) <= 1_800)
 
 
 def events() -> st.SearchStrategy[dict[str, Any]]:
@@ -69,3 +71,51 @@ def events() -> st.SearchStrategy[dict[str, Any]]:
         max_leaves=10,
     )
     return _objects(values)
+
+
+def _near(wanted: Any) -> Any:
+    """A leaf that is wanted, or nearly so."""
+    match wanted:
+        case {"prefix": str(text)} | {"equals-ignore-case": str(text)}:
+            return text
+        case {"suffix": str(text)}:
+            return "b" + text
+        case {"prefix": {"equals-ignore-case": text}} | {"suffix": {"equals-ignore-case": text}}:
+            return text.swapcase()
+        case {"wildcard": text}:
+            return text.replace("*", "b")
+        case {"numeric": [*_, number]}:
+            return number
+        case {"cidr": _}:
+            return "10.0.0.1"
+        case dict():
+            return "other"
+    return wanted
+
+
+def _leaf(values: list[Any]) -> st.SearchStrategy[Any]:
+    """Leaves for a field, most of them near what is wanted of it."""
+    near = st.sampled_from([_near(value) for value in values])
+    return st.one_of(near, near, near, LEAVES)
+
+
+@st.composite
+def meeting_events(draw: st.DrawFn, pattern: dict[str, Any]) -> dict[str, Any]:
+    """Events of the shape that ``pattern`` asks for, with fields left out, wrong, or spread over arrays at
+    times."""
+    event: dict[str, Any] = {}
+    for name, wanted in pattern.items():
+        if name == "$or":
+            for branch in draw(st.lists(st.sampled_from(wanted), min_size=1, max_size=2)):
+                event |= draw(meeting_events(branch))
+        elif draw(st.integers(0, 7)) == 0:
+            continue
+        else:
+            field = meeting_events(wanted) if isinstance(wanted, dict) else _leaf(wanted)
+            event[name] = draw(st.one_of(field, field, st.lists(field, max_size=3)))
+    return event
+
+
+def pairs() -> st.SearchStrategy[tuple[dict[str, Any], dict[str, Any]]]:
+    """A pattern with an event: one that nearly meets it, or any."""
+    return patterns().flatmap(lambda pattern: st.tuples(st.just(pattern), meeting_events(pattern) | events()))
