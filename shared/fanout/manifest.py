@@ -260,4 +260,6 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
                     )
                 owners.setdefault(name, worker)
     for worker, manifest in sorted(manifests.items()):
-        yield from manifest_rules.unknown_stores(f"services/{folders[worker].name}/worker.yaml", manifest, manifests)
+        file = f"services/{folders[worker].name}/worker.yaml"
+        yield from manifest_rules.unknown_stores(file, manifest, manifests)
+        yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)

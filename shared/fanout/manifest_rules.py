@@ -117,3 +117,15 @@ def unknown_stores(file: str, manifest: Manifest, manifests: Mapping[str, Manife
                     f"{file}: permissions.{index}.resources: {resource}: no worker declares it; "
                     f"add it under {kind}s of the worker that owns it"
                 )
+
+
+def unfed_subscriptions(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Subscriptions to events of S3 when no bucket gives any: they would be silent for ever."""
+    if any(bucket.events for other in manifests.values() for bucket in other.buckets.values()):
+        return
+    for index, subscription in enumerate(manifest.subscribes):
+        if subscription.event.startswith("aws.s3/"):
+            yield (
+                f"{file}: subscribes.{index}.event: {subscription.event}: no bucket declares events: true; "
+                "add it to the bucket whose objects are meant"
+            )

@@ -291,11 +291,26 @@ locals {
     ]
   ])
 
+  # Subscriptions to events of S3 when no bucket gives any: they would be silent for ever.
+  feeding = anytrue(flatten([for folder, worker in local.together : [for bucket in worker.buckets : bucket.events]]))
+  unfed_problems = flatten([
+    for folder, worker in local.together : [
+      for index, event in worker.subscribes[*].event : {
+        folder = folder
+        text = join(" ", [
+          "subscribes.${index}.event: ${event}: no bucket declares events: true;",
+          "add it to the bucket whose objects are meant",
+        ])
+      } if startswith(event, "aws.s3/")
+    ] if !local.feeding
+  ])
+
   problems = sort(concat(
     [for folder, is_yaml in local.is_yaml : "${local.files[folder]}: not YAML; mend its syntax" if !is_yaml],
     [
       for problem in concat(
         local.form_problems, local.rule_problems, local.name_problems, local.ownership_problems, local.permission_problems,
+        local.unfed_problems,
       ) :
       # jsonencode writes <, > and & as HTML would have them.
       replace(replace(replace("${local.files[problem.folder]}: ${problem.text}", "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&")
