@@ -85,6 +85,10 @@ class Batch(_Section):
     size: int = Field(default=10, ge=1, le=10_000)
     window_s: int = Field(default=0, ge=0, le=300)
     max_concurrency: int | None = Field(default=None, ge=2, le=1_000, description="null: Lambda's own scaling")
+    concurrency: int = Field(default=1, ge=1, le=100, description="records that one environment handles at once")
+    record_timeout_s: int | None = Field(
+        default=None, ge=1, le=900, description="null: a record may take the rest of the invocation"
+    )
 
 
 class Queue(_Section):
