@@ -128,6 +128,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load(file)
 
 
+def test_a_key_stands_once(tmp_path: Path) -> None:
+    """GIVEN a section written twice, of which PyYAML would forget the first WHEN loaded THEN the second is named; the
+    same key in two sections is none."""
+    file = tmp_path / "worker.yaml"
+    file.write_text(
+        "description: P\nsubscribes: [{event: a/B}, {event: a/C}]\nbatch: {size: 5}\nbatch: {window_s: 1}\n"
+    )
+    with pytest.raises(ManifestError, match=r"worker\.yaml: batch: is written twice, again at line 4; keep one$"):
+        load(file)
+
+
 def test_a_folder_that_is_not_there_is_no_empty_platform(tmp_path: Path) -> None:
     """GIVEN a misspelt folder WHEN loaded THEN it is refused; an empty one has no workers."""
     with pytest.raises(ManifestError, match="servcies: is no folder"):
