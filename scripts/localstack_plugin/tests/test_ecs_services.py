@@ -18,9 +18,7 @@ def test_what_a_service_was_created_with_is_described(operations):
     created = operations("CreateService", availabilityZoneRebalancing="ENABLED")
 
     assert created["service"]["availabilityZoneRebalancing"] == "ENABLED"
-    assert operations("DescribeServices")["services"] == [
-        {"serviceArn": ARN, "availabilityZoneRebalancing": "ENABLED"}
-    ]
+    assert operations("DescribeServices")["services"] == [{"serviceArn": ARN, "availabilityZoneRebalancing": "ENABLED"}]
 
 
 def test_an_update_changes_it_and_one_without_it_does_not(operations):

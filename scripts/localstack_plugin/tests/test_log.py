@@ -2,10 +2,7 @@ import pytest
 
 from fanout_localstack.log import InvocationLog
 
-REPORT = (
-    "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\t"
-    "Memory Size: 256 MB\tMax Memory Used: 49 MB\t"
-)
+REPORT = "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 256 MB\tMax Memory Used: 49 MB\t"
 
 
 def log(**changes: object) -> list[str]:

@@ -38,9 +38,7 @@ def test_tags_of_a_new_alarm_are_kept_and_not_in_the_alarm(provider):
 
 
 def test_tags_of_a_composite_alarm_are_kept(provider):
-    provider.put_composite_alarm(
-        CONTEXT, {"AlarmName": "depth", "AlarmRule": f"ALARM({ARN})", "Tags": [OWNER]}
-    )
+    provider.put_composite_alarm(CONTEXT, {"AlarmName": "depth", "AlarmRule": f"ALARM({ARN})", "Tags": [OWNER]})
 
     assert tags(provider) == [OWNER]
 

@@ -24,9 +24,7 @@ def server(monkeypatch: pytest.MonkeyPatch):
     """LocalStack's server with the fix; the sockets it opens are closed afterwards."""
     opened = []
     listen = reactor.listenTCP
-    monkeypatch.setattr(
-        reactor, "listenTCP", lambda *args, **options: opened.append(listen(*args, **options))
-    )
+    monkeypatch.setattr(reactor, "listenTCP", lambda *args, **options: opened.append(listen(*args, **options)))
     monkeypatch.setattr(TwistedRuntimeServer, "register", TwistedRuntimeServer.register)
     gateway.install()
     yield TwistedRuntimeServer()
@@ -36,9 +34,7 @@ def server(monkeypatch: pytest.MonkeyPatch):
 
 def addresses(port: int) -> list[str]:
     connections = psutil.Process().net_connections("tcp")
-    return [
-        item.laddr.ip for item in connections if item.status == psutil.CONN_LISTEN and item.laddr.port == port
-    ]
+    return [item.laddr.ip for item in connections if item.status == psutil.CONN_LISTEN and item.laddr.port == port]
 
 
 def test_only_the_address_that_was_asked_for_is_listened_on(server, port: int):

@@ -15,7 +15,7 @@ def queue(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(SqsProvider, "set_queue_attributes", SqsProvider.set_queue_attributes)
     sqs_redrive_allow.install()
     queue = SimpleNamespace(attributes={}, validate_queue_attributes=lambda _: None)
-    provider = SimpleNamespace(_resolve_queue=lambda _context, queue_url: queue)  # noqa: ARG005
+    provider = SimpleNamespace(_resolve_queue=lambda _context, queue_url: queue)
     queue.set = lambda **attributes: SqsProvider.set_queue_attributes(provider, None, "url", attributes)
     return queue
 
