@@ -32,7 +32,8 @@ EMULATORS: Final[Mapping[str, Callable[[Request], Plan]]] = {
 #: LocalStack is healthy after 2 to 5 seconds on two cores; an image that has to be pulled first takes
 #: minutes.
 _TIMEOUT_SECONDS: Final = 300.0
-_GRACE_SECONDS: Final = 15.0
+#: None of them has anything to save, and LocalStack would wait for every open request.
+_GRACE_SECONDS: Final = 4.0
 
 
 def default_run_dir(emulator: str) -> Path:
@@ -56,6 +57,8 @@ def up(
     :raises EmulatorError: it cannot be started here (what is missing is named), the port is taken, it died,
         or it was not healthy in time. Nothing of it is left running then.
     """
+    if emulator not in EMULATORS:
+        raise EmulatorError(f"there is no emulator {emulator!r}: choose among {', '.join(sorted(EMULATORS))}")
     run_dir = _ready(run_dir or default_run_dir(emulator))
     if enforce_iam and emulator != "ministack":
         raise EmulatorError(f"{emulator} cannot enforce IAM: only ministack can")
