@@ -66,6 +66,13 @@ class TestLocalStack:
         assert gateway.environment["LAMBDA_RUNTIME_EXECUTOR"] == "local"
         assert gateway.environment["FANOUT_FUNCTION_PYTHON"] != gateway.command[0]
 
+    def test_a_developer_can_bound_the_function_processes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("FANOUT_FUNCTION_PROCESSES", "8")
+
+        assert self.plan(tmp_path)[1].environment["FANOUT_FUNCTION_PROCESSES"] == "8"
+
     def test_its_state_is_in_the_run_directory(self, tmp_path: Path) -> None:
         environment = self.plan(tmp_path)[1].environment
 
