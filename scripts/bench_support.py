@@ -1,5 +1,4 @@
-"""What all benchmarks share: interleaved medians of CPU time, the machine's line, the table, and the JSON
-file.
+"""What all benchmarks share: interleaved medians of CPU time, the machine's line, the table, the JSON file.
 
 Candidates are measured in turn, round by round, so that a change of the machine's pace falls on all of them
 alike, and the median over rounds drops the rounds that something else disturbed. CPU time of the process is
@@ -53,7 +52,7 @@ def _measure(work: Callable[[], int]) -> float:
 def machine() -> str:
     """One line on where the figures come from: processor, logical processors, operating system, Python."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{_processor()}, {_processors()} processors, {platform.system()} {platform.machine()}, {python}"
+    return f"{_processor()}, {os.cpu_count()} processors, {platform.system()} {platform.machine()}, {python}"
 
 
 def _processor() -> str:
@@ -63,10 +62,6 @@ def _processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown processor"
-
-
-def _processors() -> int:
-    return os.cpu_count() or 1
 
 
 def format_table(rows: Sequence[Row]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from fanout.context import Context
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.errors import EventError, PublishError
-from fanout.handlers import Handlers
+from fanout.handlers import BatchHandler, Handlers
 from fanout.idempotency import Claim, ClaimState, Completion, Request, Store, fingerprint
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.pace import Pace
@@ -102,15 +102,14 @@ class Processor:
                 twins.append((delivery, first[key]))
                 delivery.outcome = Outcome.DUPLICATE
                 continue
+            try:
+                data = fingerprint(envelope.data)
+            except EventError as error:
+                delivery.reject(error)
+                continue
             first[key] = delivery
-            requests.append(
-                Request(
-                    key=key,
-                    owner=self._owner(delivery.record, invocation),
-                    fingerprint=fingerprint(envelope.data),
-                    lock_until=lock_until,
-                )
-            )
+            owner = self._owner(delivery.record, invocation)
+            requests.append(Request(key=key, owner=owner, fingerprint=data, lock_until=lock_until))
         if requests:
             for claim in self.store.claim(requests):
                 self._decide(first[claim.key], claim)
@@ -139,19 +138,26 @@ class Processor:
 
     def _handle(self, deliveries: Sequence[Delivery], invocation: Invocation) -> None:
         if self.handlers.batch is not None:
-            self._handle_together(deliveries)
+            self._handle_together(self.handlers.batch, list(self._in_turn(deliveries)), invocation)
             return
-        failed_groups: set[str] = set()
-        for delivery, envelope in _undecided(deliveries):
-            group = delivery.record.group
-            if group is not None and group in failed_groups:
-                delivery.retry(Retry("an earlier record of its message group failed"), delay_s=0)
-            elif not self.pace.allows(invocation.remaining_s()):
-                delivery.postpone()
-            else:
+        for delivery, envelope in self._in_turn(deliveries):
+            if self.pace.allows(invocation.remaining_s()):
                 self._handle_one(delivery, envelope, invocation)
-            if self.settings.fifo and group is not None and delivery.outcome in UNSUCCESSFUL:
-                failed_groups.add(group)
+            else:
+                delivery.postpone()
+
+    def _in_turn(self, deliveries: Sequence[Delivery]) -> Iterator[tuple[Delivery, Envelope]]:
+        """The undecided records, in order. In a FIFO queue a record behind one of its message group that was not
+        successful, for whatever reason, is not among them: it has to come again behind that one."""
+        stopped: set[str] = set()
+        for delivery in deliveries:
+            group = delivery.record.group if self.settings.fifo else None
+            if delivery.open and group in stopped:
+                delivery.retry(Retry("an earlier record of its message group failed"), delay_s=0)
+            elif delivery.open and delivery.envelope is not None:
+                yield delivery, delivery.envelope
+            if group is not None and delivery.outcome in UNSUCCESSFUL:
+                stopped.add(group)
 
     def _handle_one(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> None:
         context = Context(self.settings.worker, delivery, envelope.metadata, invocation.remaining_s)
@@ -168,19 +174,25 @@ class Processor:
                 delivery.retry(error)
         self.pace.took(time.monotonic() - began)
 
-    def _handle_together(self, deliveries: Sequence[Delivery]) -> None:
-        assert self.handlers.batch is not None
-        pairs = list(_undecided(deliveries))
+    def _handle_together(
+        self, handler: BatchHandler, pairs: Sequence[tuple[Delivery, Envelope]], invocation: Invocation
+    ) -> None:
         if not pairs:
             return
+        if not self.pace.allows(invocation.remaining_s()):
+            for delivery, _ in pairs:
+                delivery.postpone()
+            return
+        began = time.monotonic()
         try:
-            self.handlers.batch([envelope for _, envelope in pairs])
-        except Reject as error:
+            handler([envelope for _, envelope in pairs])
+        except (Reject, EventError) as error:
             for delivery, _ in pairs:
                 delivery.reject(error)
         except Exception as error:  # noqa: BLE001 - as for a single record
             for delivery, _ in pairs:
                 delivery.retry(error)
+        self.pace.took(time.monotonic() - began)
 
     def _publish(self, deliveries: Sequence[Delivery]) -> None:
         """What the handlers wanted published, in batches over all records."""
@@ -234,7 +246,7 @@ def summary(deliveries: Iterable[Delivery]) -> Mapping[str, int]:
     return {outcome.value: counted.get(outcome, 0) for outcome in Outcome}
 
 
-def _undecided(deliveries: Iterable[Delivery]) -> Iterable[tuple[Delivery, Envelope]]:
+def _undecided(deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, Envelope]]:
     for delivery in deliveries:
         if delivery.open and delivery.envelope is not None:
             yield delivery, delivery.envelope

@@ -70,6 +70,8 @@ def _concurrency(manifest: Manifest) -> Iterator[str]:
 def _stores(manifest: Manifest) -> Iterator[str]:
     if "idempotency" in manifest.tables:
         yield "tables.idempotency: is the name of a table of the platform's own; rename it"
+    if "packages" in manifest.buckets:
+        yield "buckets.packages: is the name of a bucket of the platform's own; rename it"
 
 
 def _subscriptions(manifest: Manifest) -> Iterator[str]:

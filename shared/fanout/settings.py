@@ -35,12 +35,11 @@ class Settings:
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
         """
-        :raises ManifestError: the file breaks a rule.
+        :raises ManifestError: there is no such file, or it breaks a rule.
         """
-        packed = worker_yaml.read_bytes()
-        if packed.startswith(b"{"):
-            declared = orjson.loads(packed)
-            return cls._of(declared["name"], declared)
+        packed = _packed(worker_yaml)
+        if packed is not None:
+            return cls._of(packed["name"], packed)
         from fanout.manifest import load, worker_name
 
         return cls._of(worker_name(worker_yaml.parent), load(worker_yaml).model_dump(mode="json"))
@@ -57,3 +56,15 @@ class Settings:
             cap_s=declared["retry"]["cap_s"],
             fifo=declared["queue"]["fifo"],
         )
+
+
+def _packed(worker_yaml: Path) -> dict[str, Any] | None:
+    """What the build made of the file; None if it is the repository's, or not there."""
+    content = worker_yaml.read_bytes() if worker_yaml.exists() else b""
+    if not content.startswith(b"{"):
+        return None
+    try:
+        declared: dict[str, Any] = orjson.loads(content)
+    except orjson.JSONDecodeError:  # YAML may begin so too
+        return None
+    return declared if "name" in declared else None

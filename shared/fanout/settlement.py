@@ -87,12 +87,12 @@ class Settlement:
         first_seen = datetime.fromtimestamp(delivery.record.first_received_ms / 1000, UTC)
         attributes = {
             "error_type": type(delivery.cause).__name__,
-            "error_message": _printable(str(delivery.cause)),
+            "error_message": _printable(str(delivery.cause)) or "no message",
             "worker": self.settings.worker,
             "attempts": str(delivery.record.receive_count),
             "first_seen": first_seen.isoformat(timespec="milliseconds"),
             "message_id": delivery.record.message_id,
-            "event_id": metadata.event_id if metadata else None,
+            "event_id": _printable(metadata.event_id) if metadata else None,
             "trace_id": trace_id(metadata.traceparent) if metadata else None,
         }
         return {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value}
@@ -151,6 +151,6 @@ def _chunks(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
 
 
 def _printable(text: str) -> str:
-    """Within what SQS takes for an attribute: no control characters, bounded, never empty."""
+    """Within what SQS takes for an attribute: no control characters, bounded."""
     kept = "".join(c for c in text if c in "\t\n" or c.isprintable())
-    return kept[:MAX_CAUSE] or "no message"
+    return kept[:MAX_CAUSE]

@@ -6,6 +6,7 @@ Metrics are lines too, in CloudWatch's embedded metric format
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 """
 
+import json
 import logging
 import os
 import sys
@@ -55,7 +56,22 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             line["exception_name"] = record.exc_info[0].__name__
             line["exception"] = self.formatException(record.exc_info)
+        return _written(line)
+
+
+def _written(line: Mapping[str, Any]) -> str:
+    try:
         return orjson.dumps(line, default=str).decode()
+    except TypeError:  # a number over 64 bits, a key that is no text, half a surrogate pair: slower, but written
+        return json.dumps({name: _writable(value) for name, value in line.items()}, default=str)
+
+
+def _writable(value: object) -> object:
+    try:
+        json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return str(value)
+    return value
 
 
 class _StandardOutput(logging.Handler):

@@ -128,7 +128,7 @@ class Rig:
         """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
         self.bus_error: str | None = None
         """What the bus answers to every event, if it takes none."""
-        self.store = store or MemoryStore(clock=clock)
+        self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
         self.processor = Processor(

@@ -5,7 +5,8 @@ import re
 
 __all__ = ["child_traceparent", "new_traceparent", "trace_id"]
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
+# An id of zeros alone is none.
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 def new_traceparent() -> str:

@@ -3,8 +3,7 @@
 worker = Worker(__file__)  # reads worker.yaml beside it
 
 @worker.handles(OrderPlaced)
-def reserve(event: OrderPlaced, context: Context) -> None:
-    ...
+def reserve(event: OrderPlaced, context: Context) -> None: ...
 
 handler = worker.lambda_handler
 """
@@ -100,6 +99,8 @@ class Worker:
 
     @cached_property
     def _processor(self) -> Processor:
+        # Read now, not when the first record fails: a deployment's mistake is to show at its first batch.
+        queue_url, dlq_url = _environment("FANOUT_QUEUE_URL"), _environment("FANOUT_DLQ_URL")
         return Processor(
             settings=self.settings,
             handlers=self.handlers,
@@ -107,8 +108,8 @@ class Worker:
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
                 settings=self.settings,
-                queue_url=lambda: _environment("FANOUT_QUEUE_URL"),
-                dlq_url=lambda: _environment("FANOUT_DLQ_URL"),
+                queue_url=lambda: queue_url,
+                dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
             pace=Pace(),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import boto3
 import localstack_client.session
 
 from contracts.money import Money
@@ -31,11 +32,11 @@ T = TypeVar("T")
 
 
 def client(service: str) -> Any:
-    """A client of the emulator, as LocalStack's own users make them."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") if service == "dynamodb" else None
-    more = {"endpoint_url": endpoint} if endpoint else {}
-    session = localstack_client.session.Session("test", "test", region_name="us-east-1")
-    return session.client(service, **more)
+    """A client of the emulator, as LocalStack's own users make them; DynamoDB may be another's, which
+    localstack-client does not know."""
+    if service == "dynamodb":
+        return boto3.client("dynamodb")
+    return localstack_client.session.Session("test", "test", region_name="us-east-1").client(service)
 
 
 def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) -> T:

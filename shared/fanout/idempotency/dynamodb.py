@@ -54,6 +54,7 @@ class DynamoDBStore:
         self._table = table
         self._ttl_s = ttl_s
         self._one_write = one_write
+        self._claimed_status = COMPLETED if one_write else IN_PROGRESS
         self._clock = clock
 
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
@@ -87,10 +88,9 @@ class DynamoDBStore:
         claims: dict[str, Claim] = {}
         expired: list[tuple[Request, dict[str, Any]]] = []
         for request in requests:
-            item = items.get(request.key)
-            if item is None:
-                # Released between our insert and our read: the redelivery will find it free.
-                claims[request.key] = _unavailable(request, ("Released", "the claim has just been released"))
+            item = items[request.key]
+            if isinstance(item, tuple):
+                claims[request.key] = _unavailable(request, item)
             elif self._free(request, item):
                 expired.append((request, item))
             else:
@@ -103,14 +103,16 @@ class DynamoDBStore:
     def _free(self, request: Request, item: dict[str, Any]) -> bool:
         """Whether the item no longer stands against a claim: forgotten, its holder's lock run out, or our own."""
         now = self._clock()
-        if float(item["expiration"]["N"]) <= now:
+        if _expiration_s(item) <= now:
             return True
-        if item["status"]["S"] == COMPLETED:
-            return self._one_write and _text(item, "owner") == request.owner
-        return float(item["in_progress_expiration"]["N"]) <= now * 1000
+        own = _text(item, "owner") == request.owner
+        if _text(item, "status") == COMPLETED:
+            return self._one_write and own
+        # Our own: the SDK has repeated a call whose answer was lost.
+        return own or _locked_until_s(item) <= now
 
-    def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The items of the keys, read consistently; those that could not be read are left out."""
+    def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any] | tuple[str, str]]:
+        """The items of the keys, read consistently; in place of one that could not be read, why."""
         statements: list[BatchStatementRequestTypeDef] = [
             {
                 "Statement": f'SELECT * FROM "{self._table}" WHERE "id" = ?',
@@ -119,8 +121,12 @@ class DynamoDBStore:
             }
             for key in keys
         ]
-        responses = self._responses(statements)
-        return {item["id"]["S"]: dict(item) for response in responses if (item := response.get("Item"))}
+        # Not there: released between our insert and our read, and the redelivery will find it free.
+        gone = ("Released", "the claim has just been released")
+        return {
+            key: _error(response) or response.get("Item") or gone
+            for key, response in zip(keys, self._responses(statements), strict=True)
+        }
 
     # Statements. Every name is quoted: "status", "data" and "owner" are words of PartiQL or DynamoDB.
 
@@ -132,24 +138,20 @@ class DynamoDBStore:
         }
 
     def _take_over(self, request: Request, item: dict[str, Any]) -> BatchStatementRequestTypeDef:
-        # Compare-and-set on what was read, so that of several that found the lock expired one gets it.
+        # Compare-and-set on what was read, so that of several that found the lock expired one gets it. An item of
+        # Powertools' has not all of these.
+        read = [n for n in ("owner", "status", "expiration", "in_progress_expiration") if n in item]
         return {
             "Statement": f'UPDATE "{self._table}" SET "owner" = ? SET "status" = ? SET "validation" = ? '
-            'SET "in_progress_expiration" = ? SET "expiration" = ? '
-            'WHERE "id" = ? AND "owner" = ? AND "status" = ? AND "expiration" = ?',
-            "Parameters": [
-                *self._held(request),
-                {"S": request.key},
-                {"S": _text(item, "owner")},
-                item["status"],
-                item["expiration"],
-            ],
+            'SET "in_progress_expiration" = ? SET "expiration" = ? WHERE "id" = ?'
+            + "".join(f' AND "{name}" = ?' for name in read),
+            "Parameters": [*self._held(request), {"S": request.key}, *(item[name] for name in read)],
         }
 
     def _held(self, request: Request) -> list[dict[str, str]]:
         return [
             {"S": request.owner},
-            {"S": COMPLETED if self._one_write else IN_PROGRESS},
+            {"S": self._claimed_status},
             {"S": request.fingerprint},
             {"N": str(int(request.lock_until * 1000))},
             {"N": self._expiration()},
@@ -171,8 +173,8 @@ class DynamoDBStore:
 
     def _delete(self, claim: Claim) -> BatchStatementRequestTypeDef:
         return {
-            "Statement": f'DELETE FROM "{self._table}" WHERE "id" = ? AND "owner" = ?',
-            "Parameters": [{"S": claim.key}, {"S": claim.owner}],
+            "Statement": f'DELETE FROM "{self._table}" WHERE "id" = ? AND "owner" = ? AND "status" = ?',
+            "Parameters": [{"S": claim.key}, {"S": claim.owner}, {"S": self._claimed_status}],
         }
 
     def _expiration(self) -> str:
@@ -206,6 +208,17 @@ def _text(item: dict[str, Any], name: str) -> str:
     return str(item.get(name, {}).get("S", ""))
 
 
+def _expiration_s(item: dict[str, Any]) -> float:
+    """When the item is to be forgotten, in seconds since 1970; an item without it is, like DynamoDB's, for good."""
+    return float(item.get("expiration", {}).get("N", "inf"))
+
+
+def _locked_until_s(item: dict[str, Any]) -> float:
+    """When an unfinished claim may be taken over, in seconds since 1970; Powertools writes some without a lock."""
+    milliseconds = item.get("in_progress_expiration", {}).get("N")
+    return _expiration_s(item) if milliseconds is None else float(milliseconds) / 1000
+
+
 def _claimed(request: Request) -> Claim:
     return Claim(key=request.key, owner=request.owner, state=ClaimState.CLAIMED)
 
@@ -229,8 +242,8 @@ def _answer(request: Request, item: dict[str, Any]) -> Claim:
     """What an item that stands against the claim says to it."""
     if _text(item, "validation") not in ("", request.fingerprint):
         return Claim(key=request.key, owner=request.owner, state=ClaimState.CONFLICT)
-    if item["status"]["S"] == COMPLETED:
+    if _text(item, "status") == COMPLETED:
         result = orjson.loads(_text(item, "data") or b"null")
         return Claim(key=request.key, owner=request.owner, state=ClaimState.COMPLETED, result=result)
-    locked_until = float(item["in_progress_expiration"]["N"]) / 1000
+    locked_until = _locked_until_s(item)
     return Claim(key=request.key, owner=request.owner, state=ClaimState.IN_PROGRESS, locked_until=locked_until)

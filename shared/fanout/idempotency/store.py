@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import orjson
 
+from fanout.errors import EventError
+
 __all__ = ["Claim", "ClaimState", "Completion", "Request", "Store", "fingerprint"]
 
 
@@ -78,5 +80,12 @@ class Store(Protocol):
 
 
 def fingerprint(data: Mapping[str, Any]) -> str:
-    """The same for equal data, however its keys are ordered: 128 bits of BLAKE2b over its sorted JSON."""
-    return blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+    """The same for equal data, however its keys are ordered: 128 bits of BLAKE2b over its sorted JSON.
+
+    :raises EventError: the data nest deeper than JSON is written here, though not deeper than it is read.
+    """
+    try:
+        written = orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise EventError(f"detail.data: cannot be written as JSON: {error}") from error
+    return blake2b(written, digest_size=16).hexdigest()

@@ -1,12 +1,10 @@
-"""The event pattern language of Amazon EventBridge, and the dialect of it that Amazon SNS filter policies
-speak.
+"""Amazon EventBridge's event pattern language, and the dialect of it that Amazon SNS filter policies speak.
 
 Here so that a pattern can be judged where it is written: ``where`` clauses are validated before anything is
 deployed, a dry run answers who would receive an event, and :meth:`Pattern.explain` answers why somebody would
 not.
 
-    >>> pattern = Pattern.parse({"source": ["shop.orders"], "detail": {"data": {"total": [{"numeric": [">",
-    100]}]}}})
+    >>> pattern = Pattern.parse({"detail": {"data": {"total": [{"numeric": [">", 100]}]}}})
     >>> str(pattern.explain({"source": "shop.orders", "detail": {"data": {"total": 20}}}))
     'detail.data.total is 20; wanted a number > 100'
 

@@ -1,5 +1,4 @@
-"""What a pattern asks of an event, in the form that matching works on: a choice of conjunctions of
-conditions.
+"""What a pattern asks of an event, in the form that matching works on: any of some conjunctions.
 
 A :class:`Condition` is one field of the pattern with the values wanted there, any of which will do. A
 conjunction is a tuple of conditions on different fields, all of which must hold. A pattern without ``$or`` is
@@ -11,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanout.patterns.leaves import Event, Leaf, Leaves, Path, Reader, elements, is_object, reader, token
-from fanout.patterns.predicates import Predicate, one_of, quoted
+from fanout.patterns.predicates import Predicate, one_of
+from fanout.patterns.refusal import quoted
 
 __all__ = ["Condition", "Conjunction", "from_one_element"]
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One field, and the values wanted there. Equal conditions are equal objects for sets and
-    dictionaries."""
+    """One field, and the values wanted there. Conditions that ask the same are equal, and hash alike."""
 
     path: Path
     exact: frozenset[Any]
@@ -53,6 +52,7 @@ class Condition:
 
     @classmethod
     def of(cls, path: Path, values: list[Leaf], predicates: list[Predicate], absent: bool) -> "Condition":
+        """The condition on a field that may be one of ``values``, satisfy a predicate, or be absent."""
         words = [*map(quoted, values), *(predicate.wanted for predicate in predicates)]
         if absent:
             words.append("the field to be absent")
@@ -64,8 +64,7 @@ Conjunction = tuple[Condition, ...]
 
 @dataclass(slots=True)
 class _Branch:
-    """A node of the conditions' paths as a tree: the condition that ends here, and the names that go on from
-    here."""
+    """A node of the tree of paths: the condition whose path ends here, and the names that lead on."""
 
     condition: Condition | None = None
     children: "dict[str, _Branch]" = field(default_factory=dict)

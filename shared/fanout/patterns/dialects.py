@@ -34,8 +34,7 @@ class Dialect:
     max_or_combinations: int | None = None
     """Largest product of the lengths of all ``$or`` arrays."""
     max_value_combinations: int | None = None
-    """Largest product of (number of values x depth of the key) over all keys; the branches of an ``$or`` add
-    up."""
+    """Largest product of (number of values x depth) over all keys; branches of an ``$or`` add up."""
 
 
 EVENTBRIDGE = Dialect(
@@ -52,6 +51,7 @@ EVENTBRIDGE = Dialect(
     max_or_combinations=1_000,
 )
 
+# A filter policy under the scope MessageBody; policies over message attributes do not nest.
 SNS = Dialect(
     name="SNS",
     operators=frozenset({"prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "cidr"}),

@@ -1,9 +1,11 @@
 """Why an event does, or does not, match a pattern."""
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from fanout.patterns.leaves import is_object
+from fanout.patterns.refusal import quoted
 
 __all__ = ["ABSENT", "Explanation"]
 
@@ -27,12 +29,18 @@ class Explanation:
     path: str | None = None
     """The first field that failed, its names joined by dots; None if the event matched."""
     value: Any = ABSENT
-    """What the event has there: a leaf, a list of all leaves, or :data:`ABSENT`."""
+    """What the event has there: a leaf, a list, an object (which no pattern matches), or :data:`ABSENT`."""
     wanted: str | None = None
     """What the pattern wanted there, in words."""
 
     def __str__(self) -> str:
         if self.matched:
             return "every field of the pattern matches"
-        had = "absent" if self.value is ABSENT else json.dumps(self.value, ensure_ascii=False, default=str)
-        return f"{self.path} is {had}; wanted {self.wanted}"
+        return f"{self.path} is {self._had()}; wanted {self.wanted}"
+
+    def _had(self) -> str:
+        if self.value is ABSENT:
+            return "absent"
+        if is_object(self.value):
+            return "an object, not a value"
+        return "an empty array" if self.value == [] else quoted(self.value)

@@ -36,8 +36,7 @@ Reader = Callable[[Event], Any]
 
 
 def token(leaf: Leaf) -> Any:
-    """A leaf as a key by which equal JSON values are equal: 300 is 300.0, but 1 is not true and 0 is not
-    false."""
+    """A key by which equal JSON values are equal: 300 is 300.0, but 1 is not true and 0 is not false."""
     return _BOOLEANS[leaf] if leaf is True or leaf is False else leaf
 
 

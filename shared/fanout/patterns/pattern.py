@@ -1,13 +1,16 @@
 """One pattern: parsed and checked once, then asked about events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import getitem
 from typing import Any
 
 from fanout.patterns.conditions import Condition, Conjunction, from_one_element
+from fanout.patterns.decoding import decode
 from fanout.patterns.dialects import EVENTBRIDGE, Dialect
 from fanout.patterns.explanation import ABSENT, Explanation
-from fanout.patterns.grammar import decode, read_pattern
+from fanout.patterns.grammar import read_pattern
 from fanout.patterns.leaves import Event, Leaves
 
 __all__ = ["Pattern"]
@@ -17,7 +20,7 @@ __all__ = ["Pattern"]
 class Pattern:
     """An event pattern that the service of its dialect would take. Make one with :meth:`parse`."""
 
-    source: dict[str, Any]
+    source: dict[str, Any] = field(hash=False)
     """The pattern as parsed JSON."""
     dialect: Dialect
     conjunctions: tuple[Conjunction, ...]
@@ -38,8 +41,7 @@ class Pattern:
         return any(_satisfies(event, conjunction) for conjunction in self.conjunctions)
 
     def explain(self, event: Event) -> Explanation:
-        """Why the event matches or not. Of several ``$or`` branches, the one that came furthest is
-        explained."""
+        """Why the event matches or not; of ``$or`` branches, the one that came furthest is explained."""
         if self.matches(event):
             return Explanation(True)
         failures = [_first_failure(event, conjunction) for conjunction in self.conjunctions]
@@ -71,10 +73,16 @@ def _first_failure(event: Event, conjunction: Conjunction) -> tuple[float, Expla
 
 
 def _value_of(event: Event, condition: Condition) -> Any:
+    """The leaves there, or else what stands where a leaf was wanted: an object, or an array without any."""
     found = condition.read(event)
     if type(found) is not Leaves:
         return found
-    return list(found) if found else ABSENT
+    if found:
+        return list(found)
+    try:
+        return reduce(getitem, condition.path, event)
+    except (KeyError, TypeError):
+        return ABSENT
 
 
 def _explain_array(event: Event, conjunction: Conjunction) -> Explanation:

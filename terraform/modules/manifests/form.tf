@@ -16,7 +16,7 @@ locals {
   form = {
     manifest = {
       description = { kind = "text", most = 256 }
-      owner       = { kind = "text", default = null }
+      owner       = { kind = "text", most = 64, default = null }
       subscribes  = { kind = "list", least = 1, each = "subscription" }
       publishes   = { kind = "list", items = { kind = "text", pattern = local.event_name }, default = [] }
       via         = { kind = "choice", choices = ["topic", "bus"], default = "topic" }
@@ -56,7 +56,8 @@ locals {
       cap_s  = { kind = "whole", least = 0, most = 43200, default = 900 }
     }
     idempotency = {
-      mode      = { kind = "choice", choices = ["strict", "claim", "off"], default = "strict" }
+      # A bare off is false in YAML 1.1.
+      mode      = { kind = "choice", choices = ["strict", "claim", "off", false], default = "strict" }
       ttl_hours = { kind = "whole", least = 1, most = 8760, default = 24 }
     }
     permission = {

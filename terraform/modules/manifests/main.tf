@@ -7,6 +7,9 @@ locals {
   # Folder => what its file says; null where that is nothing or no YAML.
   declared = { for folder, text in local.texts : folder => try(yamldecode(text), null) }
 
+  # A bare off is false in YAML 1.1.
+  off = { for folder, given in local.declared : folder => try(given.idempotency.mode == false, false) ? { mode = "off" } : null }
+
   # Folder => its worker with every default. A bad file must get as far as local.problems: nothing may fail on one here.
   filled = {
     for folder, given in local.declared : folder => {
@@ -20,7 +23,7 @@ locals {
       batch       = try(merge(local.defaults.batch, given.batch), local.defaults.batch)
       queue       = try(merge(local.defaults.queue, given.queue), local.defaults.queue)
       retry       = try(merge(local.defaults.retry, given.retry), local.defaults.retry)
-      idempotency = try(merge(local.defaults.idempotency, given.idempotency), local.defaults.idempotency)
+      idempotency = try(merge(local.defaults.idempotency, given.idempotency, local.off[folder]), local.defaults.idempotency)
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})
       buckets     = try({ for name, bucket in given.buckets : name => merge(local.defaults.bucket, bucket) }, {})

@@ -78,7 +78,7 @@ locals {
       for it in [jsondecode(rule)] : (
         it.kind == "whole" ? "must be a whole number from ${it.least} to ${it.most}"
         : it.kind == "flag" ? "must be true or false"
-        : it.kind == "choice" ? "must be one of ${join(", ", it.choices)}"
+        : it.kind == "choice" ? "must be one of ${join(", ", [for choice in it.choices : choice if choice != false])}"
         : it.kind == "list" ? "must be a list${can(it.least) ? " with at least one entry" : ""}"
         : it.kind == "mapping" ? "must be a mapping"
         : can(it.pattern) ? "must match ${it.pattern}"
@@ -180,6 +180,14 @@ locals {
           "write ${worker.function.reserved_concurrency} or less",
         ]), "")
       },
+      {
+        broken = contains(keys(worker.tables), "idempotency")
+        text   = "tables.idempotency: is the name of a table of the platform's own; rename it"
+      },
+      {
+        broken = contains(keys(worker.buckets), "packages")
+        text   = "buckets.packages: is the name of a bucket of the platform's own; rename it"
+      },
     ]
   }
 
@@ -219,12 +227,9 @@ locals {
     ]
   }
 
-  # ---- What the files forbid together, asked of those with nothing wrong of their own.
+  # ---- What the folders' names forbid.
 
-  alone = {
-    for folder, worker in local.sound : folder => worker if !contains(local.rule_problems[*].folder, folder)
-  }
-  # Name => folder, in the order of the names.
+  # Name => its folders.
   folders = { for folder in keys(local.declared) : replace(folder, "_", "-") => folder... }
 
   name_problems = flatten([
@@ -235,6 +240,11 @@ locals {
         if !can(regex("^[a-z][a-z0-9-]{0,35}$", name))
       ],
       [
+        for folder in folders :
+        { folder = folder, text = "name: ${name}: is the name of a queue of the platform's own; rename the folder" }
+        if contains(["undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
+      ],
+      [
         for index, folder in folders :
         { folder = folder, text = "name: ${name}: is also the name of services/${folders[index - 1]}; rename one of the folders" }
         if index > 0
@@ -242,8 +252,14 @@ locals {
     )
   ])
 
+  # ---- What the files forbid together, asked when nothing is wrong with any: a table might else seem undeclared only
+  # because its owner's file is bad.
+
+  each_good = alltrue(values(local.is_yaml)) && length(concat(local.form_problems, local.rule_problems, local.name_problems)) == 0
+  together  = { for folder, worker in local.filled : folder => worker if local.each_good }
+
   stores = flatten([
-    for folder, worker in local.alone : concat(
+    for folder, worker in local.together : concat(
       [for name in keys(worker.tables) : { kind = "table", name = name, folder = folder, owner = worker.name }],
       [for name in keys(worker.buckets) : { kind = "bucket", name = name, folder = folder, owner = worker.name }],
     )
@@ -262,7 +278,7 @@ locals {
     ]
   ])
   permission_problems = flatten([
-    for folder, worker in local.alone : [
+    for folder, worker in local.together : [
       for index, permission in worker.permissions : [
         for resource in permission.resources : {
           folder = folder

@@ -80,7 +80,7 @@ resource "aws_sqs_queue" "dead_letter" {
 resource "aws_sqs_queue" "undelivered" {
   count = local.fifo ? 1 : 0
 
-  name                      = "${local.name}-undelivered"
+  name                      = "${local.name}-undelivered-dlq"
   message_retention_seconds = 14 * 24 * 3600
   sqs_managed_sse_enabled   = true
   policy = jsonencode({
@@ -90,7 +90,7 @@ resource "aws_sqs_queue" "undelivered" {
       Effect    = "Allow"
       Principal = { Service = local.writer }
       Action    = "sqs:SendMessage"
-      Resource  = "${local.sqs}:${local.name}-undelivered"
+      Resource  = "${local.sqs}:${local.name}-undelivered-dlq"
       Condition = { ArnEquals = { "aws:SourceArn" = local.writing_arns } }
     }]
   })

@@ -46,6 +46,17 @@ locals {
       Resource = permission.resources
     }],
   )
+
+  # On AWS there are no aliases. An emulator's IAM may ask for a call's name where AWS asks for the action behind it.
+  aliases  = { for action in distinct(flatten(local.statements[*].Action)) : action => lookup(var.iam_dialect.aliases, action, []) }
+  unscoped = setintersection(var.iam_dialect.unscoped, flatten(values(local.aliases)))
+  aliased  = [for s in local.statements : merge(s, { Action = distinct(concat(s.Action, flatten([for a in s.Action : local.aliases[a]]))) })]
+  role_statements = concat(local.aliased, length(local.unscoped) == 0 ? [] : [{
+    Sid      = "Unscoped"
+    Effect   = "Allow"
+    Action   = sort(local.unscoped)
+    Resource = ["*"]
+  }])
 }
 
 resource "aws_iam_role" "this" {
@@ -64,5 +75,5 @@ resource "aws_iam_role" "this" {
 resource "aws_iam_role_policy" "this" {
   name   = "worker"
   role   = aws_iam_role.this.id
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
 }

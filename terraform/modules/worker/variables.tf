@@ -123,3 +123,12 @@ variable "log_retention_days" {
   type        = number
   default     = 14
 }
+
+variable "iam_dialect" {
+  description = "How an emulator's IAM differs from AWS's: further names of actions, and which of those have no resource."
+  type = object({
+    aliases  = optional(map(list(string)), {})
+    unscoped = optional(set(string), [])
+  })
+  default = {}
+}

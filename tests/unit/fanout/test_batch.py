@@ -1,5 +1,7 @@
 """The life of a batch: every record has one outcome, and none fails another."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -505,7 +507,8 @@ def test_a_batch_handler_gets_the_open_records_at_once(make_worker: MakeWorker) 
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"), [(Reject("no"), Outcome.REJECTED), (ZeroDivisionError(), Outcome.RETRIED)]
+    ("error", "expected"),
+    [(Reject("no"), Outcome.REJECTED), (EventError("no"), Outcome.REJECTED), (ZeroDivisionError(), Outcome.RETRIED)],
 )
 def test_what_a_batch_handler_raises_befalls_all(make_worker: MakeWorker, error: Exception, expected: Outcome) -> None:
     """GIVEN a handler of batches WHEN it raises THEN every record has that outcome."""
@@ -573,3 +576,75 @@ def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None
     Rig(worker, store=Counting()).deliver(*(ThingHappened(number=n) for n in range(10)))
 
     assert calls == ["claim", "complete"]
+
+
+def test_data_too_deep_to_be_written_harm_no_other(make_worker: MakeWorker) -> None:
+    """GIVEN a message that nests deeper than JSON is written WHEN it comes THEN it alone is rejected."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    deep: list[object] = []
+    for _ in range(300):
+        deep = [deep]
+    metadata = seal(ThingHappened(number=1)).metadata.to_json()
+    body = {"source": "a", "detail-type": "B", "detail": {"metadata": metadata, "data": {"deep": deep}}}
+
+    deliveries = Rig(worker).deliver(record(json.dumps(body)), ThingHappened(number=2))
+
+    assert outcomes(deliveries) == [Outcome.REJECTED, Outcome.HANDLED]
+    assert "detail.data" in str(deliveries[0].cause)
+
+
+@pytest.mark.parametrize("state", [ClaimState.UNAVAILABLE, ClaimState.IN_PROGRESS])
+def test_a_record_that_cannot_be_claimed_stops_its_message_group(make_worker: MakeWorker, state: ClaimState) -> None:
+    """GIVEN a FIFO queue WHEN the first record of a group cannot be claimed THEN the group's next one waits for it."""
+    worker, seen = make_worker(queue={"fifo": True}, via="bus"), []
+    worker.handles(ThingHappened)(lambda event, context: seen.append(event.number))
+    first, second, other = (seal(ThingHappened(number=n)) for n in range(3))
+
+    class Store(MemoryStore):
+        def claim(self, requests: Sequence[Request]) -> list[Claim]:
+            refused = f"probe#{first.metadata.event_id}"
+            return [replace(claim, state=state) if claim.key == refused else claim for claim in super().claim(requests)]
+
+    deliveries = Rig(worker, store=Store()).deliver(
+        record_of(first, group="a"), record_of(second, group="a"), record_of(other, group="b")
+    )
+
+    assert outcomes(deliveries) == [Outcome.RETRIED, Outcome.RETRIED, Outcome.HANDLED]
+    assert seen == [2]
+
+
+def test_an_unreadable_record_stops_its_message_group(make_worker: MakeWorker) -> None:
+    """GIVEN a FIFO queue WHEN the first record of a group cannot be read THEN the next waits until the DLQ has it."""
+    worker = make_worker(queue={"fifo": True}, via="bus")
+    worker.handles(ThingHappened)(lambda event, context: None)
+
+    deliveries = Rig(worker).deliver(record("junk", group="a"), record_of(ThingHappened(number=1), group="a"))
+
+    assert outcomes(deliveries) == [Outcome.REJECTED, Outcome.RETRIED]
+
+
+def test_a_batch_handler_is_not_begun_that_cannot_end(make_worker: MakeWorker) -> None:
+    """GIVEN batches that took 5 s WHEN 5.2 s are left THEN the batch is postponed."""
+    worker, seen = make_worker(), list[object]()
+    worker.handles_batch(seen.append)
+    pace = Pace()
+    pace.took(5.0)
+
+    assert outcomes(Rig(worker, pace=pace).deliver(ThingHappened(number=1), remaining_s=5.2)) == [Outcome.POSTPONED]
+    assert outcomes(Rig(worker, pace=pace).deliver(ThingHappened(number=1), remaining_s=5.6)) == [Outcome.HANDLED]
+    assert len(seen) == 1
+
+
+def test_an_event_id_that_sqs_would_refuse_is_cleaned_for_the_dlq(make_worker: MakeWorker) -> None:
+    """GIVEN an event whose id has a control character WHEN rejected THEN its cause has none, for SQS takes none."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise Reject("never")
+
+    rig = Rig(worker)
+    rig.deliver(seal(ThingHappened(number=1), event_id="e\x00-1"))
+
+    assert rig.dead_letters[0]["MessageAttributes"]["event_id"]["StringValue"] == "e-1"

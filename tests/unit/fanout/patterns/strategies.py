@@ -101,8 +101,7 @@ def _leaf(values: list[Any]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def meeting_events(draw: st.DrawFn, pattern: dict[str, Any]) -> dict[str, Any]:
-    """Events of the shape that ``pattern`` asks for, with fields left out, wrong, or spread over arrays at
-    times."""
+    """Events that ``pattern`` nearly asks for: at times a field is left out, wrong, or made an array."""
     event: dict[str, Any] = {}
     for name, wanted in pattern.items():
         if name == "$or":

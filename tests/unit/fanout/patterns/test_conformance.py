@@ -1,7 +1,6 @@
-"""The engine against a table of what AWS documents: conformance.json, each case with the rule it shows and
-its page.
+"""The engine against a table of what AWS documents: conformance.json.
 
-A new case belongs in the table, not here.
+Each case notes the rule it shows and the page that says so. A new case belongs in the table, not here.
 """
 
 import json

@@ -1,12 +1,12 @@
-"""Parsing from text and mappings, and the sentences that explain gives; what matches is in the conformance
-table."""
+"""Parsing from text and mappings, and the sentences of explanations; the table has what matches."""
 
+from enum import StrEnum
 from types import MappingProxyType
 
 import pytest
 
 from fanout.errors import PatternError
-from fanout.patterns import ABSENT, EVENTBRIDGE, SNS, Explanation, Pattern
+from fanout.patterns import ABSENT, EVENTBRIDGE, SNS, Explanation, Pattern, RuleIndex
 
 ORDER: dict[str, object] = {
     "source": "shop.orders",
@@ -121,6 +121,15 @@ def test_explanation_of_an_absent_field() -> None:
     assert str(explanation) == "detail.data.customer is absent; wanted the field to be present"
 
 
+@pytest.mark.parametrize(
+    ("value", "had"),
+    [({"b": 1}, "an object, not a value"), ([], "an empty array"), ([{"b": 1}], '[{"b": 1}]')],
+)
+def test_explanation_of_what_is_no_leaf(value: object, had: str) -> None:
+    # GIVEN a field that is there, yet counts as absent
+    assert str(explain({"a": [{"exists": True}]}, {"a": value})) == f"a is {had}; wanted the field to be present"
+
+
 def test_explanation_tells_null_from_absent() -> None:
     assert str(explain({"a": ["x"]}, {"a": None})) == 'a is null; wanted "x"'
 
@@ -148,3 +157,15 @@ def test_explanation_of_or_is_of_the_branch_that_came_furthest() -> None:
         }
     )
     assert str(explanation) == 'detail-type is "OrderPlaced"; wanted "OrderPaid"'
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+def test_values_of_types_that_extend_json_types_are_leaves() -> None:
+    # GIVEN an event with an enumeration among its values, in a mapping that is no dictionary
+    event = {"a": MappingProxyType({"b": Colour.RED})}
+    # THEN they match as what they extend
+    assert Pattern.parse({"a": {"b": ["red"]}}).matches(event)
+    assert RuleIndex({"rule": Pattern.parse({"a": {"b": ["red"]}})}).match(event) == ("rule",)

@@ -1,0 +1,207 @@
+"""The store of production: how many calls it makes, what it leaves in the table, and what faults do to it."""
+
+from typing import Any, cast
+
+import orjson
+import pytest
+from botocore.exceptions import ClientError
+
+from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request
+
+from .partiql import PartiQL
+
+NOW = 1_000_000.0
+
+
+@pytest.fixture
+def table() -> PartiQL:
+    return PartiQL()
+
+
+def store(table: PartiQL, *, one_write: bool = False) -> DynamoDBStore:
+    return DynamoDBStore(cast("Any", table), "events", ttl_s=3_600, one_write=one_write, clock=lambda: NOW)
+
+
+def wishes(number: int = 1, *, owner: str = "me", lock_until: float = NOW + 30) -> list[Request]:
+    return [Request(key=f"w#{n}", owner=owner, fingerprint="data", lock_until=lock_until) for n in range(number)]
+
+
+def completions(claims: list[Claim], result: object = None) -> list[Completion]:
+    return [Completion(claim=claim, result=result) for claim in claims]
+
+
+def test_a_fresh_batch_costs_two_calls(table: PartiQL) -> None:
+    """GIVEN ten new events WHEN claimed and completed THEN that is one call each."""
+    subject = store(table)
+    claims = subject.claim(wishes(10))
+
+    assert subject.complete(completions(claims)) == [True] * 10
+    assert table.calls == [["INSERT"] * 10, ["UPDATE"] * 10]
+
+
+def test_in_one_write_it_costs_one(table: PartiQL) -> None:
+    """GIVEN claim mode WHEN ten new events are claimed and completed THEN that is one call in all."""
+    subject = store(table, one_write=True)
+
+    assert subject.complete(completions(subject.claim(wishes(10)))) == [True] * 10
+    assert table.calls == [["INSERT"] * 10]
+
+
+def test_25_statements_fit_a_call(table: PartiQL) -> None:
+    """GIVEN 60 events WHEN claimed, completed and claimed again THEN no call has more than 25 statements, and every
+    answer is in its place."""
+    subject = store(table)
+    claims = subject.claim(wishes(60))
+    subject.complete(completions(claims, result="done"))
+    again = subject.claim(wishes(60, owner="other"))
+
+    assert [len(call) for call in table.calls] == [25, 25, 10] * 4
+    assert [claim.key for claim in again] == [f"w#{n}" for n in range(60)]
+    assert all((claim.state, claim.result) == (ClaimState.COMPLETED, "done") for claim in again)
+
+
+def test_nothing_costs_nothing(table: PartiQL) -> None:
+    """GIVEN no claims WHEN completed and released THEN DynamoDB is not called."""
+    subject = store(table)
+    subject.release([])
+
+    assert (subject.claim([]), subject.complete([]), table.calls) == ([], [], [])
+
+
+def test_what_the_table_holds(table: PartiQL) -> None:
+    """GIVEN a claim WHEN made, then completed THEN the item has Powertools' attributes and the owner: seconds of its
+    expiry, milliseconds of its lock, the result as JSON."""
+    subject = store(table)
+    claims = subject.claim(wishes())
+    assert table.items["w#0"] == {
+        "id": {"S": "w#0"},
+        "owner": {"S": "me"},
+        "status": {"S": "INPROGRESS"},
+        "validation": {"S": "data"},
+        "in_progress_expiration": {"N": "1000030000"},
+        "expiration": {"N": "1003600"},
+    }
+
+    subject.complete(completions(claims, result={"a": 1}))
+    assert table.items["w#0"]["status"] == {"S": "COMPLETED"}
+    assert table.items["w#0"]["data"] == {"S": '{"a":1}'}
+
+
+def test_only_what_is_known_is_read(table: PartiQL) -> None:
+    """GIVEN ten events of which one is known WHEN claimed THEN the second call reads that one."""
+    store(table).claim(wishes(1, owner="other"))
+    store(table).claim(wishes(10))
+
+    assert table.calls[1:] == [["INSERT"] * 10, ["SELECT"]]
+
+
+def test_of_two_that_find_a_lock_expired_one_gets_it(table: PartiQL) -> None:
+    """GIVEN a dead worker's claim WHEN another takes it over between our read and our write THEN it is theirs."""
+    store(table).claim(wishes(owner="dead", lock_until=NOW - 1))
+    rival = store(table)
+
+    def overtake(verb: str, key: str) -> None:
+        table.before = lambda verb, key: None
+        if verb == "UPDATE":
+            assert rival.claim(wishes(owner="rival"))[0].state is ClaimState.CLAIMED
+        else:
+            table.before = overtake
+
+    table.before = overtake
+    [mine] = store(table).claim(wishes())
+
+    assert (mine.state, mine.locked_until) == (ClaimState.IN_PROGRESS, NOW + 30)
+    assert table.items["w#0"]["owner"] == {"S": "rival"}
+
+
+def test_a_claim_released_while_it_was_asked_about_is_tried_again(table: PartiQL) -> None:
+    """GIVEN an event whose holder lets go between our write and our read WHEN claimed THEN the store cannot say, and
+    the reason tells why."""
+    store(table).claim(wishes(owner="other"))
+
+    def release(verb: str, key: str) -> None:
+        if verb == "SELECT":
+            table.items.clear()
+
+    table.before = release
+    [mine] = store(table).claim(wishes())
+
+    assert mine.state is ClaimState.UNAVAILABLE
+    assert "released" in mine.reason
+
+
+@pytest.mark.parametrize("verb", ["INSERT", "SELECT", "UPDATE"])
+def test_a_throttled_statement_harms_no_other(table: PartiQL, verb: str) -> None:
+    """GIVEN ten events, all dead workers' WHEN one's statement is throttled, be it the claim, the read or the
+    take-over THEN that one is unavailable, with DynamoDB's reason, and the others are claimed."""
+    store(table).claim(wishes(10, owner="dead", lock_until=NOW - 1))
+    table.faults = lambda v, key: "ThrottlingError" if (v, key) == (verb, "w#3") else None
+
+    claims = store(table).claim(wishes(10))
+
+    assert [claim.state for claim in claims].count(ClaimState.CLAIMED) == 9
+    assert (claims[3].state, claims[3].reason) == (ClaimState.UNAVAILABLE, "ThrottlingError: why")
+
+
+def test_a_failed_call_is_an_answer_for_each_of_its_statements(table: PartiQL) -> None:
+    """GIVEN 30 events WHEN the first call fails as a whole THEN its 25 are unavailable, the 5 of the second claimed."""
+    table.failing_calls = [ClientError({"Error": {"Code": "InternalServerError", "Message": "m"}}, "B")]
+    states = [claim.state for claim in store(table).claim(wishes(30))]
+
+    assert states == [ClaimState.UNAVAILABLE] * 25 + [ClaimState.CLAIMED] * 5
+
+
+def test_completions_that_get_lost_are_told(table: PartiQL) -> None:
+    """GIVEN three claims WHEN one completion is throttled and one lock was lost THEN only the third is recorded."""
+    subject = store(table)
+    claims = subject.claim(wishes(3))
+    table.faults = lambda verb, key: "ThrottlingError" if key == "w#0" else None
+    table.items["w#1"]["owner"] = {"S": "thief"}
+
+    assert subject.complete(completions(claims)) == [False, False, True]
+    assert table.items["w#1"]["status"] == {"S": "INPROGRESS"}
+
+
+def test_a_failed_release_is_no_error(table: PartiQL) -> None:
+    """GIVEN a claim WHEN its release fails THEN nothing is raised: the lock will expire."""
+    subject = store(table)
+    claims = subject.claim(wishes())
+    table.failing_calls = [ClientError({"Error": {"Code": "InternalServerError", "Message": "m"}}, "B")]
+
+    subject.release(claims)
+
+    assert "w#0" in table.items
+
+
+def test_a_completed_record_is_never_released(table: PartiQL) -> None:
+    """GIVEN a completed event WHEN its claim is given back all the same THEN it stays: its effect is there."""
+    subject = store(table)
+    claims = subject.claim(wishes())
+    subject.complete(completions(claims))
+    subject.release(claims)
+
+    assert table.items["w#0"]["status"] == {"S": "COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({"status": "COMPLETED", "expiration": NOW + 1, "data": '"r"'}, ClaimState.COMPLETED),
+        ({"status": "COMPLETED"}, ClaimState.COMPLETED),
+        ({"status": "INPROGRESS", "expiration": NOW + 1}, ClaimState.IN_PROGRESS),
+        ({"status": "INPROGRESS", "expiration": NOW - 1}, ClaimState.CLAIMED),
+        ({"status": "INPROGRESS", "in_progress_expiration": (NOW - 1) * 1000}, ClaimState.CLAIMED),
+        ({"status": "COMPLETED", "expiration": NOW + 1, "validation": "other"}, ClaimState.CONFLICT),
+    ],
+)
+def test_an_item_of_powertools_is_understood(table: PartiQL, item: dict[str, Any], expected: ClaimState) -> None:
+    """GIVEN an item without the owner, and without what Powertools leaves out at times WHEN claimed THEN the answer
+    is right, and a batch does not fail on it."""
+    typed = {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in item.items()}
+    table.items["w#0"] = {"id": {"S": "w#0"}, **typed}
+
+    [claim] = store(table).claim(wishes())
+
+    assert claim.state is expected
+    if item.get("data"):
+        assert claim.result == orjson.loads(item["data"])

@@ -1,0 +1,35 @@
+"""A worker's cold start imports what its first record needs, and nothing that only an operator or a build does."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fanout.manifest import load, worker_name
+
+SERVICES = Path(__file__).parents[3] / "services"
+HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout.manifest", "fanout.patterns"]
+
+
+def _pack(folder: Path, into: Path) -> None:
+    """The worker as it is deployed: its declaration as JSON, with every default."""
+    shutil.copytree(folder, into, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
+    declared = {"name": worker_name(folder), **load(folder / "worker.yaml").model_dump(mode="json")}
+    (into / "worker.yaml").write_text(json.dumps(declared))
+
+
+@pytest.mark.parametrize("folder", sorted(p.parent for p in SERVICES.glob("*/worker.yaml")), ids=lambda p: p.name)
+def test_a_handler_imports_nothing_heavy(folder: Path, tmp_path: Path) -> None:
+    """GIVEN a packed worker in a fresh process WHEN its handler is imported THEN no AWS SDK, YAML, manifest or
+    command line comes with it."""
+    _pack(folder, tmp_path / "services" / folder.name)
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import services.{folder.name}.handler as module; "
+        f"print(module.__file__); print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+
+    assert done.stdout.splitlines() == [str(tmp_path / "services" / folder.name / "handler.py"), "[]"]

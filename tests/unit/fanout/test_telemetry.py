@@ -1,0 +1,175 @@
+"""Logs and metrics: one JSON object a line, whatever is logged, with what CloudWatch demands."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fanout import telemetry
+from fanout.telemetry import emit_metrics, log_fields
+
+log = logging.getLogger("probe")
+
+
+@pytest.fixture(autouse=True)
+def _restored_root() -> Iterator[None]:
+    """Configuring replaces the root logger's handlers, pytest's own among them."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+class Lines:
+    """What has been written to standard output since, a JSON object a line."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def all(self) -> list[dict[str, Any]]:
+        out, err = self._capsys.readouterr()
+        assert err == ""
+        return [json.loads(line) for line in out.splitlines()]
+
+    def one(self) -> dict[str, Any]:
+        [line] = self.all()
+        return line
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
+    telemetry.configure()
+    return Lines(capsys)
+
+
+def test_a_line_has_powertools_keys(lines: Lines) -> None:
+    """GIVEN a logger WHEN it logs THEN the line has level, location, message and timestamp, and nothing else."""
+    before = datetime.now(UTC)
+    log.warning("stock of %s is %d", "cd-1", 3)
+    line = lines.one()
+
+    assert line.pop("location").startswith("test_telemetry:")
+    assert before.replace(microsecond=0) <= datetime.fromisoformat(line.pop("timestamp"))
+    assert line == {"level": "WARNING", "message": "stock of cd-1 is 3"}
+
+
+def test_extra_fields_are_fields_of_the_line(lines: Lines) -> None:
+    """GIVEN extra fields, some of them no JSON values WHEN logged THEN they are on the line, as text at worst."""
+    log.info("m", extra={"order": {"n": 1}, "day": date(2026, 1, 2), "path": Path("a/b")})
+    line = lines.one()
+
+    assert (line["order"], line["day"], line["path"]) == ({"n": 1}, "2026-01-02", "a/b")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(2**70, 2**70), ({1: "one"}, {"1": "one"}), ("\ud800", "\ud800"), ({("a", "b"): 1}, "{('a', 'b'): 1}")],
+)
+def test_no_line_is_lost_for_its_fields(lines: Lines, value: object, written: object) -> None:
+    """GIVEN a field that orjson cannot write WHEN logged THEN the line is there all the same."""
+    log.info("m", extra={"odd": value})
+    line = lines.one()
+
+    assert line["message"] == "m"
+    assert line["odd"] == written
+
+
+def test_an_exception_is_named_and_told(lines: Lines) -> None:
+    """GIVEN an exception WHEN logged THEN its name is a field, its traceback another, and the line is one line."""
+    try:
+        raise ZeroDivisionError("by\nzero")
+    except ZeroDivisionError as error:
+        log.exception("failed")
+        log.error("again", exc_info=error)
+
+    first, second = lines.all()
+    assert first["exception_name"] == second["exception_name"] == "ZeroDivisionError"
+    assert "Traceback (most recent call last)" in first["exception"]
+    assert first["exception"].endswith("ZeroDivisionError: by\nzero")
+
+
+def test_fields_hold_within_their_block_and_nest(lines: Lines) -> None:
+    """GIVEN nested fields WHEN logged inside and after THEN the inner win inside, and all end with their block, even
+    by an exception. None is no field."""
+
+    def fail() -> None:
+        with log_fields(event_id="2", subject=None):
+            log.info("inner")
+            raise ZeroDivisionError
+
+    with log_fields(service="a", event_id="1"):
+        log.info("outer")
+        with pytest.raises(ZeroDivisionError):
+            fail()
+        log.info("outer again")
+    log.info("none")
+
+    fields = [(line.get("service"), line.get("event_id"), "subject" in line) for line in lines.all()]
+    assert fields == [("a", "1", False), ("a", "2", False), ("a", "1", False), (None, None, False)]
+
+
+@pytest.mark.parametrize(
+    ("variable", "argument", "written"),
+    [(None, None, "IWE"), ("warning", None, "WE"), ("warning", "ERROR", "E"), ("DEBUG", None, "DIWE")],
+)
+def test_the_level_is_the_environments(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str | None,
+    argument: str | None,
+    written: str,
+) -> None:
+    """GIVEN FANOUT_LOG_LEVEL or an argument WHEN configured THEN nothing below that level is written; INFO without."""
+    monkeypatch.delenv("FANOUT_LOG_LEVEL", raising=False)
+    if variable:
+        monkeypatch.setenv("FANOUT_LOG_LEVEL", variable)
+    telemetry.configure(argument)
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        log.log(level, "m")
+
+    assert "".join(line["level"][0] for line in Lines(capsys).all()) == written
+
+
+def test_configured_twice_a_line_is_written_once(lines: Lines) -> None:
+    """GIVEN a configured process WHEN configured again THEN a line is one line."""
+    telemetry.configure()
+    log.info("m")
+
+    assert lines.one()["message"] == "m"
+
+
+def test_standard_output_may_be_replaced(lines: Lines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """GIVEN a runtime that replaces standard output WHEN logged THEN the line goes there."""
+    with (tmp_path / "out").open("w+") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        log.info("m")
+        out.seek(0)
+        assert json.loads(out.read())["message"] == "m"
+
+
+def test_metrics_are_what_cloudwatch_demands(lines: Lines) -> None:
+    """GIVEN counts and durations WHEN emitted THEN the line has every member that the embedded metric format
+    requires, and each name that it declares is a member of the right type."""
+    emit_metrics({"worker": "probe"}, {"handled": 3, "retried": 0}, {"batch_ms": 1.5}, cold_start=True, absent=None)
+    line = lines.one()
+
+    about = line["_aws"]
+    assert isinstance(about["Timestamp"], int)
+    assert abs(about["Timestamp"] / 1000 - datetime.now(UTC).timestamp()) < 3_600
+    [directive] = about["CloudWatchMetrics"]
+    assert directive["Namespace"] == "fanout"
+    assert directive["Dimensions"] == [["worker"]]
+    assert directive["Metrics"] == [
+        {"Name": "handled", "Unit": "Count"},
+        {"Name": "retried", "Unit": "Count"},
+        {"Name": "batch_ms", "Unit": "Milliseconds"},
+    ]
+    assert (line["worker"], line["handled"], line["retried"], line["batch_ms"]) == ("probe", 3, 0, 1.5)
+    assert line["cold_start"] is True
+    assert "absent" not in line
