@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from scripts.emulators import docker, localstack, ministack
 from scripts.emulators.errors import EmulatorError, StateError
@@ -88,21 +89,20 @@ def down(emulator: str, *, run_dir: Path | None = None) -> bool:
 
 
 def reset(emulator: str, *, run_dir: Path | None = None) -> Endpoints:
-    """Empty a running emulator; its endpoints stay the same, but for the DynamoDB port beside LocalStack.
+    """Empty a running emulator; its endpoints stay the same.
 
     :raises StateError: it is not running.
     :raises EmulatorError: it cannot be emptied.
     """
     run_dir = _ready(run_dir or default_run_dir(emulator))
-    run = load(run_dir)
-    if run is None or not _is_healthy(run):
-        raise StateError(f"{emulator} is not running in {run_dir}: start it with `up` first")
-    if run.emulator == "ministack":
-        post(f"http://{HOST}:{run.port}{ministack.RESET_PATH}")
-        return run.endpoints
-    # LocalStack has no way to be emptied but to be started anew.
-    down(emulator, run_dir=run_dir)
-    return up(run.emulator, run_dir=run_dir, port=run.port)
+    with locked(run_dir / "lock"):
+        run = load(run_dir)
+        if run is None or not _is_healthy(run):
+            raise StateError(f"{emulator} is not running in {run_dir}: start it with `up` first")
+        if run.emulator == "ministack":
+            post(f"http://{HOST}:{run.port}{ministack.RESET_PATH}")
+            return run.endpoints
+        return _restart(run_dir, run)
 
 
 def status(emulator: str, *, run_dir: Path | None = None) -> dict[str, str]:
@@ -169,6 +169,18 @@ def _start(request: Request, plan: Plan, timeout_seconds: float) -> Endpoints:
         _stop(request.run_dir, run)
         raise
     return plan.endpoints
+
+
+def _restart(run_dir: Path, run: Run) -> Endpoints:
+    """LocalStack has no way to be emptied but to be started anew."""
+    _stop(run_dir, run)
+    request = Request(
+        emulator=run.emulator,
+        run_dir=run_dir,
+        port=run.port,
+        dynamodb_port=urlsplit(run.endpoints.dynamodb_url).port or 0,
+    )
+    return _start(request, EMULATORS[run.emulator](request), _TIMEOUT_SECONDS)
 
 
 def _launch(server: Server, run_dir: Path) -> Started:

@@ -35,7 +35,7 @@ def plan(request: Request) -> Plan:
     :raises InstallError: a virtual environment cannot be made, or Python 3.13 is missing.
     """
     python = ensure_localstack_python()
-    dynamodb = ministack.server(request.run_dir, free_port())
+    dynamodb = ministack.server(request.run_dir, request.dynamodb_port or free_port())
     endpoints = Endpoints(url=f"http://{HOST}:{request.port}", dynamodb_url=f"http://{HOST}:{dynamodb.port}")
     localstack = Server(
         name="localstack",

@@ -276,7 +276,7 @@ def test_up_leaves_one_that_runs_alone_and_reset_empties_it(emulator: Emulator) 
 
     assert up(EMULATOR, run_dir=emulator.run_dir) == emulator.endpoints
     assert emulator.processes() == before
-    assert reset(EMULATOR, run_dir=emulator.run_dir).url == emulator.endpoints.url
+    assert reset(EMULATOR, run_dir=emulator.run_dir) == emulator.endpoints
 
     assert not emulator.client("sqs").list_queues().get("QueueUrls")
 

@@ -57,6 +57,11 @@ class TestLocalStack:
         assert dynamodb.port != gateway.port
         assert gateway.environment["FANOUT_FUNCTION_DYNAMODB_URL"] == f"http://127.0.0.1:{dynamodb.port}"
 
+    def test_dynamodb_stays_on_the_port_it_had(self, tmp_path: Path) -> None:
+        again = Request(emulator="localstack", run_dir=tmp_path, port=4566, dynamodb_port=8000)
+
+        assert localstack.plan(again).endpoints.dynamodb_url == "http://127.0.0.1:8000"
+
     def test_it_is_told_to_listen_on_loopback(self, tmp_path: Path) -> None:
         assert self.plan(tmp_path)[1].environment["GATEWAY_LISTEN"] == "127.0.0.1:4566"
 
