@@ -23,10 +23,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict
+lint: setup ## ruff, mypy --strict, terraform fmt and validate, every worker.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy shared router services scripts tests
+	$(BIN)/python -m scripts.lint_terraform
+	$(BIN)/fanout check
 
 .PHONY: unit
 unit: setup ## Unit tests: no network, no emulator
@@ -46,6 +48,32 @@ down: setup ## Stop EMULATOR and all it started
 .PHONY: reset
 reset: setup ## Empty the running EMULATOR
 	@$(BIN)/python -m scripts.emulators reset $(EMULATOR)
+
+TARGET ?= local
+
+.PHONY: build
+build: setup ## Build the Lambda packages for TARGET=local|aws
+	@$(BIN)/python -m scripts.packages $(TARGET)
+
+ENV ?= local
+DEPLOY = $(BIN)/python -m scripts.deploy
+ON = $(ENV) --emulator $(EMULATOR) --port $(PORT)
+
+.PHONY: plan
+plan: setup ## Show what `make deploy` would change in ENV=local|dev
+	@$(DEPLOY) plan $(ON)
+
+.PHONY: deploy
+deploy: setup ## Bring ENV up to date; asks first on AWS, unless AUTO_APPROVE=1
+	@$(DEPLOY) deploy $(ON)
+
+.PHONY: destroy
+destroy: setup ## Remove all of ENV
+	@$(DEPLOY) destroy $(ON)
+
+.PHONY: check-drift
+check-drift: setup ## Fail when a second plan of ENV=local shows more than the known drift
+	@$(DEPLOY) drift $(ON)
 
 .PHONY: plugin-test
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
