@@ -16,6 +16,7 @@ from fanout.errors import (
 )
 from fanout.event import Event
 from fanout.outcomes import Outcome, Reject, Retry
+from fanout.policies import reject, retry
 from fanout.publish import Publisher, Receipt
 from fanout.worker import Worker
 
@@ -36,4 +37,6 @@ __all__ = [
     "Reject",
     "Retry",
     "Worker",
+    "reject",
+    "retry",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any
 
 from fanout.context import Context
@@ -22,7 +23,7 @@ class Handlers:
     batch: BatchHandler | None = None
 
     def call(self, envelope: Envelope, context: Context) -> Any:
-        """Hand the event to its handler and answer what that returns.
+        """Hand the event to its handler and answer what that returns; a coroutine, if it is asynchronous.
 
         :raises EventError: nobody handles such an event, or it breaks its contract.
         """
@@ -34,6 +35,16 @@ class Handlers:
         if version != contract.contract.version:
             raise EventError(f"{contract.contract}: cannot read version {version} of the event")
         return handler(contract.from_data(envelope.data), context)
+
+    def is_asynchronous(self, envelope: Envelope) -> bool:
+        """Whether the event's handler is a coroutine function."""
+        found = self.by_event.get(envelope.identifier)
+        return found is not None and iscoroutinefunction(found[1])
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether any handler is a coroutine function."""
+        return any(iscoroutinefunction(handler) for _, handler in self.by_event.values())
 
     def missing(self, subscribed: Sequence[str]) -> list[str]:
         """The subscribed events that no function handles."""

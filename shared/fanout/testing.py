@@ -18,11 +18,14 @@ from itertools import count
 from typing import Any, cast
 from uuid import uuid4
 
-from fanout.batch import Invocation, Processor
+from fanout.batch import Processor
+from fanout.claims import Claims
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
+from fanout.execution import Execution
 from fanout.idempotency import MemoryStore, Store
+from fanout.invocation import Invocation
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal
 from fanout.records import Record
@@ -131,10 +134,10 @@ class Rig:
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
+        store = None if worker.settings.idempotency == "off" else self.store
         self.processor = Processor(
-            settings=worker.settings,
-            handlers=worker.handlers,
-            store=None if worker.settings.idempotency == "off" else self.store,
+            claims=Claims(worker.settings, store, clock) if store else None,
+            execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace()),
             settlement=Settlement(
                 sqs=lambda: sqs,
                 settings=worker.settings,
@@ -143,7 +146,6 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
-            pace=pace or Pace(),
             clock=clock,
         )
 
