@@ -62,7 +62,9 @@ def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) 
 
     declared = json.loads(packed["services/stock_keeper/worker.yaml"])
     assert declared["name"] == "stock-keeper"
-    assert declared["batch"] == {"size": 5, "window_s": 0, "max_concurrency": None}
+    assert declared["batch"]["size"] == 5
+    assert declared["batch"]["window_s"] == 0
+    assert declared["batch"]["max_concurrency"] is None
     assert declared["idempotency"]["mode"] == "strict"
 
 
