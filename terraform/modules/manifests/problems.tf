@@ -146,6 +146,13 @@ locals {
         text   = "batch.window_s: ${worker.batch.window_s}: a batch.size over 10 needs a window; write 1 or more"
       },
       {
+        broken = try(worker.batch.record_timeout_s > worker.function.timeout_s, false)
+        text = try(join(" ", [
+          "batch.record_timeout_s: ${worker.batch.record_timeout_s}: is over function.timeout_s",
+          "${worker.function.timeout_s}; write ${worker.function.timeout_s} or less",
+        ]), "")
+      },
+      {
         broken = worker.queue.fifo && worker.batch.window_s > 0
         text   = "batch.window_s: ${worker.batch.window_s}: a FIFO queue has no batch window; write 0"
       },
