@@ -48,6 +48,7 @@ down: setup ## Stop EMULATOR and all it started
 .PHONY: reset
 reset: setup ## Empty the running EMULATOR
 	@$(BIN)/python -m scripts.emulators reset $(EMULATOR)
+	@rm -rf $(BUILD)/terraform/local-$(EMULATOR)
 
 TARGET ?= local
 

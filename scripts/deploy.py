@@ -10,6 +10,7 @@ answers there. Any other environment is AWS. There, ``deploy`` and ``destroy`` a
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,16 +69,18 @@ def local(emulator: str, port: int) -> Deployment:
 
     :raises EmulatorError: it cannot be started.
     """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    endpoint, data_dir = os.environ.get("AWS_ENDPOINT_URL"), BUILD / "terraform" / f"local-{emulator}"
     if endpoint:
         dynamodb = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
         endpoints = emulators.Endpoints(url=endpoint, dynamodb_url=dynamodb)
     else:
+        if set(emulators.status(emulator).values()) != {"healthy"}:
+            shutil.rmtree(data_dir, ignore_errors=True)  # emulators forget: the state would be of what is gone
         endpoints = emulators.up(emulator, port=port)
     reached = {"AWS_ENDPOINT_URL": endpoints.url, "AWS_ENDPOINT_URL_DYNAMODB": endpoints.dynamodb_url}
     return Deployment(
         root=REPOSITORY / "terraform" / "environments" / "local",
-        data_dir=BUILD / "terraform" / f"local-{emulator}",
+        data_dir=data_dir,
         target="local",
         env={**endpoints.environment(), "TF_VAR_function_environment": json.dumps(reached)},
         asks=False,
