@@ -22,7 +22,7 @@ def test_a_schema_names_its_event_and_its_fields() -> None:
     an amount is a number there."""
     made = schema(OrderPlaced)
 
-    assert made["$id"] == "shop.orders/OrderPlaced.v1"
+    assert made["$id"] == "shop.orders/OrderPlaced.v2"
     assert set(made["required"]) == {"order_id", "customer_id", "email", "placed_on", "lines", "total"}
     assert made["$defs"]["Money"]["properties"]["amount"]["type"] == "number"
 
@@ -43,7 +43,7 @@ def test_every_difference_has_its_mend(tmp_path: Path) -> None:
     """GIVEN a missing, a changed and an orphaned file WHEN compared THEN each is told."""
     [changed, orphan] = write([ThingHappened, ThingFollowed], tmp_path)
     changed.write_text("{}")
-    missing = tmp_path / "shop.orders" / "OrderPlaced.v1.json"
+    missing = tmp_path / "shop.orders" / "OrderPlaced.v2.json"
 
     assert differences([ThingHappened, OrderPlaced], tmp_path) == [
         f"{changed}: is not what ThingHappened declares; run `fanout contract snapshot`",
