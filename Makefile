@@ -23,10 +23,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict
+lint: setup ## ruff, mypy --strict, and everything declared: contracts, their compatibility, workers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy shared router services scripts tests
+	@$(BIN)/fanout check
 
 .PHONY: unit
 unit: setup ## Unit tests: no network, no emulator

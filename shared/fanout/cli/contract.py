@@ -1,10 +1,19 @@
-"""``fanout contract``: the event contracts and their committed snapshots."""
+"""``fanout contract``: the event contracts, their committed snapshots and golden events."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from fanout import snapshots
-from fanout.cli.output import console
-from fanout.event import load_contracts
+from fanout import contract_check, golden, snapshots, upcasting
+from fanout.cli.options import DEFAULT_SERVICES, Services
+from fanout.cli.output import complain, console
+from fanout.contract_check import Finding
+from fanout.errors import EventError
+from fanout.event import contract_of, load_contracts
+from fanout.manifest import load_all
 
 __all__ = ["app"]
 
@@ -18,8 +27,64 @@ def _contract() -> None:
 
 @app.command("snapshot")
 def snapshot() -> None:
-    """Write the JSON Schema of every contract to shared/contracts/schemas, to be committed."""
-    changed = snapshots.write(load_contracts(), snapshots.SCHEMAS)
+    """Write the JSON Schema of every contract to shared/contracts/schemas, to be committed.
+
+    Nothing is written over a snapshot that the change would break.
+    """
+    contracts = load_contracts()
+    contract_check.refuse_breaking(contracts, snapshots.SCHEMAS)
+    changed = snapshots.write(contracts, snapshots.SCHEMAS)
     for path in changed:
         console.print(str(path))
     console.print(f"{len(changed)} written")
+
+
+@app.command("check")
+def check(
+    against: Annotated[
+        Path | None, typer.Option(help="Another state of shared/contracts/schemas, such as the main branch's.")
+    ] = None,
+    services: Services = DEFAULT_SERVICES,
+) -> None:
+    """Compare the contracts with their committed snapshots: is there a change that breaks a reader?
+
+    Exit status 1 if there is. Who edits a snapshot by hand escapes this; --against does not let that pass.
+    """
+    contracts, manifests = load_contracts(), load_all(services)
+    for contract in contracts:
+        upcasting.check(contract)
+    broken = _tell(contract_check.committed(contracts, snapshots.SCHEMAS, manifests))
+    if against is not None:
+        broken += _tell(contract_check.against(contracts, snapshots.SCHEMAS, against, manifests))
+    if broken:
+        complain(f"fanout: {broken} breaking")
+        raise typer.Exit(1)
+    console.print("contracts: compatible")
+
+
+@app.command("golden")
+def keep_golden(
+    event: Annotated[str, typer.Argument(help="<source>/<Name>.")],
+    data: Annotated[str, typer.Option(help="The event's data as JSON.")],
+    case: Annotated[str, typer.Option(help="What it is an example of; part of the file's name.")] = "plain",
+    version: Annotated[int | None, typer.Option(help="That the data are of; the newest unless given.")] = None,
+) -> None:
+    """Keep an event in shared/contracts/golden, to be committed: every later version has to read it."""
+    load_contracts()
+    contract = contract_of(event)
+    try:
+        read = json.loads(data)
+    except ValueError as error:
+        raise EventError(f"--data: not JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise EventError("--data: must be a JSON object")
+    console.print(str(golden.record(contract, read, case, golden.GOLDEN, version=version or contract.contract.version)))
+
+
+def _tell(findings: Iterable[Finding]) -> int:
+    """Say each finding; answers how many are breaking."""
+    broken = 0
+    for finding in findings:
+        broken += finding.breaking
+        (complain if finding.breaking else console.print)(finding.text)
+    return broken
