@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable
+from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fanout import contract_check, golden, snapshots, upcasting
+from fanout import asyncapi, contract_check, golden, snapshots, upcasting
 from fanout.cli.options import DEFAULT_SERVICES, Services
 from fanout.cli.output import complain, console
 from fanout.contract_check import Finding
@@ -16,6 +18,15 @@ from fanout.event import contract_of, load_contracts
 from fanout.manifest import load_all
 
 __all__ = ["app"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""Of the JSON Schemas that pydantic writes."""
+
+
+class Format(StrEnum):
+    JSON_SCHEMA = "json-schema"
+    ASYNCAPI = "asyncapi"
+
 
 app = typer.Typer(help="The event contracts.", no_args_is_help=True)
 
@@ -81,10 +92,43 @@ def keep_golden(
     console.print(str(golden.record(contract, read, case, golden.GOLDEN, version=version or contract.contract.version)))
 
 
+@app.command("export")
+def export(
+    form: Annotated[Format, typer.Option("--format", help="What to write.")],
+    out: Annotated[Path | None, typer.Option(help="The directory to write into; standard output unless given.")] = None,
+    services: Services = DEFAULT_SERVICES,
+) -> None:
+    """Write the contracts, in every version that is still read, for those who do not write Python.
+
+    json-schema: of each event's data, <source>/<Name>.v<version>.json. asyncapi: one AsyncAPI 3.0 document with the
+    workers' subscriptions.
+    """
+    contracts = load_contracts()
+    schemas = snapshots.read_all(snapshots.SCHEMAS) | {each.contract: snapshots.schema(each) for each in contracts}
+    files: dict[str, Any]
+    if form is Format.ASYNCAPI:
+        workers = load_all(services, events={each.contract.identifier for each in contracts})
+        examples = golden.find(golden.GOLDEN)
+        files = {"asyncapi.json": asyncapi.document(contracts, schemas, examples, workers, metadata.version("fanout"))}
+    else:
+        files = {
+            str(snapshots.path_of(contract, Path())): {"$schema": DIALECT, **schema}
+            for contract, schema in sorted(schemas.items())
+        }
+    if out is None:
+        typer.echo(json.dumps(files["asyncapi.json"] if form is Format.ASYNCAPI else files, indent=2))
+        return
+    for name, content in files.items():
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        console.print(str(path))
+
+
 def _tell(findings: Iterable[Finding]) -> int:
     """Say each finding; answers how many are breaking."""
     broken = 0
     for finding in findings:
         broken += finding.breaking
-        (complain if finding.breaking else console.print)(finding.text)
+        (complain if finding.breaking else print)(finding.text)
     return broken

@@ -248,8 +248,8 @@ def test_a_released_version_does_not_change_or_go(states: tuple[Path, Path]) -> 
     older.unlink()
     assert texts(against([Sent, ThingHappened], here, released, READERS)) == [
         (
-            f"test.checked/Sent version 1: is gone, though it was released; read by audit, counting; restore {older}, and "
-            "a contract or an upcaster that reads it"
+            "test.checked/Sent version 1: is gone, though it was released; read by audit, counting; "
+            f"restore {older}, and a contract or an upcaster that reads it"
         )
     ]
 
