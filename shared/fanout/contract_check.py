@@ -1,7 +1,7 @@
 """Today's contracts, held against those released before: what changed, whom it breaks, and the mend."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,7 +137,7 @@ def _older(contract: type[Event], released: Schemas, directory: Path) -> Iterato
     """The versions before the contract's, by their upcasters and their files, both of which have to be there."""
     readable = upcasting.readable_versions(contract)
     for version in readable[:-1]:
-        older = Contract(contract.contract.source, contract.contract.name, version)
+        older = replace(contract.contract, version=version)
         if older not in released:
             yield Finding(
                 f"{snapshots.path_of(older, directory)}: is missing, though an upcaster reads version {version}; "

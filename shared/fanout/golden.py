@@ -7,7 +7,7 @@ envelope of its day is kept as well. A check reads each through the upcasters.
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def _unreadable(golden: Golden, contract: type[Event]) -> Iterator[str]:
 def _uncovered(contracts: Iterable[type[Event]], covered: set[Contract]) -> Iterator[str]:
     for contract in contracts:
         for version in upcasting.readable_versions(contract):
-            wanted = Contract(contract.contract.source, contract.contract.name, version)
+            wanted = replace(contract.contract, version=version)
             if wanted not in covered:
                 yield (
                     f"{wanted}: has no golden event; keep one: "

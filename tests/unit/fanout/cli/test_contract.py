@@ -143,3 +143,15 @@ def test_an_export_is_printed_without_a_directory(run: Run) -> None:
     assert "shop.orders/OrderPlaced.v2.json" in schemas
     assert document["asyncapi"] == "3.0.0"
     assert "billing.send.shop.billing.InvoiceIssued" in document["operations"]
+
+
+def test_what_nobody_reads_is_not_exported(run: Run) -> None:
+    """GIVEN a snapshot that no contract reads, and none of a version that one does WHEN exported THEN the first is
+    left out, and the second is missed."""
+    orphan = Path("shared/contracts/schemas/shop.gone/ThingGone.v1.json")
+    orphan.parent.mkdir()
+    orphan.write_text("{}")
+    assert "ThingGone" not in run("contract", "export", "--format", "json-schema").stdout
+
+    Path("shared/contracts/schemas/shop.orders/OrderPlaced.v1.json").unlink()
+    assert "OrderPlaced.v1.json: is missing" in str(run("contract", "export", "--format", "asyncapi").exception)
