@@ -215,6 +215,27 @@ def told_of(old: Any, new: Any) -> list[tuple[str, str, tuple[Reader, ...]]]:
     return told(schema(old), schema(new))
 
 
+def test_a_list_of_types_is_a_union() -> None:
+    """GIVEN types as a list WHEN one is taken out THEN that is told."""
+
+    def model(*types: str) -> dict[str, Any]:
+        return {"type": "object", "properties": {"f": {"type": list(types)}}, "required": ["f"]}
+
+    assert told(model("string", "null"), model("string")) == [("f", "null is no longer allowed", (OLD,))]
+    assert told(model("string", "integer"), model("string")) == [("f", "type integer -> string", (OLD,))]
+
+
+def test_of_two_limits_the_stricter_counts() -> None:
+    """GIVEN an inclusive and an exclusive limit WHEN the stricter is loosened THEN that is told."""
+
+    def model(minimum: int) -> dict[str, Any]:
+        limited = {"type": "integer", "minimum": minimum, "exclusiveMinimum": 0}
+        return {"type": "object", "properties": {"f": limited}, "required": ["f"]}
+
+    assert told(model(5), model(3)) == [("f", "minimum 5 -> 3", (NEW,))]
+    assert told(model(0), model(-1)) == []
+
+
 class Tree(BaseModel):
     leaf: int
     branches: list["Tree"] = []
