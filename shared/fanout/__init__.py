@@ -18,6 +18,7 @@ from fanout.event import Event
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
 from fanout.publish import Publisher, Receipt
+from fanout.upcasting import upcasts
 from fanout.worker import Worker
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "Worker",
     "reject",
     "retry",
+    "upcasts",
 ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import Any
 
+from fanout import upcasting
 from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import EventError
@@ -25,16 +26,13 @@ class Handlers:
     def call(self, envelope: Envelope, context: Context) -> Any:
         """Hand the event to its handler and answer what that returns; a coroutine, if it is asynchronous.
 
-        :raises EventError: nobody handles such an event, or it breaks its contract.
+        :raises EventError: nobody handles such an event, its version cannot be read, or it breaks its contract.
         """
         found = self.by_event.get(envelope.identifier)
         if found is None:
             raise EventError(f"{envelope.identifier}: worker {context.worker} has no handler for it")
         contract, handler = found
-        version = envelope.metadata.schema_version
-        if version != contract.contract.version:
-            raise EventError(f"{contract.contract}: cannot read version {version} of the event")
-        return handler(contract.from_data(envelope.data), context)
+        return handler(upcasting.read(contract, envelope.data, envelope.metadata.schema_version), context)
 
     def is_asynchronous(self, envelope: Envelope) -> bool:
         """Whether the event's handler is a coroutine function."""

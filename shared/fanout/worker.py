@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fanout import aws, telemetry
+from fanout import aws, telemetry, upcasting
 from fanout.batch import Processor, summary
 from fanout.claims import Claims
 from fanout.context import Context
@@ -55,8 +55,10 @@ class Worker:
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
 
-        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, or it has a handler already.
+        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, it has a handler already, or a step is
+            missing among its upcasters.
         """
+        upcasting.check(contract)
         identifier = contract.contract.identifier
         if identifier not in self.settings.subscribes and "*" not in self.settings.subscribes:
             raise DeclarationError(f"{self.settings.worker}: handles {identifier}; subscribe to it in worker.yaml")

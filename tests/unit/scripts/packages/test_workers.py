@@ -29,6 +29,7 @@ FILES = {
     "shared/fanout/cli/main.py": "",
     "shared/contracts/__init__.py": "",
     "shared/contracts/schemas/shop.orders/OrderPlaced.v1.json": "{}",
+    "shared/contracts/golden/shop.orders/OrderPlaced.v1.plain.json": "{}",
 }
 
 
