@@ -16,7 +16,7 @@ from fanout.errors import (
 )
 from fanout.event import Event
 from fanout.outcomes import Outcome, Reject, Retry
-from fanout.publish import Publisher, Receipt
+from fanout.publish import Publisher, Receipt, seal
 from fanout.worker import Worker
 
 __all__ = [
@@ -36,4 +36,5 @@ __all__ = [
     "Reject",
     "Retry",
     "Worker",
+    "seal",
 ]

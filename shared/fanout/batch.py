@@ -1,4 +1,4 @@
-"""The life of one batch: read, claim, handle, publish, complete, settle.
+"""The life of one batch: read, fetch, claim, handle, publish, complete, settle.
 
 Each step is one pass over the records that the steps before left open, so that every AWS call serves the batch and
 no record can fail another.
@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from fanout.claimcheck import ClaimStore
+from fanout.claimcheck.fetching import fetch_claimed
 from fanout.context import Context
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
@@ -58,6 +60,8 @@ class Processor:
     """None: the worker's idempotency is off."""
     settlement: Settlement
     publisher: Callable[[], Publisher]
+    claims: ClaimStore
+    """Of the data that events only refer to."""
     pace: Pace
     clock: Callable[[], float] = time.time
 
@@ -65,6 +69,7 @@ class Processor:
         """Every record, with its outcome."""
         deliveries = [Delivery.of(record) for record in records]
         self._expire(deliveries)
+        fetch_claimed(deliveries, self.claims)  # before the claims: their fingerprints are of whole data
         twins = self._claim(deliveries, invocation)
         self._handle(deliveries, invocation)
         self._publish(deliveries)

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import orjson
 
+from fanout.publish.routes import Routes
+
 __all__ = ["Settings"]
 
 
@@ -31,6 +33,8 @@ class Settings:
     cap_s: int
     """Of the backoff: see :class:`fanout.manifest.Retry`."""
     fifo: bool
+    routes: Routes
+    """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
@@ -55,6 +59,7 @@ class Settings:
             base_s=declared["retry"]["base_s"],
             cap_s=declared["retry"]["cap_s"],
             fifo=declared["queue"]["fifo"],
+            routes=Routes.from_json(declared.get("routes", {})),
         )
 
 

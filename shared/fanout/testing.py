@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import uuid4
 
 from fanout.batch import Invocation, Processor
+from fanout.claimcheck import ClaimStore
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
@@ -102,10 +103,15 @@ class _FakePublisher:
             yield Receipt(envelope=envelope, attempts=1, error=error)
 
 
+def _no_claims() -> NoReturn:
+    raise LookupError("the event refers to data in S3; give the Rig a claim store")
+
+
 class Rig:
     """A worker with a store, a DLQ and a bus in memory.
 
     :param store: to share between rigs, or to look into.
+    :param claims: where the data are of the events that only refer to theirs, if there are any.
     :param clock: seconds since 1970.
     """
 
@@ -114,6 +120,7 @@ class Rig:
         worker: Worker,
         *,
         store: Store | None = None,
+        claims: ClaimStore | None = None,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
@@ -143,6 +150,7 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
+            claims=claims or ClaimStore(_no_claims, lambda: "claims"),
             pace=pace or Pace(),
             clock=clock,
         )

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from fanout import aws, telemetry
 from fanout.batch import FAILED, Invocation, Processor, summary
+from fanout.claimcheck import ClaimStore
 from fanout.context import Context
 from fanout.errors import DeclarationError
 from fanout.event import Event
@@ -112,12 +113,17 @@ class Worker:
                 dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
+            claims=self._claims,
             pace=Pace(),
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
+        return Publisher.connect(_environment("FANOUT_BUS"), routes=self.settings.routes, claims=self._claims)
+
+    @cached_property
+    def _claims(self) -> ClaimStore:
+        return ClaimStore(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency
