@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fanout import manifest
+from fanout import manifest, routing
 from scripts.packages import archive, layers, targets, workers
 
 __all__ = ["Package", "build"]
@@ -37,9 +37,10 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
         yield Package(path=path, built=layers.build(path, _dependencies(repository), constraints, target, architecture))
-    for name in manifests:
+    for name, declared in manifests.items():
         path = out / "workers" / f"{name}.zip"
-        archive.write(path, workers.entries(repository, folders[name]))
+        routes = routing.routes(declared.publishes, manifests)
+        archive.write(path, workers.entries(repository, folders[name], routes))
         yield Package(path=path, built=True)
         if needed := workers.requirements(folders[name]):
             path = out / "layers" / f"{name}.zip"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fanout.errors import ManifestError
+from fanout.publish import Route, Routes
 from scripts.packages import workers
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\nbatch: { size: 5 }\n"
@@ -64,6 +65,14 @@ def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) 
     assert declared["name"] == "stock-keeper"
     assert declared["batch"] == {"size": 5, "window_s": 0, "max_concurrency": None}
     assert declared["idempotency"]["mode"] == "strict"
+
+
+def test_the_ways_of_what_it_publishes_are_packed(repository: Path) -> None:
+    routes = Routes({"shop.orders/OrderShipped": Route(topic=True, filtered=frozenset({("total", "amount")}))})
+    packed = workers.entries(repository, repository / "services" / "stock_keeper", routes)
+
+    declared = json.loads(packed["services/stock_keeper/worker.yaml"])
+    assert declared["routes"] == {"shop.orders/OrderShipped": {"topic": True, "filtered": [["total", "amount"]]}}
 
 
 def test_a_bad_declaration_is_refused(repository: Path) -> None:
