@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from fanout.delivery import Delivery
-from fanout.envelope import Metadata
+from fanout.envelope import Envelope, Metadata
 from fanout.event import Event
+from fanout.publish import seal
 from fanout.trace import child_traceparent
 
 __all__ = ["Context"]
@@ -41,15 +43,24 @@ class Context:
         and how many it published before: a handler that runs again publishes the same ids, which its subscribers
         suppress. Should the bus not take it, the record is handled again.
         """
-        number = len(self.delivery.published)
-        identity = str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{number}"))
-        envelope = {
-            "event_id": identity,
+        arguments = self._caused(str(len(self.delivery.published)), subject, expires_at)
+        self.delivery.published.append((event, arguments))
+        return str(arguments["event_id"])
+
+    def seal(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> Envelope:
+        """The envelope of an event that this one caused, for a handler that sends it by itself, through
+        :func:`fanout.outbox.put` for instance. A handler that runs again seals the same ids."""
+        arguments = self._caused(f"sealed/{self.delivery.sealed}", subject, expires_at)
+        self.delivery.sealed += 1
+        return seal(event, **arguments)
+
+    def _caused(self, number: str, subject: str | None, expires_at: datetime | None) -> dict[str, Any]:
+        """The arguments of :func:`fanout.publish.seal` for an event that this one caused."""
+        return {
+            "event_id": str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{number}")),
             "subject": subject,
             "correlation_id": self.metadata.correlation_id,
             "causation_id": self.metadata.event_id,
             "traceparent": child_traceparent(self.metadata.traceparent),
             "expires_at": expires_at,
         }
-        self.delivery.published.append((event, envelope))
-        return identity

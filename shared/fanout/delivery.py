@@ -30,6 +30,8 @@ class Delivery:
     result: Any = None
     published: list[tuple[Event, dict[str, Any]]] = field(default_factory=list)
     """What its handler wants published, with the arguments of :func:`fanout.publish.seal`."""
+    sealed: int = 0
+    """How many events its handler has sealed to send them by itself."""
 
     @classmethod
     def of(cls, record: Record) -> Delivery:

@@ -68,10 +68,12 @@ def _concurrency(manifest: Manifest) -> Iterator[str]:
 
 
 def _stores(manifest: Manifest) -> Iterator[str]:
-    if "idempotency" in manifest.tables:
-        yield "tables.idempotency: is the name of a table of the platform's own; rename it"
-    if "packages" in manifest.buckets:
-        yield "buckets.packages: is the name of a bucket of the platform's own; rename it"
+    for name in ("idempotency", "outbox"):
+        if name in manifest.tables:
+            yield f"tables.{name}: is the name of a table of the platform's own; rename it"
+    for name in ("claims", "packages"):
+        if name in manifest.buckets:
+            yield f"buckets.{name}: is the name of a bucket of the platform's own; rename it"
 
 
 def _subscriptions(manifest: Manifest) -> Iterator[str]:

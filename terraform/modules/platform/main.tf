@@ -27,10 +27,11 @@ module "manifests" {
 module "store" {
   source = "../store"
 
-  deployment    = local.deployment
-  tables        = local.tables
-  buckets       = local.buckets
-  force_destroy = var.force_destroy
+  deployment            = local.deployment
+  tables                = local.tables
+  buckets               = local.buckets
+  claims_retention_days = var.claims_retention_days
+  force_destroy         = var.force_destroy
 }
 
 module "bus" {
@@ -72,6 +73,7 @@ module "worker" {
   topic_arns         = { for source, topic in module.topic : source => topic.arn }
   rules              = lookup(local.rules, each.key, {})
   idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
+  claims_bucket      = module.store.claims_bucket
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   permissions        = local.permissions[each.key]
   iam_dialect        = var.iam_dialect

@@ -109,6 +109,14 @@ variable "idempotency_table" {
   default = null
 }
 
+variable "claims_bucket" {
+  description = "The bucket of the data of large events, which every worker may read."
+  type = object({
+    name = string
+    arn  = string
+  })
+}
+
 variable "permissions" {
   description = "What the worker's role may do beside what its queue, bus and idempotency need."
   type = list(object({
