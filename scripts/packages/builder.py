@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fanout import manifest, routing
-from scripts.packages import archive, layers, targets, workers
+from scripts.packages import archive, layers, relay, targets, workers
 
 __all__ = ["Package", "build"]
 
@@ -46,6 +46,10 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
             path = out / "layers" / f"{name}.zip"
             architecture = target.architectures[0] if target.native else wanted[name]
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
+    if events := {event for declared in manifests.values() if declared.outbox for event in declared.publishes}:
+        path = out / "outbox-relay.zip"
+        archive.write(path, relay.entries(repository, routing.routes(events, manifests)))
+        yield Package(path=path, built=True)
     # Last, so that Terraform does not take a half-built directory for a whole one.
     (out / "target.json").write_text(target.description(), encoding="utf-8")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fanout import manifest
 from fanout.publish import Routes
 
-__all__ = ["entries", "requirements"]
+__all__ = ["core", "entries", "requirements"]
 
 
 def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dict[str, bytes]:
@@ -22,10 +22,16 @@ def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dic
     shared, services = repository / "shared", folder.parent
     packed = {f"services/{folder.name}/{name}": content for name, content in _files(folder)}
     packed |= {f"contracts/{name}": content for name, content in _files(shared / "contracts")}
-    packed |= {f"fanout/{name}": content for name, content in _files(shared / "fanout") if not _is_cli(name)}
+    packed |= core(repository)
     packed["services/__init__.py"] = (services / "__init__.py").read_bytes()
     packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml", routes or Routes())
     return packed
+
+
+def core(repository: Path) -> dict[str, bytes]:
+    """The core library, as every function needs it."""
+    files = _files(repository / "shared" / "fanout")
+    return {f"fanout/{name}": content for name, content in files if not _is_cli(name)}
 
 
 def requirements(folder: Path) -> list[str]:

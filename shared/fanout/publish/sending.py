@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fanout.claimcheck.store import ClaimStore
+from fanout.claimcheck.store import ClaimStore, Deposit
 from fanout.publish.buses import Fault, put
 from fanout.publish.entries import Entry
 from fanout.publish.receipts import Receipt
@@ -58,19 +58,18 @@ class Sender:
     def _attempt(self, pending: Sequence[_Sending], attempt: int) -> None:
         for sending in pending:
             sending.attempts = attempt
-            sending.fault = self._deposit(sending)
+            sending.fault = None if sending.entry.deposit is None else self._deposit(sending, sending.entry.deposit)
         ready = [sending for sending in pending if sending.fault is None]
         if ready:
             faults = put(self.client, self.bus, [sending.entry.request for sending in ready])
             for sending, fault in zip(ready, faults, strict=True):
                 sending.fault = fault
 
-    def _deposit(self, sending: _Sending) -> Fault | None:
+    def _deposit(self, sending: _Sending, deposit: Deposit) -> Fault | None:
         """Before the event, so that no subscriber can come too early."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        deposit = sending.entry.deposit
-        if deposit is None or sending.deposited or self.claims is None:
+        if sending.deposited or self.claims is None:
             return None
         try:
             self.claims.put(deposit)

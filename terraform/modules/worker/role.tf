@@ -46,6 +46,12 @@ locals {
       ]
       Resource = [var.idempotency_table.arn]
     }],
+    var.outbox_table == null ? [] : [{
+      Sid      = "Outbox"
+      Effect   = "Allow"
+      Action   = ["dynamodb:PutItem"]
+      Resource = [var.outbox_table.arn]
+    }],
     !var.bus.publishes ? [] : [{
       Sid      = "Publish"
       Effect   = "Allow"

@@ -117,6 +117,15 @@ variable "claims_bucket" {
   })
 }
 
+variable "outbox_table" {
+  description = "The table that the worker writes events to in its own transactions; null when it has no outbox."
+  type = object({
+    name = string
+    arn  = string
+  })
+  default = null
+}
+
 variable "permissions" {
   description = "What the worker's role may do beside what its queue, bus and idempotency need."
   type = list(object({

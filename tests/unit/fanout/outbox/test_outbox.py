@@ -27,7 +27,7 @@ TABLE = "fanout-test-outbox"
 NOON = 1_767_268_800.0
 
 
-class Noted(Event, source="test.notes"):
+class Jotted(Event, source="test.jottings"):
     """An event of any size."""
 
     text: str
@@ -245,12 +245,12 @@ def test_the_function_answers_what_has_to_come_again(
 def test_an_item_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """GIVEN an event too large for an item, or a worker without an outbox WHEN written THEN the error says so."""
     with pytest.raises(EventError, match=rf"over the {MAX_BYTES} of an outbox item"):
-        outbox.put(Noted(text="x" * MAX_BYTES), table=TABLE)
+        outbox.put(Jotted(text="x" * MAX_BYTES), table=TABLE)
     monkeypatch.delenv("FANOUT_OUTBOX_TABLE", raising=False)
     with pytest.raises(DeclarationError, match=r"write outbox: true into worker\.yaml"):
-        outbox.put(Noted(text="x"))
+        outbox.put(Jotted(text="x"))
     monkeypatch.setenv("FANOUT_OUTBOX_TABLE", "named")
-    assert outbox.put(Noted(text="x"))["Put"]["TableName"] == "named"
+    assert outbox.put(Jotted(text="x"))["Put"]["TableName"] == "named"
 
 
 @pytest.mark.parametrize(("subject", "partition", "expected"), [(None, None, "e"), ("s", None, "s"), ("s", "p", "p")])
