@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fanout import aws, routing
-from fanout.claimcheck import ClaimStore
+from fanout import routing
 from fanout.cli.lines import lines, sealed
 from fanout.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, AsJson, Namespace, Services
 from fanout.cli.output import complain, print_rows
+from fanout.cli.publishing import publisher
 from fanout.envelope import Envelope
-from fanout.event import contracts, load_contracts
+from fanout.event import load_contracts
 from fanout.manifest import load_all
 from fanout.naming import Names
-from fanout.publish import Publisher, Routes
+from fanout.publish import Publisher
 
 __all__ = ["command"]
 
@@ -50,24 +49,11 @@ def command(
     if dry_run:
         print_rows(["event_id", "event", "recipients"], _recipients(envelopes, services), as_json=as_json)
     else:
-        rows = _receipts(_publisher(Names(namespace), services), envelopes, refused)
+        rows = _receipts(publisher(Names(namespace), services), envelopes, refused)
         print_rows(["event_id", "event", "accepted", "error"], rows, as_json=as_json)
     if refused:
         complain(f"fanout: {len(refused)} refused")
         raise typer.Exit(1)
-
-
-def _publisher(names: Names, services: Path) -> Publisher:
-    """It moves large data to S3, as far as the workers' declarations are there to tell who filters by what."""
-    events = [contract.contract.identifier for contract in contracts()]
-    routes = routing.routes(events, load_all(services)) if services.is_dir() else Routes()
-    claims = ClaimStore(lambda: aws.client("s3"), lambda: names.claims_bucket(_account()))
-    return Publisher.connect(names.bus, routes=routes, claims=claims)
-
-
-@cache
-def _account() -> str:
-    return aws.client("sts").get_caller_identity()["Account"]
 
 
 def _recipients(sealed: Iterable[Envelope], services: Path) -> Iterator[dict[str, Any]]:
@@ -76,8 +62,8 @@ def _recipients(sealed: Iterable[Envelope], services: Path) -> Iterator[dict[str
         yield {**_row(envelope), "recipients": routing.recipients(_as_delivered(envelope), manifests)}
 
 
-def _receipts(publisher: Publisher, sealed: Iterable[Envelope], refused: list[str]) -> Iterator[dict[str, Any]]:
-    for receipt in publisher.publish_all(sealed):
+def _receipts(to: Publisher, sealed: Iterable[Envelope], refused: list[str]) -> Iterator[dict[str, Any]]:
+    for receipt in to.publish_all(sealed):
         if receipt.error is not None:
             refused.append(receipt.envelope.metadata.event_id)
         yield {**_row(receipt.envelope), "accepted": receipt.accepted, "error": receipt.error}

@@ -78,10 +78,13 @@ class Written:
     def from_stream(cls, record: Mapping[str, Any]) -> Self:
         """The event of an INSERT record
         (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html)."""
-        image = record["dynamodb"]["NewImage"]
-        return cls(
-            record["dynamodb"]["SequenceNumber"], *(image[name]["S"] for name in ("partition", "event_id", "event"))
-        )
+        changed = record["dynamodb"]
+        return cls(changed["SequenceNumber"], *_texts(changed["NewImage"]))
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        """The event of the table's item."""
+        return cls("", *_texts(item))
 
     @property
     def envelope(self) -> Envelope:
@@ -89,6 +92,11 @@ class Written:
         :raises EventError: somebody else has written the item.
         """
         return Envelope.decode(self.event)
+
+
+def _texts(item: Mapping[str, Any]) -> list[str]:
+    # Whatever somebody else may have written there: its envelope is then an error, and only its own.
+    return [item.get(name, {}).get("S", "") for name in ("partition", "event_id", "event")]
 
 
 def _text(value: str) -> str:

@@ -54,8 +54,12 @@ class Relay:
     """Of the last batch: relayed, held (to come again), refused."""
 
     def relay(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Publish the events; answers the sequence numbers of the records that have to come again."""
+        """Publish what stream records tell of; answers the sequence numbers of those that have to come again."""
         written = [Written.from_stream(record) for record in records if record["eventName"] == "INSERT"]
+        return [each.sequence_number for each in self.publish(written)]
+
+    def publish(self, written: Sequence[Written]) -> list[Written]:
+        """Publish events, of each partition in order; answers those that have to come again."""
         partitions: dict[str, deque[Written]] = {}
         for each in written:
             partitions.setdefault(each.partition, deque()).append(each)
@@ -70,7 +74,7 @@ class Relay:
                     partitions[head.partition].clear()
         self._settle(relayed, refused)
         done = {*relayed, *refused}
-        held = [each.sequence_number for each in written if each not in done]
+        held = [each for each in written if each not in done]
         self.counts = Counter(relayed=len(relayed), held=len(held), refused=len(refused))
         return held
 

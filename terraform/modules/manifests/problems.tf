@@ -182,6 +182,10 @@ locals {
           "write ${worker.function.reserved_concurrency} or less",
         ]), "")
       },
+      {
+        broken = worker.outbox && length(worker.publishes) == 0
+        text   = "outbox: true: the relay has to know the ways of its events; name them under publishes"
+      },
     ]
   }
 
