@@ -1,9 +1,9 @@
 """How fast events get onto the bus, and what that costs beside what botocore costs by itself.
 
-Rates are of the clock, on an emulator on this machine, against the loops that one writes on boto3 by hand; they tell
-what batching and concurrency are worth, not what AWS does. CPU is measured with the answers put in where botocore
-would open a connection: the floor are full calls of entries that were made beforehand, ours begins with the contract's
-models: sealing, JSON, sizes, batches, threads, receipts.
+Rates are of the clock, against the loops that one writes on boto3 by hand: on an emulator on this machine, whose one
+process is what limits them, and with answers that take as long as a near AWS region's. CPU is measured with the answers
+put in where botocore would open a connection: the floor are full calls of entries that were made beforehand, ours
+begins with the contract's models: sealing, JSON, sizes, batches, threads, receipts.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ CALL = 10
 SINGLE, BATCHED = 300, 3_000
 """Events per round of a loop of single calls, and of the others."""
 ROUNDS = 5
+ROUND_TRIP_S = 0.005
+"""Of a call to AWS from within the region, at the least."""
 CPU_EVENTS = 2_000
 CPU_ROUNDS = 9
 
@@ -78,13 +80,28 @@ def publish(publisher: Publisher, events: Sequence[OrderPlaced]) -> int:
 
 
 def rates(url: str) -> dict[str, float]:
-    """Events per second of the clock: medians of interleaved rounds."""
+    """Events per second of the clock on an emulator."""
     with clients(url) as (bare, ours):
         bare.create_event_bus(Name=BUS)
         return _rates(bare, Publisher(ours, BUS))
 
 
+def distant_rates() -> dict[str, float]:
+    """Events per second of the clock when every answer takes :data:`ROUND_TRIP_S`."""
+
+    def late(request: Any, **_: Any) -> AWSResponse:
+        time.sleep(ROUND_TRIP_S)
+        return answer(request)
+
+    with clients("http://127.0.0.1:1") as (bare, ours):
+        for client in (bare, ours):
+            hooks: Any = client.meta.events
+            hooks.register("before-send.events.PutEvents", late)
+        return _rates(bare, Publisher(ours, BUS))
+
+
 def _rates(bare: Any, publisher: Publisher) -> dict[str, float]:
+    """Medians of interleaved rounds."""
     events = orders(BATCHED)
     requests = entries(events)
     candidates: dict[str, Callable[[], int]] = {
@@ -157,15 +174,23 @@ def answer(request: Any, **_: Any) -> AWSResponse:
 def main() -> None:
     with emulators.running("ministack", run_dir=OUTPUT / "publish-emulator") as endpoints:
         per_second = rates(endpoints.url)
+    distant = distant_rates()
     per_event = cpu()
     rows: list[Row] = [
-        {"what": name, "events/s": per_second.get(name, ""), "CPU us/event": per_event.get(name, 0) * 1e6 or ""}
+        {
+            "what": name,
+            "events/s": per_second.get(name, ""),
+            "events/s, 5 ms away": distant.get(name, ""),
+            "CPU us/event": per_event[name] * 1e6 if name in per_event else "",
+        }
         for name in [*per_second, *(name for name in per_event if name not in per_second)]
     ]
     figures = {
         "vs_boto3_single": per_second["fanout"] / per_second["boto3, one by one"],
         "vs_boto3_batched": per_second["fanout"] / per_second["boto3, batches of 10 in sequence"],
         "cpu_vs_botocore_floor": per_event["fanout"] / per_event["botocore's floor"],
+        "vs_boto3_single_5ms": distant["fanout"] / distant["boto3, one by one"],
+        "vs_boto3_batched_5ms": distant["fanout"] / distant["boto3, batches of 10 in sequence"],
         "events_per_s": per_second["fanout"],
         "cpu_us_per_event": per_event["fanout"] * 1e6,
     }
