@@ -21,7 +21,11 @@ def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dic
     """
     shared, services = repository / "shared", folder.parent
     packed = {f"services/{folder.name}/{name}": content for name, content in _files(folder)}
-    packed |= {f"contracts/{name}": content for name, content in _files(shared / "contracts")}
+    packed |= {
+        f"contracts/{name}": content
+        for name, content in _files(shared / "contracts")
+        if not name.startswith("golden/")  # events to test with
+    }
     packed |= core(repository)
     packed["services/__init__.py"] = (services / "__init__.py").read_bytes()
     packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml", routes or Routes())

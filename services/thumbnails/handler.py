@@ -1,7 +1,6 @@
 """Makes three sizes of each uploaded photograph."""
 
 import io
-from pathlib import PurePosixPath
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -14,6 +13,9 @@ worker = Worker(__file__)
 
 SIZES = {"small": 64, "medium": 160, "large": 320}
 """The longer side, in pixels."""
+
+MAX_PIXELS = 50_000_000
+"""Of an upload: 150 MB in memory as RGB, of which the function holds up to three at once."""
 
 
 @worker.handles(ObjectCreated)
@@ -30,10 +32,7 @@ def resize(created: ObjectCreated, context: Context) -> None:
     for name, longer_side in SIZES.items():
         resized = photograph.copy()
         resized.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS)
-        path = PurePosixPath(key)
-        thumbnail = Thumbnail(
-            key=f"thumbnails/{path.with_suffix('')}/{name}.jpg", width=resized.width, height=resized.height
-        )
+        thumbnail = Thumbnail(key=f"thumbnails/{key}/{name}.jpg", width=resized.width, height=resized.height)
         s3.put_object(Bucket=bucket("media"), Key=thumbnail.key, Body=_jpeg(resized), ContentType="image/jpeg")
         thumbnails.append(thumbnail)
     context.publish(ThumbnailsCreated(photograph=key, bucket=bucket("media"), thumbnails=thumbnails), subject=key)
@@ -45,7 +44,11 @@ def _open(key: str, content: bytes) -> Image.Image:
     :raises Reject: it is no image, or one so large that it must be a decompression bomb.
     """
     try:
-        return ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+        image = Image.open(io.BytesIO(content))
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
+            raise Reject(f"{key}: has {pixels} pixels; at most {MAX_PIXELS} are read")
+        return ImageOps.exif_transpose(image).convert("RGB")
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise Reject(f"{key}: is not an image that can be read: {error}") from error
 

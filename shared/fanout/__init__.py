@@ -16,7 +16,9 @@ from fanout.errors import (
 )
 from fanout.event import Event
 from fanout.outcomes import Outcome, Reject, Retry
+from fanout.policies import reject, retry
 from fanout.publish import Publisher, Receipt, seal
+from fanout.upcasting import upcasts
 from fanout.worker import Worker
 
 __all__ = [
@@ -36,5 +38,8 @@ __all__ = [
     "Reject",
     "Retry",
     "Worker",
+    "reject",
+    "retry",
     "seal",
+    "upcasts",
 ]

@@ -137,6 +137,25 @@ class Envelope:
             raise EventError("detail.data: must be a mapping; is the publisher fanout's?")
         return cls(source=source, name=name, metadata=Metadata.from_json(detail.get("metadata")), data=data)
 
+    def pack(self) -> dict[str, Any]:
+        """As JSON values, to be kept; :meth:`unpack` is the inverse."""
+        return {
+            "source": self.source,
+            "name": self.name,
+            "metadata": self.metadata.to_json(),
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> Self:
+        """What :meth:`pack` made of an envelope."""
+        return cls(
+            source=packed["source"],
+            name=packed["name"],
+            metadata=Metadata.from_json(packed["metadata"]),
+            data=packed["data"],
+        )
+
     def detail(self) -> str:
         """EventBridge's ``Detail`` of this event.
 

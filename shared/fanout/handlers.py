@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any
 
+from fanout import upcasting
 from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import EventError
@@ -22,18 +24,25 @@ class Handlers:
     batch: BatchHandler | None = None
 
     def call(self, envelope: Envelope, context: Context) -> Any:
-        """Hand the event to its handler and answer what that returns.
+        """Hand the event to its handler and answer what that returns; a coroutine, if it is asynchronous.
 
-        :raises EventError: nobody handles such an event, or it breaks its contract.
+        :raises EventError: nobody handles such an event, its version cannot be read, or it breaks its contract.
         """
         found = self.by_event.get(envelope.identifier)
         if found is None:
             raise EventError(f"{envelope.identifier}: worker {context.worker} has no handler for it")
         contract, handler = found
-        version = envelope.metadata.schema_version
-        if version != contract.contract.version:
-            raise EventError(f"{contract.contract}: cannot read version {version} of the event")
-        return handler(contract.from_data(envelope.data), context)
+        return handler(upcasting.read(contract, envelope.data, envelope.metadata.schema_version), context)
+
+    def is_asynchronous(self, envelope: Envelope) -> bool:
+        """Whether the event's handler is a coroutine function."""
+        found = self.by_event.get(envelope.identifier)
+        return found is not None and iscoroutinefunction(found[1])
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether any handler is a coroutine function."""
+        return any(iscoroutinefunction(handler) for _, handler in self.by_event.values())
 
     def missing(self, subscribed: Sequence[str]) -> list[str]:
         """The subscribed events that no function handles."""

@@ -33,6 +33,10 @@ class Settings:
     cap_s: int
     """Of the backoff: see :class:`fanout.manifest.Retry`."""
     fifo: bool
+    concurrency: int
+    """Records of a batch that are handled at once."""
+    record_timeout_s: int | None
+    """How long one record may take; None: until the invocation's end."""
     routes: Routes
     """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
@@ -59,6 +63,8 @@ class Settings:
             base_s=declared["retry"]["base_s"],
             cap_s=declared["retry"]["cap_s"],
             fifo=declared["queue"]["fifo"],
+            concurrency=declared["batch"]["concurrency"],
+            record_timeout_s=declared["batch"]["record_timeout_s"],
             routes=Routes.from_json(declared.get("routes", {})),
         )
 

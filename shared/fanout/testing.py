@@ -18,12 +18,15 @@ from itertools import count
 from typing import Any, NoReturn, cast
 from uuid import uuid4
 
-from fanout.batch import Invocation, Processor
-from fanout.claimcheck import ClaimStore
+from fanout.batch import Processor
+from fanout.claimcheck import ClaimCheck
+from fanout.claims import Claims
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
+from fanout.execution import Execution
 from fanout.idempotency import MemoryStore, Store
+from fanout.invocation import Invocation
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal
 from fanout.records import Record
@@ -104,14 +107,14 @@ class _FakePublisher:
 
 
 def _no_claims() -> NoReturn:
-    raise LookupError("the event refers to data in S3; give the Rig a claim store")
+    raise LookupError("the event refers to data in S3; give the Rig a claim check")
 
 
 class Rig:
     """A worker with a store, a DLQ and a bus in memory.
 
     :param store: to share between rigs, or to look into.
-    :param claims: where the data are of the events that only refer to theirs, if there are any.
+    :param claim_check: where the data are of the events that only refer to theirs, if there are any.
     :param clock: seconds since 1970.
     """
 
@@ -120,7 +123,7 @@ class Rig:
         worker: Worker,
         *,
         store: Store | None = None,
-        claims: ClaimStore | None = None,
+        claim_check: ClaimCheck | None = None,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
@@ -138,10 +141,10 @@ class Rig:
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
+        store = None if worker.settings.idempotency == "off" else self.store
         self.processor = Processor(
-            settings=worker.settings,
-            handlers=worker.handlers,
-            store=None if worker.settings.idempotency == "off" else self.store,
+            claims=Claims(worker.settings, store, clock) if store else None,
+            execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace()),
             settlement=Settlement(
                 sqs=lambda: sqs,
                 settings=worker.settings,
@@ -150,8 +153,7 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
-            claims=claims or ClaimStore(_no_claims, lambda: "claims"),
-            pace=pace or Pace(),
+            claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
         )
 

@@ -17,15 +17,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fanout import aws, telemetry
-from fanout.batch import FAILED, Invocation, Processor, summary
-from fanout.claimcheck import ClaimStore
+from fanout import aws, telemetry, upcasting
+from fanout.batch import Processor, summary
+from fanout.claimcheck import ClaimCheck
+from fanout.claims import Claims
 from fanout.context import Context
+from fanout.delivery import FAILED
 from fanout.errors import DeclarationError
 from fanout.event import Event
+from fanout.execution import Execution
 from fanout.handlers import BatchHandler, Handlers
 from fanout.idempotency import DynamoDBStore, Store
+from fanout.invocation import Invocation
 from fanout.pace import Pace
+from fanout.policies import Policies, RejectPolicy, RetryPolicy
 from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settings import Settings
@@ -45,13 +50,16 @@ class Worker:
     def __init__(self, file: str) -> None:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
         self.handlers = Handlers()
+        self.policies = Policies()
         self._cold_start = True
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
 
-        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, or it has a handler already.
+        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, it has a handler already, or a step is
+            missing among its upcasters.
         """
+        upcasting.check(contract)
         identifier = contract.contract.identifier
         if identifier not in self.settings.subscribes and "*" not in self.settings.subscribes:
             raise DeclarationError(f"{self.settings.worker}: handles {identifier}; subscribe to it in worker.yaml")
@@ -69,6 +77,13 @@ class Worker:
         record of the batch."""
         self.handlers.batch = handler
         return handler
+
+    def on(self, exception: type[Exception], policy: RetryPolicy | RejectPolicy) -> None:
+        """Declare what an exception of a handler means: :func:`fanout.retry` or :func:`fanout.reject`.
+
+        :raises DeclarationError: it has a policy already.
+        """
+        self.policies.declare(exception, policy)
 
     def missing_handlers(self) -> list[str]:
         """The subscribed events that nothing here handles."""
@@ -102,28 +117,27 @@ class Worker:
     def _processor(self) -> Processor:
         # Read now, not when the first record fails: a deployment's mistake is to show at its first batch.
         queue_url, dlq_url = _environment("FANOUT_QUEUE_URL"), _environment("FANOUT_DLQ_URL")
+        store, settings = self._store(), self.settings
         return Processor(
-            settings=self.settings,
-            handlers=self.handlers,
-            store=self._store(),
+            claims=Claims(settings, store) if store else None,
+            execution=Execution(settings, self.handlers, self.policies, store, Pace()),
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
-                settings=self.settings,
+                settings=settings,
                 queue_url=lambda: queue_url,
                 dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
-            claims=self._claims,
-            pace=Pace(),
+            claim_check=self._claim_check,
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher.connect(_environment("FANOUT_BUS"), routes=self.settings.routes, claims=self._claims)
+        return Publisher.connect(_environment("FANOUT_BUS"), routes=self.settings.routes, claim_check=self._claim_check)
 
     @cached_property
-    def _claims(self) -> ClaimStore:
-        return ClaimStore(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
+    def _claim_check(self) -> ClaimCheck:
+        return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency

@@ -21,11 +21,13 @@ from fanout.cli.deployment import Deployment
 from fanout.manifest import load_all
 from fanout.naming import Names
 from fanout.publish import Publisher
-from scripts import packages, terraform
+from scripts import deploy, packages, terraform
 from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
+NOT_HELD = {"localstack": {"scribe"}}
+"""The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
 PATIENCE_S = 240.0
 
 T = TypeVar("T")
@@ -55,47 +57,38 @@ def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) ->
 class Platform:
     """What Terraform made, and short ways to it."""
 
-    work_dir: Path
     services: Path
-    variables: dict[str, str]
-    apply_s: float = 0.0
+    terraformed: deploy.Deployment
+    apply_s: float
     deployed: bool = True
     sqs: Any = field(default_factory=lambda: client("sqs"))
     dynamodb: Any = field(default_factory=lambda: client("dynamodb"))
     s3: Any = field(default_factory=lambda: client("s3"))
 
     @classmethod
-    def deploy(cls, work_dir: Path) -> Platform:
+    def deploy(cls, work_dir: Path, emulator: str) -> Platform:
         """Build and apply."""
-        stage = _stage(work_dir / "stage")
+        stage = _stage(work_dir / "stage", emulator)
         for _ in packages.build(stage, "local", work_dir / "packages"):
             pass
+        data_dir = work_dir / "terraform"
+        shutil.rmtree(data_dir, ignore_errors=True)  # the state of an emulator that is gone
+        terraform.init(ROOT, data_dir=data_dir)
         variables = {
             "TF_VAR_namespace": NAMESPACE,
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_function_environment": json.dumps(_function_environment()),
         }
-        platform = cls(work_dir, stage / "services", variables)
-        shutil.rmtree(platform.data_dir, ignore_errors=True)  # the state of an emulator that is gone
-        terraform.init(ROOT, data_dir=platform.data_dir)
+        terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
         began = time.monotonic()
-        platform.terraform("apply", "-auto-approve", "-parallelism=40")
-        platform.apply_s = time.monotonic() - began
-        (work_dir / "apply_s").write_text(f"{platform.apply_s:.1f}\n")
-        return platform
+        terraformed.run("apply")
+        return cls(stage / "services", terraformed, apply_s=time.monotonic() - began)
 
     def destroy(self) -> None:
         if self.deployed:
-            self.terraform("destroy", "-auto-approve", "-parallelism=40")
+            self.terraformed.run("destroy")
             self.deployed = False
-
-    def terraform(self, *arguments: str) -> str:
-        return terraform.run(ROOT, *arguments, data_dir=self.data_dir, env=self.variables, capture=True)
-
-    @property
-    def data_dir(self) -> Path:
-        return self.work_dir / "terraform"
 
     @property
     def names(self) -> Names:
@@ -110,7 +103,7 @@ class Platform:
         return Publisher(client("events"), self.names.bus)
 
     def outputs(self) -> dict[str, Any]:
-        return terraform.outputs(ROOT, data_dir=self.data_dir, env=self.variables)
+        return terraform.outputs(ROOT, data_dir=self.terraformed.data_dir, env=self.terraformed.env)
 
     def item(self, table: str, **key: str) -> dict[str, Any] | None:
         """One item of a worker's table, with plain values."""
@@ -173,14 +166,14 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
     )
 
 
-def _stage(stage: Path) -> Path:
-    """A repository whose services are the real ones and the tests' own."""
+def _stage(stage: Path, emulator: str) -> Path:
+    """A repository whose services are the real ones and those of the tests' own that the emulator holds."""
     stage.mkdir(parents=True)
     for name in ("pyproject.toml", "constraints.txt", "shared"):
         (stage / name).symlink_to(REPOSITORY / name)
     shutil.copytree(REPOSITORY / "services", stage / "services")
     for worker in (REPOSITORY / "tests" / "integration" / "workers").iterdir():
-        if worker.is_dir():
+        if worker.is_dir() and worker.name not in NOT_HELD.get(emulator, ()):
             shutil.copytree(worker, stage / "services" / worker.name)
     return stage
 

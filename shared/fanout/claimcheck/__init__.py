@@ -4,6 +4,6 @@ The publisher deposits them before it sends the event (:mod:`fanout.claimcheck.s
 anything else looks at the event (:mod:`fanout.claimcheck.fetching`).
 """
 
-from fanout.claimcheck.store import ClaimStore
+from fanout.claimcheck.store import ClaimCheck
 
-__all__ = ["ClaimStore"]
+__all__ = ["ClaimCheck"]

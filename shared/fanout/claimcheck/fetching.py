@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from fanout.claimcheck.store import ClaimStore
+from fanout.claimcheck.store import ClaimCheck
 from fanout.delivery import Delivery
 from fanout.envelope import DataReference, Envelope
 from fanout.errors import EventError
@@ -16,7 +16,7 @@ __all__ = ["fetch_claimed"]
 FETCHES_AT_ONCE = 8
 
 
-def fetch_claimed(deliveries: Sequence[Delivery], store: ClaimStore) -> None:
+def fetch_claimed(deliveries: Sequence[Delivery], claim_check: ClaimCheck) -> None:
     """Give each open delivery its whole event. Data that are gone or are others reject it; an S3 that refuses or does
     not answer has it delivered again."""
     claimed = [
@@ -25,15 +25,15 @@ def fetch_claimed(deliveries: Sequence[Delivery], store: ClaimStore) -> None:
         if delivery.open and delivery.envelope is not None and delivery.envelope.metadata.claim is not None
     ]
     if len(claimed) == 1:
-        _fetch(store, *claimed[0])
+        _fetch(claim_check, *claimed[0])
     elif claimed:
         with ThreadPoolExecutor(min(FETCHES_AT_ONCE, len(claimed)), thread_name_prefix="claim") as pool:
-            list(pool.map(lambda each: _fetch(store, *each), claimed))
+            list(pool.map(lambda each: _fetch(claim_check, *each), claimed))
 
 
-def _fetch(store: ClaimStore, delivery: Delivery, envelope: Envelope, reference: DataReference) -> None:
+def _fetch(claim_check: ClaimCheck, delivery: Delivery, envelope: Envelope, reference: DataReference) -> None:
     try:
-        data = store.fetch(reference)
+        data = claim_check.fetch(reference)
     except EventError as error:
         delivery.reject(error)
     except Exception as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome

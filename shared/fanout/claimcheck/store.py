@@ -18,7 +18,7 @@ from fanout.errors import EventError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["ClaimStore", "Deposit"]
+__all__ = ["ClaimCheck", "Deposit"]
 
 MAX_IDENTITY = 128
 """Characters of an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart what they do not."""
@@ -32,7 +32,7 @@ class Deposit:
     data: bytes
 
 
-class ClaimStore:
+class ClaimCheck:
     """Keeps and gives back the data of events. Safe to share between threads.
 
     :param s3: makes the client on first use: most events are small.

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from fanout import aws, routing
-from fanout.claimcheck import ClaimStore
+from fanout.claimcheck import ClaimCheck
 from fanout.event import contracts
 from fanout.manifest import load_all
 from fanout.naming import Names
@@ -18,8 +18,8 @@ def publisher(names: Names, services: Path) -> Publisher:
     filters by what."""
     events = [contract.contract.identifier for contract in contracts()]
     routes = routing.routes(events, load_all(services)) if services.is_dir() else Routes()
-    claims = ClaimStore(lambda: aws.client("s3"), lambda: names.claims_bucket(_account()))
-    return Publisher.connect(names.bus, routes=routes, claims=claims)
+    claim_check = ClaimCheck(lambda: aws.client("s3"), lambda: names.claims_bucket(_account()))
+    return Publisher.connect(names.bus, routes=routes, claim_check=claim_check)
 
 
 @cache

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout import aws, telemetry
-from fanout.claimcheck import ClaimStore
+from fanout.claimcheck import ClaimCheck
 from fanout.envelope import Envelope
 from fanout.errors import EventError
 from fanout.outbox.items import Written
@@ -110,6 +110,6 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
 def _relay() -> Relay:
     telemetry.configure()
     routes = Routes.from_json(orjson.loads(ROUTES.read_bytes())) if ROUTES.exists() else Routes()
-    claims = ClaimStore(lambda: aws.client("s3"), lambda: os.environ["FANOUT_CLAIMS_BUCKET"])
-    publisher = Publisher.connect(os.environ["FANOUT_BUS"], routes=routes, claims=claims)
+    claim_check = ClaimCheck(lambda: aws.client("s3"), lambda: os.environ["FANOUT_CLAIMS_BUCKET"])
+    publisher = Publisher.connect(os.environ["FANOUT_BUS"], routes=routes, claim_check=claim_check)
     return Relay(publisher, aws.client("dynamodb"), os.environ["FANOUT_OUTBOX_TABLE"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fanout.claimcheck.store import ClaimStore, Deposit
+from fanout.claimcheck.store import ClaimCheck, Deposit
 from fanout.envelope import Envelope
 from fanout.publish.buses import MAX_CALL_BYTES, BusKind, Request
 from fanout.publish.routes import Route
@@ -28,7 +28,7 @@ class Entry:
     """Why it cannot be sent at all."""
 
 
-def entry_of(envelope: Envelope, route: Route, claims: ClaimStore | None) -> Entry:
+def entry_of(envelope: Envelope, route: Route, claim_check: ClaimCheck | None) -> Entry:
     """The entry of an event; its data by reference when they are too large for its way."""
     try:
         entry = _entry(envelope, envelope)
@@ -37,13 +37,13 @@ def entry_of(envelope: Envelope, route: Route, claims: ClaimStore | None) -> Ent
     if entry.size <= route.max_bytes:
         return entry
     too_large = f"TooLarge: {entry.size} bytes, of which {route.max_bytes} fit its way"
-    if claims is None:
-        return _unfit(envelope, f"{too_large}; give the publisher a claim store")
+    if claim_check is None:
+        return _unfit(envelope, f"{too_large}; give the publisher a claim check")
     if route.filtered is None:
         return _unfit(
             envelope, f"{too_large}; declare it under publishes of worker.yaml, or give the publisher its route"
         )
-    deposit = claims.deposit(envelope)
+    deposit = claim_check.deposit(envelope)
     metadata = replace(envelope.metadata, claim=deposit.reference)
     slim = replace(envelope, metadata=metadata, data=route.keep_filtered(envelope.data))
     entry = _entry(envelope, slim, deposit)

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from fanout import aws
-from fanout.claimcheck.store import ClaimStore
+from fanout.claimcheck.store import ClaimCheck
 from fanout.envelope import Envelope
 from fanout.errors import PublishError
 from fanout.event import Event
@@ -35,7 +35,7 @@ class Publisher:
     :param client: of ``events`` for a classic bus, of ``eventbridgev2`` for a bus of the second kind.
     :param bus: a classic bus's name or ARN; the ARN of one of the second kind (``...:event-busv2/...``).
     :param routes: what is known of the events' ways.
-    :param claims: where data go that are too large for their way; without it such events are refused.
+    :param claim_check: where data go that are too large for their way; without it such events are refused.
     :param concurrency: PutEvents calls under way at once.
     :param sleep: how to wait between attempts; tests give their own.
     """
@@ -46,23 +46,23 @@ class Publisher:
         bus: str,
         *,
         routes: Routes | None = None,
-        claims: ClaimStore | None = None,
+        claim_check: ClaimCheck | None = None,
         concurrency: int = 8,
         sleep: Callable[[float], None] = time.sleep,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.concurrency = concurrency
-        self.sender = Sender(client, bus, claims, sleep, uniform)
+        self.sender = Sender(client, bus, claim_check, sleep, uniform)
         self._routes = routes or Routes()
-        self._claims = claims
+        self._claim_check = claim_check
         self._kind = kind_of(bus)
         self._pool: ThreadPoolExecutor | None = None
         self._lock = Lock()
 
     @classmethod
-    def connect(cls, bus: str, *, routes: Routes | None = None, claims: ClaimStore | None = None) -> Self:
+    def connect(cls, bus: str, *, routes: Routes | None = None, claim_check: ClaimCheck | None = None) -> Self:
         """A publisher with the process's own client for that kind of bus."""
-        return cls(aws.client(kind_of(bus).service), bus, routes=routes, claims=claims)
+        return cls(aws.client(kind_of(bus).service), bus, routes=routes, claim_check=claim_check)
 
     def publish(self, event: Event | Envelope) -> Receipt:
         """Publish one event.
@@ -103,7 +103,7 @@ class Publisher:
     def entry(self, event: Event | Envelope) -> Entry:
         """The entry to send for an event."""
         envelope = event if isinstance(event, Envelope) else seal(event)
-        return entry_of(envelope, self._routes.of(envelope.identifier), self._claims)
+        return entry_of(envelope, self._routes.of(envelope.identifier), self._claim_check)
 
     def batcher(self) -> Batcher:
         return Batcher(self._kind)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fanout.claimcheck.store import ClaimStore, Deposit
+from fanout.claimcheck.store import ClaimCheck, Deposit
 from fanout.publish.buses import Fault, put
 from fanout.publish.entries import Entry
 from fanout.publish.receipts import Receipt
@@ -38,7 +38,7 @@ class Sender:
 
     client: Any
     bus: str
-    claims: ClaimStore | None
+    claim_check: ClaimCheck | None
     sleep: Callable[[float], None]
     uniform: Callable[[float, float], float]
 
@@ -69,10 +69,10 @@ class Sender:
         """Before the event, so that no subscriber can come too early."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        if sending.deposited or self.claims is None:
+        if sending.deposited or self.claim_check is None:
             return None
         try:
-            self.claims.put(deposit)
+            self.claim_check.put(deposit)
         except ClientError as error:
             return Fault("ClaimNotStored", f"{error.response['Error']['Code']}: {error.response['Error']['Message']}")
         except BotoCoreError as error:

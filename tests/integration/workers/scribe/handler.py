@@ -1,14 +1,12 @@
-"""Writes an effect and the event of it in one transaction; of large events it writes how much it saw of them."""
+"""Writes an effect and the event of it in one transaction."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from contracts.billing import InvoiceIssued
-from contracts.media import ThumbnailsCreated
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker, outbox
-from fanout.aws import client
 from fanout.resources import table
 
 if TYPE_CHECKING:
@@ -22,16 +20,8 @@ def write(order: OrderPlaced, context: Context) -> None:
     invoice = InvoiceIssued(
         invoice_id=f"inv-{order.order_id}", order_id=order.order_id, customer_id=order.customer_id, total=order.total
     )
-    effect: PutTypeDef = {"TableName": table("scribed"), "Item": {"id": {"S": order.order_id}}}
-    client("dynamodb").transact_write_items(
-        TransactItems=[{"Put": effect}, outbox.put(context.seal(invoice, subject=order.customer_id))]
-    )
-
-
-@worker.handles(ThumbnailsCreated)
-def count(event: ThumbnailsCreated, _: Context) -> None:
-    item = {"id": {"S": event.photograph}, "thumbnails": {"N": str(len(event.thumbnails))}}
-    client("dynamodb").put_item(TableName=table("scribed"), Item=item)
+    effect: PutTypeDef = {"TableName": table("scribed"), "Item": {"order_id": {"S": order.order_id}}}
+    context.commit([{"Put": effect}, outbox.put(context.seal(invoice, subject=order.customer_id))])
 
 
 handler = worker.lambda_handler

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from fanout import Context, Envelope, Event, Outcome, Publisher, Receipt, Retry, seal
-from fanout.claimcheck import ClaimStore
+from fanout.claimcheck import ClaimCheck
 from fanout.publish import Route, Routes
 from fanout.publish.routes import BUS_MAX_BYTES, TOPIC_MAX_BYTES
 from fanout.publish.sending import MAX_ATTEMPTS
@@ -58,13 +58,13 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def store(s3: Any) -> ClaimStore:
-    return ClaimStore(lambda: s3, lambda: BUCKET)
+def store(s3: Any) -> ClaimCheck:
+    return ClaimCheck(lambda: s3, lambda: BUCKET)
 
 
-def publish(store: ClaimStore | None, event: Event | Envelope, routes: Routes = KNOWN) -> tuple[Receipt, Bus]:
+def publish(store: ClaimCheck | None, event: Event | Envelope, routes: Routes = KNOWN) -> tuple[Receipt, Bus]:
     bus = Bus()
-    publisher = Publisher(cast("Any", bus), "bus", routes=routes, claims=store, sleep=lambda _: None)
+    publisher = Publisher(cast("Any", bus), "bus", routes=routes, claim_check=store, sleep=lambda _: None)
     [receipt] = publisher.publish_all([event])
     return receipt, bus
 
@@ -73,14 +73,14 @@ def objects(s3: Any) -> list[str]:
     return [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
-def worker_of(make_worker: MakeWorker, store: ClaimStore) -> tuple[Rig, list[Written]]:
+def worker_of(make_worker: MakeWorker, store: ClaimCheck) -> tuple[Rig, list[Written]]:
     worker, seen = make_worker(subscribes=[{"event": "test.texts/Written"}]), list[Written]()
 
     @worker.handles(Written)
     def handle(event: Written, context: Context) -> None:
         seen.append(event)
 
-    return Rig(worker, claims=store), seen
+    return Rig(worker, claim_check=store), seen
 
 
 def delivered(bus: Bus, event: Envelope) -> Envelope:
@@ -88,7 +88,7 @@ def delivered(bus: Bus, event: Envelope) -> Envelope:
     return Envelope.decode(orjson.dumps({"source": event.source, "detail-type": event.name, "detail": bus.details[0]}))
 
 
-def test_large_data_travel_by_reference(s3: Any, store: ClaimStore) -> None:
+def test_large_data_travel_by_reference(s3: Any, store: ClaimCheck) -> None:
     """GIVEN an event too large for SNS WHEN published THEN the bus has what subscriptions filter by and a reference,
     S3 has the data, compressed, and the receipt has the event as it was given."""
     envelope = seal(LARGE, event_id="e-1")
@@ -107,7 +107,7 @@ def test_large_data_travel_by_reference(s3: Any, store: ClaimStore) -> None:
     assert orjson.loads(gzip.decompress(stored["Body"].read())) == LARGE.to_data()
 
 
-def test_what_is_too_large_depends_on_the_way(s3: Any, store: ClaimStore) -> None:
+def test_what_is_too_large_depends_on_the_way(s3: Any, store: ClaimCheck) -> None:
     """GIVEN data between SNS's limit and the bus's WHEN published straight into queues THEN they stay in the event."""
     event = Written(kind="x", text="y" * (TOPIC_MAX_BYTES + 10))
     straight = Routes({"test.texts/Written": Route(topic=False, filtered=frozenset())})
@@ -125,13 +125,13 @@ def test_small_data_need_no_bucket() -> None:
     def fail() -> Any:
         raise AssertionError
 
-    assert publish(ClaimStore(fail, fail), Written(kind="x", text="y"))[0].accepted
+    assert publish(ClaimCheck(fail, fail), Written(kind="x", text="y"))[0].accepted
 
 
 @pytest.mark.parametrize(
     ("routes", "with_store", "said"),
     [
-        (KNOWN, False, "give the publisher a claim store"),
+        (KNOWN, False, "give the publisher a claim check"),
         (Routes(), True, "declare it under publishes of worker.yaml, or give the publisher its route"),
         (
             Routes({"test.texts/Written": Route(filtered=frozenset({("text",)}))}),
@@ -140,7 +140,7 @@ def test_small_data_need_no_bucket() -> None:
         ),
     ],
 )
-def test_what_cannot_travel_is_refused(s3: Any, store: ClaimStore, routes: Routes, with_store: bool, said: str) -> None:
+def test_what_cannot_travel_is_refused(s3: Any, store: ClaimCheck, routes: Routes, with_store: bool, said: str) -> None:
     """GIVEN large data without a store, without a known route, or filtered by themselves WHEN published THEN the
     receipt says so, and nothing is stored or sent."""
     receipt, bus = publish(store if with_store else None, LARGE, routes)
@@ -150,7 +150,7 @@ def test_what_cannot_travel_is_refused(s3: Any, store: ClaimStore, routes: Route
     assert (bus.details, objects(s3)) == ([], [])
 
 
-def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimStore) -> None:
+def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None:
     """GIVEN an event with a strange id WHEN published twice THEN S3 has one object, its key of plain characters."""
     envelope = seal(LARGE, event_id="../é/" + "x" * 200)
     publish(store, envelope)
@@ -161,18 +161,18 @@ def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimStore) -> None
     assert len(key) == 128 + len("-.json") + 64
 
 
-def test_without_its_data_no_event_is_sent(monkeypatch: pytest.MonkeyPatch, store: ClaimStore) -> None:
+def test_without_its_data_no_event_is_sent(monkeypatch: pytest.MonkeyPatch, store: ClaimCheck) -> None:
     """GIVEN an S3 that fails once WHEN published THEN the event goes at the second attempt, after its data; GIVEN one
     that fails for good THEN it does not go."""
     failures: list[Exception] = [EndpointConnectionError(endpoint_url="http://s3")]
-    put = ClaimStore.put
+    put = ClaimCheck.put
 
-    def fail(self: ClaimStore, deposit: Any) -> None:
+    def fail(self: ClaimCheck, deposit: Any) -> None:
         if failures:
             raise failures.pop()
         put(self, deposit)
 
-    monkeypatch.setattr(ClaimStore, "put", fail)
+    monkeypatch.setattr(ClaimCheck, "put", fail)
     receipt, bus = publish(store, LARGE)
     assert (receipt.accepted, receipt.attempts, len(bus.details)) == (True, 2, 1)
 
@@ -182,7 +182,7 @@ def test_without_its_data_no_event_is_sent(monkeypatch: pytest.MonkeyPatch, stor
     assert bus.details == []
 
 
-def test_a_handler_sees_the_whole_event(make_worker: MakeWorker, store: ClaimStore) -> None:
+def test_a_handler_sees_the_whole_event(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN claimed events among others WHEN delivered THEN the handler sees each whole, and the envelope is as if
     nothing had been moved."""
     envelopes = [seal(replace_text(number)) for number in range(3)]
@@ -201,7 +201,7 @@ def replace_text(number: int) -> Written:
     return Written(kind="novel", text=f"{number} " + LARGE.text)
 
 
-def test_the_same_event_is_a_duplicate_however_it_travels(make_worker: MakeWorker, store: ClaimStore) -> None:
+def test_the_same_event_is_a_duplicate_however_it_travels(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN an event that came whole WHEN it comes again by reference THEN it is a duplicate, not tampering."""
     envelope = seal(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
@@ -230,7 +230,7 @@ BOMB = gzip.compress(b"x" * 10_000_000)
     ],
 )
 def test_other_data_are_rejected(
-    make_worker: MakeWorker, s3: Any, store: ClaimStore, body: bytes, encoding: str | None, said: str
+    make_worker: MakeWorker, s3: Any, store: ClaimCheck, body: bytes, encoding: str | None, said: str
 ) -> None:
     """GIVEN an object that was replaced WHEN delivered THEN the record is in the DLQ with the cause, the handler has
     seen nothing, and it grew no further than what was published."""
@@ -251,7 +251,7 @@ def test_other_data_are_rejected(
 @pytest.mark.parametrize(("data", "said"), [(b"[1]", "must be a mapping"), (b"{", "is not JSON")])
 def test_data_that_are_no_event_are_rejected(make_worker: MakeWorker, s3: Any, data: bytes, said: str) -> None:
     """GIVEN a reference that is right to what no event has for data WHEN delivered THEN it is rejected."""
-    store = ClaimStore(lambda: s3, lambda: BUCKET)
+    store = ClaimCheck(lambda: s3, lambda: BUCKET)
     deposit = store.deposit(seal(LARGE))
     from hashlib import sha256
 
@@ -266,7 +266,7 @@ def test_data_that_are_no_event_are_rejected(make_worker: MakeWorker, s3: Any, d
     assert said in str(delivery.cause)
 
 
-def test_data_that_are_gone_are_rejected(make_worker: MakeWorker, s3: Any, store: ClaimStore) -> None:
+def test_data_that_are_gone_are_rejected(make_worker: MakeWorker, s3: Any, store: ClaimCheck) -> None:
     """GIVEN an object that has expired WHEN delivered THEN the record is rejected: S3 is consistent, it never comes."""
     envelope = seal(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
@@ -279,7 +279,7 @@ def test_data_that_are_gone_are_rejected(make_worker: MakeWorker, s3: Any, store
     assert str(delivery.cause).endswith("is not there; has it expired?")
 
 
-def test_another_bucket_is_never_read(make_worker: MakeWorker, store: ClaimStore) -> None:
+def test_another_bucket_is_never_read(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN an event that names a bucket of another's WHEN delivered THEN it is rejected without a call."""
     envelope = seal(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
@@ -301,7 +301,7 @@ def test_another_bucket_is_never_read(make_worker: MakeWorker, store: ClaimStore
     ],
 )
 def test_an_s3_that_fails_has_only_the_claimed_come_again(
-    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, store: ClaimStore, error: Exception
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch, store: ClaimCheck, error: Exception
 ) -> None:
     """GIVEN an S3 that refuses or does not answer WHEN delivered with small events THEN those are handled, and the
     claimed one is delivered again and then handled."""
@@ -309,11 +309,11 @@ def test_an_s3_that_fails_has_only_the_claimed_come_again(
     slim = delivered(publish(store, envelope)[1], envelope)
     rig, seen = worker_of(make_worker, store)
 
-    def fail(self: ClaimStore, reference: object) -> Any:
+    def fail(self: ClaimCheck, reference: object) -> Any:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(ClaimStore, "fetch", fail)
+        patch.setattr(ClaimCheck, "fetch", fail)
         first, second = rig.deliver(slim, small)
     assert (first.outcome, first.cause, second.outcome) == (Outcome.RETRIED, error, Outcome.HANDLED)
     assert rig.redeliver(first).outcome is Outcome.HANDLED
@@ -334,7 +334,7 @@ def test_a_body_that_breaks_off_is_read_again(make_worker: MakeWorker) -> None:
 
             return {"Body": Body(), "ContentLength": 3}
 
-    store = ClaimStore(lambda: cast("Any", Broken()), lambda: BUCKET)
+    store = ClaimCheck(lambda: cast("Any", Broken()), lambda: BUCKET)
     envelope = seal(LARGE)
     metadata = replace(envelope.metadata, claim=store.deposit(envelope).reference)
     rig, _ = worker_of(make_worker, store)
@@ -342,7 +342,7 @@ def test_a_body_that_breaks_off_is_read_again(make_worker: MakeWorker) -> None:
     assert rig.deliver(replace(envelope, metadata=metadata))[0].outcome is Outcome.RETRIED
 
 
-def test_a_reference_of_the_wrong_form_is_rejected(make_worker: MakeWorker, store: ClaimStore) -> None:
+def test_a_reference_of_the_wrong_form_is_rejected(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN a claim without a checksum WHEN delivered THEN the record is rejected by the name of the field."""
     body = orjson.loads(record_of(LARGE).body)
     body["detail"]["metadata"]["claim"] = {"bucket": BUCKET, "key": "k", "size": 3}
@@ -354,7 +354,7 @@ def test_a_reference_of_the_wrong_form_is_rejected(make_worker: MakeWorker, stor
     assert "detail.metadata.claim.sha256: None: must be a str" in str(delivery.cause)
 
 
-def test_a_retry_is_no_reason_to_lose_the_reference(make_worker: MakeWorker, store: ClaimStore) -> None:
+def test_a_retry_is_no_reason_to_lose_the_reference(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN a handler that fails once WHEN the same message comes again THEN it is fetched again and handled."""
     worker, attempts = make_worker(subscribes=[{"event": "test.texts/Written"}]), list[int]()
 
@@ -364,7 +364,7 @@ def test_a_retry_is_no_reason_to_lose_the_reference(make_worker: MakeWorker, sto
         if len(attempts) == 1:
             raise Retry
 
-    rig, envelope = Rig(worker, claims=store), seal(LARGE)
+    rig, envelope = Rig(worker, claim_check=store), seal(LARGE)
     first = rig.deliver(delivered(publish(store, envelope)[1], envelope))[0]
 
     assert rig.redeliver(first).outcome is Outcome.HANDLED
