@@ -22,7 +22,7 @@ from fanout.errors import (
 from fanout.event import Event
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
-from fanout.publish import Publisher, Receipt
+from fanout.publish import Publisher, Receipt, seal
 from fanout.upcasting import upcasts
 from fanout.worker import Worker
 
@@ -45,5 +45,6 @@ __all__ = [
     "Worker",
     "reject",
     "retry",
+    "seal",
     "upcasts",
 ]

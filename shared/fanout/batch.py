@@ -1,4 +1,4 @@
-"""The life of one batch: read, claim, handle, publish, complete, settle.
+"""The life of one batch: read, fetch, claim, handle, publish, complete, settle.
 
 Each step is one pass over the records that the steps before left open, so that every AWS call serves the batch and
 no record can fail another.
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from fanout.claimcheck import ClaimCheck
+from fanout.claimcheck.fetching import fetch_claimed
 from fanout.claims import Claims
 from fanout.delivery import UNSUCCESSFUL, Delivery, undecided
 from fanout.errors import EventError, PublishError
@@ -35,6 +37,8 @@ class Processor:
 
     claims: Claims | None
     """None: the worker's idempotency is off."""
+    claim_check: ClaimCheck
+    """Of the data that events only refer to."""
     execution: Execution
     settlement: Settlement
     publisher: Callable[[], Publisher]
@@ -45,6 +49,7 @@ class Processor:
         """Every record, with its outcome."""
         deliveries = [Delivery.of(record) for record in records]
         self._expire(deliveries)
+        fetch_claimed(deliveries, self.claim_check)  # before the claims: their fingerprints are of whole data
         twins = self.claims.take(deliveries, invocation) if self.claims else []
         self.execution.run(deliveries, invocation)
         self._publish(deliveries)

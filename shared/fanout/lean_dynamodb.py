@@ -101,6 +101,10 @@ class LeanDynamoDB:
         """
         return self._call("BatchExecuteStatement", orjson.dumps({"Statements": Statements}))
 
+    def close(self) -> None:
+        """Close this thread's connection; a further call opens another."""
+        self._drop_connection()
+
     def _call(self, operation: str, body: bytes) -> dict[str, Any]:
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:

@@ -29,6 +29,11 @@ class Names:
         return f"{self.namespace}-idempotency"
 
     @property
+    def outbox_table(self) -> str:
+        """Where events wait that were written in a transaction."""
+        return f"{self.namespace}-outbox"
+
+    @property
     def unmatched_queue(self) -> str:
         """Where events end that no worker subscribes to."""
         return f"{self.namespace}-unmatched"
@@ -54,6 +59,10 @@ class Names:
 
     def table(self, name: str) -> str:
         return f"{self.namespace}-{name}"
+
+    def claims_bucket(self, account: str) -> str:
+        """Where the data are that events only refer to."""
+        return self.bucket("claims", account)
 
     def bucket(self, name: str, account: str) -> str:
         """Bucket names are global, so that the account id is part of them."""

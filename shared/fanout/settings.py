@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import orjson
 
+from fanout.publish.routes import Routes
+
 __all__ = ["Settings"]
 
 
@@ -35,6 +37,8 @@ class Settings:
     """Records of a batch that are handled at once."""
     record_timeout_s: int | None
     """How long one record may take; None: until the invocation's end."""
+    routes: Routes
+    """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
@@ -61,6 +65,7 @@ class Settings:
             fifo=declared["queue"]["fifo"],
             concurrency=declared["batch"]["concurrency"],
             record_timeout_s=declared["batch"]["record_timeout_s"],
+            routes=Routes.from_json(declared.get("routes", {})),
         )
 
 

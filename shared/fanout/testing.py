@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import uuid4
 
 from fanout.batch import Processor
+from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
@@ -105,10 +106,15 @@ class _FakePublisher:
             yield Receipt(envelope=envelope, attempts=1, error=error)
 
 
+def _no_claims() -> NoReturn:
+    raise LookupError("the event refers to data in S3; give the Rig a claim check")
+
+
 class Rig:
     """A worker with a store, a DLQ and a bus in memory.
 
     :param store: to share between rigs, or to look into.
+    :param claim_check: where the data are of the events that only refer to theirs, if there are any.
     :param clock: seconds since 1970.
     """
 
@@ -117,6 +123,7 @@ class Rig:
         worker: Worker,
         *,
         store: Store | None = None,
+        claim_check: ClaimCheck | None = None,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
@@ -146,6 +153,7 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
+            claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
         )
 

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from fanout import aws, telemetry, upcasting
 from fanout.batch import Processor, summary
+from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.context import Context
 from fanout.delivery import FAILED
@@ -128,11 +129,16 @@ class Worker:
                 dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
+            claim_check=self._claim_check,
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
+        return Publisher.connect(_environment("FANOUT_BUS"), routes=self.settings.routes, claim_check=self._claim_check)
+
+    @cached_property
+    def _claim_check(self) -> ClaimCheck:
+        return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency
