@@ -112,19 +112,24 @@ class Stream:
         link = self.connection
         if waiting is None or link.write_paused:
             return
+        pieces: list[bytes | bytearray] = []
         start, total = 0, len(waiting)
-        while start < total and not link.write_paused:
+        while start < total:
             size = min(total - start, self.send_window, link.send_window, link.peer_frame_size)
             if size <= 0:
                 break
             last = self.end_sent and start + size == total
             self.send_window -= size
             link.send_window -= size
-            header = _pack(size >> 16, size & 0xFFFF, 0, 1 if last else 0, self.id)
-            link.write(header + waiting[start : start + size])
+            pieces += (
+                _pack(size >> 16, size & 0xFFFF, 0, 1 if last else 0, self.id),
+                waiting[start : start + size],
+            )
             start += size
         del waiting[:start]
-        if not waiting:
+        if pieces:
+            link.write(b"".join(pieces))
+        if not waiting and self.pending is waiting:
             self._drained(total)
 
     def _drained(self, written: int) -> None:

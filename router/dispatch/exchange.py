@@ -1,0 +1,73 @@
+"""One request with its response, as the dispatcher and the channels see it; the front adds the client's
+side.
+"""
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dispatch.channel import Channel
+
+
+class Failure(Enum):
+    """Why a request is answered by the router instead of the app."""
+
+    QUEUE_FULL = "queue_full"
+    QUEUE_TIMEOUT = "queue_timeout"
+    RESPONSE_TIMEOUT = "response_timeout"
+    ENVIRONMENT_LOST = "environment_lost"
+    APP_FAILED = "app_failed"
+    BAD_RESPONSE = "bad_response"
+    CLOSING = "closing"
+
+
+class Exchange:
+    """A request under way. Its owner fills the first four fields before it is submitted."""
+
+    __slots__ = (
+        "answered",
+        "arrived",
+        "attempts",
+        "buffered",
+        "channel",
+        "complete",
+        "delivered",
+        "departed",
+        "idempotent",
+        "payload",
+        "waiting",
+    )
+
+    def __init__(self) -> None:
+        self.payload = b""
+        """The messages to begin with: HEAD, and what body there was. Emptied once more body has followed
+        them.
+        """
+        self.buffered: list[bytes] | None = None
+        """Body that came before a channel was there."""
+        self.complete = False
+        """The whole request has come."""
+        self.idempotent = False
+        """The method may be repeated (RFC 9110 section 9.2.2)."""
+        self.channel: Channel | None = None
+        self.answered = False
+        self.departed = False
+        self.delivered = False
+        self.waiting = False
+        self.attempts = 0
+        self.arrived = 0.0
+
+    def response_head(self, head: bytes, end: bool, alone: bool) -> bool:
+        """The response's head came; False when it is no HTTP response, and the exchange must fail."""
+        raise NotImplementedError
+
+    def response_data(self, data: bytes | memoryview, end: bool) -> bool:
+        """A part of the response's body; True asks to withhold credit until :meth:`Channel.resume`."""
+        raise NotImplementedError
+
+    def upload_drained(self) -> None:
+        """The channel takes more of the request's body."""
+
+    def failed(self, failure: Failure) -> None:
+        """There will be no response, or no more of it. Called at most once, and nothing follows."""
+        raise NotImplementedError
