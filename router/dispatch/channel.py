@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from dispatch.errors import ChannelError
 from dispatch.exchange import Exchange, Failure
-from dispatch.messages import BODY, CANCEL, END, HEADER, REFUSED, MessageReader, pack
+from dispatch.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, MessageReader, pack
 from dispatch.wire import Headers, Stream, frames
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CANCEL = pack(CANCEL)
 _pack = HEADER.pack
+_unpack = HEADER.unpack_from
 
 
 class ChannelOwner(Protocol):
@@ -69,8 +70,7 @@ class Channel(MessageReader):
         self._credit_at = stream.connection.limits.stream_window >> 1
         stream.handler = self
 
-    # -- towards the environment
-    # -------------------------------------------------------------------------------------
+    # -- towards the environment --
 
     def start(self, exchange: Exchange) -> None:
         """Send a request; the channel must be free."""
@@ -124,11 +124,33 @@ class Channel(MessageReader):
         self.stream.reset(frames.CANCEL)
         self._gone(failure)
 
-    # -- from the environment
-    # ----------------------------------------------------------------------------------------
+    # -- from the environment --
 
     def data_received(self, data: bytes | memoryview, end: bool) -> None:
-        """Bytes of the stream came."""
+        """Bytes of the stream came; nearly always they are one whole response."""
+        exchange = self.exchange
+        size = len(data)
+        if exchange is not None and not exchange.answered and size > 10 and not self._buffer and not end:
+            length, flags = _unpack(data)
+            body_at = length + 10
+            if flags == HEAD and body_at <= size:
+                length, flags = _unpack(data, body_at - 5)
+                if flags == BODY | END and body_at + length == size:
+                    self._whole(exchange, bytes(data[5 : body_at - 5]), data[body_at:])
+                    return
+        self._piece(data, end)
+
+    def _whole(self, exchange: Exchange, head: bytes, body: bytes | memoryview) -> None:
+        exchange.answered = True
+        if exchange.response_whole(head, body):
+            if self.exchange is not None:
+                self._finish()
+        else:
+            self._fail(Failure.BAD_RESPONSE)
+        if self.stream.unacknowledged > self._credit_at and not self._held:
+            self.stream.credit()
+
+    def _piece(self, data: bytes | memoryview, end: bool) -> None:
         try:
             self.feed(data)
         except ChannelError:

@@ -81,8 +81,7 @@ class Dispatcher:
         """Channels that would take a request now."""
         return self._free
 
-    # -- requests
-    # ----------------------------------------------------------------------------------------------------
+    # -- requests --
 
     def submit(self, exchange: Exchange) -> None:
         """Serve a request now, or when a channel becomes free; it may fail before this returns."""
@@ -134,8 +133,7 @@ class Dispatcher:
         self.failures[failure] += 1
         exchange.failed(failure)
 
-    # -- the choice
-    # --------------------------------------------------------------------------------------------------
+    # -- the choice --
 
     def _choose(self) -> Channel:
         """Take a free channel of a least busy environment; there must be one."""
@@ -145,49 +143,53 @@ class Dispatcher:
             lowest += 1
         self._lowest = lowest
         environment, _ = levels[lowest].popitem(last=False)
-        channel = environment.free.pop()
+        free = environment.free
+        channel = free.pop()
         self._free -= 1
         environment.busy += 1
-        if environment.free:
-            self._offer(environment)
+        if free:
+            levels[lowest + 1][environment] = None
         return channel
 
     def _offer(self, environment: Environment) -> None:
         """Enter an environment at its level of busyness."""
-        level = environment.busy
-        while level >= len(self._levels):
-            self._levels.append(OrderedDict())
-        self._levels[level][environment] = None
-        self._lowest = min(self._lowest, level)
+        self._levels[environment.busy][environment] = None
+        self._lowest = min(self._lowest, environment.busy)
 
     def _withdraw(self, environment: Environment) -> None:
-        if environment.busy < len(self._levels):
-            self._levels[environment.busy].pop(environment, None)
+        self._levels[environment.busy].pop(environment, None)
 
-    # -- channels
-    # ----------------------------------------------------------------------------------------------------
+    # -- channels --
 
     def channel_opened(self, channel: Channel) -> None:
         """An environment offers one more channel."""
         environment = channel.environment
         self.environments.add(environment)
         environment.channels.add(channel)
+        while len(self._levels) <= len(environment.channels):
+            self._levels.append(OrderedDict())
+        if environment.free:
+            self._withdraw(environment)
         environment.busy += 1
         if environment.free:
-            self._levels[environment.busy - 1].pop(environment, None)
-        self._release(channel, environment, self._clock())
+            self._offer(environment)
+        self._reuse(channel, environment, self._clock())
 
     def channel_free(self, channel: Channel) -> None:
         """A channel has finished its request, or the cancellation of one."""
         now = self._clock()
-        self.counts.finished += 1
-        self.counts.service_seconds += now - channel.started
-        channel.environment.served += 1
-        self._release(channel, channel.environment, now)
+        counts = self.counts
+        counts.finished += 1
+        counts.service_seconds += now - channel.started
+        environment = channel.environment
+        environment.served += 1
+        if self.waiting or environment.draining:
+            self._reuse(channel, environment, now)
+        else:
+            self._release(channel, environment)
 
-    def _release(self, channel: Channel, environment: Environment, now: float) -> None:
-        """Give a channel that counts as busy its next request, or enter it as free."""
-        channel.deadline = float("inf")
+    def _reuse(self, channel: Channel, environment: Environment, now: float) -> None:
+        """Give a channel that counts as busy its next request, or close it."""
         if environment.draining:
             channel.close()
             return
@@ -199,12 +201,19 @@ class Dispatcher:
                 self.counts.queue_seconds += now - exchange.arrived
                 self._start(channel, exchange, now)
                 return
-        if environment.free:
-            self._withdraw(environment)
-        environment.busy -= 1
-        environment.free.append(channel)
+        self._release(channel, environment)
+
+    def _release(self, channel: Channel, environment: Environment) -> None:
+        """Enter a channel that counts as busy as free."""
+        free, levels, busy = environment.free, self._levels, environment.busy
+        if free:
+            del levels[busy][environment]
+        environment.busy = busy = busy - 1
+        free.append(channel)
         self._free += 1
-        self._offer(environment)
+        levels[busy][environment] = None
+        if busy < self._lowest:
+            self._lowest = busy
 
     def channel_active(self, channel: Channel) -> None:
         """A response goes on: from here on the time between its parts is what counts."""
@@ -255,8 +264,7 @@ class Dispatcher:
             self._queue.appendleft(exchange)
             self._count_waiting(exchange)
 
-    # -- time
-    # --------------------------------------------------------------------------------------------------------
+    # -- time --
 
     def sweep(self) -> None:
         """Fail what has waited or run too long; call a few times a second."""
@@ -269,7 +277,8 @@ class Dispatcher:
                 exchange.waiting = False
                 self._fail(exchange, Failure.QUEUE_TIMEOUT)
         for environment in list(self.environments):
-            for channel in [c for c in environment.channels if c.deadline <= now]:
+            late = [c for c in environment.channels if c.deadline <= now and (c.exchange or c.cancelling)]
+            for channel in late:
                 self._expire(channel, now)
 
     def _expire(self, channel: Channel, now: float) -> None:

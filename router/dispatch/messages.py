@@ -23,8 +23,8 @@ from dispatch.errors import ChannelError
 HEAD, BODY, END, CANCEL, FAILED, REFUSED = 1, 2, 4, 8, 16, 32
 
 HEADER = struct.Struct(">IB")
-LARGEST_HEAD = 65_536
-"""Bytes; a larger response head is refused, as proxies commonly do."""
+LARGEST_HEAD = 262_144
+"""Bytes of the largest head, either way; the front's limit for requests is lower unless it is raised."""
 
 _SIGNALS = frozenset({CANCEL, FAILED, REFUSED})
 _unpack = HEADER.unpack_from

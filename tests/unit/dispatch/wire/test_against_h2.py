@@ -162,7 +162,7 @@ def _tolerated(data: bytes) -> bool:
     finish, and so do we. - h2 takes RST_STREAM, WINDOW_UPDATE and PRIORITY details differently on idle
     streams (PRIORITY opens none for us).
     """
-    streams_closed = any(kind in (3, 7) for kind, *_ in _split(data))
+    streams_closed = any(kind in (3, 5, 7) for kind, *_ in _split(data))
     ended = any(kind in (0, 1) and flags & 1 for kind, flags, *_ in _split(data))
     return streams_closed or ended
 
