@@ -33,6 +33,11 @@ class ChannelOwner(Protocol):
     def channel_gone(self, channel: "Channel") -> None:
         """The channel is closed."""
 
+    def environment_lost(self, environment: "Environment") -> None:
+        """The environment's connection is gone: forget its free channels, before any request is tried
+        again.
+        """
+
     def exchange_broken(self, exchange: Exchange, failure: Failure) -> None:
         """The channel cannot finish the exchange; it may be tried elsewhere when that is safe."""
 
@@ -252,6 +257,8 @@ class Channel(MessageReader):
         self.owner.channel_free(self)
 
     def _gone(self, failure: Failure) -> None:
+        if not self.closed and self.stream.connection.closed:
+            self.owner.environment_lost(self.environment)
         if self.closed:
             return
         self.closed = True

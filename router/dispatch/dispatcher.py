@@ -234,6 +234,20 @@ class Dispatcher:
         if not environment.channels:
             self.environments.discard(environment)
 
+    def environment_lost(self, environment: Environment) -> None:
+        """An environment's connection is gone: its free channels go first, lest a request be tried again on
+        them.
+        """
+        environment.draining = True
+        self._withdraw(environment)
+        self._free -= len(environment.free)
+        for channel in environment.free:
+            channel.closed = True
+            environment.channels.discard(channel)
+        environment.free.clear()
+        if not environment.channels:
+            self.environments.discard(environment)
+
     def drain(self, environment: Environment) -> None:
         """Give an environment no more requests; its channels close as they become free."""
         if environment.draining:

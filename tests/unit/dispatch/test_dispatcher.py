@@ -123,6 +123,17 @@ def test_a_lost_environment_costs_an_unanswered_idempotent_request_nothing(idemp
         assert other.heads == []
 
 
+def test_a_request_is_not_tried_again_on_the_environment_that_is_dying() -> None:
+    rig = Rig()
+    dying = rig.environment("dying", 5)
+    exchanges = [rig.submit(str(number)) for number in range(3)]
+    dying.die()
+    assert [e.attempts for e in exchanges] == [1, 1, 1]
+    assert rig.dispatcher.waiting == 3
+    rig.environment("other", 3)
+    assert [e.attempts for e in exchanges] == [2, 2, 2]
+
+
 def test_an_idempotent_request_is_tried_again_only_once() -> None:
     rig = Rig()
     environments = [rig.environment("1"), rig.environment("2"), rig.environment("3")]
