@@ -8,6 +8,7 @@ happens on the control port.
 
 import hashlib
 import hmac
+import logging
 import random
 import secrets
 from collections import Counter
@@ -22,6 +23,8 @@ from dispatch.environment import Environment
 from dispatch.errors import AdmissionError
 from dispatch.invokers.base import Ending, Invoker, Order, Result
 from dispatch.scaler import Load, Scaler
+
+_log = logging.getLogger(__name__)
 
 
 class State(Enum):
@@ -271,6 +274,12 @@ class Fleet:
             self.breaker.undecided()
         elif result.ending is not Ending.COMPLETED or member.state is State.INVOKED:
             self.breaker.failed()
+            _log.warning(
+                "environment %s ended %s: %s",
+                member.environment.id,
+                f"as {result.ending.value} while {member.state.value}",
+                result.detail or result.summary,
+            )
         if member.link is not None and member.state is not State.GONE:
             member.link.abort()
         self._forget(member)
@@ -301,11 +310,21 @@ class Fleet:
             else:
                 self._drain(member)
 
+    def abort(self) -> None:
+        """Close every connection now."""
+        for member in list(self.members.values()):
+            if member.link is not None:
+                member.link.abort()
+
 
 class FleetGate:
     """Finds the fleet of an environment that knocks; see :class:`dispatch.control.Gate`."""
 
     def __init__(self, fleets: list[Fleet]) -> None:
+        self.update(fleets)
+
+    def update(self, fleets: list[Fleet]) -> None:
+        """Say which fleets there are."""
         self._fleets = {fleet.name: fleet for fleet in fleets}
 
     def _fleet(self, environment_id: str) -> Fleet | None:

@@ -6,6 +6,7 @@ codec.
 """
 
 import asyncio
+import logging
 from typing import Protocol, cast
 
 from dispatch.channel import Channel
@@ -14,6 +15,8 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.environment import Environment
 from dispatch.errors import AdmissionError, WireError
 from dispatch.wire import Headers, ServerConnection, Stream, WireLimits, frames
+
+_log = logging.getLogger(__name__)
 
 CHANNEL_PATH = b"/dispatch/v1/channel"
 ENVIRONMENT_FIELD = b"dispatch-environment"
@@ -159,9 +162,10 @@ class ControlProtocol(asyncio.Protocol):
         if self._environment is not None:
             self._port.gate.connection_draining(self._environment)
 
-    def connection_failed(self, error: WireError) -> None:  # noqa: ARG002
+    def connection_failed(self, error: WireError) -> None:
         """It does not speak HTTP/2, or breaks our limits."""
         self._port.wire_errors += 1
+        _log.warning("a control connection failed: %s", error)
         self._outbox.flush()
         self.transport.close()
 

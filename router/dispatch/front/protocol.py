@@ -62,13 +62,10 @@ class ClientProtocol(asyncio.Protocol):
                 request.departed = True
 
     def eof_received(self) -> bool:
-        """The client sends no more; what it asked for is still answered."""
-        if self.closing or not self._requests:
-            return False
-        if self._reader.current is not None and not self._reader.current.complete:
-            return False
-        self._requests[-1].keep_alive = False
-        return True
+        """The client sends no more: it has left. Half-closed connections are not kept, since nothing tells
+        the two
+        apart, and work for a client that has left is the costlier mistake."""
+        return False
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the client."""
