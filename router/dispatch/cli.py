@@ -36,9 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("app", help="module:app, an ASGI or WSGI callable")
     run.add_argument("--port", type=int, default=8080, help="port for clients (default 8080; 0: any)")
     run.add_argument("--admin-port", type=int, default=8081, help="port of /healthz, /readyz, /metrics")
-    run.add_argument(
-        "--control-port", type=int, default=0, help="port on which processes call back (default any)"
-    )
+    run.add_argument("--control-port", type=int, default=0, help="port on which processes call back (default any)")
     run.add_argument("--processes", type=int, default=2, help="processes at most (default 2)")
     run.add_argument("--minimum", type=int, default=1, help="processes kept (default 1)")
     run.add_argument("--channels", type=int, default=10, help="requests one process serves at a time")

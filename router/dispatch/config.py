@@ -32,15 +32,11 @@ class FunctionSettings(BaseModel):
     prefix: str = Field("/", pattern=r"^/", description="Path prefix it serves, by whole segments.")
     app: str = Field("", description="module:app for local processes instead of Lambda.")
     lambda_function: str = Field("", description="Name, partial ARN or ARN of the Lambda function.")
-    lambda_qualifier: str = Field(
-        "", pattern=r"^(\$LATEST|[A-Za-z0-9_-]{0,128})$", description="Alias or version."
-    )
+    lambda_qualifier: str = Field("", pattern=r"^(\$LATEST|[A-Za-z0-9_-]{0,128})$", description="Alias or version.")
     channels: int = Field(10, ge=1, le=1_000, description="Requests one environment serves at a time.")
     minimum: int = Field(0, ge=0, le=10_000, description="Environments kept in any case.")
     maximum: int = Field(100, ge=1, le=10_000, description="Environments at most.")
-    spare: int = Field(
-        0, ge=0, le=1_000, description="Environments beyond the need, while there is any load."
-    )
+    spare: int = Field(0, ge=0, le=1_000, description="Environments beyond the need, while there is any load.")
     target_wait_s: Seconds = Field(0.05, description="Wait that scaling out aims at.")
     utilisation: float = Field(0.7, gt=0, le=1, description="Share of channels in use that scaling aims at.")
     cooldown_s: Seconds = Field(60.0, description="Scale in to the largest need within this time.")
@@ -82,16 +78,12 @@ class RouterSettings(BaseSettings):
     admin_port: Port = Field(8081, description="Port of /healthz, /readyz and /metrics.")
     control_host: str = Field("127.0.0.1", description="Address on which environments call back.")
     control_port: Port = Field(8443, description="Port on which environments call back.")
-    control_address: str = Field(
-        "", description="https://host:port that environments are told; empty: as bound."
-    )
+    control_address: str = Field("", description="https://host:port that environments are told; empty: as bound.")
     control_certificate: Path | None = Field(None, description="PEM certificate of the control port.")
     control_key: Path | None = Field(None, description="PEM key of the control port.")
     trusted_proxies: list[str] = Field([], description="Networks whose X-Forwarded-* is believed.")
     client_connections: int = Field(10_000, ge=1, le=1_000_000, description="Client connections at most.")
-    max_head_bytes: int = Field(
-        65_536, ge=1_024, le=262_144, description="Request line and fields; then 431."
-    )
+    max_head_bytes: int = Field(65_536, ge=1_024, le=262_144, description="Request line and fields; then 431.")
     max_url_bytes: int = Field(8_192, ge=64, le=65_536, description="Request target; then 414.")
     max_fields: int = Field(200, ge=1, le=10_000, description="Request fields; then 431.")
     max_body_bytes: int | None = Field(None, ge=0, description="Request body; then 413. Unset: no limit.")
@@ -110,8 +102,7 @@ class RouterSettings(BaseSettings):
             raise ValueError("control_certificate and control_key go together")
         if self.control_certificate is None and self.control_host not in _LOOPBACK:
             raise ValueError(
-                f"control_host {self.control_host} is beyond loopback: "
-                "it needs control_certificate and control_key"
+                f"control_host {self.control_host} is beyond loopback: it needs control_certificate and control_key"
             )
         names = [function.name for function in self.functions]
         if len(set(names)) != len(names):

@@ -183,9 +183,7 @@ class Fleet:
             self._watch(member, now)
         if self._closing:
             return
-        serving = [
-            m for m in self.members.values() if m.state is State.SERVING and not self._expiring(m, now)
-        ]
+        serving = [m for m in self.members.values() if m.state is State.SERVING and not self._expiring(m, now)]
         starting = self.count(State.INVOKED)
         self.desired = self._scaler.desired(self._load(now, len(serving), starting))
         missing = self.desired - len(serving) - starting

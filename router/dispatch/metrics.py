@@ -31,9 +31,7 @@ class RouterCollector(Collector):
         yield from self._ports()
 
     def _requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "dispatch_requests", "Requests finished", labels=["function", "status"]
-        )
+        requests = CounterMetricFamily("dispatch_requests", "Requests finished", labels=["function", "status"])
         durations = HistogramMetricFamily(
             "dispatch_request_seconds",
             "From the head of a request to the end of its response",
@@ -50,9 +48,7 @@ class RouterCollector(Collector):
             durations.add_metric([name], buckets, sum_value=counts.seconds)
             moved.add_metric([name, "received"], counts.received)
             moved.add_metric([name, "sent"], counts.sent)
-        refused = CounterMetricFamily(
-            "dispatch_refused", "Answers to what never became a request", labels=["status"]
-        )
+        refused = CounterMetricFamily("dispatch_refused", "Answers to what never became a request", labels=["status"])
         for status, count in self._router.front.refused.items():
             refused.add_metric([str(status)], count)
         yield from (requests, durations, moved, refused)
@@ -71,12 +67,9 @@ class RouterCollector(Collector):
             "departed": "Requests whose client left",
         }
         families = {
-            key: CounterMetricFamily(f"dispatch_{key}", text, labels=["function"])
-            for key, text in counters.items()
+            key: CounterMetricFamily(f"dispatch_{key}", text, labels=["function"]) for key, text in counters.items()
         }
-        failures = CounterMetricFamily(
-            "dispatch_failures", "Requests that failed", labels=["function", "reason"]
-        )
+        failures = CounterMetricFamily("dispatch_failures", "Requests that failed", labels=["function", "reason"])
         for fleet in self._router.fleets:
             dispatcher = fleet.dispatcher
             for key, gauge in gauges.items():
@@ -88,20 +81,14 @@ class RouterCollector(Collector):
         yield from (*gauges.values(), *families.values(), failures)
 
     def _fleets(self) -> Iterator[Metric]:
-        environments = GaugeMetricFamily(
-            "dispatch_environments", "Environments by state", labels=["function", "state"]
-        )
-        desired = GaugeMetricFamily(
-            "dispatch_environments_desired", "Environments wanted", labels=["function"]
-        )
+        environments = GaugeMetricFamily("dispatch_environments", "Environments by state", labels=["function", "state"])
+        desired = GaugeMetricFamily("dispatch_environments_desired", "Environments wanted", labels=["function"])
         breaker = GaugeMetricFamily(
             "dispatch_breaker", "1 for the state the circuit breaker is in", labels=["function", "state"]
         )
         cold = GaugeMetricFamily("dispatch_cold_start_seconds", "Mean cold start", labels=["function"])
         invokes = CounterMetricFamily("dispatch_invokes", "Invocations begun", labels=["function"])
-        results = CounterMetricFamily(
-            "dispatch_invocation_results", "Invocations ended", labels=["function", "result"]
-        )
+        results = CounterMetricFamily("dispatch_invocation_results", "Invocations ended", labels=["function", "result"])
         avoided = CounterMetricFamily(
             "dispatch_cold_starts_avoided", "Requests that waited for no cold start", labels=["function"]
         )
@@ -119,9 +106,7 @@ class RouterCollector(Collector):
         router = self._router
         clients = GaugeMetricFamily("dispatch_client_connections", "Client connections")
         clients.add_metric([], len(router.front.connections))
-        strangers = GaugeMetricFamily(
-            "dispatch_control_strangers", "Control connections without a secret yet"
-        )
+        strangers = GaugeMetricFamily("dispatch_control_strangers", "Control connections without a secret yet")
         strangers.add_metric([], len(router.port.strangers))
         refused = CounterMetricFamily("dispatch_control_refused", "Channels refused on the control port")
         refused.add_metric([], router.port.refused)

@@ -50,12 +50,9 @@ class Router:
         self._emf_at = time.monotonic() + _EMF_EVERY_S
         dispatchers = {function.name: _dispatcher(function) for function in settings.functions}
         routes = [
-            Route(name=f.name, dispatcher=dispatchers[f.name], host=f.host, prefix=f.prefix)
-            for f in settings.functions
+            Route(name=f.name, dispatcher=dispatchers[f.name], host=f.host, prefix=f.prefix) for f in settings.functions
         ]
-        self.front = Front(
-            RouteTable(routes), time.monotonic, _front_limits(settings), settings.trusted_proxies
-        )
+        self.front = Front(RouteTable(routes), time.monotonic, _front_limits(settings), settings.trusted_proxies)
         if settings.access_log:
             self.front.on_finished = AccessLog()
         self._emf = EmfLog(self, settings.emf_namespace) if settings.emf_namespace else None
@@ -101,9 +98,7 @@ class Router:
         for server in self._servers[2:]:
             server.close()
         self.front.drain()
-        while time.monotonic() < until and any(
-            f.dispatcher.busy or f.dispatcher.waiting for f in self.fleets
-        ):
+        while time.monotonic() < until and any(f.dispatcher.busy or f.dispatcher.waiting for f in self.fleets):
             await asyncio.sleep(0.05)
         for fleet in self.fleets:
             fleet.close()
@@ -220,9 +215,7 @@ def _invoker(function: FunctionSettings) -> ClosableInvoker:
         LambdaInvoker,
     )  # boto3 takes long to import, and local use needs none of it
 
-    return LambdaInvoker(
-        function.lambda_function, qualifier=function.lambda_qualifier, limit=2 * function.maximum
-    )
+    return LambdaInvoker(function.lambda_function, qualifier=function.lambda_qualifier, limit=2 * function.maximum)
 
 
 def _control_tls(settings: RouterSettings) -> tuple[ssl.SSLContext | None, str]:

@@ -156,9 +156,7 @@ class _Exchange:
             if not call.answered:
                 raise RuntimeError("http.response.body before http.response.start")
             data = message.get("body", b"")
-            await self._send_body(
-                data if type(data) is bytes else bytes(data), not message.get("more_body", False)
-            )
+            await self._send_body(data if type(data) is bytes else bytes(data), not message.get("more_body", False))
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 

@@ -18,9 +18,7 @@ _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -62,9 +60,7 @@ class Call:
         lines = head[:-4].split(b"\r\n")
         self.raw = head
         self.method, self.target, _ = lines[0].split(b" ", 2)
-        self.fields: Fields = [
-            (name, value) for name, _, value in [line.partition(b": ") for line in lines[1:]]
-        ]
+        self.fields: Fields = [(name, value) for name, _, value in [line.partition(b": ") for line in lines[1:]]]
         self.body: deque[bytes] = deque()
         """Body that has come and was not yet taken by :meth:`take`."""
         self.ended = end

@@ -45,9 +45,7 @@ class Callback:
         machine.
         """
         if order.get("version") != PROTOCOL_VERSION:
-            raise AdapterError(
-                f"order of version {order.get('version')!r}; this adapter speaks {PROTOCOL_VERSION}"
-            )
+            raise AdapterError(f"order of version {order.get('version')!r}; this adapter speaks {PROTOCOL_VERSION}")
         try:
             address = urlsplit(order["address"])
             found = cls(
@@ -115,9 +113,7 @@ class Session(asyncio.Protocol):
         }
 
     @classmethod
-    async def _connect(
-        cls, app: Application, callback: Callback, loop: asyncio.AbstractEventLoop
-    ) -> "Session":
+    async def _connect(cls, app: Application, callback: Callback, loop: asyncio.AbstractEventLoop) -> "Session":
         context = _pinned_context() if callback.fingerprint else None
         for attempt in range(_CONNECT_TRIES):
             try:

@@ -81,9 +81,7 @@ class RequestReader:
             self._on_special(kind, name, value)
 
     def _on_special(self, kind: Kind | None, name: bytes, value: bytes) -> None:
-        if (
-            kind is None or not self.in_head
-        ):  # trailers are dropped: what they say cannot be relied on behind a proxy
+        if kind is None or not self.in_head:  # trailers are dropped: what they say cannot be relied on behind a proxy
             self.head_bytes += len(name) + len(value)
             if self.head_bytes > self._front.limits.head:
                 self._connection.refuse(431)
@@ -199,10 +197,7 @@ class RequestReader:
             dropped = nominated(connection) - {b"content-length"}
             fields = self.fields
             self.fields = [
-                part
-                for at in range(0, len(fields), 4)
-                if fields[at] not in dropped
-                for part in fields[at : at + 4]
+                part for at in range(0, len(fields), 4) if fields[at] not in dropped for part in fields[at : at + 4]
             ]
         expect = special.get(Kind.EXPECT)
         if expect is not None:

@@ -37,6 +37,4 @@ class RouteTable:
 
 
 def _within(path: str, prefix: str) -> bool:
-    return path.startswith(prefix) and (
-        prefix.endswith("/") or len(path) == len(prefix) or path[len(prefix)] == "/"
-    )
+    return path.startswith(prefix) and (prefix.endswith("/") or len(path) == len(prefix) or path[len(prefix)] == "/")

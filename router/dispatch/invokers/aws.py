@@ -18,17 +18,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from dispatch.invokers.base import Ending, Order, Result
 
-_THROTTLES = frozenset(
-    {"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"}
-)
+_THROTTLES = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
 
 
 class LambdaInvoker:
     """Invokes ``function``: a name, ARN or partial ARN, with ``qualifier`` as alias or version."""
 
-    def __init__(
-        self, function: str, *, qualifier: str = "", limit: int = 100, read_timeout_s: float = 905.0
-    ) -> None:
+    def __init__(self, function: str, *, qualifier: str = "", limit: int = 100, read_timeout_s: float = 905.0) -> None:
         config = Config(
             max_pool_connections=limit,
             read_timeout=read_timeout_s,

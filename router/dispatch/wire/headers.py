@@ -11,9 +11,7 @@ from dispatch.wire import frames
 from dispatch.wire.stream import Headers
 
 _REQUEST_PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
-_CONNECTION_SPECIFIC = frozenset(
-    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
-)
+_CONNECTION_SPECIFIC = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 
 
 class HeaderCodec:
@@ -60,9 +58,7 @@ def malformed_request(headers: Headers) -> str | None:
         problem = _malformed_field(name, value)
         if problem:
             return problem
-    if b":method" not in seen or (
-        dict(headers)[b":method"] != b"CONNECT" and not seen >= {b":path", b":scheme"}
-    ):
+    if b":method" not in seen or (dict(headers)[b":method"] != b"CONNECT" and not seen >= {b":path", b":scheme"}):
         return "pseudo-header missing"
     if dict(headers).get(b":path") == b"":
         return "empty :path"

@@ -47,9 +47,7 @@ class Stream:
         "unacknowledged",
     )
 
-    def __init__(
-        self, connection: "ControlFrames", stream_id: int, handler: StreamHandler | None = None
-    ) -> None:
+    def __init__(self, connection: "ControlFrames", stream_id: int, handler: StreamHandler | None = None) -> None:
         self.connection = connection
         self.id = stream_id
         self.handler = handler

@@ -69,9 +69,7 @@ class RunningRouter:
 
 
 @contextmanager
-def running(
-    app: str = "asgi", *options: str, environment: dict[str, str] | None = None
-) -> Iterator[RunningRouter]:
+def running(app: str = "asgi", *options: str, environment: dict[str, str] | None = None) -> Iterator[RunningRouter]:
     """A router that serves one of the test apps from local processes."""
     command = [
         sys.executable,
@@ -112,9 +110,7 @@ def eventually(check: Callable[[], bool], within_s: float = 20) -> None:
         time.sleep(0.05)
 
 
-async def exchange(
-    port: int, head: str, body: bytes = b"", *, chunk: int = 0
-) -> tuple[int, dict[str, str], bytes]:
+async def exchange(port: int, head: str, body: bytes = b"", *, chunk: int = 0) -> tuple[int, dict[str, str], bytes]:
     """One request over asyncio; the body is sent while the response is read. Status 0: the connection was
     cut.
     """

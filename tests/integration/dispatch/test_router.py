@@ -60,9 +60,7 @@ def test_a_thousand_concurrent_random_bodies_come_back_byte_for_byte(router: Run
         chunked = number % 2 == 1
         framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {len(body)}"
         head = f"POST /echo HTTP/1.1\r\nHost: a\r\n{framing}"
-        status, _, got = await exchange(
-            router.port, head, body, chunk=rng.randrange(1, 20_000) if chunked else 0
-        )
+        status, _, got = await exchange(router.port, head, body, chunk=rng.randrange(1, 20_000) if chunked else 0)
         assert status == 200
         return hashlib.sha256(got).hexdigest()
 
@@ -97,9 +95,7 @@ def test_a_reader_that_stands_still_costs_no_memory(router: RunningRouter) -> No
 def test_aborted_requests_free_their_channels(router: RunningRouter) -> None:
     for _ in range(60):
         with socket.create_connection(("127.0.0.1", router.port)) as client:
-            client.sendall(
-                b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000
-            )
+            client.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000)
     eventually(lambda: router.metric("dispatch_channels_busy") == 0)
     assert router.metric("dispatch_channels_free") == 20
     assert router.request("/") == (200, b"hello")

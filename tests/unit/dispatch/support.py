@@ -145,9 +145,7 @@ class FakeEnvironment:
     def serving(self) -> list[str]:
         """Names of the requests on its channels now."""
         return [
-            channel.exchange.name
-            for channel in self.environment.channels
-            if isinstance(channel.exchange, FakeExchange)
+            channel.exchange.name for channel in self.environment.channels if isinstance(channel.exchange, FakeExchange)
         ]
 
 

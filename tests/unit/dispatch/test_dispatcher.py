@@ -295,9 +295,7 @@ class Machine(RuleBasedStateMachine):
             assert len(environment.free) + len(working) == len(environment.channels)
         alive = [e for e in self.exchanges if not e.over and not e.departed]
         assert dispatcher.waiting == sum(e.channel is None for e in alive)
-        assert len(alive) == dispatcher.waiting + sum(
-            c.exchange is not None for e in environments for c in e.channels
-        )
+        assert len(alive) == dispatcher.waiting + sum(c.exchange is not None for e in environments for c in e.channels)
 
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -63,9 +63,7 @@ def test_an_environment_is_replaced_before_its_timeout_and_no_request_is_lost() 
     def load() -> None:
         nonlocal oldest
         rig.submit(3)
-        ages = [
-            rig.timeline.now - m.invoked_at for m in rig.fleet.members.values() if m.state is State.SERVING
-        ]
+        ages = [rig.timeline.now - m.invoked_at for m in rig.fleet.members.values() if m.state is State.SERVING]
         oldest = max([oldest, *ages])
 
     # WHEN ten minutes pass
@@ -113,9 +111,7 @@ def test_an_environment_that_never_opens_is_given_up_and_its_secret_dies() -> No
         Played(rig, held[0])
 
 
-@pytest.mark.parametrize(
-    "ending", [Ending.FUNCTION_ERROR, Ending.NOT_INVOKED, Ending.COMPLETED, Ending.THROTTLED]
-)
+@pytest.mark.parametrize("ending", [Ending.FUNCTION_ERROR, Ending.NOT_INVOKED, Ending.COMPLETED, Ending.THROTTLED])
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 1.0])
 def test_failing_invocations_can_never_run_away(ending: Ending, delay_s: float) -> None:
     # GIVEN a function whose every invocation fails, and a queue that never empties, for ten minutes
@@ -193,13 +189,7 @@ def test_killed_environments_cost_no_idempotent_request() -> None:
 
     rig.run(30, load)
     rig.run(10)
-    print(
-        [
-            (e.name, e.failure, e.attempts, e.answered, e.waiting, e.channel)
-            for e in rig.exchanges
-            if not e.finished
-        ]
-    )
+    print([(e.name, e.failure, e.attempts, e.answered, e.waiting, e.channel) for e in rig.exchanges if not e.finished])
     assert sum(not e.finished for e in rig.exchanges) == 0
 
 

@@ -77,13 +77,9 @@ def test_minimum_maximum_and_spare() -> None:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 1_000), st.integers(0, 100), st.floats(0, 10), st.floats(0, 30))
-def test_desired_is_always_within_bounds(
-    waiting: int, busy: int, serving: int, service: float, cold: float
-) -> None:
+def test_desired_is_always_within_bounds(waiting: int, busy: int, serving: int, service: float, cold: float) -> None:
     scaler = QueueScaler(ScalerOptions(minimum=1, maximum=50))
-    wanted = scaler.desired(
-        load(waiting=waiting, busy=busy, serving=serving, service_s=service, cold_start_s=cold)
-    )
+    wanted = scaler.desired(load(waiting=waiting, busy=busy, serving=serving, service_s=service, cold_start_s=cold))
     assert 1 <= wanted <= 50
 
 

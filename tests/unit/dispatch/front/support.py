@@ -166,9 +166,7 @@ class FrontRig(Rig):
             self.front.sweep()
 
 
-def respond(
-    slot: FakeSlot, *fields: str, status: str = "200 OK", body: bytes = b"", length: bool = True
-) -> None:
+def respond(slot: FakeSlot, *fields: str, status: str = "200 OK", body: bytes = b"", length: bool = True) -> None:
     """Answer with a head, and a body in one message."""
     lines = [f"HTTP/1.1 {status}", *fields]
     if length:

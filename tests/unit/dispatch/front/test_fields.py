@@ -94,9 +94,7 @@ def test_fields_that_connection_names_end_here() -> None:
 
 def test_connection_cannot_name_the_length_away() -> None:
     rig = FrontRig()
-    rig.client().send(
-        b"POST / HTTP/1.1\r\nHost: a\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\nhi"
-    )
+    rig.client().send(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\nhi")
     assert head_of(rig.slot())[1]["content-length"] == ["2"]
 
 

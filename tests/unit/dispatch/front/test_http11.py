@@ -70,9 +70,7 @@ def test_a_pipelined_upload_waits_its_turn_with_its_body() -> None:
 def test_a_chunked_upload_streams_and_its_trailers_are_dropped() -> None:
     rig = FrontRig()
     client = rig.client()
-    client.send(
-        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n"
-    )
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n")
     slot = rig.slot()
     assert slot.body == b"abc"
     client.send(b"2;ext=1\r\nde\r\n0\r\nX-Sum: 9\r\n\r\n")

@@ -267,9 +267,7 @@ def test_hop_by_hop_fields_of_a_response_end_here() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    respond(
-        rig.slot(), "Connection: X-Private", "X-Private: 1", "Keep-Alive: timeout=5", "x-ok: 1", body=b"x"
-    )
+    respond(rig.slot(), "Connection: X-Private", "X-Private: 1", "Keep-Alive: timeout=5", "x-ok: 1", body=b"x")
     assert client.answer().fields.keys() == {"x-ok", "content-length"}
 
 
@@ -385,8 +383,7 @@ def test_plausible_bytes_never_break_the_front_or_lose_a_channel(
     client.leave()
     for _, slot in enumerate(rig.env.slots):
         if slot.cancels and any(
-            c.cancelling and slot.stream and c.stream.id == slot.stream.id
-            for c in rig.env.environment.channels
+            c.cancelling and slot.stream and c.stream.id == slot.stream.id for c in rig.env.environment.channels
         ):
             slot.confirm()
     rig.wait(1)

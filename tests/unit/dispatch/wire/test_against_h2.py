@@ -194,9 +194,7 @@ def test_what_h2_takes_we_take_and_what_we_refuse_h2_refuses(drawn: list[bytes],
 
 @given(st.binary(max_size=400), st.integers(1, 50), st.booleans())
 @settings(max_examples=300, deadline=None)
-def test_any_bytes_end_in_a_goaway_or_are_taken_never_in_another_error(
-    junk: bytes, chunk: int, greeted: bool
-) -> None:
+def test_any_bytes_end_in_a_goaway_or_are_taken_never_in_another_error(junk: bytes, chunk: int, greeted: bool) -> None:
     server = Server(greeted=greeted)
     server.receive(junk, chunk)
     if server.said.failure is not None:

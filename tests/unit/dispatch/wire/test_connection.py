@@ -65,9 +65,7 @@ def test_a_broken_rule_ends_the_connection_with_its_code(name: str, chunk: int) 
     assert failure(server) == code
 
 
-@pytest.mark.parametrize(
-    "first", [b"GET / HTTP/1.1\r\n\r\n", frames.PREFACE + frames.frame(6, 0, 0, b"8" * 8)]
-)
+@pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", frames.PREFACE + frames.frame(6, 0, 0, b"8" * 8)])
 def test_a_connection_must_begin_with_preface_and_settings(first: bytes) -> None:
     server = Server(greeted=False)
     server.receive(first)
