@@ -99,7 +99,7 @@ class Channel(MessageReader):
         self._sent_all = end
         if self.exchange is not None:
             self.exchange.payload = b""
-        return self.stream.send(_pack(len(data), BODY | END if end else BODY) + data)
+        return self.stream.send(data, prefix=_pack(len(data), BODY | END if end else BODY))
 
     def resume(self) -> None:
         """The client takes data again: return the credit that was withheld."""

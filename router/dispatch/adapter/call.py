@@ -109,12 +109,12 @@ class Call:
         """Send a part of the body; False asks for no more until ``on_drained``."""
         if self.finished or self.cancelled:
             return True
-        message = _pack(len(data), BODY | END if end else BODY) + data if data or end else b""
+        prefix = _pack(len(data), BODY | END if end else BODY) if data or end else b""
         if self._head is not None:
-            message = _pack(len(self._head), HEAD) + self._head + message
+            prefix = _pack(len(self._head), HEAD) + self._head + prefix
             self._head = None
         self.finished = end
-        taken = self._slot.write(message)
+        taken = self._slot.write(data, prefix)
         if end:
             self._slot.call_finished(self)
         return taken

@@ -57,10 +57,12 @@ class Runtime:
 
 
 def adapt(app: Any) -> Application:
-    """Adapt an ASGI or WSGI app, told apart by whether calling it gives an awaitable.
+    """Adapt an ASGI or WSGI app, told apart by whether calling it gives an awaitable; an Application stays as it is.
 
     :raises AdapterError: it is not callable.
     """
+    if hasattr(app, "handle") and hasattr(app, "startup"):
+        return cast("Application", app)
     if not callable(app):
         raise AdapterError(f"{app!r} is no app: an ASGI or WSGI callable is needed")
     function = app if inspect.isroutine(app) else app.__call__

@@ -27,9 +27,9 @@ class Slot(MessageReader):
 
     # -- for calls --
 
-    def write(self, data: bytes) -> bool:
+    def write(self, data: bytes, prefix: bytes = b"") -> bool:
         """Send messages; False when some of them have to wait."""
-        return self._stream.closed or self._stream.send(data)
+        return self._stream.closed or self._stream.send(data, prefix=prefix)
 
     def credit(self) -> None:
         """The app has taken all body that had come."""

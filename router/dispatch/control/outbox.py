@@ -4,6 +4,8 @@ messages.
 
 import asyncio
 
+_JOIN_BELOW = 65_536
+
 
 class Outbox:
     """Writes to a transport, once per turn of the loop."""
@@ -26,8 +28,15 @@ class Outbox:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Write now what was gathered."""
+        """Write now what was gathered: joined when it is little, else piece by piece, which the transport gathers."""
         pieces = self._pieces
-        if pieces:
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
-            pieces.clear()
+        if not pieces:
+            return
+        transport = self._transport
+        if len(pieces) == 1:
+            transport.write(pieces[0])
+        elif sum(map(len, pieces)) < _JOIN_BELOW:
+            transport.write(b"".join(pieces))
+        else:
+            transport.writelines(pieces)
+        pieces.clear()

@@ -16,6 +16,8 @@ from dispatch.front.refusal import refusal
 from dispatch.front.request import Request
 
 _NEVER = float("inf")
+_WRITE_BUFFER = 262_144
+"""Bytes held for a client before its environment is told to wait: one stream window, which may be under way anyway."""
 
 
 class ClientProtocol(asyncio.Protocol):
@@ -40,6 +42,7 @@ class ClientProtocol(asyncio.Protocol):
         """Begin to serve a client; one above the limit of connections is turned away."""
 
         self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(_WRITE_BUFFER)
         peer = transport.get_extra_info("peername")
         self._reader = RequestReader(self, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
         if len(self.front.connections) >= self.front.limits.connections or self.front.draining:

@@ -7,7 +7,8 @@ keeps it cheap:
 1. DATA, nearly all frames, is handled in the loop of ``receive`` itself; every other frame takes the slow
    way.
 2. Payloads above 4 KiB are passed on as memoryviews, and frames are never joined into messages here.
-3. Flow control is one addition and one comparison a frame: what was received and not yet credited against the
+3. A large DATA frame is passed on as it comes, so that reads are not joined only to complete it.
+4. Flow control is one addition and one comparison a frame: what was received and not yet credited against the
    window.
 
 A peer that breaks the protocol or a limit gets a GOAWAY with the code, and the handler is told once.
@@ -82,6 +83,8 @@ class Connection(ControlFrames):
         if self._preface_missing:
             start = self._take_preface(data)
         view = memoryview(data) if size > 2 * _VIEW_FROM else data
+        if self._rest:
+            start = self._go_on(view)
         streams = self.streams
         largest = self.limits.frame_size
         window = self.limits.stream_window
@@ -93,10 +96,15 @@ class Connection(ControlFrames):
                 raise WireError(frames.FRAME_SIZE_ERROR, f"frame of {length} bytes")
             begin = start + 9
             end = begin + length
-            if end > size:
-                break
             stream = streams.get(stream_id) if kind == 0 and flags < 2 and self._block is None else None
-            if stream is not None and not stream.remote_ended and (length or flags):
+            plain = stream is not None and not stream.remote_ended and (length or flags)
+            if end > size:
+                if not plain or size - begin < _VIEW_FROM:
+                    break
+                self._rest, self._rest_of, self._rest_ends = length, stream_id, flags == 1
+                start = begin + self._go_on(view[begin:])
+                break
+            if plain and stream is not None:
                 self.unacknowledged += length
                 if self.unacknowledged > credit_at:
                     self._credit_connection()
@@ -112,9 +120,26 @@ class Connection(ControlFrames):
             if self.closed:
                 return
             start = end
-        self._buffer = data[start:] if start else data
-        if start == size:
-            self._buffer = b""
+        self._buffer = b"" if start == size else data[start:] if start else data
+
+    def _go_on(self, data: bytes | memoryview) -> int:
+        """Pass on the next part of a large DATA frame, without waiting for the whole; how many bytes it took."""
+        part = data[: self._rest]
+        size = len(part)
+        self._rest -= size
+        end = self._rest_ends and not self._rest
+        self.unacknowledged += size
+        if self.unacknowledged > self.limits.connection_window >> 2:
+            self._credit_connection()
+        stream = self.streams.get(self._rest_of)
+        if stream is not None:
+            stream.unacknowledged += size
+            if stream.unacknowledged > self.limits.stream_window:
+                raise WireError(frames.FLOW_CONTROL_ERROR, "stream window exceeded")
+            if end:
+                self._end_remote(stream)
+            stream.handler.data_received(part, end)  # type: ignore[union-attr]
+        return size
 
     def _fail(self, error: WireError) -> None:
         if not self.closed:

@@ -58,6 +58,10 @@ class ControlFrames:
         self.next_stream = 1
         self.unacknowledged = 0
         self._buffer = b""
+        self._rest = 0
+        """Bytes still to come of a DATA frame that is passed on in parts."""
+        self._rest_of = 0
+        self._rest_ends = False
         self._preface_missing = not self.is_client
         self._settings_missing = True
         self._block: tuple[int, int, bytearray] | None = None

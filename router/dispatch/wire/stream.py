@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from dispatch.wire.control import ControlFrames
 
 _pack = frames.HEADER.pack
+_COPY_BELOW = 16_384
+"""Bytes: below this, joining header and data costs less than writing them apart."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -67,12 +69,12 @@ class Stream:
         if end:
             self._ended()
 
-    def send(self, data: bytes, end: bool = False) -> bool:
-        """Send data, now or when the peer's windows allow it.
+    def send(self, data: bytes, end: bool = False, prefix: bytes = b"") -> bool:
+        """Send ``prefix`` and data as one, now or when the peer's windows allow it. Large data is not copied.
 
         :returns: False when some of it has to wait: send no more until ``stream_drained``.
         """
-        size = len(data)
+        size = len(data) + len(prefix)
         link = self.connection
         if (
             self.pending is None
@@ -83,11 +85,16 @@ class Stream:
         ):
             self.send_window -= size
             link.send_window -= size
-            link.write(_pack(size >> 16, size & 0xFFFF, 0, 1 if end else 0, self.id) + data)
+            header = _pack(size >> 16, size & 0xFFFF, 0, 1 if end else 0, self.id)
+            if size < _COPY_BELOW:
+                link.write(b"%b%b%b" % (header, prefix, data))
+            else:
+                link.write(header + prefix)
+                link.write(data)
             if end:
                 self._ended()
             return True
-        return self._hold(data, end)
+        return self._hold(prefix + data, end)
 
     def _hold(self, data: bytes, end: bool) -> bool:
         if self.closed or self.end_sent:

@@ -30,6 +30,9 @@ class FakeTransport(asyncio.Transport):
         assert self.state == "open", "written after the end"
         self.written += data
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.limit = high
+
     def pause_reading(self) -> None:
         assert not self.paused
         self.paused = True

@@ -316,3 +316,35 @@ def test_a_client_opens_no_more_streams_than_the_peer_takes() -> None:
     client.open_stream([*REQUEST], StreamRecorder())
     with pytest.raises(WireError, match="no stream"):
         client.open_stream([*REQUEST], StreamRecorder())
+
+
+@pytest.mark.parametrize("chunk", [5_000, 16_000, 60_000])
+def test_a_large_frame_is_passed_on_as_it_comes(chunk: int) -> None:
+    server = Server()
+    server.receive(headers(1))
+    data = frames.frame(0, 1, 1, b"x" * 60_000)
+    server.receive(data[:chunk])
+    said = server.said.streams[1]
+    assert len(said.data) == chunk - 9
+    assert not said.ended
+    server.receive(data[chunk:], 7_000)
+    assert (said.data, said.ended) == (b"x" * 60_000, True)
+    server.receive(frames.frame(6, 0, 0, b"12345678"))
+    assert server.said.failure is None
+
+
+def test_the_rest_of_a_large_frame_is_skipped_when_its_stream_is_reset_meanwhile() -> None:
+    server = Server()
+    server.receive(headers(1) + headers(3))
+    data = frames.frame(0, 0, 1, b"x" * 60_000) + frames.frame(0, 0, 3, b"after")
+    server.receive(data[:30_000])
+    server.connection.streams[1].reset(frames.CANCEL)
+    server.receive(data[30_000:])
+    assert server.said.failure is None
+    assert server.said.streams[3].data == b"after"
+
+
+def test_a_large_frame_beyond_the_window_is_cut_off_in_its_midst() -> None:
+    server = Server(WireLimits(stream_window=30_000))
+    server.receive(headers(1) + frames.frame(0, 0, 1, b"x" * 60_000)[:40_000])
+    assert failure(server) == frames.FLOW_CONTROL_ERROR
