@@ -38,7 +38,7 @@ class FunctionSettings(BaseModel):
     maximum: int = Field(100, ge=1, le=10_000, description="Environments at most.")
     spare: int = Field(0, ge=0, le=1_000, description="Environments beyond the need, while there is any load.")
     target_wait_s: Seconds = Field(0.05, description="Wait that scaling out aims at.")
-    utilisation: float = Field(0.7, gt=0, le=1, description="Share of channels in use that scaling aims at.")
+    utilisation: float = Field(0.5, gt=0, le=1, description="Share of channels in use that scaling aims at.")
     cooldown_s: Seconds = Field(60.0, description="Scale in to the largest need within this time.")
     function_timeout_s: float = Field(900.0, ge=30, le=900, description="The Lambda function's own timeout.")
     drain_margin_s: Seconds = Field(30.0, description="Drain an environment this long before its timeout.")

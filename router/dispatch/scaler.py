@@ -50,7 +50,7 @@ class ScalerOptions:
     spare: int = 0
     """Environments beyond what the load needs, while there is any load."""
     target_wait_s: float = 0.05
-    utilisation: float = 0.7
+    utilisation: float = 0.5
     """Of all channels, in the long run."""
     cooldown_s: float = 60.0
     """The largest need within this time is what counts: scale out at once, in slowly."""
@@ -91,9 +91,11 @@ class QueueScaler:
         if not load.waiting:
             return steady
         horizon = load.cold_start_s + options.target_wait_s
-        left = load.waiting + rate * horizon - load.serving * channels * horizon / service
+        # Those starting now have on average half of their cold start behind them.
+        helping = load.serving + load.starting / 2
+        left = load.waiting + rate * horizon - helping * channels * horizon / service
         if left <= 0:
-            return max(steady, load.serving)
+            return max(steady, min(load.serving + load.starting, load.serving + math.ceil(load.waiting / channels)))
         each = channels * max(1.0, options.target_wait_s / service)
         return max(steady, load.serving + math.ceil(min(load.waiting, max(left, 1.0)) / each))
 
