@@ -48,15 +48,15 @@ class AsgiApplication:
 
     def handle(self, call: Call) -> None:
         """See :class:`dispatch.adapter.call.Application`."""
-        task = asyncio.Task(self._run(call), loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
+        exchange = _Exchange(call)
+        task = asyncio.Task(self._run(call, exchange), loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
         if not task.done():
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             if call.method in _SAFE and not call.cancelled:
                 _cancel_with(call, task)
 
-    async def _run(self, call: Call) -> None:
-        exchange = _Exchange(call)
+    async def _run(self, call: Call, exchange: "_Exchange") -> None:
         try:
             await self._app(_scope(call, self._state), exchange.receive, exchange.send)
         except asyncio.CancelledError:
