@@ -144,8 +144,8 @@ class _Exchange:
         if call.cancelled or call.finished:
             return {"type": "http.disconnect"}
         data = call.take() if call.body else b""
-        self._told_end = call.ended
-        return {"type": "http.request", "body": data, "more_body": not call.ended}
+        self._told_end = call.ended and not call.body  # taking it may have let more come
+        return {"type": "http.request", "body": data, "more_body": not self._told_end}
 
     async def send(self, message: Message) -> None:
         call = self._call

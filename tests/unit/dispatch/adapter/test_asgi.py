@@ -113,7 +113,7 @@ def test_a_large_upload_waits_for_a_slow_app() -> None:
         assert not taken
         gate.set()
         await settle()
-        assert session.router.body == b"x" * 1_000_000
+        assert len(session.router.body) == 1_000_000
 
     asyncio.run(run())
 
