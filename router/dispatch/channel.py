@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CANCEL = pack(CANCEL)
 _pack = HEADER.pack
 _unpack = HEADER.unpack_from
+_LAST_BODY = BODY | END
 
 
 class ChannelOwner(Protocol):
@@ -135,23 +136,26 @@ class Channel(MessageReader):
         """Bytes of the stream came; nearly always they are one whole response."""
         exchange = self.exchange
         size = len(data)
-        if exchange is not None and not exchange.answered and size > 10 and not self._buffer and not end:
+        if exchange is not None and size > 10 and not (end or self._buffer or exchange.answered):
             length, flags = _unpack(data)
             body_at = length + 10
             if flags == HEAD and body_at <= size:
                 length, flags = _unpack(data, body_at - 5)
-                if flags == BODY | END and body_at + length == size:
-                    self._whole(exchange, bytes(data[5 : body_at - 5]), data[body_at:])
+                if flags == _LAST_BODY and body_at + length == size:
+                    self._whole(exchange, data[5 : body_at - 5], data[body_at:])
                     return
         self._piece(data, end)
 
-    def _whole(self, exchange: Exchange, head: bytes, body: bytes | memoryview) -> None:
+    def _whole(self, exchange: Exchange, head: bytes | memoryview, body: bytes | memoryview) -> None:
         exchange.answered = True
-        if exchange.response_whole(head, body):
-            if self.exchange is not None:
-                self._finish()
-        else:
+        if not exchange.response_whole(head if type(head) is bytes else bytes(head), body):
             self._fail(Failure.BAD_RESPONSE)
+        elif self.exchange is not None:
+            if self._sent_all:
+                self.exchange = exchange.channel = None
+                self.owner.channel_free(self)
+            else:
+                self._finish()
         if self.stream.unacknowledged > self._credit_at and not self._held:
             self.stream.credit()
 

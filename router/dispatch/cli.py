@@ -4,6 +4,7 @@ configures.
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -74,6 +75,13 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run
 
 
+def _calm_collector() -> None:
+    """A request leaves no cycles, so that collecting after every few hundred of them finds nothing and costs 5 %."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 async def _serve(settings: RouterSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -81,6 +89,7 @@ async def _serve(settings: RouterSettings) -> None:
         loop.add_signal_handler(number, stop.set)
     router = Router(settings)
     await router.start()
+    _calm_collector()
     print(
         f"fanout-router: clients on http://{settings.host}:{router.ports['client']}, "
         f"health and metrics on http://{settings.admin_host}:{router.ports['admin']}",

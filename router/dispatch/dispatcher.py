@@ -43,7 +43,6 @@ class DispatchCounts:
     """What has happened since the start; only ever grows."""
 
     submitted: int = 0
-    started: int = 0
     finished: int = 0
     """Answered in full, failed, or given up: their channels are free again."""
     departed: int = 0
@@ -126,7 +125,6 @@ class Dispatcher:
     def _start(self, channel: Channel, exchange: Exchange, now: float) -> None:
         channel.started = now
         channel.deadline = now + self.limits.response_timeout
-        self.counts.started += 1
         channel.start(exchange)
 
     def _fail(self, exchange: Exchange, failure: Failure) -> None:
@@ -182,7 +180,6 @@ class Dispatcher:
         counts.finished += 1
         counts.service_seconds += now - channel.started
         environment = channel.environment
-        environment.served += 1
         if self.waiting or environment.draining:
             self._reuse(channel, environment, now)
         else:

@@ -11,7 +11,7 @@ class Environment:
     object.
     """
 
-    __slots__ = ("busy", "channels", "draining", "free", "id", "served")
+    __slots__ = ("busy", "channels", "draining", "free", "id")
 
     def __init__(self, environment_id: str) -> None:
         self.id = environment_id
@@ -20,7 +20,6 @@ class Environment:
         self.busy = 0
         """Channels with a request, or with a cancellation under way."""
         self.draining = False
-        self.served = 0
 
     def __repr__(self) -> str:
         state = "draining" if self.draining else "serving"

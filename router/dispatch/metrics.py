@@ -97,7 +97,7 @@ class RouterCollector(Collector):
             desired.add_metric([fleet.name], fleet.desired)
             cold.add_metric([fleet.name], fleet.cold_start_s)
             invokes.add_metric([fleet.name], fleet.invoked)
-            avoided.add_metric([fleet.name], max(0, fleet.dispatcher.counts.started - fleet.invoked))
+            avoided.add_metric([fleet.name], max(0, fleet.dispatcher.counts.finished - fleet.invoked))
             for result, count in fleet.results.items():
                 results.add_metric([fleet.name, result], count)
         yield from (environments, desired, breaker, cold, invokes, results, avoided)

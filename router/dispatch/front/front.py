@@ -5,6 +5,7 @@ deadlines.
 import ipaddress
 import secrets
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ class RouteCounts:
     __slots__ = ("durations", "received", "seconds", "sent", "statuses")
 
     def __init__(self) -> None:
-        self.statuses: dict[int, int] = {}
+        self.statuses: Counter[int] = Counter()
         self.durations = [0] * (len(BUCKETS) + 1)
         self.seconds = 0.0
         self.received = 0
@@ -72,8 +73,7 @@ class Front:
         """Count a finished request."""
         seconds = self.clock() - request.arrived
         counts = self.counts[request.route.name]
-        status = request.status
-        counts.statuses[status] = counts.statuses.get(status, 0) + 1
+        counts.statuses[request.status] += 1
         counts.durations[bisect_left(BUCKETS, seconds)] += 1
         counts.seconds += seconds
         counts.sent += request.sent

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _pack = HEADER.pack
 _special = SPECIAL.get
+_HOST_KIND = Kind.HOST
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 
@@ -75,7 +76,7 @@ class RequestReader:
         kind = _special(name)
         if kind is None and self.in_head:
             self.fields += (name, b": ", value, b"\r\n")
-        elif kind is Kind.HOST and self._host is None and self.in_head:
+        elif kind is _HOST_KIND and self._host is None and self.in_head:
             self._host = value
         else:
             self._on_special(kind, name, value)
@@ -230,15 +231,17 @@ class RequestReader:
             self._provenance = (host, added)
         given = self._special.get(Kind.REQUEST_ID) if self._special else None
         if given is not None and is_request_id(given):
-            request.request_id = given
+            request.given_id = given
+            name, number = given, b""
         else:
-            front.request_ids += 1
-            request.request_id = front.id_prefix + b"%x" % front.request_ids
-        return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%bx-request-id: %b\r\n\r\n" % (
+            front.request_ids = request.number = count = front.request_ids + 1
+            name, number = front.id_prefix, b"%x" % count
+        return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%bx-request-id: %b%b\r\n\r\n" % (
             request.method,
             request.target,
             host,
             b"".join(self.fields),
             added,
-            request.request_id,
+            name,
+            number,
         )

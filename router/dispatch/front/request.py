@@ -24,7 +24,9 @@ class Request(Exchange):
     dispatcher: "Dispatcher"
     method: bytes = b""
     target: bytes = b""
-    request_id: bytes = b""
+    given_id: bytes = b""
+    """The client's own request id, when it sent a good one; else ``number`` makes ours."""
+    number: int = 0
     keep_alive: bool = True
     http10: bool = False
     upgrade: bool = False
@@ -45,6 +47,11 @@ class Request(Exchange):
     def __init__(self, protocol: "ClientProtocol") -> None:
         self.protocol = protocol
 
+    @property
+    def request_id(self) -> bytes:
+        """What the app sees as X-Request-Id."""
+        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
+
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
         checked = check(head)
@@ -64,7 +71,7 @@ class Request(Exchange):
             return True
         self.status = checked.status
         self.sent = checked.length
-        self.protocol.transport.write(b"".join((checked.fields, b"\r\n", body)))
+        self.protocol.transport.write(b"".join((checked.whole, body)))
         self.protocol.finished(self)
         return True
 

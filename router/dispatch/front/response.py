@@ -5,7 +5,7 @@ environment must not be able to make the router and the client disagree about th
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _HOP_BY_HOP = frozenset(
     {
@@ -35,11 +35,14 @@ class ResponseHead:
     fields: bytes
     status: int
     length: int
+    whole: bytes = field(init=False)
+    """The head as it goes to a client whose connection stays open."""
+    has_body: bool = field(init=False)
+    """Whether a body may follow this status (RFC 9110 section 6.4.1)."""
 
-    @property
-    def has_body(self) -> bool:
-        """Whether a body may follow this status (RFC 9110 section 6.4.1)."""
-        return self.status >= 200 and self.status not in (204, 304)
+    def __post_init__(self) -> None:
+        self.whole = self.fields + b"\r\n"
+        self.has_body = self.status >= 200 and self.status not in (204, 304)
 
 
 _cache: dict[bytes, ResponseHead | None] = {}
