@@ -88,7 +88,8 @@ def _scope(call: Call, state: dict[str, Any]) -> Scope:
     path, _, query = call.target.partition(b"?")
     raw = unquote_to_bytes(path) if b"%" in path else path
     scheme, client, server = "http", None, None
-    for name, value in call.fields:
+    fields = call.fields
+    for name, value in fields:
         if name == b"x-forwarded-proto":
             scheme = value.decode("latin-1")
         elif name == b"x-forwarded-for":
@@ -106,7 +107,7 @@ def _scope(call: Call, state: dict[str, Any]) -> Scope:
         "raw_path": path,
         "query_string": query,
         "root_path": "",
-        "headers": call.fields,
+        "headers": fields,
         "client": client,
         "server": server,
         "state": state.copy(),

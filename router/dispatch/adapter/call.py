@@ -39,40 +39,30 @@ class Application(Protocol):
 class Call:
     """A request and its response. After ``finished`` or ``cancelled`` nothing that is sent goes anywhere."""
 
-    __slots__ = (
-        "_head",
-        "_slot",
-        "answered",
-        "body",
-        "cancelled",
-        "ended",
-        "fields",
-        "finished",
-        "method",
-        "on_body",
-        "on_cancel",
-        "on_drained",
-        "raw",
-        "target",
-    )
+    ended: bool = False
+    """The whole request has come."""
+    cancelled: bool = False
+    finished: bool = False
+    answered: bool = False
+    on_body: Callable[[], object] | None = None
+    on_drained: Callable[[], object] | None = None
+    on_cancel: Callable[[], object] | None = None
+    _head: bytes | None = None
 
     def __init__(self, slot: "Slot", head: bytes, end: bool) -> None:
-        lines = head[:-4].split(b"\r\n")
+        self._slot = slot
         self.raw = head
-        self.method, self.target, _ = lines[0].split(b" ", 2)
-        self.fields: Fields = [(name, value) for name, _, value in [line.partition(b": ") for line in lines[1:]]]
+        self.method, self.target, _ = head[: head.index(b"\r\n")].split(b" ", 2)
         self.body: deque[bytes] = deque()
         """Body that has come and was not yet taken by :meth:`take`."""
-        self.ended = end
-        """The whole request has come."""
-        self.cancelled = False
-        self.finished = False
-        self.answered = False
-        self.on_body: Callable[[], object] | None = None
-        self.on_drained: Callable[[], object] | None = None
-        self.on_cancel: Callable[[], object] | None = None
-        self._slot = slot
-        self._head: bytes | None = None
+        if end:
+            self.ended = True
+
+    @property
+    def fields(self) -> Fields:
+        """The request's fields, in lower case and in order; taken apart anew at each call."""
+        lines = self.raw[:-4].split(b"\r\n")
+        return [(name, value) for name, _, value in [line.partition(b": ") for line in lines[1:]]]
 
     def take(self) -> bytes:
         """All body there is now; the router may send as much again."""
