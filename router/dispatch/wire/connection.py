@@ -22,6 +22,8 @@ from dispatch.wire.stream import Headers, Stream, StreamHandler
 
 _unpack = frames.HEADER.unpack_from
 _VIEW_FROM = 4_096
+_PARTS_FROM = 32_768
+"""Bytes: a smaller frame is cheaper to wait for than to pass on in parts."""
 
 
 class Connection(ControlFrames):
@@ -99,7 +101,7 @@ class Connection(ControlFrames):
             stream = streams.get(stream_id) if kind == 0 and flags < 2 and self._block is None else None
             plain = stream is not None and not stream.remote_ended and (length or flags)
             if end > size:
-                if not plain or size - begin < _VIEW_FROM:
+                if not plain or length < _PARTS_FROM or size - begin < _VIEW_FROM:
                     break
                 self._rest, self._rest_of, self._rest_ends = length, stream_id, flags == 1
                 start = begin + self._go_on(view[begin:])
