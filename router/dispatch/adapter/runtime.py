@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from dispatch.adapter.asgi import AsgiApplication, AsgiCallable
 from dispatch.adapter.call import Application
+from dispatch.adapter.events import answer, is_http
 from dispatch.adapter.session import Callback, Session, seconds_left
 from dispatch.adapter.wsgi import WsgiApplication, WsgiCallable
 from dispatch.errors import AdapterError
@@ -38,17 +39,19 @@ class Runtime:
         self._loop.run_until_complete(app.startup())
 
     def handle(self, event: dict[str, Any], context: Any) -> Any:
-        """Serve an invocation: an order of the router, or a heartbeat.
+        """Serve an invocation: an order of the router, an HTTP event of another front door, or a heartbeat.
 
-        :raises AdapterError: the event is neither.
+        :raises AdapterError: the event is none of them.
         """
         if "dispatch" in event:
             callback = Callback.parse(event["dispatch"])
             drain_after = max(seconds_left(context) - _DRAIN_MARGIN_S, 1.0)
             return self._loop.run_until_complete(Session.run(self._app, callback, drain_after))
+        if is_http(event):
+            return self._loop.run_until_complete(answer(self._app, event))
         if event.get("heartbeat"):
             return {"heartbeat": True}
-        raise AdapterError("the event is no order of the router; invoke this function through fanout-router")
+        raise AdapterError("the event is no order of the router, no HTTP request and no heartbeat")
 
     def close(self) -> None:
         """Run the app's shutdown."""
