@@ -2,6 +2,7 @@
 environments.
 """
 
+from dispatch.adapter.proxy import ProxyApplication
 from dispatch.adapter.runtime import Runtime, adapt, load, serve
 
-__all__ = ["Runtime", "adapt", "load", "serve"]
+__all__ = ["ProxyApplication", "Runtime", "adapt", "load", "serve"]
