@@ -2,7 +2,8 @@
 environments.
 """
 
+from dispatch.adapter.compress import Compress
 from dispatch.adapter.proxy import ProxyApplication
 from dispatch.adapter.runtime import Runtime, adapt, load, serve
 
-__all__ = ["ProxyApplication", "Runtime", "adapt", "load", "serve"]
+__all__ = ["Compress", "ProxyApplication", "Runtime", "adapt", "load", "serve"]
