@@ -4,6 +4,7 @@ Heavier parts (the manifest's model, patterns, the operator's command line) are 
 """
 
 import os
+from typing import TYPE_CHECKING, Any
 
 # Nobody's pydantic plugin is in a function's package, and looking for one takes a tenth of a cold import.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -22,9 +23,12 @@ from fanout.errors import (
 from fanout.event import Event
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
-from fanout.publish import Publisher, Receipt, seal
+from fanout.publish import seal
 from fanout.upcasting import upcasts
 from fanout.worker import Worker
+
+if TYPE_CHECKING:
+    from fanout.publish import Publisher, Receipt
 
 __all__ = [
     "Context",
@@ -48,3 +52,11 @@ __all__ = [
     "seal",
     "upcasts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Publisher", "Receipt"}:
+        from fanout import publish
+
+        return getattr(publish, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from fanout.claimcheck import ClaimCheck
 from fanout.claimcheck.fetching import fetch_claimed
@@ -21,10 +22,12 @@ from fanout.errors import EventError, PublishError
 from fanout.execution import Execution
 from fanout.invocation import Invocation
 from fanout.outcomes import Outcome, Reject, Retry
-from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settlement import Settlement
 from fanout.telemetry import log_fields
+
+if TYPE_CHECKING:
+    from fanout.publish import Publisher
 
 __all__ = ["Processor", "summary"]
 

@@ -5,13 +5,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ALIAS", "METRIC_NAMESPACE", "Names"]
+__all__ = ["ALIAS", "Names"]
 
 ALIAS = "live"
 """The Lambda alias that the event source mapping invokes."""
-
-METRIC_NAMESPACE = "fanout"
-"""The CloudWatch namespace of the workers' metrics."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.idempotency import MemoryStore, Store
+from fanout.idempotency import Store
+from fanout.idempotency.memory import MemoryStore
 from fanout.invocation import Invocation
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal

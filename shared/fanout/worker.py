@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fanout import aws, telemetry, upcasting
 from fanout.batch import Processor, summary
@@ -32,12 +32,14 @@ from fanout.invocation import Invocation
 from fanout.lean_dynamodb import LeanDynamoDB
 from fanout.pace import Pace
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
-from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settings import Settings
 from fanout.settlement import Settlement
 
 __all__ = ["Worker"]
+
+if TYPE_CHECKING:
+    from fanout.publish import Publisher
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
@@ -134,7 +136,10 @@ class Worker:
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher.connect(_environment("FANOUT_BUS"), routes=self.settings.routes, claim_check=self._claim_check)
+        from fanout.publish import Publisher, Routes
+
+        routes = Routes.from_json(self.settings.routes)
+        return Publisher.connect(_environment("FANOUT_BUS"), routes=routes, claim_check=self._claim_check)
 
     @cached_property
     def _claim_check(self) -> ClaimCheck:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from fanout.claimcheck.store import ClaimCheck
@@ -27,6 +26,8 @@ def fetch_claimed(deliveries: Sequence[Delivery], claim_check: ClaimCheck) -> No
     if len(claimed) == 1:
         _fetch(claim_check, *claimed[0])
     elif claimed:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(FETCHES_AT_ONCE, len(claimed)), thread_name_prefix="claim") as pool:
             list(pool.map(lambda each: _fetch(claim_check, *each), claimed))
 
