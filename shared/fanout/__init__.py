@@ -3,6 +3,11 @@
 Heavier parts (the manifest's model, patterns, the operator's command line) are imported from their own modules.
 """
 
+import os
+
+# Nobody's pydantic plugin is in a function's package, and looking for one takes a tenth of a cold import.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import (

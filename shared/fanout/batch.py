@@ -18,7 +18,7 @@ from fanout.claimcheck.fetching import fetch_claimed
 from fanout.claims import Claims
 from fanout.delivery import UNSUCCESSFUL, Delivery, undecided
 from fanout.errors import EventError, PublishError
-from fanout.execution import Execution, fields_of
+from fanout.execution import Execution
 from fanout.invocation import Invocation
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.publish import Publisher
@@ -95,7 +95,7 @@ class Processor:
             if delivery.outcome not in UNSUCCESSFUL:
                 continue
             expected = isinstance(delivery.cause, Reject | Retry | EventError | TimeoutError | None)
-            with log_fields(**fields_of(delivery)):
+            with log_fields(delivery.log_fields):
                 log.log(
                     logging.WARNING if expected else logging.ERROR,
                     "%s: %s",

@@ -25,7 +25,7 @@ __all__ = ["Context"]
 _NAMESPACE = UUID("6f7a2f0c-55c0-5d53-9b7a-0e1f8c6d2f3a")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """The record being handled, for the handler of its event."""
 

@@ -58,6 +58,18 @@ class Delivery:
         """Whether nothing is decided yet."""
         return self.outcome is None
 
+    def log_fields(self) -> dict[str, Any]:
+        """What every log line about the record carries."""
+        fields: dict[str, Any] = {"message_id": self.record.message_id, "receive_count": self.record.receive_count}
+        if self.envelope is not None:
+            metadata = self.envelope.metadata
+            fields["event"] = self.envelope.identifier
+            fields["event_id"] = metadata.event_id
+            fields["correlation_id"] = metadata.correlation_id
+            if metadata.causation_id is not None:
+                fields["causation_id"] = metadata.causation_id
+        return fields
+
     def reject(self, cause: BaseException) -> None:
         self.outcome, self.cause = Outcome.REJECTED, cause
 

@@ -39,7 +39,7 @@ from fanout.telemetry import log_fields
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["Execution", "fields_of"]
+__all__ = ["Execution"]
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Execution:
 
     def _call(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> None:
         began = time.monotonic()
-        with log_fields(**fields_of(delivery)):
+        with log_fields(delivery.log_fields):
             try:
                 result = self.handlers.call(envelope, self._context(delivery, envelope, invocation))
                 self._returned(delivery, result)
@@ -155,7 +155,7 @@ class Execution:
         import asyncio
 
         began, limit_s = time.monotonic(), self._limit_s(invocation)
-        with log_fields(**fields_of(delivery)):
+        with log_fields(delivery.log_fields):
             try:
                 async with asyncio.timeout(limit_s) as timer:
                     result = await self._result(envelope, self._context(delivery, envelope, invocation))
@@ -205,19 +205,3 @@ class Execution:
             for delivery, _ in turns:
                 self._raised(delivery, error)
         self.pace.took(time.monotonic() - began)
-
-
-def fields_of(delivery: Delivery) -> dict[str, Any]:
-    """What every log line about a record carries."""
-    fields: dict[str, Any] = {
-        "message_id": delivery.record.message_id,
-        "receive_count": delivery.record.receive_count,
-    }
-    if delivery.envelope is not None:
-        metadata = delivery.envelope.metadata
-        fields["event"] = delivery.envelope.identifier
-        fields["event_id"] = metadata.event_id
-        fields["correlation_id"] = metadata.correlation_id
-        if metadata.causation_id is not None:
-            fields["causation_id"] = metadata.causation_id
-    return fields

@@ -29,6 +29,7 @@ from fanout.execution import Execution
 from fanout.handlers import BatchHandler, Handlers
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
+from fanout.lean_dynamodb import LeanDynamoDB
 from fanout.pace import Pace
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
 from fanout.publish import Publisher
@@ -143,8 +144,9 @@ class Worker:
         mode = self.settings.idempotency
         if mode == "off":
             return None
+        lean: Any = LeanDynamoDB.from_environment()
         return DynamoDBStore(
-            aws.client("dynamodb"),
+            lean or aws.client("dynamodb"),
             _environment("FANOUT_IDEMPOTENCY_TABLE"),
             ttl_s=self.settings.ttl_s,
             one_write=mode == "claim",
