@@ -36,7 +36,7 @@ unit: setup ## Unit tests: no network, no emulator
 
 .PHONY: router-test
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
-	$(BIN)/pytest tests/integration/dispatch
+	$(BIN)/pytest tests/e2e/dispatch
 
 .PHONY: bench-router
 bench-router: setup ## CPU, rate and latency beside haproxy, nginx, nghttpx and a uvicorn+httpx proxy

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-APPS = "tests.integration.dispatch.apps"
+APPS = "tests.e2e.dispatch.apps"
 
 
 @dataclass

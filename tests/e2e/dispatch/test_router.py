@@ -18,7 +18,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from tests.integration.dispatch.support import RunningRouter, eventually, exchange, running
+from tests.e2e.dispatch.support import RunningRouter, eventually, exchange, running
 
 
 @pytest.fixture(scope="module")
