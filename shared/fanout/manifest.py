@@ -47,9 +47,9 @@ class Via(StrEnum):
     """The way of an event from the bus to the worker's queue."""
 
     TOPIC = "topic"
-    """bus -> SNS -> SQS: one bus target per domain however many workers subscribe; 256 KiB."""
+    """bus -> SNS -> SQS: one bus target per domain however many workers subscribe."""
     BUS = "bus"
-    """rule -> SQS: EventBridge's richer patterns; 1 MB; one rule per subscription."""
+    """rule -> SQS: EventBridge's richer patterns; one rule per subscription."""
 
 
 class IdempotencyMode(StrEnum):

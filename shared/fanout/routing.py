@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanout.errors import PatternError
 from fanout.patterns import EVENTBRIDGE, SNS, Pattern
-from fanout.publish.routes import Path, Route, Routes
+from fanout.publish.routes import BUS_BYTES, QUEUE_BYTES, TOPIC_BYTES, WRAPPING_BYTES, Path, Route, Routes
 
 if TYPE_CHECKING:
     from fanout.manifest import Manifest, Subscription
@@ -73,10 +73,12 @@ def recipients(event: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> l
     return [worker for worker, manifest in manifests.items() if any(p.matches(event) for p in _patterns(manifest))]
 
 
-def routes(events: Iterable[str], manifests: Mapping[str, Manifest]) -> Routes:
+def routes(events: Iterable[str], manifests: Mapping[str, Manifest], *, queue_bytes: int = QUEUE_BYTES) -> Routes:
     """The ways of the events (``<source>/<Name>``) to all their subscribers.
 
     A domain's topic takes every event of the domain, whether or not a subscription behind it wants that one.
+
+    :param queue_bytes: what the workers' queues take of a message.
     """
     topics = {
         subscription.event.partition("/")[0]
@@ -85,17 +87,14 @@ def routes(events: Iterable[str], manifests: Mapping[str, Manifest]) -> Routes:
         for subscription in manifest.subscribes
     }
     subscriptions = [each for manifest in manifests.values() for each in manifest.subscribes]
-    return Routes(
-        {
-            event: Route(
-                topic=event.partition("/")[0] in topics,
-                filtered=frozenset(
-                    path for each in subscriptions if each.event in (event, "*") for path in _fields(each.where)
-                ),
-            )
-            for event in events
-        }
-    )
+
+    def route(event: str) -> Route:
+        hops = [BUS_BYTES, queue_bytes, *([TOPIC_BYTES] if event.partition("/")[0] in topics else [])]
+        wanted = [each for each in subscriptions if each.event in (event, "*")]
+        filtered = frozenset(path for each in wanted for path in _fields(each.where))
+        return Route(max_bytes=min(hops) - WRAPPING_BYTES, filtered=filtered)
+
+    return Routes({event: route(event) for event in events})
 
 
 def _fields(where: Mapping[str, Any]) -> Iterable[Path]:

@@ -9,7 +9,6 @@ import pytest
 from contracts.media import Thumbnail, ThumbnailsCreated
 from fanout import Publisher, routing, seal
 from fanout.claimcheck import ClaimCheck
-from fanout.publish.routes import TOPIC_MAX_BYTES
 from tests.integration.conftest import EMULATOR
 from tests.integration.platform import NOT_HELD, Platform, client, eventually, order
 
@@ -54,7 +53,7 @@ def test_a_large_event_is_filtered_and_handled_as_any_other(platform: Platform) 
     claim_check = ClaimCheck(lambda: client("s3"), lambda: platform.names.claims_bucket(platform.deployment.account))
     publisher = Publisher(client("events"), platform.names.bus, routes=routes, claim_check=claim_check)
     wanted, unwanted = large("wanted"), large("other")
-    assert len(wanted.model_dump_json()) > TOPIC_MAX_BYTES
+    assert len(wanted.model_dump_json()) > routes.of(event).max_bytes
     assert [receipt.error for receipt in publisher.publish_all([wanted, unwanted])] == [None, None]
 
     seen = eventually(lambda: platform.item("seen", photograph=wanted.photograph), bool, "the wanted event is handled")

@@ -10,16 +10,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-__all__ = ["BUS_MAX_BYTES", "TOPIC_MAX_BYTES", "Path", "Route", "Routes"]
+__all__ = ["BUS_BYTES", "QUEUE_BYTES", "TOPIC_BYTES", "WRAPPING_BYTES", "Path", "Route", "Routes"]
 
-WRAPPING_BYTES = 1024
-"""At most what EventBridge adds to an entry on delivery: keys, id, time, account, region."""
+WRAPPING_BYTES = 6 * 1024
+"""At most what is added to an entry on its way: keys, id, time, account and region by EventBridge (under 1 KiB), the
+cause by a worker that moves the message to its DLQ (attributes count: see :mod:`fanout.settlement`)."""
 
-TOPIC_MAX_BYTES = 256 * 1024 - WRAPPING_BYTES
-"""Of an entry that goes by way of SNS (https://docs.aws.amazon.com/general/latest/gr/sns.html: 262,144 bytes)."""
+BUS_BYTES = 1024 * 1024
+"""Of an event on EventBridge, since January 2026."""
 
-BUS_MAX_BYTES = 1024 * 1024 - WRAPPING_BYTES
-"""Of an entry that goes from EventBridge straight into SQS, each of which takes 1 MiB since January 2026."""
+TOPIC_BYTES = 256 * 1024
+"""Of a message of SNS (https://docs.aws.amazon.com/general/latest/gr/sns.html)."""
+
+QUEUE_BYTES = 256 * 1024
+"""Of a message in a worker's queue as Terraform makes it: SQS takes 1 MiB since August 2025, but AWS provider 5.100
+knows no ``max_message_size`` above this."""
 
 Path = tuple[str, ...]
 """The keys that lead to a field of an event's data; lists on the way count for all their members."""
@@ -29,15 +34,10 @@ Path = tuple[str, ...]
 class Route:
     """An event's way to its subscribers."""
 
-    topic: bool = True
-    """Whether it passes an SNS topic."""
+    max_bytes: int = min(BUS_BYTES, TOPIC_BYTES, QUEUE_BYTES) - WRAPPING_BYTES
+    """Of a PutEvents entry, by AWS's formula: what the smallest hop takes of it."""
     filtered: frozenset[Path] | None = None
     """The fields of its data that some subscription filters by; None when that is not known."""
-
-    @property
-    def max_bytes(self) -> int:
-        """Of a PutEvents entry, by AWS's formula."""
-        return TOPIC_MAX_BYTES if self.topic else BUS_MAX_BYTES
 
     def keep_filtered(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The part of the data that decides who receives the event: filters answer to it as they do to the whole."""
@@ -45,12 +45,14 @@ class Route:
 
     def to_json(self) -> dict[str, Any]:
         filtered = None if self.filtered is None else sorted(map(list, self.filtered))
-        return {"topic": self.topic, "filtered": filtered}
+        return {"max_bytes": self.max_bytes, "filtered": filtered}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         filtered = fields["filtered"]
-        return cls(topic=fields["topic"], filtered=None if filtered is None else frozenset(map(tuple, filtered)))
+        return cls(
+            max_bytes=fields["max_bytes"], filtered=None if filtered is None else frozenset(map(tuple, filtered))
+        )
 
 
 UNKNOWN = Route()
@@ -59,7 +61,7 @@ UNKNOWN = Route()
 @dataclass(frozen=True, slots=True)
 class Routes:
     """The ways of events by ``<source>/<Name>``. Of an event that is not among them the worst is assumed: that it
-    passes a topic, and that anything in it may be filtered by."""
+    passes every kind of hop, and that anything in it may be filtered by."""
 
     by_event: Mapping[str, Route] = field(default_factory=dict)
 

@@ -76,7 +76,7 @@ def test_a_worker_without_its_file_is_told(file: Path) -> None:
 
 def test_the_packed_file_knows_the_ways_of_what_is_published(file: Path) -> None:
     """GIVEN the routes that the build packs WHEN read THEN the settings have them."""
-    routes = Routes({"a/C": Route(topic=False, filtered=frozenset({("total", "amount")}))})
+    routes = Routes({"a/C": Route(max_bytes=9, filtered=frozenset({("total", "amount")}))})
     file.write_text(json.dumps({"name": "w", "routes": routes.to_json(), **_filled()}))
 
     assert Routes.from_json(Settings.read(file).routes) == routes

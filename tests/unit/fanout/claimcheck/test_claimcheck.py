@@ -17,7 +17,6 @@ from moto import mock_aws
 from fanout import Context, Envelope, Event, Outcome, Publisher, Receipt, Retry, seal
 from fanout.claimcheck import ClaimCheck
 from fanout.publish import Route, Routes
-from fanout.publish.routes import BUS_MAX_BYTES, TOPIC_MAX_BYTES
 from fanout.publish.sending import MAX_ATTEMPTS
 from fanout.testing import Rig, record, record_of
 from tests.unit.fanout.conftest import MakeWorker
@@ -108,14 +107,14 @@ def test_large_data_travel_by_reference(s3: Any, store: ClaimCheck) -> None:
 
 
 def test_what_is_too_large_depends_on_the_way(s3: Any, store: ClaimCheck) -> None:
-    """GIVEN data between SNS's limit and the bus's WHEN published straight into queues THEN they stay in the event."""
-    event = Written(kind="x", text="y" * (TOPIC_MAX_BYTES + 10))
-    straight = Routes({"test.texts/Written": Route(topic=False, filtered=frozenset())})
+    """GIVEN data between the limits of two ways WHEN published THEN they stay in the event on the wider one only."""
+    event = Written(kind="x", text="y" * 400_000)
+    straight = Routes({"test.texts/Written": Route(max_bytes=500_000, filtered=frozenset())})
 
     assert "claim" not in publish(store, event, straight)[1].details[0]["metadata"]
     assert objects(s3) == []
     assert "claim" in publish(store, event)[1].details[0]["metadata"]
-    larger = Written(kind="x", text="y" * (BUS_MAX_BYTES + 10))
+    larger = Written(kind="x", text="y" * 500_000)
     assert "claim" in publish(store, larger, straight)[1].details[0]["metadata"]
 
 

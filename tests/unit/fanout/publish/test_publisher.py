@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from fanout import Envelope, Event, Publisher, PublishError
 from fanout.publish import seal
 from fanout.publish.buses import CLASSIC, MAX_CALL_BYTES
-from fanout.publish.routes import TOPIC_MAX_BYTES as MAX_BYTES
+from fanout.publish.routes import Route
 from fanout.publish.sending import BACKOFF_CAP_S, MAX_ATTEMPTS
 from tests.unit.fanout.conftest import ThingHappened
 
+MAX_BYTES = Route().max_bytes
 Answer = Callable[[Sequence[dict[str, Any]]], list[str | None]]
 
 

@@ -71,11 +71,11 @@ def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) 
 
 
 def test_the_ways_of_what_it_publishes_are_packed(repository: Path) -> None:
-    routes = Routes({"shop.orders/OrderShipped": Route(topic=True, filtered=frozenset({("total", "amount")}))})
+    routes = Routes({"shop.orders/OrderShipped": Route(max_bytes=9, filtered=frozenset({("total", "amount")}))})
     packed = workers.entries(repository, repository / "services" / "stock_keeper", routes)
 
     declared = json.loads(packed["services/stock_keeper/worker.yaml"])
-    assert declared["routes"] == {"shop.orders/OrderShipped": {"topic": True, "filtered": [["total", "amount"]]}}
+    assert declared["routes"] == {"shop.orders/OrderShipped": {"max_bytes": 9, "filtered": [["total", "amount"]]}}
 
 
 def test_a_bad_declaration_is_refused(repository: Path) -> None:
