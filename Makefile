@@ -40,7 +40,6 @@ router-test: setup ## The router end to end: processes, sockets, kills (loopback
 
 .PHONY: bench-router
 bench-router: setup ## CPU, rate and latency beside haproxy, nginx, nghttpx and a uvicorn+httpx proxy
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m scripts.bench_router
 
 .PHONY: bench-scaleup

@@ -241,3 +241,31 @@ def test_the_control_channel_over_pinned_tls_admits_no_stranger(tmp_path: Path) 
         assert dict(answer.headers or [])[b":status"] == b"401"
         assert router.metric("dispatch_control_refused") == 1
         assert router.request("/") == (200, b"hello")
+
+
+CLIENTS = {
+    "curl": ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--http2-prior-knowledge", "-X", "POST"],
+    "nghttp": ["nghttp", "-v", "-n"],
+    "h2load": ["h2load", "-n2", "-c1"],
+}
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_real_http2_clients_understand_the_control_port_and_get_nothing(name: str) -> None:
+    if shutil.which(name) is None:
+        pytest.skip(f"needs {name} (Debian packages curl, nghttp2-client)")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        control = probe.getsockname()[1]
+    with running("asgi", "--control-port", str(control)) as router:
+        assert router.request("/") == (200, b"hello")
+        url = f"http://127.0.0.1:{control}/dispatch/v1/channel"
+        got = subprocess.run([*CLIENTS[name], url], capture_output=True, text=True, timeout=20, check=False)
+        if name == "curl":
+            assert got.stdout in ("401", "404")
+        elif name == "nghttp":
+            assert ":status: 404" in got.stdout
+        else:
+            assert "2 4xx" in got.stdout
+        assert router.metric("dispatch_control_wire_errors") == 0
+        assert router.request("/") == (200, b"hello")
