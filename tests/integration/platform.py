@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import urlopen
 from uuid import uuid4
 
 import boto3
@@ -57,6 +58,7 @@ def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) ->
 class Platform:
     """What Terraform made, and short ways to it."""
 
+    emulator: str
     services: Path
     terraformed: deploy.Deployment
     apply_s: float
@@ -83,7 +85,7 @@ class Platform:
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
         began = time.monotonic()
         terraformed.run("apply")
-        return cls(stage / "services", terraformed, apply_s=time.monotonic() - began)
+        return cls(emulator, stage / "services", terraformed, apply_s=time.monotonic() - began)
 
     def destroy(self) -> None:
         if self.deployed:
@@ -122,6 +124,14 @@ class Platform:
             for entry in page.get("Contents", ()):
                 body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
                 yield from map(json.loads, body.splitlines())
+
+    def mails(self, address: str) -> list[dict[str, Any]]:
+        """What SES was asked to send to an address, as the emulator keeps it."""
+        path = {"localstack": "/_aws/ses", "ministack": "/_ministack/ses/messages"}[self.emulator]
+        with urlopen(os.environ["AWS_ENDPOINT_URL"] + path) as answer:
+            kept = json.load(answer)["messages"]
+        messages = kept if isinstance(kept, list) else [m for of_account in kept.values() for m in of_account]
+        return [message for message in messages if address in json.dumps(message)]
 
     def dead_letters(self, worker: str) -> list[dict[str, Any]]:
         """What is in a worker's DLQ now, with the cause; the messages stay."""
