@@ -38,13 +38,14 @@ unit: setup ## Unit tests: no network, no emulator
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
 	$(BIN)/pytest tests/e2e/dispatch
 
-.PHONY: bench-router
-bench-router: setup ## CPU, rate and latency beside haproxy, nginx, nghttpx and a uvicorn+httpx proxy
-	$(BIN)/python -m scripts.bench_router
+BENCHMARKS = import patterns publish router scaleup worker
 
-.PHONY: bench-scaleup
-bench-scaleup: setup ## Latency while scaling up with a cold start of 8 s
-	$(BIN)/python -m scripts.bench_scaleup
+.PHONY: bench
+bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m scripts.bench_$$name; done
+
+bench-%: setup
+	@$(BIN)/python -m scripts.bench_$*
 
 .PHONY: sim-dispatch
 sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/dispatch
@@ -117,7 +118,7 @@ e2e: setup ## `make demo` as a user runs it, with few orders
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test
-test: setup unit plugin-test ## All tests: unit, integration on LocalStack and on MiniStack, end to end
+test: setup unit ## All tests: unit, integration on LocalStack and on MiniStack, end to end
 	$(BIN)/python -m scripts.test_legs
 
 .PHONY: clean

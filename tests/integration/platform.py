@@ -23,6 +23,7 @@ from fanout.manifest import load_all
 from fanout.naming import Names
 from fanout.publish import Publisher
 from scripts import deploy, packages, terraform
+from scripts.emulators import Endpoints
 from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
@@ -80,7 +81,7 @@ class Platform:
             "TF_VAR_namespace": NAMESPACE,
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
-            "TF_VAR_function_environment": json.dumps(_function_environment()),
+            "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
         began = time.monotonic()
@@ -127,7 +128,9 @@ class Platform:
 
     def mails(self, address: str) -> list[dict[str, Any]]:
         """What SES was asked to send to an address, as the emulator keeps it."""
-        path = {"localstack": "/_aws/ses", "ministack": "/_ministack/ses/messages"}[self.emulator]
+        path = {"localstack": "/_aws/ses", "ministack": "/_ministack/ses/messages"}[
+            self.emulator.removesuffix("-docker")
+        ]
         with urlopen(os.environ["AWS_ENDPOINT_URL"] + path) as answer:
             kept = json.load(answer)["messages"]
         messages = kept if isinstance(kept, list) else [m for of_account in kept.values() for m in of_account]
@@ -188,5 +191,5 @@ def _stage(stage: Path, emulator: str) -> Path:
     return stage
 
 
-def _function_environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB")}
+def _endpoints() -> Endpoints:
+    return Endpoints(url=os.environ["AWS_ENDPOINT_URL"], dynamodb_url=os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
