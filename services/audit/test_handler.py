@@ -40,8 +40,8 @@ def objects() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_a_batch_is_one_object_with_a_line_per_event() -> None:
-    """GIVEN three events, one of them AWS's own WHEN they come THEN one object of the earliest's hour has a line for each,
-    with metadata and data."""
+    """GIVEN three events, one of them AWS's own WHEN they come THEN one object, of the earliest's hour, has a line
+    for each, with metadata and data."""
     foreign = Envelope(
         source="aws.s3",
         name="Object Created",
