@@ -15,6 +15,7 @@ from fanout.errors import (
     PublishError,
 )
 from fanout.event import Event
+from fanout.gather.state import Gathered, Part
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.publish import Publisher, Receipt
 from fanout.worker import Worker
@@ -27,8 +28,10 @@ __all__ = [
     "Event",
     "EventError",
     "FanoutError",
+    "Gathered",
     "ManifestError",
     "Outcome",
+    "Part",
     "PatternError",
     "PublishError",
     "Publisher",

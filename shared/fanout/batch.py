@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -28,6 +29,9 @@ from fanout.records import Record
 from fanout.settings import Settings
 from fanout.settlement import Settlement
 from fanout.telemetry import log_fields
+
+if TYPE_CHECKING:
+    from fanout.gather.engine import Gathers
 
 __all__ = ["Invocation", "Processor"]
 
@@ -60,6 +64,8 @@ class Processor:
     publisher: Callable[[], Publisher]
     pace: Pace
     clock: Callable[[], float] = time.time
+    gathers: Gathers | None = None
+    """None: the worker neither scatters nor gathers."""
 
     def process(self, records: Iterable[Record], invocation: Invocation) -> list[Delivery]:
         """Every record, with its outcome."""
@@ -160,7 +166,7 @@ class Processor:
                 stopped.add(group)
 
     def _handle_one(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> None:
-        context = Context(self.settings.worker, delivery, envelope.metadata, invocation.remaining_s)
+        context = Context(self.settings.worker, delivery, envelope.metadata, invocation.remaining_s, self.gathers)
         began = time.monotonic()
         with log_fields(**_log_fields(delivery, envelope)):
             try:

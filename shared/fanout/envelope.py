@@ -39,6 +39,8 @@ class Metadata:
     tracestate: str | None = None
     expires_at: str | None = None
     """UTC, ISO 8601; a worker drops the event after it."""
+    gather: str | None = None
+    """``<gather_id>/<index>`` of the part that the event is: see :mod:`fanout.gather`."""
 
     def to_json(self) -> dict[str, Any]:
         """As the envelope carries it: fields that are not set are left out."""

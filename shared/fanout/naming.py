@@ -29,6 +29,10 @@ class Names:
         return f"{self.namespace}-idempotency"
 
     @property
+    def gather_table(self) -> str:
+        return f"{self.namespace}-gather"
+
+    @property
     def unmatched_queue(self) -> str:
         """Where events end that no worker subscribes to."""
         return f"{self.namespace}-unmatched"

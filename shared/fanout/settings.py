@@ -31,6 +31,8 @@ class Settings:
     cap_s: int
     """Of the backoff: see :class:`fanout.manifest.Retry`."""
     fifo: bool
+    gathers: bool
+    """Whether it takes part in gathers: see :mod:`fanout.gather`."""
 
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
@@ -55,6 +57,7 @@ class Settings:
             base_s=declared["retry"]["base_s"],
             cap_s=declared["retry"]["cap_s"],
             fifo=declared["queue"]["fifo"],
+            gathers=declared["gathers"],
         )
 
 

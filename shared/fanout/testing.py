@@ -22,6 +22,9 @@ from fanout.batch import Invocation, Processor
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
+from fanout.gather.engine import Gathers
+from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.store import GatherStore
 from fanout.idempotency import MemoryStore, Store
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal
@@ -102,10 +105,19 @@ class _FakePublisher:
             yield Receipt(envelope=envelope, attempts=1, error=error)
 
 
+class _FakeAlarms:
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:  # noqa: ARG002
+        self._rig.alarms.append((delay_s, alarm))
+
+
 class Rig:
     """A worker with a store, a DLQ and a bus in memory.
 
     :param store: to share between rigs, or to look into.
+    :param gather_store: likewise, of a worker that scatters or gathers.
     :param clock: seconds since 1970.
     """
 
@@ -114,6 +126,7 @@ class Rig:
         worker: Worker,
         *,
         store: Store | None = None,
+        gather_store: GatherStore | None = None,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
@@ -128,9 +141,14 @@ class Rig:
         """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
         self.bus_error: str | None = None
         """What the bus answers to every event, if it takes none."""
+        self.alarms: list[tuple[int, Envelope]] = []
+        """What a gather put into the worker's own queue, each after its delay in seconds; to be delivered like any
+        event."""
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
+        self.gather_store = gather_store or MemoryGatherStore()
+        gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
         self.processor = Processor(
             settings=worker.settings,
             handlers=worker.handlers,
@@ -145,6 +163,7 @@ class Rig:
             publisher=lambda: publisher,
             pace=pace or Pace(),
             clock=clock,
+            gathers=gathers if worker.settings.gathers else None,
         )
 
     def deliver(

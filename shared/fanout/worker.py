@@ -15,14 +15,15 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fanout import aws, telemetry
 from fanout.batch import FAILED, Invocation, Processor, summary
 from fanout.context import Context
 from fanout.errors import DeclarationError
 from fanout.event import Event
-from fanout.handlers import BatchHandler, Handlers
+from fanout.gather.state import Gathered, Part
+from fanout.handlers import BatchHandler, Gatherer, Handlers
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.pace import Pace
 from fanout.publish import Publisher
@@ -30,10 +31,14 @@ from fanout.records import Record
 from fanout.settings import Settings
 from fanout.settlement import Settlement
 
+if TYPE_CHECKING:
+    from fanout.gather.engine import Gathers
+
 __all__ = ["Worker"]
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
+Combine = Callable[[Any, Gathered], Event]
 
 
 class Worker:
@@ -62,6 +67,47 @@ class Worker:
             return handler
 
         return declare
+
+    def part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+        """Declare the handler of an event that is scattered as parts: what it returns (JSON values) is the part's
+        result; a ``Reject``, and any failure of the last delivery, is the part's failure.
+
+        :raises DeclarationError: as :meth:`handles`; or ``worker.yaml`` does not say ``gathers: true``.
+        """
+        self._need_gathers(f"handles parts, {contract.contract.identifier}")
+
+        def declare(handler: Handler[E]) -> Handler[E]:
+            from fanout.gather.parts import reporting
+
+            self.handles(contract)(reporting(handler, self.settings.max_receives))
+            return handler
+
+        return declare
+
+    def gathers(
+        self, into: type[Event], *, on_failure: Callable[[Any, Part], Event | None] | None = None
+    ) -> Callable[[Combine], Combine]:
+        """Declare what makes the gathered event: a function of the event that was scattered and what there is of its
+        parts. Like ``on_failure`` it may be called again after a crash and has to answer the same then.
+
+        :param on_failure: makes of the scattered event and a part that succeeded the event that undoes that part, or
+            None; called when another part failed or is missing.
+        :raises DeclarationError: it has such a function already, or ``worker.yaml`` does not say ``gathers: true``.
+        """
+        identifier = into.contract.identifier
+        self._need_gathers(f"gathers {identifier}")
+        if identifier in self.handlers.gatherers:
+            raise DeclarationError(f"{self.settings.worker}: {identifier} is gathered by two functions; keep one")
+
+        def declare(combine: Combine) -> Combine:
+            self.handlers.gatherers[identifier] = Gatherer(combine, on_failure)
+            return combine
+
+        return declare
+
+    def _need_gathers(self, what: str) -> None:
+        if not self.settings.gathers:
+            raise DeclarationError(f"{self.settings.worker}: {what}; write gathers: true in worker.yaml")
 
     def handles_batch(self, handler: BatchHandler) -> BatchHandler:
         """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
@@ -113,11 +159,20 @@ class Worker:
             ),
             publisher=lambda: self._publisher,
             pace=Pace(),
+            gathers=self._gathers(queue_url) if self.settings.gathers else None,
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
         return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
+
+    def _gathers(self, queue_url: str) -> Gathers:
+        from fanout.gather.alarms import SqsAlarms
+        from fanout.gather.dynamodb import DynamoDBGatherStore
+        from fanout.gather.engine import Gathers
+
+        store = DynamoDBGatherStore(aws.client("dynamodb"), _environment("FANOUT_GATHER_TABLE"))
+        return Gathers(store, SqsAlarms(lambda: aws.client("sqs")), self.handlers, queue_url=queue_url)
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency

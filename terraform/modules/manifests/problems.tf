@@ -161,6 +161,10 @@ locals {
         text   = "via: ${worker.via}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
       },
       {
+        broken = worker.queue.fifo && worker.gathers
+        text   = "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
+      },
+      {
         broken = worker.retry.cap_s < worker.retry.base_s
         text   = "retry.cap_s: ${worker.retry.cap_s}: is under retry.base_s ${worker.retry.base_s}; raise it"
       },
@@ -183,6 +187,10 @@ locals {
       {
         broken = contains(keys(worker.tables), "idempotency")
         text   = "tables.idempotency: is the name of a table of the platform's own; rename it"
+      },
+      {
+        broken = contains(keys(worker.tables), "gather")
+        text   = "tables.gather: is the name of a table of the platform's own; rename it"
       },
       {
         broken = contains(keys(worker.buckets), "packages")

@@ -15,6 +15,13 @@ locals {
   workers = module.manifests.workers
   tables  = merge([for worker in local.workers : worker.tables]...)
   buckets = merge([for worker in local.workers : worker.buckets]...)
+
+  # A part's worker may be any of them, and so may the one that waits for it.
+  gather_queues = [
+    for name, worker in local.workers :
+    "arn:${local.deployment.partition}:sqs:${local.deployment.region}:${local.deployment.account_id}:${var.namespace}-${name}"
+    if worker.gathers
+  ]
 }
 
 module "manifests" {
@@ -73,6 +80,7 @@ module "worker" {
   rules              = lookup(local.rules, each.key, {})
   idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  gather             = each.value.gathers ? { table = module.store.gather_table, queues = local.gather_queues } : null
   permissions        = local.permissions[each.key]
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days

@@ -17,8 +17,8 @@ variable "tables" {
   default = {}
 
   validation {
-    condition     = !contains(keys(var.tables), "idempotency")
-    error_message = "The table idempotency belongs to the platform itself; choose another name."
+    condition     = length(setintersection(keys(var.tables), ["gather", "idempotency"])) == 0
+    error_message = "The tables gather and idempotency belong to the platform itself; choose another name."
   }
 }
 

@@ -32,6 +32,7 @@ resource "aws_lambda_function" "this" {
         FANOUT_DLQ_URL   = aws_sqs_queue.dead_letter.url
       },
       var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
+      var.gather == null ? {} : { FANOUT_GATHER_TABLE = var.gather.table.name },
       var.environment,
     )
   }

@@ -109,6 +109,15 @@ variable "idempotency_table" {
   default = null
 }
 
+variable "gather" {
+  description = "The table of the gathers, and the queues (ARNs) of the workers that may gather; null when the worker takes no part."
+  type = object({
+    table  = object({ name = string, arn = string })
+    queues = list(string)
+  })
+  default = null
+}
+
 variable "permissions" {
   description = "What the worker's role may do beside what its queue, bus and idempotency need."
   type = list(object({

@@ -27,6 +27,7 @@ def test_the_projects_own_workers_load(events: list[str]) -> None:
         "inventory",
         "loyalty",
         "notifications",
+        "report",
         "thumbnails",
     ]
 
@@ -59,6 +60,7 @@ def test_every_default() -> None:
         "permissions": [],
         "tables": {},
         "buckets": {},
+        "gathers": False,
     }
 
 
