@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -23,10 +23,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict
+lint: setup ## ruff, mypy --strict, terraform fmt and validate, every worker.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy shared router services scripts tests
+	$(BIN)/python -m scripts.lint_terraform
+	$(BIN)/fanout check
 
 .PHONY: unit
 unit: setup ## Unit tests: no network, no emulator
@@ -46,11 +48,64 @@ down: setup ## Stop EMULATOR and all it started
 .PHONY: reset
 reset: setup ## Empty the running EMULATOR
 	@$(BIN)/python -m scripts.emulators reset $(EMULATOR)
+	@rm -rf $(BUILD)/terraform/local-$(EMULATOR)
+
+TARGET ?= local
+
+.PHONY: build
+build: setup ## Build the Lambda packages for TARGET=local|aws
+	@$(BIN)/python -m scripts.packages $(TARGET)
+
+ENV ?= local
+DEPLOY = $(BIN)/python -m scripts.deploy
+ON = $(ENV) --emulator $(EMULATOR) --port $(PORT)
+
+.PHONY: plan
+plan: setup ## Show what `make deploy` would change in ENV=local|dev
+	@$(DEPLOY) plan $(ON)
+
+.PHONY: deploy
+deploy: setup ## Bring ENV up to date; asks first on AWS, unless AUTO_APPROVE=1
+	@$(DEPLOY) deploy $(ON)
+
+.PHONY: destroy
+destroy: setup ## Remove all of ENV
+	@$(DEPLOY) destroy $(ON)
+
+.PHONY: check-drift
+check-drift: setup ## Fail when a second plan of ENV=local shows more than the known drift
+	@$(DEPLOY) drift $(ON)
 
 .PHONY: plugin-test
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
 	$(BIN)/python -m scripts.emulators.plugin_tests
 
+ORDERS ?= 500
+AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulators/$(EMULATOR)/endpoint.env; set +a; fi;
+
+.PHONY: demo
+demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
+	@$(AT_EMULATOR) $(BIN)/fanout demo --orders $(ORDERS)
+
+.PHONY: status
+status: setup ## Queues and counts of the workers on EMULATOR
+	@$(AT_EMULATOR) $(BIN)/fanout status
+
+.PHONY: integration
+integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)
+	FANOUT_TEST_EMULATOR=$(EMULATOR) $(BIN)/pytest tests/integration
+
+.PHONY: e2e
+e2e: setup ## `make demo` as a user runs it, with few orders
+	$(BIN)/pytest tests/e2e
+
+.PHONY: test
+test: setup unit plugin-test ## All tests: unit, integration on LocalStack and on MiniStack, end to end
+	$(BIN)/python -m scripts.test_legs
+
 .PHONY: clean
-clean: ## Remove all that the other targets made
+clean: ## Stop the emulators, and remove all that the other targets made
+	@if [ -x $(BIN)/python ]; then for emulator in ministack localstack; do \
+	  $(BIN)/python -m scripts.emulators down $$emulator; done; fi
 	rm -rf $(BUILD)

@@ -48,9 +48,11 @@ def wait_until_healthy(server: Started, log: Path, *, timeout_seconds: float) ->
     """
     deadline = time.monotonic() + timeout_seconds
     while True:
+        is_healthy = answers(server.health_url)
+        # Asked last: if it is gone, it was another that has answered.
         if not is_alive(server.process):
             raise NotHealthyError(f"{server.name} ended while it started; the end of {log}:\n{_end_of(log)}")
-        if answers(server.health_url):
+        if is_healthy:
             return
         if time.monotonic() > deadline:
             raise NotHealthyError(

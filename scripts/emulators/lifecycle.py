@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from scripts.emulators import docker, localstack, ministack
 from scripts.emulators.errors import EmulatorError, StateError
@@ -32,7 +33,8 @@ EMULATORS: Final[Mapping[str, Callable[[Request], Plan]]] = {
 #: LocalStack is healthy after 2 to 5 seconds on two cores; an image that has to be pulled first takes
 #: minutes.
 _TIMEOUT_SECONDS: Final = 300.0
-_GRACE_SECONDS: Final = 15.0
+#: None of them has anything to save, and LocalStack would wait for every open request.
+_GRACE_SECONDS: Final = 4.0
 
 
 def default_run_dir(emulator: str) -> Path:
@@ -56,6 +58,8 @@ def up(
     :raises EmulatorError: it cannot be started here (what is missing is named), the port is taken, it died,
         or it was not healthy in time. Nothing of it is left running then.
     """
+    if emulator not in EMULATORS:
+        raise EmulatorError(f"there is no emulator {emulator!r}: choose among {', '.join(sorted(EMULATORS))}")
     run_dir = _ready(run_dir or default_run_dir(emulator))
     if enforce_iam and emulator != "ministack":
         raise EmulatorError(f"{emulator} cannot enforce IAM: only ministack can")
@@ -85,21 +89,20 @@ def down(emulator: str, *, run_dir: Path | None = None) -> bool:
 
 
 def reset(emulator: str, *, run_dir: Path | None = None) -> Endpoints:
-    """Empty a running emulator; its endpoints stay the same, but for the DynamoDB port beside LocalStack.
+    """Empty a running emulator; its endpoints stay the same.
 
     :raises StateError: it is not running.
     :raises EmulatorError: it cannot be emptied.
     """
     run_dir = _ready(run_dir or default_run_dir(emulator))
-    run = load(run_dir)
-    if run is None or not _is_healthy(run):
-        raise StateError(f"{emulator} is not running in {run_dir}: start it with `up` first")
-    if run.emulator == "ministack":
-        post(f"http://{HOST}:{run.port}{ministack.RESET_PATH}")
-        return run.endpoints
-    # LocalStack has no way to be emptied but to be started anew.
-    down(emulator, run_dir=run_dir)
-    return up(run.emulator, run_dir=run_dir, port=run.port)
+    with locked(run_dir / "lock"):
+        run = load(run_dir)
+        if run is None or not _is_healthy(run):
+            raise StateError(f"{emulator} is not running in {run_dir}: start it with `up` first")
+        if run.emulator == "ministack":
+            post(f"http://{HOST}:{run.port}{ministack.RESET_PATH}")
+            return run.endpoints
+        return _restart(run_dir, run)
 
 
 def status(emulator: str, *, run_dir: Path | None = None) -> dict[str, str]:
@@ -166,6 +169,18 @@ def _start(request: Request, plan: Plan, timeout_seconds: float) -> Endpoints:
         _stop(request.run_dir, run)
         raise
     return plan.endpoints
+
+
+def _restart(run_dir: Path, run: Run) -> Endpoints:
+    """LocalStack has no way to be emptied but to be started anew."""
+    _stop(run_dir, run)
+    request = Request(
+        emulator=run.emulator,
+        run_dir=run_dir,
+        port=run.port,
+        dynamodb_port=urlsplit(run.endpoints.dynamodb_url).port or 0,
+    )
+    return _start(request, EMULATORS[run.emulator](request), _TIMEOUT_SECONDS)
 
 
 def _launch(server: Server, run_dir: Path) -> Started:

@@ -4,6 +4,7 @@ It needs no container. It is the more faithful of the emulators, and needs Pytho
 a program that it would download, so a MiniStack on a second port stands in for that service.
 """
 
+import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,8 @@ PLUGIN: Final = REPOSITORY / "scripts" / "localstack_plugin"
 
 #: LocalStack 4.14.0 fails on 3.11 and 3.12, whatever its metadata says.
 _PYTHON_VERSION: Final = "3.13"
+#: What a developer may set for LocalStack: how many function processes may run at once, and how much it logs.
+_SETTINGS: Final = ("FANOUT_FUNCTION_PROCESSES", "DEBUG", "LS_LOG")
 _REQUIREMENTS: Final = Path(__file__).with_name("requirements-localstack.txt")
 _FUNCTION_REQUIREMENTS: Final = Path(__file__).with_name("requirements-functions.txt")
 
@@ -32,7 +35,7 @@ def plan(request: Request) -> Plan:
     :raises InstallError: a virtual environment cannot be made, or Python 3.13 is missing.
     """
     python = ensure_localstack_python()
-    dynamodb = ministack.server(request.run_dir, free_port())
+    dynamodb = ministack.server(request.run_dir, request.dynamodb_port or free_port())
     endpoints = Endpoints(url=f"http://{HOST}:{request.port}", dynamodb_url=f"http://{HOST}:{dynamodb.port}")
     localstack = Server(
         name="localstack",
@@ -71,6 +74,7 @@ def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:
     environment = minimal_environment(request.run_dir)
     # LocalStack takes TMPDIR for an outdated setting of its own, and warns; Python looks at TEMP as well.
     environment["TEMP"] = environment.pop("TMPDIR")
+    environment |= {name: os.environ[name] for name in _SETTINGS if name in os.environ}
     return environment | {
         "FILESYSTEM_ROOT": str(state),
         # LocalStack keeps an index of installed plugins in a cache, and may not notice that it is out of

@@ -46,6 +46,8 @@ class Request:
     port: int
     """Never 0: a free port has been chosen already."""
     enforce_iam: bool = False
+    dynamodb_port: int = 0
+    """For the emulator that has DynamoDB on a port of its own; 0 takes a free one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Final
 
 from scripts.emulators.errors import EmulatorError
 
-__all__ = ["ProcessRecord", "is_alive", "members", "start", "stop"]
+__all__ = ["ProcessRecord", "is_alive", "members", "runs", "start", "stop"]
 
 _POLL_SECONDS: Final = 0.05
 
@@ -71,7 +71,13 @@ def members(process: ProcessRecord) -> list[int]:
     leader = _start_time(process.pid)
     if leader not in (None, process.started):
         return []  # The id has been given to another process, which is none of ours.
-    return [pid for pid in _all_processes() if _session(pid) == process.pid and _start_time(pid) is not None]
+    return [pid for pid in _all_processes() if _session(pid) == process.pid and runs(pid)]
+
+
+def runs(pid: int) -> bool:
+    """Whether any process of that id runs; one that has ended, and only waits to be reaped, does not."""
+    _reap(pid)
+    return _start_time(pid) is not None
 
 
 def stop(process: ProcessRecord, *, grace_seconds: float) -> None:

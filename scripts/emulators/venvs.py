@@ -28,6 +28,8 @@ def ensure_venv(directory: Path, *, python: Path, requirements: Path, packages: 
     :raises InstallError: it cannot be made; the text has the end of pip's output.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
+    # "python", "python3" and a link to either are one interpreter, and no reason to start over.
+    python = python.resolve()
     interpreter = directory / "bin" / "python"
     with locked(directory.with_name(f"{directory.name}.lock")):
         wanted = _fingerprint(python, requirements, packages)

@@ -19,17 +19,20 @@ FILE_MODE = 0o100644
 LIBRARY_MODE = 0o100755
 
 
-def write(path: Path, entries: Mapping[str, bytes]) -> None:
+def write(path: Path, entries: Mapping[str, bytes]) -> bool:
     """Write the zip file at once, so that nobody ever reads half of one.
 
     :param entries: what to pack, by its name in the archive.
+    :returns: whether it differs from what was there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.part")
     with zipfile.ZipFile(draft, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(entries.items()):
             archive.writestr(_info(name), content)
+    differs = not path.exists() or path.read_bytes() != draft.read_bytes()
     draft.replace(path)
+    return differs
 
 
 def sha256(path: Path) -> str:

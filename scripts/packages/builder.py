@@ -1,12 +1,14 @@
 """Put the packages of one target together."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from fanout import manifest
 from scripts.packages import archive, layers, targets, workers
+from scripts.packages.targets import Target
 
 __all__ = ["Package", "build"]
 
@@ -27,26 +29,46 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
     :raises PackageError: a layer cannot be built.
     :raises fanout.errors.ManifestError: a worker.yaml is wrong.
     """
-    services = repository / "services"
-    manifests = manifest.load_all(services)
-    folders = {manifest.worker_name(file.parent): file.parent for file in services.glob("*/worker.yaml")}
+    manifests = manifest.load_all(repository / "services")
     wanted = {name: declared.function.architecture for name, declared in manifests.items()}
     target = targets.local() if target_name == "local" else targets.aws(wanted.values())
-    out.mkdir(parents=True, exist_ok=True)
+    made: set[Path] = set()
+    for package in chain(_layers(repository, target, wanted, out), _workers(repository, out)):
+        made.add(package.path)
+        yield package
+    _remove_others(out, made)
+    # Last, so that Terraform does not take a directory for whole before it is.
+    (out / "target.json").write_text(target.description(), encoding="utf-8")
+
+
+def _layers(repository: Path, target: Target, wanted: Mapping[str, str], out: Path) -> Iterator[Package]:
     constraints = repository / "constraints.txt"
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
         yield Package(path=path, built=layers.build(path, _dependencies(repository), constraints, target, architecture))
-    for name in manifests:
-        path = out / "workers" / f"{name}.zip"
-        archive.write(path, workers.entries(repository, folders[name]))
-        yield Package(path=path, built=True)
-        if needed := workers.requirements(folders[name]):
+    for folder in _folders(repository):
+        name = manifest.worker_name(folder)
+        if needed := workers.requirements(folder):
             path = out / "layers" / f"{name}.zip"
             architecture = target.architectures[0] if target.native else wanted[name]
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
-    # Last, so that Terraform does not take a half-built directory for a whole one.
-    (out / "target.json").write_text(target.description(), encoding="utf-8")
+
+
+def _workers(repository: Path, out: Path) -> Iterator[Package]:
+    for folder in _folders(repository):
+        path = out / "workers" / f"{manifest.worker_name(folder)}.zip"
+        yield Package(path=path, built=archive.write(path, workers.entries(repository, folder)))
+
+
+def _folders(repository: Path) -> list[Path]:
+    return sorted(file.parent for file in (repository / "services").glob("*/worker.yaml"))
+
+
+def _remove_others(out: Path, made: set[Path]) -> None:
+    """Take away what an earlier build made for workers, layers or architectures that are no more."""
+    for old in [*out.glob("*.zip"), *out.glob("*/*.zip")]:
+        if old not in made:
+            old.unlink()
 
 
 def _dependencies(repository: Path) -> list[str]:

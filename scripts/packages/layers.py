@@ -38,6 +38,7 @@ def build(path: Path, requirements: Sequence[str], constraints: Path, target: Ta
     stamp, inputs = path.with_name(f"{path.name}.inputs"), _inputs(requirements, constraints, target, architecture)
     if path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == inputs:
         return False
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="fanout-layer-") as directory:
         site = Path(directory)
         _install(site, requirements, constraints, target.pip_arguments(architecture))

@@ -19,7 +19,11 @@ def entries(repository: Path, folder: Path) -> dict[str, bytes]:
     """
     shared, services = repository / "shared", folder.parent
     packed = {f"services/{folder.name}/{name}": content for name, content in _files(folder)}
-    packed |= {f"contracts/{name}": content for name, content in _files(shared / "contracts")}
+    packed |= {
+        f"contracts/{name}": content
+        for name, content in _files(shared / "contracts")
+        if not name.startswith("golden/")  # events to test with
+    }
     packed |= {f"fanout/{name}": content for name, content in _files(shared / "fanout") if not _is_cli(name)}
     packed["services/__init__.py"] = (services / "__init__.py").read_bytes()
     packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml")

@@ -1,5 +1,7 @@
 """Confirms orders by e-mail."""
 
+import re
+
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
 from fanout.aws import client
@@ -20,8 +22,13 @@ def confirm(order: OrderPlaced, context: Context) -> None:
             "Subject": {"Data": f"Your order {order.order_id}"},
             "Body": {"Text": {"Data": _text(order)}},
         },
-        Tags=[{"Name": "event_id", "Value": context.event_id}],
+        Tags=[{"Name": "event_id", "Value": _tag(context.event_id)}],
     )
+
+
+def _tag(event_id: str) -> str:
+    """Within what SES takes for a tag (https://docs.aws.amazon.com/ses/latest/APIReference/API_MessageTag.html)."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", event_id)[:255]
 
 
 def _text(order: OrderPlaced) -> str:

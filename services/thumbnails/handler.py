@@ -2,7 +2,6 @@
 
 import io
 from datetime import timedelta
-from pathlib import PurePosixPath
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -25,6 +24,9 @@ SIZES = {"small": 64, "medium": 160, "large": 320}
 """The longer side, in pixels."""
 
 ALBUM_DEADLINE = timedelta(minutes=15)
+
+MAX_PIXELS = 50_000_000
+"""Of an upload: 150 MB in memory as RGB, of which the function holds up to three at once."""
 
 
 @worker.handles(ObjectCreated)
@@ -72,16 +74,13 @@ def _make_thumbnails(source: str, key: str) -> list[Thumbnail]:
     try:
         original = s3.get_object(Bucket=source, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey as error:
-        raise Reject(f"{key}: is not, or no longer, in {source}") from error
+        raise Reject(f"{key}: is no longer in {source}") from error
     photograph = _open(key, original)
     thumbnails = []
     for name, longer_side in SIZES.items():
         resized = photograph.copy()
         resized.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS)
-        path = PurePosixPath(key)
-        thumbnail = Thumbnail(
-            key=f"thumbnails/{path.with_suffix('')}/{name}.jpg", width=resized.width, height=resized.height
-        )
+        thumbnail = Thumbnail(key=f"thumbnails/{key}/{name}.jpg", width=resized.width, height=resized.height)
         s3.put_object(Bucket=bucket("media"), Key=thumbnail.key, Body=_jpeg(resized), ContentType="image/jpeg")
         thumbnails.append(thumbnail)
     return thumbnails
@@ -93,7 +92,11 @@ def _open(key: str, content: bytes) -> Image.Image:
     :raises Reject: it is no image, or one so large that it must be a decompression bomb.
     """
     try:
-        return ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
+        image = Image.open(io.BytesIO(content))
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
+            raise Reject(f"{key}: has {pixels} pixels; at most {MAX_PIXELS} are read")
+        return ImageOps.exif_transpose(image).convert("RGB")
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
         raise Reject(f"{key}: is not an image that can be read: {error}") from error
 

@@ -17,7 +17,9 @@ from fanout.errors import (
 from fanout.event import Event
 from fanout.gather.state import Gathered, Part
 from fanout.outcomes import Outcome, Reject, Retry
+from fanout.policies import reject, retry
 from fanout.publish import Publisher, Receipt
+from fanout.upcasting import upcasts
 from fanout.worker import Worker
 
 __all__ = [
@@ -39,4 +41,7 @@ __all__ = [
     "Reject",
     "Retry",
     "Worker",
+    "reject",
+    "retry",
+    "upcasts",
 ]

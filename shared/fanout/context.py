@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
+from fanout.aws import client
 from fanout.delivery import Delivery
 from fanout.envelope import Metadata
 from fanout.errors import DeclarationError
 from fanout.event import Event
+from fanout.idempotency import Completion, Store
+from fanout.publish import seal
 from fanout.trace import child_traceparent
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
     from fanout.gather.engine import Gathers
 
 __all__ = ["Context"]
@@ -22,7 +27,7 @@ __all__ = ["Context"]
 _NAMESPACE = UUID("6f7a2f0c-55c0-5d53-9b7a-0e1f8c6d2f3a")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """The record being handled, for the handler of its event."""
 
@@ -31,8 +36,12 @@ class Context:
     metadata: Metadata
     remaining_s: Callable[[], float]
     """Seconds until Lambda ends the invocation."""
+    store: Store | None = None
+    """None: the worker's idempotency is off."""
     gathers: Gathers | None = None
     """None: ``worker.yaml`` does not say ``gathers: true``."""
+    reports: bool = False
+    """Whether a gather waits for what the handler returns."""
 
     @property
     def event_id(self) -> str:
@@ -62,19 +71,27 @@ class Context:
         :param event_id: an id of one's own, which must be the same whenever the handler runs again.
         :param causation_id: the cause, where it is not this event.
         :param gather: see :class:`fanout.envelope.Metadata`; :meth:`scatter` sets it.
+        :raises DeclarationError: the record has been committed.
         """
+        if self.delivery.committed:
+            raise DeclarationError("publish before commit: the events are part of the transaction")
         identity = event_id or self.identity(str(len(self.delivery.published)))
-        envelope = {
-            "event_id": identity,
-            "subject": subject,
-            "correlation_id": self.metadata.correlation_id,
-            "causation_id": causation_id or self.metadata.event_id,
-            "traceparent": child_traceparent(self.metadata.traceparent),
-            "expires_at": expires_at,
-            "gather": gather,
-        }
-        self.delivery.published.append((event, envelope))
+        envelope = seal(
+            event,
+            event_id=identity,
+            subject=subject,
+            correlation_id=self.metadata.correlation_id,
+            causation_id=causation_id or self.metadata.event_id,
+            traceparent=child_traceparent(self.metadata.traceparent),
+            expires_at=expires_at,
+            gather=gather,
+        )
+        self.delivery.published.append(envelope)
         return identity
+
+    def identity(self, what: str) -> str:
+        """An id for what this event causes in this worker: the same whenever the handler runs again."""
+        return str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{what}"))
 
     def scatter(self, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
         """Publish the parts of this event, once the handler has returned, and gather what their handlers return into
@@ -83,12 +100,33 @@ class Context:
         :param into: the contract of the gathered event; a function declared with ``worker.gathers`` makes it.
         :param deadline: from now; what has not come by then is missing from the gathered event. At most 7 days.
         :raises Reject: more than 1,000 parts.
-        :raises DeclarationError: ``worker.yaml`` does not say ``gathers: true``, or nothing gathers ``into``.
+        :raises DeclarationError: ``worker.yaml`` does not say ``gathers: true``, nothing gathers ``into``, or the
+            record has been committed.
         """
         if self.gathers is None:
             raise DeclarationError(f"{self.worker}: scatters into {into.contract}; write gathers: true in worker.yaml")
         return self.gathers.scatter(self, parts, into=into, deadline=deadline)
 
-    def identity(self, what: str) -> str:
-        """An id for what this event causes in this worker: the same whenever the handler runs again."""
-        return str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{what}"))
+    def commit(self, items: Sequence[TransactWriteItemTypeDef], *, result: Any = None) -> None:
+        """Write these DynamoDB items and the event's completion in one transaction: the effect is there exactly once,
+        whatever dies when. What was published before is part of it, and reaches the bus even if this process dies
+        right after. Once per record, as its last effect; ``result`` is what the handler would return.
+
+        DynamoDB takes 100 items in a transaction, and this takes one of them.
+
+        :raises Retry: another execution has taken the event over; nothing was written. Let it pass.
+        :raises TransactionCanceledException: DynamoDB's: a condition of the handler's own items does not hold, or
+            another transaction was at them; nothing was written.
+        :raises DeclarationError: the record was committed before; or a gather waits for it, whose report would be
+            lost if this process died right after.
+        """
+        if self.reports:
+            raise DeclarationError("a part cannot be committed: make its effect conditional and return its result")
+        if self.delivery.committed:
+            raise DeclarationError("a record is committed once; put all its items into one commit")
+        if self.store is None or self.delivery.claim is None:
+            client("dynamodb").transact_write_items(TransactItems=items)
+        else:
+            completion = Completion(claim=self.delivery.claim, result=result)
+            self.store.commit(items, completion, [envelope.pack() for envelope in self.delivery.published])
+        self.delivery.committed, self.delivery.result = True, result

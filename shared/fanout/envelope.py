@@ -18,7 +18,7 @@ MAX_EVENT_ID = 256
 """Characters: with the worker's name it has to fit a DynamoDB key, 2,048 bytes of UTF-8."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Metadata:
     """What fanout knows of an event beside its data."""
 
@@ -52,25 +52,28 @@ class Metadata:
         """
         :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
         """
-        if not isinstance(fields, Mapping):
+        if not isinstance(fields, dict):
             raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
-        known = {name: fields[name] for name in cls.__slots__ if fields.get(name) is not None}
-        version = known.get("schema_version")
-        if type(version) is not int:
-            raise EventError(f"detail.metadata.schema_version: {version!r}: must be a whole number")
+        known = {name: value for name, value in fields.items() if name in _SLOTS and value is not None}
         for name, value in known.items():
-            if name != "schema_version" and not isinstance(value, str):
-                raise EventError(f"detail.metadata.{name}: {value!r}: must be a text")
-        if not 1 <= len(known.get("event_id", "?")) <= MAX_EVENT_ID:
-            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
+            if type(value) is not (int if name == "schema_version" else str):
+                wanted = "a whole number" if name == "schema_version" else "a text"
+                raise EventError(f"detail.metadata.{name}: {value!r}: must be {wanted}")
         try:
-            return cls(**known)
+            metadata = cls(**known)
         except TypeError as error:
-            missing = {"event_id", "correlation_id", "published_at"} - known.keys()
-            raise EventError(f"detail.metadata: {', '.join(sorted(missing))} missing") from error
+            missing = [name for name in _REQUIRED if name not in known]
+            raise EventError(f"detail.metadata: {', '.join(missing)} missing") from error
+        if not 1 <= len(metadata.event_id) <= MAX_EVENT_ID:
+            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
+        return metadata
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_SLOTS = frozenset(Metadata.__slots__)
+_REQUIRED = ("correlation_id", "event_id", "published_at", "schema_version")
+
+
+@dataclass(slots=True, kw_only=True)
 class Envelope:
     """One event as a worker receives it."""
 
@@ -105,6 +108,25 @@ class Envelope:
         if not isinstance(data, dict):
             raise EventError("detail.data: must be a mapping; is the publisher fanout's?")
         return cls(source=source, name=name, metadata=Metadata.from_json(detail.get("metadata")), data=data)
+
+    def pack(self) -> dict[str, Any]:
+        """As JSON values, to be kept; :meth:`unpack` is the inverse."""
+        return {
+            "source": self.source,
+            "name": self.name,
+            "metadata": self.metadata.to_json(),
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> Self:
+        """What :meth:`pack` made of an envelope."""
+        return cls(
+            source=packed["source"],
+            name=packed["name"],
+            metadata=Metadata.from_json(packed["metadata"]),
+            data=packed["data"],
+        )
 
     def detail(self) -> str:
         """EventBridge's ``Detail`` of this event."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any
 
+from fanout import upcasting
 from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import EventError
@@ -36,27 +38,33 @@ class Handlers:
     """By the gathered event."""
 
     def call(self, envelope: Envelope, context: Context) -> Any:
-        """Hand the event to its handler and answer what that returns.
+        """Hand the event to its handler and answer what that returns; a coroutine, if it is asynchronous.
 
-        :raises EventError: nobody handles such an event, or it breaks its contract.
-        """
-        event = self.read(envelope)
-        _, handler = self.by_event[envelope.identifier]
-        return handler(event, context)
-
-    def read(self, envelope: Envelope) -> Event:
-        """The event in the envelope.
-
-        :raises EventError: nobody handles such an event, or it breaks its contract.
+        :raises EventError: nobody handles such an event, its version cannot be read, or it breaks its contract.
         """
         found = self.by_event.get(envelope.identifier)
         if found is None:
-            raise EventError(f"{envelope.identifier}: the worker has no handler for it")
-        contract, _ = found
-        version = envelope.metadata.schema_version
-        if version != contract.contract.version:
-            raise EventError(f"{contract.contract}: cannot read version {version} of the event")
-        return contract.from_data(envelope.data)
+            raise EventError(f"{envelope.identifier}: worker {context.worker} has no handler for it")
+        contract, handler = found
+        return handler(upcasting.read(contract, envelope.data, envelope.metadata.schema_version), context)
+
+    def read(self, envelope: Envelope) -> Event:
+        """The event in an envelope of which :meth:`call` once found the handler.
+
+        :raises EventError: its version cannot be read any more, or it breaks its contract.
+        """
+        contract, _ = self.by_event[envelope.identifier]
+        return upcasting.read(contract, envelope.data, envelope.metadata.schema_version)
+
+    def is_asynchronous(self, envelope: Envelope) -> bool:
+        """Whether the event's handler is a coroutine function."""
+        found = self.by_event.get(envelope.identifier)
+        return found is not None and iscoroutinefunction(found[1])
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether any handler is a coroutine function."""
+        return any(iscoroutinefunction(handler) for _, handler in self.by_event.values())
 
     def missing(self, subscribed: Sequence[str]) -> list[str]:
         """The subscribed events that no function handles."""

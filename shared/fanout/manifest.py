@@ -85,6 +85,10 @@ class Batch(_Section):
     size: int = Field(default=10, ge=1, le=10_000)
     window_s: int = Field(default=0, ge=0, le=300)
     max_concurrency: int | None = Field(default=None, ge=2, le=1_000, description="null: Lambda's own scaling")
+    concurrency: int = Field(default=1, ge=1, le=100, description="records that one environment handles at once")
+    record_timeout_s: int | None = Field(
+        default=None, ge=1, le=900, description="null: a record may take the rest of the invocation"
+    )
 
 
 class Queue(_Section):
@@ -188,6 +192,25 @@ class Manifest(_Section):
         raise ManifestError("\n".join(f"{file}: {problem}" for problem in problems))
 
 
+class _WrittenTwice(yaml.YAMLError):
+    def __init__(self, key: yaml.ScalarNode) -> None:
+        self.key = key.value
+        self.line = key.start_mark.line + 1
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML forbids a key to stand twice in a mapping; PyYAML would let the first be forgotten in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _WrittenTwice(key)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
     """Read one ``worker.yaml``.
 
@@ -195,11 +218,13 @@ def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
     """
     file = "/".join(path.parts[-3:])
     try:
-        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        declared = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except OSError as error:
         raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
     except UnicodeDecodeError as error:
         raise ManifestError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except _WrittenTwice as error:
+        raise ManifestError(f"{file}: {error.key}: is written twice, again at line {error.line}; keep one") from error
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place else ""
@@ -261,4 +286,6 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
                     )
                 owners.setdefault(name, worker)
     for worker, manifest in sorted(manifests.items()):
-        yield from manifest_rules.unknown_stores(f"services/{folders[worker].name}/worker.yaml", manifest, manifests)
+        file = f"services/{folders[worker].name}/worker.yaml"
+        yield from manifest_rules.unknown_stores(file, manifest, manifests)
+        yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)

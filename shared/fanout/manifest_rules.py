@@ -33,6 +33,12 @@ def _batch(manifest: Manifest) -> Iterator[str]:
         yield f"batch.size: {batch.size}: a FIFO queue delivers at most 10 records a batch; write 10 or less"
     elif batch.size > 10 and batch.window_s < 1:
         yield f"batch.window_s: {batch.window_s}: a batch.size over 10 needs a window; write 1 or more"
+    limit = batch.record_timeout_s
+    if limit is not None and limit > manifest.function.timeout_s:
+        yield (
+            f"batch.record_timeout_s: {limit}: is over function.timeout_s {manifest.function.timeout_s}; "
+            f"write {manifest.function.timeout_s} or less"
+        )
     if fifo and batch.window_s > 0:
         yield f"batch.window_s: {batch.window_s}: a FIFO queue has no batch window; write 0"
 
@@ -121,3 +127,15 @@ def unknown_stores(file: str, manifest: Manifest, manifests: Mapping[str, Manife
                     f"{file}: permissions.{index}.resources: {resource}: no worker declares it; "
                     f"add it under {kind}s of the worker that owns it"
                 )
+
+
+def unfed_subscriptions(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Subscriptions to events of S3 when no bucket gives any: they would be silent for ever."""
+    if any(bucket.events for other in manifests.values() for bucket in other.buckets.values()):
+        return
+    for index, subscription in enumerate(manifest.subscribes):
+        if subscription.event.startswith("aws.s3/"):
+            yield (
+                f"{file}: subscribes.{index}.event: {subscription.event}: no bucket declares events: true; "
+                "add it to the bucket whose objects are meant"
+            )

@@ -31,6 +31,10 @@ class Settings:
     cap_s: int
     """Of the backoff: see :class:`fanout.manifest.Retry`."""
     fifo: bool
+    concurrency: int
+    """Records of a batch that are handled at once."""
+    record_timeout_s: int | None
+    """How long one record may take; None: until the invocation's end."""
     gathers: bool
     """Whether it takes part in gathers: see :mod:`fanout.gather`."""
 
@@ -57,6 +61,8 @@ class Settings:
             base_s=declared["retry"]["base_s"],
             cap_s=declared["retry"]["cap_s"],
             fifo=declared["queue"]["fifo"],
+            concurrency=declared["batch"]["concurrency"],
+            record_timeout_s=declared["batch"]["record_timeout_s"],
             gathers=declared["gathers"],
         )
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fanout.delivery import Delivery
+from fanout.delivery import FAILED, Delivery
 from fanout.outcomes import Outcome
+from fanout.policies import Backoff
 from fanout.settings import Settings
 from fanout.trace import trace_id
 
@@ -35,8 +36,6 @@ MAX_CALL_BYTES = 1024 * 1024
 MAX_CAUSE = 1_000
 """Characters of a cause in the DLQ message's attributes."""
 
-FAILURES = frozenset({Outcome.RETRIED, Outcome.POSTPONED})
-
 
 @dataclass(frozen=True)
 class Settlement:
@@ -52,11 +51,11 @@ class Settlement:
     def settle(self, deliveries: Sequence[Delivery]) -> None:
         """Every record that failed for the last time, and every rejected one, to the DLQ; a backoff for the rest."""
         for delivery in deliveries:
-            if delivery.outcome in FAILURES and delivery.record.receive_count >= self.settings.max_receives:
+            if delivery.outcome in FAILED and delivery.record.receive_count >= self.settings.max_receives:
                 # SQS would move it now without a word on why.
                 delivery.outcome = Outcome.REJECTED
         self._dead_letter([d for d in deliveries if d.outcome is Outcome.REJECTED])
-        self._back_off([d for d in deliveries if d.outcome in FAILURES])
+        self._back_off([d for d in deliveries if d.outcome in FAILED])
 
     def _dead_letter(self, rejected: Sequence[Delivery]) -> None:
         for chunk in _chunks(rejected):
@@ -115,13 +114,11 @@ class Settlement:
                 )
 
     def _delay_s(self, delivery: Delivery) -> int:
-        """Whole seconds: the delay asked for, or full jitter
-        (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
+        """Whole seconds: the delay asked for, or a random one within the backoff."""
         if delivery.delay_s is not None:
             return round(delivery.delay_s)
-        # The exponent is bounded so that no receive count makes a number too large for a float.
-        doublings = min(delivery.record.receive_count - 1, 20)
-        return round(self.uniform(0, min(self.settings.cap_s, self.settings.base_s * 2**doublings)))
+        backoff = delivery.backoff or Backoff(self.settings.base_s, self.settings.cap_s)
+        return round(self.uniform(0, backoff.most(delivery.record.receive_count)))
 
     def _call(self, operation: str, url: Callable[[], str], entries: Sequence[Any]) -> dict[str, str]:
         """The entries that the call failed for, by Id, with why."""

@@ -18,14 +18,17 @@ from itertools import count
 from typing import Any, cast
 from uuid import uuid4
 
-from fanout.batch import Invocation, Processor
+from fanout.batch import Processor
+from fanout.claims import Claims
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
+from fanout.execution import Execution
 from fanout.gather.engine import Gathers
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.store import GatherStore
 from fanout.idempotency import MemoryStore, Store
+from fanout.invocation import Invocation
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal
 from fanout.records import Record
@@ -147,12 +150,14 @@ class Rig:
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
+        store = None if worker.settings.idempotency == "off" else self.store
         self.gather_store = gather_store or MemoryGatherStore()
-        gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
+        gathers = None
+        if worker.settings.gathers:
+            gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
         self.processor = Processor(
-            settings=worker.settings,
-            handlers=worker.handlers,
-            store=None if worker.settings.idempotency == "off" else self.store,
+            claims=Claims(worker.settings, store, clock) if store else None,
+            execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace(), gathers),
             settlement=Settlement(
                 sqs=lambda: sqs,
                 settings=worker.settings,
@@ -161,9 +166,7 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
-            pace=pace or Pace(),
             clock=clock,
-            gathers=gathers if worker.settings.gathers else None,
         )
 
     def deliver(

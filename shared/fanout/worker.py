@@ -17,15 +17,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanout import aws, telemetry
-from fanout.batch import FAILED, Invocation, Processor, summary
+from fanout import aws, telemetry, upcasting
+from fanout.batch import Processor, summary
+from fanout.claims import Claims
 from fanout.context import Context
-from fanout.errors import DeclarationError
+from fanout.delivery import FAILED
+from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
+from fanout.execution import Execution
 from fanout.gather.state import Gathered, Part
 from fanout.handlers import BatchHandler, Gatherer, Handlers
 from fanout.idempotency import DynamoDBStore, Store
+from fanout.invocation import Invocation
+from fanout.outcomes import Reject
 from fanout.pace import Pace
+from fanout.policies import Policies, RejectPolicy, RetryPolicy
 from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settings import Settings
@@ -49,13 +55,16 @@ class Worker:
     def __init__(self, file: str) -> None:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
         self.handlers = Handlers()
+        self.policies = Policies()
         self._cold_start = True
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
 
-        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, or it has a handler already.
+        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, it has a handler already, or a step is
+            missing among its upcasters.
         """
+        upcasting.check(contract)
         identifier = contract.contract.identifier
         if identifier not in self.settings.subscribes and "*" not in self.settings.subscribes:
             raise DeclarationError(f"{self.settings.worker}: handles {identifier}; subscribe to it in worker.yaml")
@@ -79,7 +88,7 @@ class Worker:
         def declare(handler: Handler[E]) -> Handler[E]:
             from fanout.gather.parts import reporting
 
-            self.handles(contract)(reporting(handler, self.settings.max_receives))
+            self.handles(contract)(reporting(handler, self._gives_up))
             return handler
 
         return declare
@@ -109,11 +118,23 @@ class Worker:
         if not self.settings.gathers:
             raise DeclarationError(f"{self.settings.worker}: {what}; write gathers: true in worker.yaml")
 
+    def _gives_up(self, error: Exception, context: Context) -> bool:
+        """Whether the record is not handled again after this."""
+        rejected = isinstance(error, Reject | EventError) or isinstance(self.policies.of(error), RejectPolicy)
+        return rejected or context.receive_count >= self.settings.max_receives
+
     def handles_batch(self, handler: BatchHandler) -> BatchHandler:
         """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
         record of the batch."""
         self.handlers.batch = handler
         return handler
+
+    def on(self, exception: type[Exception], policy: RetryPolicy | RejectPolicy) -> None:
+        """Declare what an exception of a handler means: :func:`fanout.retry` or :func:`fanout.reject`.
+
+        :raises DeclarationError: it has a policy already.
+        """
+        self.policies.declare(exception, policy)
 
     def missing_handlers(self) -> list[str]:
         """The subscribed events that nothing here handles."""
@@ -147,26 +168,26 @@ class Worker:
     def _processor(self) -> Processor:
         # Read now, not when the first record fails: a deployment's mistake is to show at its first batch.
         queue_url, dlq_url = _environment("FANOUT_QUEUE_URL"), _environment("FANOUT_DLQ_URL")
+        store, settings = self._store(), self.settings
         return Processor(
-            settings=self.settings,
-            handlers=self.handlers,
-            store=self._store(),
+            claims=Claims(settings, store) if store else None,
+            execution=Execution(settings, self.handlers, self.policies, store, Pace(), self._gathers(queue_url)),
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
-                settings=self.settings,
+                settings=settings,
                 queue_url=lambda: queue_url,
                 dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
-            pace=Pace(),
-            gathers=self._gathers(queue_url) if self.settings.gathers else None,
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
         return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
 
-    def _gathers(self, queue_url: str) -> Gathers:
+    def _gathers(self, queue_url: str) -> Gathers | None:
+        if not self.settings.gathers:
+            return None
         from fanout.gather.alarms import SqsAlarms
         from fanout.gather.dynamodb import DynamoDBGatherStore
         from fanout.gather.engine import Gathers

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
+import boto3
 import localstack_client.session
 
 from contracts.money import Money
@@ -20,7 +21,7 @@ from fanout.cli.deployment import Deployment
 from fanout.manifest import load_all
 from fanout.naming import Names
 from fanout.publish import Publisher
-from scripts import packages, terraform
+from scripts import deploy, packages, terraform
 from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
@@ -31,11 +32,11 @@ T = TypeVar("T")
 
 
 def client(service: str) -> Any:
-    """A client of the emulator, as LocalStack's own users make them."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB") if service == "dynamodb" else None
-    more = {"endpoint_url": endpoint} if endpoint else {}
-    session = localstack_client.session.Session("test", "test", region_name="us-east-1")
-    return session.client(service, **more)
+    """A client of the emulator, as LocalStack's own users make them; DynamoDB may be another's, which
+    localstack-client does not know."""
+    if service == "dynamodb":
+        return boto3.client("dynamodb")
+    return localstack_client.session.Session("test", "test", region_name="us-east-1").client(service)
 
 
 def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) -> T:
@@ -54,10 +55,9 @@ def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) ->
 class Platform:
     """What Terraform made, and short ways to it."""
 
-    work_dir: Path
     services: Path
-    variables: dict[str, str]
-    apply_s: float = 0.0
+    terraformed: deploy.Deployment
+    apply_s: float
     deployed: bool = True
     sqs: Any = field(default_factory=lambda: client("sqs"))
     dynamodb: Any = field(default_factory=lambda: client("dynamodb"))
@@ -69,32 +69,24 @@ class Platform:
         stage = _stage(work_dir / "stage")
         for _ in packages.build(stage, "local", work_dir / "packages"):
             pass
+        data_dir = work_dir / "terraform"
+        shutil.rmtree(data_dir, ignore_errors=True)  # the state of an emulator that is gone
+        terraform.init(ROOT, data_dir=data_dir)
         variables = {
             "TF_VAR_namespace": NAMESPACE,
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_function_environment": json.dumps(_function_environment()),
         }
-        platform = cls(work_dir, stage / "services", variables)
-        shutil.rmtree(platform.data_dir, ignore_errors=True)  # the state of an emulator that is gone
-        terraform.init(ROOT, data_dir=platform.data_dir)
+        terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
         began = time.monotonic()
-        platform.terraform("apply", "-auto-approve", "-parallelism=40")
-        platform.apply_s = time.monotonic() - began
-        (work_dir / "apply_s").write_text(f"{platform.apply_s:.1f}\n")
-        return platform
+        terraformed.run("apply")
+        return cls(stage / "services", terraformed, apply_s=time.monotonic() - began)
 
     def destroy(self) -> None:
         if self.deployed:
-            self.terraform("destroy", "-auto-approve", "-parallelism=40")
+            self.terraformed.run("destroy")
             self.deployed = False
-
-    def terraform(self, *arguments: str) -> str:
-        return terraform.run(ROOT, *arguments, data_dir=self.data_dir, env=self.variables, capture=True)
-
-    @property
-    def data_dir(self) -> Path:
-        return self.work_dir / "terraform"
 
     @property
     def names(self) -> Names:
@@ -109,7 +101,7 @@ class Platform:
         return Publisher(client("events"), self.names.bus)
 
     def outputs(self) -> dict[str, Any]:
-        return terraform.outputs(ROOT, data_dir=self.data_dir, env=self.variables)
+        return terraform.outputs(ROOT, data_dir=self.terraformed.data_dir, env=self.terraformed.env)
 
     def item(self, table: str, **key: str) -> dict[str, Any] | None:
         """One item of a worker's table, with plain values."""

@@ -3,8 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from fanout import aws
+
+settings.register_profile("fanout", deadline=None)  # a busy machine is no failure
+settings.load_profile("fanout")
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """What moto drops of an ECS service, so that Terraform's next plan finds what it has set."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from localstack.aws.api import RequestContext
 from localstack.services.moto import _proxy_moto
@@ -9,7 +9,7 @@ from localstack.services.moto import _proxy_moto
 __all__ = ["service_operations"]
 
 #: What Terraform sets when the configuration says nothing.
-_DEFAULT = "DISABLED"
+_DEFAULT: Final = "DISABLED"
 
 
 def service_operations() -> Mapping[str, Callable[[RequestContext, Any], Any]]:

@@ -12,11 +12,12 @@ import tempfile
 import time
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 import psutil
 from localstack import config
 from localstack.services.lambda_.invocation.executor_endpoint import StatusErrorException
-from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
+from localstack.services.lambda_.invocation.lambda_models import ArchiveCode, FunctionVersion, InvocationResult
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
@@ -31,7 +32,7 @@ __all__ = ["LocalRuntimeExecutor", "LocalRuntimeExecutorPlugin"]
 LOG = logging.getLogger(__name__)
 
 #: On a machine with a few GB to spare; 40 x 49 MB.
-_DEFAULT_PROCESSES = 40
+_DEFAULT_PROCESSES: Final = 40
 
 
 class LocalRuntimeExecutorPlugin(RuntimeExecutorPlugin):
@@ -234,7 +235,7 @@ def _startup_timeout() -> float:
     return float(config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT)
 
 
-def _archives(function_version: FunctionVersion) -> list:
+def _archives(function_version: FunctionVersion) -> list[ArchiveCode]:
     """The code, then the layers in the order in which the function names them."""
     layers = (layer.code for layer in function_version.config.layers)
     return [archive for archive in (function_version.config.code, *layers) if archive is not None]

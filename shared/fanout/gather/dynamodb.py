@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanout.envelope import Envelope, Metadata
+from fanout.envelope import Envelope
 from fanout.gather.state import MAX_DEADLINE_S, Gather, Part
 from fanout.outcomes import Reject
 
@@ -50,9 +50,8 @@ class DynamoDBGatherStore:
         self._clock = clock
 
     def create(self, gather: Gather, request: Envelope) -> Gather:
-        event: Item = {"source": {"S": request.source}, "name": {"S": request.name}, "detail": {"S": request.detail()}}
         # First, so that a gather never is without it.
-        self._put(gather.gather_id, "request", event)
+        self._put(gather.gather_id, "request", {"event": {"S": orjson.dumps(request.pack()).decode()}})
         fields: Item = {
             "into": {"S": gather.into},
             "total": {"N": str(gather.total)},
@@ -72,9 +71,7 @@ class DynamoDBGatherStore:
         item = self._get(gather_id, "request")
         if item is None:
             raise KeyError(gather_id)
-        detail = orjson.loads(item["detail"]["S"])
-        metadata = Metadata.from_json(detail["metadata"])
-        return Envelope(source=item["source"]["S"], name=item["name"]["S"], metadata=metadata, data=detail["data"])
+        return Envelope.unpack(orjson.loads(item["event"]["S"]))
 
     def keep(self, gather_id: str, part: Part) -> Part:
         written = orjson.dumps(part.result)

@@ -12,16 +12,21 @@ taken over.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanout.idempotency.store import Claim, ClaimState, Completion, Request
+from fanout.idempotency.store import COMMITTED, LOCK_LOST, Claim, ClaimState, Completion, Request
+from fanout.outcomes import Retry
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef, BatchStatementResponseTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        BatchStatementRequestTypeDef,
+        BatchStatementResponseTypeDef,
+        TransactWriteItemTypeDef,
+    )
 
 __all__ = ["DynamoDBStore"]
 
@@ -80,6 +85,55 @@ class DynamoDBStore:
 
     def release(self, claims: Sequence[Claim]) -> None:
         self._execute([self._delete(claim) for claim in claims])
+
+    def commit(
+        self,
+        items: Sequence[TransactWriteItemTypeDef],
+        completion: Completion,
+        pending: Sequence[Mapping[str, Any]],
+    ) -> None:
+        exceptions = self._client.exceptions
+        try:
+            self._client.transact_write_items(TransactItems=[*items, self._committed(completion, pending)])
+        except exceptions.TransactionCanceledException as error:
+            reasons = error.response.get("CancellationReasons", [])
+            if reasons and reasons[-1].get("Code") == "ConditionalCheckFailed":
+                raise Retry(LOCK_LOST) from error
+            raise
+
+    def forget_pending(self, keys: Sequence[str]) -> None:
+        self._execute(
+            [
+                {
+                    "Statement": f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "owner" = ?',
+                    "Parameters": [{"S": key}, {"S": COMMITTED}],
+                }
+                for key in keys
+            ]
+        )
+
+    def _committed(self, completion: Completion, pending: Sequence[Mapping[str, Any]]) -> TransactWriteItemTypeDef:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": {"id": {"S": completion.claim.key}},
+                "UpdateExpression": "SET #owner = :nobody, #status = :completed, #data = :data, "
+                "#pending = :pending, #expiration = :expiration",
+                "ConditionExpression": "#owner = :owner AND #status = :claimed",
+                "ExpressionAttributeNames": {
+                    f"#{name}": name for name in ("owner", "status", "data", "pending", "expiration")
+                },
+                "ExpressionAttributeValues": {
+                    ":nobody": {"S": COMMITTED},
+                    ":completed": {"S": COMPLETED},
+                    ":data": {"S": orjson.dumps(completion.result).decode()},
+                    ":pending": {"S": orjson.dumps(list(pending)).decode()},
+                    ":expiration": {"N": self._expiration()},
+                    ":owner": {"S": completion.claim.owner},
+                    ":claimed": {"S": self._claimed_status},
+                },
+            }
+        }
 
     # Records that the table knows already.
 
@@ -243,7 +297,12 @@ def _answer(request: Request, item: dict[str, Any]) -> Claim:
     if _text(item, "validation") not in ("", request.fingerprint):
         return Claim(key=request.key, owner=request.owner, state=ClaimState.CONFLICT)
     if _text(item, "status") == COMPLETED:
-        result = orjson.loads(_text(item, "data") or b"null")
-        return Claim(key=request.key, owner=request.owner, state=ClaimState.COMPLETED, result=result)
+        return Claim(
+            key=request.key,
+            owner=request.owner,
+            state=ClaimState.COMPLETED,
+            result=orjson.loads(_text(item, "data") or b"null"),
+            pending=orjson.loads(_text(item, "pending") or b"[]"),
+        )
     locked_until = _locked_until_s(item)
     return Claim(key=request.key, owner=request.owner, state=ClaimState.IN_PROGRESS, locked_until=locked_until)

@@ -1,12 +1,20 @@
 """An idempotency store in this process: for unit tests and benchmarks. It promises what DynamoDB's does."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanout.idempotency.store import Claim, ClaimState, Completion, Request
+from fanout.aws import client
+from fanout.idempotency.store import COMMITTED, LOCK_LOST, Claim, ClaimState, Completion, Request
+from fanout.outcomes import Retry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 __all__ = ["MemoryStore"]
 
@@ -20,6 +28,8 @@ class _Item:
     completed: bool
     result: bytes = b"null"
     """As JSON, for a duplicate gets JSON values."""
+    pending: bytes = b"[]"
+    """As JSON."""
 
 
 class MemoryStore:
@@ -54,8 +64,13 @@ class MemoryStore:
         if item.fingerprint != request.fingerprint:
             return Claim(key=request.key, owner=request.owner, state=ClaimState.CONFLICT)
         if item.completed:
-            result = orjson.loads(item.result)
-            return Claim(key=request.key, owner=request.owner, state=ClaimState.COMPLETED, result=result)
+            return Claim(
+                key=request.key,
+                owner=request.owner,
+                state=ClaimState.COMPLETED,
+                result=orjson.loads(item.result),
+                pending=orjson.loads(item.pending),
+            )
         return Claim(key=request.key, owner=request.owner, state=ClaimState.IN_PROGRESS, locked_until=item.locked_until)
 
     def _free(self, request: Request, item: _Item) -> bool:
@@ -85,3 +100,24 @@ class MemoryStore:
             item = self._items.get(claim.key)
             if item is not None and item.completed is self._one_write and item.owner == claim.owner:
                 del self._items[claim.key]
+
+    def commit(
+        self,
+        items: Sequence[TransactWriteItemTypeDef],
+        completion: Completion,
+        pending: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """The items go to DynamoDB, which cannot be in one transaction with this process's memory."""
+        item = self._items.get(completion.claim.key)
+        if item is None or item.owner != completion.claim.owner or item.completed is not self._one_write:
+            raise Retry(LOCK_LOST)
+        if items:
+            client("dynamodb").transact_write_items(TransactItems=items)
+        item.owner, item.completed = COMMITTED, True
+        item.result, item.pending = orjson.dumps(completion.result), orjson.dumps(list(pending))
+        item.expires = self._clock() + self._ttl_s
+
+    def forget_pending(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            if key in self._items:
+                self._items[key].pending = b"[]"

@@ -1,16 +1,27 @@
 """What an idempotency store promises."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from fanout.errors import EventError
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
 __all__ = ["Claim", "ClaimState", "Completion", "Request", "Store", "fingerprint"]
+
+
+COMMITTED = "committed"
+"""The owner of what was committed: nobody, so that not even the same message takes its claim over again."""
+
+LOCK_LOST = "the lock expired, and another execution has taken the event over"
 
 
 class ClaimState(StrEnum):
@@ -28,7 +39,7 @@ class ClaimState(StrEnum):
     """The store could not say; ``reason`` tells why. Nothing was claimed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """The wish to handle one event."""
 
@@ -42,7 +53,7 @@ class Request:
     """When an unfinished claim may be taken over by others, in seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Claim:
     """The answer to a :class:`Request`."""
 
@@ -50,11 +61,13 @@ class Claim:
     owner: str
     state: ClaimState
     result: Any = None
+    pending: Sequence[Mapping[str, Any]] = ()
+    """Of a completed event: the packed envelopes that were committed with it and may not be published yet."""
     locked_until: float = 0.0
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Completion:
     """A claim whose event has been handled, with what the handler returned (JSON values)."""
 
@@ -77,6 +90,23 @@ class Store(Protocol):
 
     def release(self, claims: Sequence[Claim]) -> None:
         """Give claims back, so that a redelivery may be handled at once. A claim that cannot be given back expires."""
+
+    def commit(
+        self,
+        items: Sequence[TransactWriteItemTypeDef],
+        completion: Completion,
+        pending: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Write a handler's own items and the completion of its claim in one transaction, with the packed envelopes
+        that are to be published after it.
+
+        :raises Retry: the claim was lost to another execution, whose effect counts; nothing was written.
+        :raises TransactionCanceledException: DynamoDB's, for the handler's own items; nothing was written.
+        """
+
+    def forget_pending(self, keys: Sequence[str]) -> None:
+        """The events committed with these completions have been published. What cannot be forgotten is published
+        again with the next duplicate, under the same event_id."""
 
 
 def fingerprint(data: Mapping[str, Any]) -> str:

@@ -42,9 +42,11 @@ locals {
       provisioned_concurrency = { kind = "whole", least = 0, most = 1000, default = 0 }
     }
     batch = {
-      size            = { kind = "whole", least = 1, most = 10000, default = 10 }
-      window_s        = { kind = "whole", least = 0, most = 300, default = 0 }
-      max_concurrency = { kind = "whole", least = 2, most = 1000, default = null }
+      size             = { kind = "whole", least = 1, most = 10000, default = 10 }
+      window_s         = { kind = "whole", least = 0, most = 300, default = 0 }
+      max_concurrency  = { kind = "whole", least = 2, most = 1000, default = null }
+      concurrency      = { kind = "whole", least = 1, most = 100, default = 1 }
+      record_timeout_s = { kind = "whole", least = 1, most = 900, default = null }
     }
     queue = {
       fifo           = { kind = "flag", default = false }

@@ -146,6 +146,13 @@ locals {
         text   = "batch.window_s: ${worker.batch.window_s}: a batch.size over 10 needs a window; write 1 or more"
       },
       {
+        broken = try(worker.batch.record_timeout_s > worker.function.timeout_s, false)
+        text = try(join(" ", [
+          "batch.record_timeout_s: ${worker.batch.record_timeout_s}: is over function.timeout_s",
+          "${worker.function.timeout_s}; write ${worker.function.timeout_s} or less",
+        ]), "")
+      },
+      {
         broken = worker.queue.fifo && worker.batch.window_s > 0
         text   = "batch.window_s: ${worker.batch.window_s}: a FIFO queue has no batch window; write 0"
       },
@@ -299,11 +306,26 @@ locals {
     ]
   ])
 
+  # Subscriptions to events of S3 when no bucket gives any: they would be silent for ever.
+  feeding = anytrue(flatten([for folder, worker in local.together : [for bucket in worker.buckets : bucket.events]]))
+  unfed_problems = flatten([
+    for folder, worker in local.together : [
+      for index, event in worker.subscribes[*].event : {
+        folder = folder
+        text = join(" ", [
+          "subscribes.${index}.event: ${event}: no bucket declares events: true;",
+          "add it to the bucket whose objects are meant",
+        ])
+      } if startswith(event, "aws.s3/")
+    ] if !local.feeding
+  ])
+
   problems = sort(concat(
     [for folder, is_yaml in local.is_yaml : "${local.files[folder]}: not YAML; mend its syntax" if !is_yaml],
     [
       for problem in concat(
         local.form_problems, local.rule_problems, local.name_problems, local.ownership_problems, local.permission_problems,
+        local.unfed_problems,
       ) :
       # jsonencode writes <, > and & as HTML would have them.
       replace(replace(replace("${local.files[problem.folder]}: ${problem.text}", "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&")

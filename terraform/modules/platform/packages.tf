@@ -4,7 +4,7 @@
 # The zips go by way of S3: the provider sends code from files to Lambda one function at a time, 5 s each.
 
 locals {
-  target = jsondecode(file("${var.packages_dir}/target.json"))
+  target = try(jsondecode(file("${var.packages_dir}/target.json")), { runtime = "", architecture = null })
 
   # On an emulator the packages are for the machine's own architecture, whatever the worker declares.
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
@@ -27,12 +27,23 @@ locals {
     }
   }
   layers = setunion(local.dependencies, local.own_layers)
-  hashes = { for zip in local.zips : zip => filebase64sha256("${var.packages_dir}/${zip}.zip") }
+
+  # Without its files a configuration is still valid, but not to be planned: see the precondition below.
+  hashes   = { for zip in local.zips : zip => try(filebase64sha256("${var.packages_dir}/${zip}.zip"), "") }
+  checksum = { for zip in local.zips : zip => try(filesha256("${var.packages_dir}/${zip}.zip"), "") }
+  unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", local.zips)) : file if !fileexists("${var.packages_dir}/${file}")]
 }
 
 resource "aws_s3_bucket" "packages" {
   bucket        = "${var.namespace}-packages-${local.deployment.account_id}"
   force_destroy = true # `make build` makes them again
+
+  lifecycle {
+    precondition {
+      condition     = length(local.unbuilt) == 0
+      error_message = "${var.packages_dir} lacks ${join(", ", local.unbuilt)}; run `make build`."
+    }
+  }
 }
 
 resource "aws_s3_bucket_public_access_block" "packages" {
@@ -47,7 +58,7 @@ resource "aws_s3_object" "package" {
   for_each = local.zips
 
   bucket = aws_s3_bucket.packages.id
-  key    = "${each.key}-${filesha256("${var.packages_dir}/${each.key}.zip")}.zip"
+  key    = "${each.key}-${local.checksum[each.key]}.zip"
   source = "${var.packages_dir}/${each.key}.zip"
 
   # Nobody looks at tags of what lies here for a deployment only, and an object can have but ten.

@@ -53,7 +53,13 @@ def test_every_default() -> None:
             "reserved_concurrency": None,
             "provisioned_concurrency": 0,
         },
-        "batch": {"size": 10, "window_s": 0, "max_concurrency": None},
+        "batch": {
+            "size": 10,
+            "window_s": 0,
+            "max_concurrency": None,
+            "concurrency": 1,
+            "record_timeout_s": None,
+        },
         "queue": {"fifo": False, "retention_days": 4, "max_receives": 5, "visibility_s": None},
         "retry": {"base_s": 2, "cap_s": 900},
         "idempotency": {"mode": "strict", "ttl_hours": 24},
@@ -121,6 +127,17 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_bytes("description: Caf\u00e9\n".encode("latin-1"))
     with pytest.raises(ManifestError, match=r"^services/probe/worker\.yaml: not UTF-8 at byte 16; save it as UTF-8$"):
+        load(file)
+
+
+def test_a_key_stands_once(tmp_path: Path) -> None:
+    """GIVEN a section written twice, of which PyYAML would forget the first WHEN loaded THEN the second is named; the
+    same key in two sections is none."""
+    file = tmp_path / "worker.yaml"
+    file.write_text(
+        "description: P\nsubscribes: [{event: a/B}, {event: a/C}]\nbatch: {size: 5}\nbatch: {window_s: 1}\n"
+    )
+    with pytest.raises(ManifestError, match=r"worker\.yaml: batch: is written twice, again at line 4; keep one$"):
         load(file)
 
 

@@ -41,6 +41,8 @@ def test_every_setting_comes_from_the_declaration(file: Path) -> None:
         base_s=3,
         cap_s=60,
         fifo=True,
+        concurrency=1,
+        record_timeout_s=None,
         gathers=False,
     )
 

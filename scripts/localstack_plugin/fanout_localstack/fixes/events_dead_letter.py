@@ -10,6 +10,10 @@ events" of the EventBridge user guide.
 
 import json
 import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localstack.services.events.target import TargetSender
 
 __all__ = ["install"]
 
@@ -25,7 +29,7 @@ def install() -> None:
 
     deliver = TargetSender.process_event
 
-    def process_event(self, event, trace_header):
+    def process_event(self: TargetSender, event: dict[str, Any], trace_header: Any) -> None:
         retries = min(self.target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 185), _MAX_RETRIES)
         for attempt in range(retries + 1):
             try:
@@ -39,7 +43,7 @@ def install() -> None:
     TargetSender.process_event = process_event
 
 
-def _bury(sender, event, error: Exception, retries: int) -> None:
+def _bury(sender: "TargetSender", event: dict[str, Any], error: Exception, retries: int) -> None:
     """Send ``event`` to the dead-letter queue of the target, if it has one."""
     from localstack.aws.connect import connect_to
 

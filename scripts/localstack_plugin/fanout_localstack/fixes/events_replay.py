@@ -3,10 +3,11 @@
 Wrong in 4.14.0: it answers 500. An archive keeps each event with its ``time`` as ISO 8601 text, while the
 filter by start and end time, and then PutEvents of what is replayed, treat it as a datetime.
 
-Known by: StartReplay on a bare LocalStack, whose log has "str.replace() takes no keyword arguments".
+Known by: StartReplay on a bare LocalStack, which calls ``replace(second=0)`` on text.
 """
 
 from datetime import UTC, datetime
+from typing import Any
 
 __all__ = ["as_datetime", "install"]
 
@@ -18,10 +19,10 @@ def install() -> None:
     normalize = archive.ArchiveService._normalize_datetime
     get_event_time = utils.get_event_time
 
-    def normalize_datetime(self, moment):
+    def normalize_datetime(self: archive.ArchiveService, moment: str | datetime) -> datetime:
         return normalize(self, as_datetime(moment))
 
-    def event_time(event):
+    def event_time(event: dict[str, Any]) -> datetime:
         if event.get("Time"):
             event = {**event, "Time": as_datetime(event["Time"])}
         return get_event_time(event)

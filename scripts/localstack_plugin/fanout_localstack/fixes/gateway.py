@@ -8,6 +8,13 @@ Deferred that ``listen`` returns, so that a port that is taken goes unnoticed: L
 Known by: ``ss -ltn`` beside a bare LocalStack, and two of them started on one port.
 """
 
+from typing import TYPE_CHECKING
+
+from localstack import config
+
+if TYPE_CHECKING:
+    from rolo.gateway import Gateway
+
 __all__ = ["install", "listen"]
 
 
@@ -18,7 +25,9 @@ def install() -> None:
     TwistedRuntimeServer.register = listen
 
 
-def listen(self, gateway, listen, ssl_creds=None) -> None:  # noqa: ARG001 - in place of a method
+def listen(
+    _server: object, gateway: "Gateway", listen: list[config.HostAndPort], ssl_creds: tuple[str, str] | None = None
+) -> None:
     """Open a listening socket on each address, plain HTTP and TLS on the same port.
 
     :raises twisted.internet.error.CannotListenError: an address is taken; LocalStack exits with it.

@@ -7,6 +7,11 @@ gone.
 Known by: ``terraform destroy`` of such a resource, which hangs on a bare LocalStack.
 """
 
+from collections.abc import Callable
+from typing import Any
+
+from localstack.aws.api import RequestContext
+
 __all__ = ["install"]
 
 
@@ -16,7 +21,14 @@ def install() -> None:
     from localstack.utils.patch import patch
 
     @patch(SqsProvider.set_queue_attributes)
-    def set_queue_attributes(fn, self, context, queue_url, attributes, **kwargs):
+    def set_queue_attributes(
+        fn: Callable[..., None],
+        self: SqsProvider,
+        context: RequestContext,
+        queue_url: str,
+        attributes: dict[str, str],
+        **kwargs: Any,
+    ) -> None:
         fn(self, context, queue_url, attributes, **kwargs)
         if attributes.get("RedriveAllowPolicy") == "":
             self._resolve_queue(context, queue_url=queue_url).attributes.pop("RedriveAllowPolicy", None)

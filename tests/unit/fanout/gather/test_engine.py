@@ -1,14 +1,13 @@
 """A gather from its scattering to its one gathered event, through the worker core."""
 
 import logging
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker
+from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker, reject
 from fanout.gather.engine import Gathers
 from fanout.gather.memory import MemoryGatherStore
 from fanout.publish import seal
@@ -44,11 +43,11 @@ class Run:
         gathers = Gathers(
             cast("Any", Mortal(self.store, step)),
             bell,
-            rig.processor.handlers,
+            rig.processor.execution.handlers,
             queue_url="queue",
             clock=lambda: self.now,
         )
-        rig.processor = replace(rig.processor, gathers=gathers)
+        rig.processor.execution.gathers = gathers
         return rig
 
     def alarms(self) -> list[Envelope]:
@@ -182,6 +181,51 @@ def test_a_part_fails_with_its_last_delivery(folder: Path) -> None:
     assert delivery.outcome is Outcome.REJECTED
     run.rig.deliver(*run.alarms())
     assert run.sums() == [SumCounted(sum=0, asked=1, succeeded=[], failed=[0], missing=[])]
+
+
+def test_a_policy_of_rejection_is_a_failure_too(folder: Path) -> None:
+    """GIVEN an exception that the worker's policy rejects WHEN a part raises it THEN the part has failed at once."""
+
+    def handler(event: SquareRequested, _: Context) -> int:
+        raise ZeroDivisionError("broken")
+
+    worker = make_worker(folder, handler)
+    worker.on(ZeroDivisionError, reject())
+    run = Run(worker, parts=1)
+    run.alarms()
+    run.rig.deliver(run.parts[0])
+    run.rig.deliver(*run.alarms())
+
+    assert run.sums() == [SumCounted(sum=0, asked=1, succeeded=[], failed=[0], missing=[])]
+
+
+def test_an_asynchronous_handler_reports_as_well(folder: Path) -> None:
+    """GIVEN a coroutine that handles parts WHEN it returns or rejects THEN its gather hears of it."""
+
+    async def handler(event: SquareRequested, _: Context) -> int:
+        if event.number == 1:
+            raise Reject("no square")
+        return event.number**2
+
+    run = Run(make_worker(folder, cast("Any", handler)))
+    run.alarms()
+    run.rig.deliver(*run.parts)
+    run.rig.deliver(*run.alarms())
+
+    assert run.sums() == [SumCounted(sum=4, asked=3, succeeded=[0, 2], failed=[1], missing=[])]
+
+
+def test_a_part_cannot_be_committed(folder: Path) -> None:
+    """GIVEN a part whose handler commits WHEN it is handled THEN that is refused, because a death right after would
+    lose the part's report."""
+
+    def handler(event: SquareRequested, context: Context) -> int:
+        context.commit([])
+        return 0
+
+    run = Run(make_worker(folder, handler), parts=1)
+    [delivery] = run.rig.deliver(run.parts[0])
+    assert "a part cannot be committed" in str(delivery.cause)
 
 
 def test_a_failure_undoes_what_succeeded(folder: Path) -> None:

@@ -76,7 +76,8 @@ class Scattering(RuleBasedStateMachine):
             queue_url="queue",
             clock=lambda: self.now,
         )
-        rig.processor = replace(rig.processor, publisher=lambda: cast("Any", publisher), gathers=gathers)
+        rig.processor = replace(rig.processor, publisher=lambda: cast("Any", publisher))
+        rig.processor.execution.gathers = gathers
         self.queue = [Message(record_of(SumRequested(parts=parts)), self.now)]
         self.outcome: list[Envelope] = []
 

@@ -27,6 +27,12 @@ def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
     assert archive.sha256(tmp_path / "one.zip") == archive.sha256(tmp_path / "two.zip")
 
 
+def test_it_tells_whether_anything_changed(tmp_path: Path) -> None:
+    assert archive.write(tmp_path / "one.zip", {"a.py": b"a"})
+    assert not archive.write(tmp_path / "one.zip", {"a.py": b"a"})
+    assert archive.write(tmp_path / "one.zip", {"a.py": b"b"})
+
+
 def test_another_content_gives_another_hash(tmp_path: Path) -> None:
     archive.write(tmp_path / "one.zip", {"a.py": b"a"})
     archive.write(tmp_path / "two.zip", {"a.py": b"b"})

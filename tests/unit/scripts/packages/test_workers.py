@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fanout.errors import ManifestError
+from fanout.manifest import Batch
 from scripts.packages import workers
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\nbatch: { size: 5 }\n"
@@ -28,6 +29,7 @@ FILES = {
     "shared/fanout/cli/main.py": "",
     "shared/contracts/__init__.py": "",
     "shared/contracts/schemas/shop.orders/OrderPlaced.v1.json": "{}",
+    "shared/contracts/golden/shop.orders/OrderPlaced.v1.plain.json": "{}",
 }
 
 
@@ -62,7 +64,8 @@ def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) 
 
     declared = json.loads(packed["services/stock_keeper/worker.yaml"])
     assert declared["name"] == "stock-keeper"
-    assert declared["batch"] == {"size": 5, "window_s": 0, "max_concurrency": None}
+    assert declared["batch"]["size"] == 5
+    assert declared["batch"].keys() == Batch().model_dump().keys()
     assert declared["idempotency"]["mode"] == "strict"
 
 

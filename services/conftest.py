@@ -1,0 +1,131 @@
+"""AWS in memory for the workers' own tests: what their worker.yaml is permitted to, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from contracts.money import Money
+from contracts.orders import OrderLine, OrderPlaced
+from fanout import aws
+from fanout.idempotency import Completion, MemoryStore
+from fanout.manifest import Manifest, load_all
+
+SERVICES = Path(__file__).parent
+MakeOrder = Callable[..., OrderPlaced]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_real_aws() -> Iterator[None]:
+    """Clients are made once a module: each costs as much as ten tests."""
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(variable, "test")
+        environment.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        for variable in (
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_REGION",
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_DYNAMODB",
+        ):
+            environment.delenv(variable, raising=False)
+        aws.forget_clients()
+        yield
+        aws.forget_clients()
+
+
+@pytest.fixture
+def worker_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS with the tables and buckets that the worker under test owns, named as Terraform names them for it."""
+    name = Path(request.path).parent.name
+    manifest = load_all(SERVICES)[name]
+    with mock_aws():
+        for table in manifest.tables:
+            _make_table(table, manifest, monkeypatch)
+        for bucket in manifest.buckets:
+            monkeypatch.setenv(f"BUCKET_{bucket.upper()}", f"test-{bucket}")
+            aws.client("s3").create_bucket(
+                Bucket=f"test-{bucket}", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+            )
+        yield
+
+
+def _make_table(name: str, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"TABLE_{name.upper()}", f"test-{name}")
+    key = manifest.tables[name].key
+    aws.client("dynamodb").create_table(
+        TableName=f"test-{name}",
+        KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@pytest.fixture
+def items(worker_aws: None) -> Callable[[str], list[dict[str, Any]]]:
+    """The items of a table, each attribute's value alone, in the order of the first attribute."""
+
+    def read(table: str) -> list[dict[str, Any]]:
+        found = aws.client("dynamodb").scan(TableName=f"test-{table}")["Items"]
+        plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in found]
+        return sorted(plain, key=str)
+
+    return read
+
+
+@pytest.fixture
+def make_order() -> MakeOrder:
+    """Make an order; every part may be given."""
+
+    def make(**parts: Any) -> OrderPlaced:
+        whole = {
+            "order_id": "o-1",
+            "customer_id": "c-1",
+            "email": "ann@shop.example",
+            "placed_on": date(1997, 1, 12),
+            "lines": [OrderLine(sku="cd-1", quantity=2), OrderLine(sku="cd-2", quantity=1)],
+            "total": Money(amount=Decimal("25.99"), currency="USD"),
+        }
+        return OrderPlaced(**{**whole, **parts})
+
+    return make
+
+
+class LosesCompletions(MemoryStore):
+    """A store that loses the completions it is told to, as a crash after the effect does."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        super().__init__(clock=clock)
+        self.losing = True
+
+    def complete(self, completions: Any) -> list[bool]:
+        kept: list[Completion] = list(completions)
+        return [False for _ in kept] if self.losing else super().complete(kept)
+
+
+class Crash:
+    """Virtual time and a store that loses completions until :meth:`recover`."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+        self.store = LosesCompletions(clock=self.clock)
+
+    def clock(self) -> float:
+        return self.now
+
+    def recover(self) -> None:
+        """Let the dead worker's lock run out, and keep completions from here on."""
+        self.now += 60
+        self.store.losing = False
+
+
+@pytest.fixture
+def crash() -> Crash:
+    return Crash()

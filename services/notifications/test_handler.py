@@ -1,0 +1,91 @@
+"""One e-mail per order, saying what was ordered."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.ses.models import ses_backends
+
+from contracts.orders import OrderPlaced
+from fanout import Outcome, aws
+from fanout.publish import seal
+from fanout.testing import Rig
+from services.notifications import handler
+
+ACCOUNT = "123456789012"
+"""moto's."""
+
+MakeOrder = Callable[..., OrderPlaced]
+
+
+@pytest.fixture(autouse=True)
+def _sender(worker_aws: None) -> None:
+    aws.client("ses").verify_email_identity(EmailAddress=handler.SENDER)
+
+
+def sent() -> list[Any]:
+    return list(ses_backends[ACCOUNT]["eu-central-1"].sent_messages)
+
+
+def test_the_customer_gets_a_confirmation(make_order: MakeOrder) -> None:
+    """GIVEN an order WHEN it comes THEN one e-mail goes to its customer, from the shop, with lines, date and
+    total."""
+    [delivery] = Rig(handler.worker).deliver(make_order())
+
+    assert delivery.outcome is Outcome.HANDLED
+    [mail] = sent()
+    assert (mail.source, mail.destinations["ToAddresses"]) == (handler.SENDER, ["ann@shop.example"])
+    assert mail.subject == "Your order o-1"
+    assert mail.body == ("Thank you for your order of 12 January 1997:\n\n  2 x cd-1\n  1 x cd-2\n\nTotal: 25.99 USD\n")
+
+
+def test_a_duplicate_is_not_confirmed_twice(make_order: MakeOrder) -> None:
+    """GIVEN a confirmed order WHEN its event comes again, in this batch or a later one THEN no second e-mail goes."""
+    rig, order = Rig(handler.worker), seal(make_order())
+    rig.deliver(order, order)
+    rig.deliver(order)
+
+    assert len(sent()) == 1
+
+
+def test_a_lost_completion_costs_a_second_mail_only_after_the_lock(make_order: MakeOrder, crash: Any) -> None:
+    """GIVEN an e-mail whose completion was lost WHEN the order comes again at once THEN it waits; SES takes part in
+    no transaction, so that only after the lock has run out may it be sent again."""
+    rig = Rig(handler.worker, store=crash.store, clock=crash.clock)
+    [first] = rig.deliver(make_order())
+    assert rig.redeliver(first).outcome is Outcome.RETRIED
+    assert len(sent()) == 1
+
+    crash.recover()
+    assert rig.redeliver(first).outcome is Outcome.HANDLED
+    assert len(sent()) == 2
+
+
+def test_a_mail_that_ses_does_not_take_is_tried_again(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN SES that throttles once WHEN the order comes again THEN the e-mail goes."""
+    ses = aws.client("ses")
+    send, refusals = ses.send_email, [ClientError({"Error": {"Code": "Throttling"}}, "SendEmail")]
+
+    def throttled(**arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return send(**arguments)
+
+    monkeypatch.setattr(ses, "send_email", throttled)
+    rig = Rig(handler.worker)
+    [first] = rig.deliver(make_order())
+    assert (first.outcome, sent()) == (Outcome.RETRIED, [])
+
+    assert rig.redeliver(first).outcome is Outcome.HANDLED
+    assert len(sent()) == 1
+
+
+def test_the_mail_is_tagged_with_its_event(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN an event whose id has characters that SES takes in no tag WHEN confirmed THEN the tag has - in their
+    place, and the e-mail goes."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(aws.client("ses"), "send_email", lambda **arguments: calls.append(arguments))
+    Rig(handler.worker).deliver(seal(make_order(), event_id="order:1/é"))
+
+    assert calls[0]["Tags"] == [{"Name": "event_id", "Value": "order-1--"}]

@@ -1,0 +1,88 @@
+"""An emulator is deployed to without a question; AWS is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import deploy, emulators, packages, terraform
+from scripts.emulators import Endpoints
+
+Call = tuple[tuple[str, ...], dict[str, Any]]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """What Terraform would have been run with."""
+    made: list[Call] = []
+
+    def run(_root: Path, *args: str, **options: Any) -> str:
+        made.append((args, options))
+        return json.dumps({"resource_changes": []})
+
+    monkeypatch.setattr(terraform, "run", run)
+    monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
+    monkeypatch.setattr(packages, "build", lambda *_args: iter(()))
+    monkeypatch.setattr(
+        emulators,
+        "up",
+        lambda _name, port: Endpoints(url=f"http://127.0.0.1:{port}", dynamodb_url="http://127.0.0.1:2"),
+    )
+    monkeypatch.delenv("AUTO_APPROVE", raising=False)
+    return made
+
+
+def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
+    assert deploy.main(["deploy", "local", "--port", "1"]) == 0
+
+    ((args, options),) = calls
+    assert args == ("apply", "-parallelism=40", "-auto-approve")
+    assert options["interactive"] is False
+    assert options["data_dir"].name == "local-ministack"
+    reached = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:2"}
+    assert json.loads(options["env"]["TF_VAR_function_environment"]) == reached
+    assert reached.items() <= options["env"].items()
+
+
+def test_whatever_answers_at_a_given_endpoint_is_taken(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    assert deploy.main(["plan", "local"]) == 0
+
+    ((_, options),) = calls
+    assert options["env"]["AWS_ENDPOINT_URL"] == options["env"]["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_changes_on_aws_are_asked_for(calls: list[Call], command: str) -> None:
+    assert deploy.main([command, "dev"]) == 0
+
+    ((args, options),) = calls
+    assert "-auto-approve" not in args
+    assert options["interactive"] is True
+
+
+def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTO_APPROVE", "1")
+
+    assert deploy.main(["deploy", "dev"]) == 0
+
+    ((args, options),) = calls
+    assert "-auto-approve" in args
+    assert options["interactive"] is False
+
+
+def test_an_empty_second_plan_is_no_drift(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
+    assert deploy.main(["drift", "local"]) == 0
+
+    assert capsys.readouterr().out == "no drift\n"
+    assert [args[0] for args, _ in calls] == ["plan", "show"]
+
+
+def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
+    assert deploy.main(["plan", "nowhere"]) == 1
+
+    assert "there is no environment 'nowhere'; there is: dev, local" in capsys.readouterr().err
