@@ -1,7 +1,9 @@
 """Makes three sizes of each uploaded photograph, and of all of an album."""
 
+import base64
 import io
 from datetime import timedelta
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -63,6 +65,19 @@ def assemble(album: AlbumUploaded, gathered: Gathered) -> AlbumReady:
         failed=[album.photographs[part.index] for part in gathered.failed],
         missing=[album.photographs[index] for index in gathered.missing],
     )
+
+
+@worker.invoked
+def resize_at_once(request: dict[str, Any], _: object) -> dict[str, Any]:
+    """For callers who wait, and have the image at hand: ``{"image": <base64>, "longer_side": <pixels>}``."""
+    longer_side = int(request["longer_side"])
+    resized = _open("image", base64.b64decode(request["image"], validate=True))
+    resized.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS)
+    return {
+        "image": base64.b64encode(_jpeg(resized)).decode("ascii"),
+        "width": resized.width,
+        "height": resized.height,
+    }
 
 
 def _make_thumbnails(source: str, key: str) -> list[Thumbnail]:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanout import aws, telemetry, upcasting
+from fanout import aws, heartbeat, telemetry, upcasting
 from fanout.batch import Processor, summary
 from fanout.claims import Claims
 from fanout.context import Context
@@ -57,6 +57,7 @@ class Worker:
         self.handlers = Handlers()
         self.policies = Policies()
         self._cold_start = True
+        self._invoked: Callable[[Any, Any], Any] | None = None
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
@@ -140,11 +141,19 @@ class Worker:
         """The subscribed events that nothing here handles."""
         return self.handlers.missing(self.settings.subscribes)
 
-    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    def invoked(self, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Declare what answers those who invoke the function directly, by :func:`fanout.invoke.invoke_all` for
+        instance: a function of the payload and Lambda's context. Its payloads have no key ``Records``."""
+        from fanout.invoke import tree_handler
+
+        self._invoked = tree_handler(handler)
+        return handler
+
+    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> Any:
         """The function's entry: a batch of SQS records in, the records that failed out
-        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html)."""
+        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html); or a direct invocation."""
         if "Records" not in event:
-            return {"heartbeat": self.settings.worker}
+            return self._answer(event, context)
         began = time.monotonic()
         cold_start, self._cold_start = self._cold_start, False
         if cold_start:
@@ -163,6 +172,13 @@ class Worker:
         )
         failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    def _answer(self, event: Mapping[str, Any], context: Any) -> Any:
+        if heartbeat.KEY in event:
+            return {"heartbeat": self.settings.worker, **heartbeat.beat(event)}
+        if self._invoked is None:
+            return {"heartbeat": self.settings.worker}
+        return self._invoked(event, context)
 
     @cached_property
     def _processor(self) -> Processor:

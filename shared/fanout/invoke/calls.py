@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fanout import heartbeat
 from fanout.invoke.engine import Answer, Engine
 from fanout.invoke.plan import Budget, Tree
 from fanout.invoke.results import Failure, Invoked, Kind
@@ -19,10 +20,7 @@ from fanout.invoke.results import Failure, Invoked, Kind
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-__all__ = ["HEARTBEAT_KEY", "invoke_all", "invoke_all_async", "run", "warm_up"]
-
-HEARTBEAT_KEY = "fanout_heartbeat_s"
-"""What a heartbeat holds: how long its environment is to be kept busy, in seconds."""
+__all__ = ["invoke_all", "invoke_all_async", "run", "warm_up"]
 
 CONNECT_TIMEOUT_S = 3
 DEFAULT_TREE = Tree()
@@ -121,7 +119,7 @@ def warm_up(
     """
     beats = invoke_all(
         function,
-        [{HEARTBEAT_KEY: hold_s}] * environments,
+        [{heartbeat.KEY: hold_s}] * environments,
         qualifier=qualifier,
         concurrency=environments,
         timeout_s=timeout_s,

@@ -6,25 +6,20 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import uuid4
 
-from fanout.invoke.calls import HEARTBEAT_KEY, run
+from fanout import heartbeat
+from fanout.invoke.calls import run
 from fanout.invoke.engine import NODE_KEY, RESULTS_KEY
 from fanout.invoke.plan import Budget, Tree
 
 __all__ = ["tree_handler"]
 
-ENVIRONMENT = str(uuid4())
-"""Of this process, so that a warm-up can tell environments apart."""
-
 RETURN_S = 0.5
 """What a node keeps of its function's time to answer in."""
 
-MOST_HOLD_S = 10.0
-
 
 def tree_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The Lambda handler of a function that is invoked directly::
+    """The Lambda handler of a function that is only invoked directly; a worker's is ``worker.invoked``::
 
         handler = tree_handler(resize)
 
@@ -33,9 +28,8 @@ def tree_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
     """
 
     def handle(event: Any, context: Any) -> Any:
-        if isinstance(event, Mapping) and HEARTBEAT_KEY in event:
-            time.sleep(min(float(event[HEARTBEAT_KEY]), MOST_HOLD_S))
-            return {"environment": ENVIRONMENT}
+        if isinstance(event, Mapping) and heartbeat.KEY in event:
+            return heartbeat.beat(event)
         if isinstance(event, Mapping) and NODE_KEY in event:
             return _answer_slice(event[NODE_KEY], context)
         return handler(event, context)
