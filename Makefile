@@ -34,6 +34,23 @@ lint: setup ## ruff, mypy --strict, terraform fmt and validate, every worker.yam
 unit: setup ## Unit tests: no network, no emulator
 	$(BIN)/pytest
 
+.PHONY: router-test
+router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
+	$(BIN)/pytest tests/e2e/dispatch
+
+.PHONY: bench-router
+bench-router: setup ## CPU, rate and latency beside haproxy, nginx, nghttpx and a uvicorn+httpx proxy
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m scripts.bench_router
+
+.PHONY: bench-scaleup
+bench-scaleup: setup ## Latency while scaling up with a cold start of 8 s
+	$(BIN)/python -m scripts.bench_scaleup
+
+.PHONY: sim-dispatch
+sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/dispatch
+	$(BIN)/python -m scripts.sim_dispatch
+
 EMULATOR ?= ministack
 PORT ?= 4566
 

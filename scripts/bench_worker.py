@@ -44,7 +44,8 @@ from aws_lambda_powertools.utilities.parser import BaseModel, parse
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
 from fanout import Context, Worker, telemetry
-from fanout.idempotency import DynamoDBStore, MemoryStore
+from fanout.idempotency import DynamoDBStore
+from fanout.idempotency.memory import MemoryStore
 from fanout.publish import seal
 from fanout.testing import Rig, eventbridge_event
 from scripts.bench_support import Row, cpu_seconds_per_operation, format_table, machine, write_results

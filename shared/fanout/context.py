@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from fanout.aws import client
 from fanout.delivery import Delivery
-from fanout.envelope import Metadata
+from fanout.envelope import Envelope, Metadata
 from fanout.errors import DeclarationError
 from fanout.event import Event
 from fanout.idempotency import Completion, Store
@@ -75,19 +75,19 @@ class Context:
         """
         if self.delivery.committed:
             raise DeclarationError("publish before commit: the events are part of the transaction")
-        identity = event_id or self.identity(str(len(self.delivery.published)))
-        envelope = seal(
-            event,
-            event_id=identity,
-            subject=subject,
-            correlation_id=self.metadata.correlation_id,
-            causation_id=causation_id or self.metadata.event_id,
-            traceparent=child_traceparent(self.metadata.traceparent),
-            expires_at=expires_at,
-            gather=gather,
+        number = str(len(self.delivery.published))
+        envelope = self._caused(
+            event, number, subject, expires_at, event_id=event_id, causation_id=causation_id, gather=gather
         )
         self.delivery.published.append(envelope)
-        return identity
+        return envelope.metadata.event_id
+
+    def seal(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> Envelope:
+        """The envelope of an event that this one caused, for a handler that sends it by itself, through
+        :func:`fanout.outbox.put` for instance. A handler that runs again seals the same ids."""
+        envelope = self._caused(event, f"sealed/{self.delivery.sealed}", subject, expires_at)
+        self.delivery.sealed += 1
+        return envelope
 
     def identity(self, what: str) -> str:
         """An id for what this event causes in this worker: the same whenever the handler runs again."""
@@ -130,3 +130,25 @@ class Context:
             completion = Completion(claim=self.delivery.claim, result=result)
             self.store.commit(items, completion, [envelope.pack() for envelope in self.delivery.published])
         self.delivery.committed, self.delivery.result = True, result
+
+    def _caused(
+        self,
+        event: Event,
+        number: str,
+        subject: str | None,
+        expires_at: datetime | None,
+        *,
+        event_id: str | None = None,
+        causation_id: str | None = None,
+        gather: str | None = None,
+    ) -> Envelope:
+        return seal(
+            event,
+            event_id=event_id or self.identity(number),
+            subject=subject,
+            correlation_id=self.metadata.correlation_id,
+            causation_id=causation_id or self.metadata.event_id,
+            traceparent=child_traceparent(self.metadata.traceparent),
+            expires_at=expires_at,
+            gather=gather,
+        )

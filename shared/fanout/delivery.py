@@ -38,6 +38,8 @@ class Delivery:
     result: Any = None
     published: list[Envelope] = field(default_factory=list)
     """What its handler wants published, or a duplicate's handler committed to have published."""
+    sealed: int = 0
+    """How many events its handler has sealed to send them by itself."""
     committed: bool = False
     """Its completion is in the same transaction as its effect."""
     abandoned: bool = False

@@ -15,7 +15,6 @@ import logging
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,6 +37,7 @@ from fanout.telemetry import log_fields
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
     from fanout.gather.engine import Gathers
 
@@ -193,6 +193,8 @@ class Execution:
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="record")
             weakref.finalize(self, self._pool.shutdown, wait=False)
         return self._pool

@@ -37,6 +37,8 @@ class Settings:
     """How long one record may take; None: until the invocation's end."""
     gathers: bool
     """Whether it takes part in gathers: see :mod:`fanout.gather`."""
+    routes: Mapping[str, Any]
+    """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
@@ -64,6 +66,7 @@ class Settings:
             concurrency=declared["batch"]["concurrency"],
             record_timeout_s=declared["batch"]["record_timeout_s"],
             gathers=declared["gathers"],
+            routes=declared.get("routes", {}),
         )
 
 

@@ -17,9 +17,10 @@ from typing import Any
 
 import orjson
 
-from fanout.naming import METRIC_NAMESPACE
-
 __all__ = ["JsonFormatter", "configure", "emit_metrics", "log_fields"]
+
+METRIC_NAMESPACE = "fanout"
+"""The CloudWatch namespace of the workers' metrics."""
 
 # What logging itself puts on a record; anything else came from the caller's ``extra``.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -15,10 +15,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import uuid4
 
 from fanout.batch import Processor
+from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
@@ -27,7 +28,8 @@ from fanout.execution import Execution
 from fanout.gather.engine import Gathers
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.store import GatherStore
-from fanout.idempotency import MemoryStore, Store
+from fanout.idempotency import Store
+from fanout.idempotency.memory import MemoryStore
 from fanout.invocation import Invocation
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal
@@ -116,11 +118,16 @@ class _FakeAlarms:
         self._rig.alarms.append((delay_s, alarm))
 
 
+def _no_claims() -> NoReturn:
+    raise LookupError("the event refers to data in S3; give the Rig a claim check")
+
+
 class Rig:
     """A worker with a store, a DLQ and a bus in memory.
 
     :param store: to share between rigs, or to look into.
     :param gather_store: likewise, of a worker that scatters or gathers.
+    :param claim_check: where the data are of the events that only refer to theirs, if there are any.
     :param clock: seconds since 1970.
     """
 
@@ -130,6 +137,7 @@ class Rig:
         *,
         store: Store | None = None,
         gather_store: GatherStore | None = None,
+        claim_check: ClaimCheck | None = None,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
@@ -166,6 +174,7 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
+            claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
         )
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fanout import aws, heartbeat, telemetry, upcasting
 from fanout.batch import Processor, summary
+from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.context import Context
 from fanout.delivery import FAILED
@@ -29,16 +30,17 @@ from fanout.gather.state import Gathered, Part
 from fanout.handlers import BatchHandler, Gatherer, Handlers
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
+from fanout.lean_dynamodb import LeanDynamoDB
 from fanout.outcomes import Reject
 from fanout.pace import Pace
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
-from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settings import Settings
 from fanout.settlement import Settlement
 
 if TYPE_CHECKING:
     from fanout.gather.engine import Gathers
+    from fanout.publish import Publisher
 
 __all__ = ["Worker"]
 
@@ -195,11 +197,19 @@ class Worker:
                 dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
+            claim_check=self._claim_check,
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
+        from fanout.publish import Publisher, Routes
+
+        routes = Routes.from_json(self.settings.routes)
+        return Publisher.connect(_environment("FANOUT_BUS"), routes=routes, claim_check=self._claim_check)
+
+    @cached_property
+    def _claim_check(self) -> ClaimCheck:
+        return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
     def _gathers(self, queue_url: str) -> Gathers | None:
         if not self.settings.gathers:
@@ -215,8 +225,9 @@ class Worker:
         mode = self.settings.idempotency
         if mode == "off":
             return None
+        lean: Any = LeanDynamoDB.from_environment()
         return DynamoDBStore(
-            aws.client("dynamodb"),
+            lean or aws.client("dynamodb"),
             _environment("FANOUT_IDEMPOTENCY_TABLE"),
             ttl_s=self.settings.ttl_s,
             one_write=mode == "claim",

@@ -26,6 +26,8 @@ from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
+NOT_HELD = {"localstack": {"scribe"}}
+"""The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
 PATIENCE_S = 240.0
 
 T = TypeVar("T")
@@ -64,9 +66,9 @@ class Platform:
     s3: Any = field(default_factory=lambda: client("s3"))
 
     @classmethod
-    def deploy(cls, work_dir: Path) -> Platform:
+    def deploy(cls, work_dir: Path, emulator: str) -> Platform:
         """Build and apply."""
-        stage = _stage(work_dir / "stage")
+        stage = _stage(work_dir / "stage", emulator)
         for _ in packages.build(stage, "local", work_dir / "packages"):
             pass
         data_dir = work_dir / "terraform"
@@ -164,14 +166,14 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
     )
 
 
-def _stage(stage: Path) -> Path:
-    """A repository whose services are the real ones and the tests' own."""
+def _stage(stage: Path, emulator: str) -> Path:
+    """A repository whose services are the real ones and those of the tests' own that the emulator holds."""
     stage.mkdir(parents=True)
     for name in ("pyproject.toml", "constraints.txt", "shared"):
         (stage / name).symlink_to(REPOSITORY / name)
     shutil.copytree(REPOSITORY / "services", stage / "services")
     for worker in (REPOSITORY / "tests" / "integration" / "workers").iterdir():
-        if worker.is_dir():
+        if worker.is_dir() and worker.name not in NOT_HELD.get(emulator, ()):
             shutil.copytree(worker, stage / "services" / worker.name)
     return stage
 

@@ -50,8 +50,14 @@ class DynamoDBGatherStore:
         self._clock = clock
 
     def create(self, gather: Gather, request: Envelope) -> Gather:
+        event = orjson.dumps(request.pack())
+        if len(event) > MAX_RESULT_BYTES:
+            raise Reject(
+                f"{request.identifier}: {len(event):,} bytes; at most {MAX_RESULT_BYTES:,} of a scattered event fit "
+                "the table: keep its data in S3 and publish their key"
+            )
         # First, so that a gather never is without it.
-        self._put(gather.gather_id, "request", {"event": {"S": orjson.dumps(request.pack()).decode()}})
+        self._put(gather.gather_id, "request", {"event": {"S": event.decode()}})
         fields: Item = {
             "into": {"S": gather.into},
             "total": {"N": str(gather.total)},

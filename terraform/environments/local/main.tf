@@ -44,6 +44,7 @@ module "platform" {
   iam_dialect = {
     aliases = {
       "dynamodb:PartiQLInsert"      = ["dynamodb:BatchExecuteStatement"]
+      "dynamodb:PartiQLUpdate"      = ["dynamodb:BatchExecuteStatement"]
       "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
       "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
     }

@@ -22,3 +22,13 @@ output "buckets" {
   description = "The workers' buckets: their names in AWS by the names in worker.yaml."
   value       = module.platform.buckets
 }
+
+output "claims_bucket" {
+  description = "The name of the bucket of the data of large events."
+  value       = module.platform.claims_bucket
+}
+
+output "outbox" {
+  description = "The outbox's table, relay and undelivered queue; null when no worker has one."
+  value       = module.platform.outbox
+}

@@ -25,6 +25,7 @@ locals {
       queue       = { kind = "section", default = {} }
       retry       = { kind = "section", default = {} }
       idempotency = { kind = "section", default = {} }
+      outbox      = { kind = "flag", default = false }
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
       buckets     = { kind = "mapping", each = "bucket", default = {} }

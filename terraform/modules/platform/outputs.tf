@@ -37,3 +37,13 @@ output "buckets" {
   description = "The workers' buckets: their names in AWS by the names in worker.yaml."
   value       = { for name, bucket in module.store.buckets : name => bucket.name }
 }
+
+output "claims_bucket" {
+  description = "The name of the bucket of the data of large events."
+  value       = module.store.claims_bucket.name
+}
+
+output "outbox" {
+  description = "The outbox's table, relay and undelivered queue; null when no worker has one."
+  value       = one(module.outbox[*])
+}

@@ -23,3 +23,11 @@ output "buckets" {
   description = "The workers' buckets."
   value       = { for name, bucket in aws_s3_bucket.worker : name => { name = bucket.bucket, arn = bucket.arn } }
 }
+
+output "claims_bucket" {
+  description = "The bucket of the data of large events."
+  value = {
+    name = aws_s3_bucket.claims.bucket
+    arn  = aws_s3_bucket.claims.arn
+  }
+}

@@ -23,6 +23,19 @@ locals {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["arn:${var.deployment.partition}:logs:${local.location}:log-group:/aws/lambda/${local.name}:*"]
       },
+      {
+        Sid      = "FetchClaims"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${var.claims_bucket.arn}/*"]
+      },
+      {
+        # Without it S3 says of an object that has expired that it may not be read.
+        Sid      = "MissClaims"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = [var.claims_bucket.arn]
+      },
     ],
     var.idempotency_table == null ? [] : [{
       Sid    = "Idempotency"
@@ -48,11 +61,23 @@ locals {
         Resource = var.gather.queues
       },
     ],
+    var.outbox_table == null ? [] : [{
+      Sid      = "Outbox"
+      Effect   = "Allow"
+      Action   = ["dynamodb:PutItem"]
+      Resource = [var.outbox_table.arn]
+    }],
     !var.bus.publishes ? [] : [{
       Sid      = "Publish"
       Effect   = "Allow"
       Action   = ["events:PutEvents"]
       Resource = [var.bus.arn]
+    }],
+    !var.bus.publishes ? [] : [{
+      Sid      = "DepositClaims"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = ["${var.claims_bucket.arn}/*"]
     }],
     [for index, permission in var.permissions : {
       Sid      = "Permission${index}"

@@ -118,6 +118,23 @@ variable "gather" {
   default = null
 }
 
+variable "claims_bucket" {
+  description = "The bucket of the data of large events, which every worker may read."
+  type = object({
+    name = string
+    arn  = string
+  })
+}
+
+variable "outbox_table" {
+  description = "The table that the worker writes events to in its own transactions; null when it has no outbox."
+  type = object({
+    name = string
+    arn  = string
+  })
+  default = null
+}
+
 variable "permissions" {
   description = "What the worker's role may do beside what its queue, bus and idempotency need."
   type = list(object({

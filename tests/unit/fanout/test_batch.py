@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fanout import Context, Event, EventError, Outcome, Reject, Retry, Worker, upcasts
 from fanout.batch import summary
-from fanout.idempotency import Claim, ClaimState, Completion, MemoryStore, Request, fingerprint
+from fanout.idempotency import Claim, ClaimState, Completion, Request, fingerprint
+from fanout.idempotency.memory import MemoryStore
 from fanout.pace import Pace
 from fanout.publish import seal
 from fanout.testing import Rig, record, record_of

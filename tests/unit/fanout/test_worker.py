@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fanout import Context, DeclarationError, Reject, Worker, aws
+from fanout.lean_dynamodb import LeanDynamoDB
 from fanout.publish import seal
 from fanout.records import Record
 from fanout.testing import record, record_of
@@ -60,6 +61,7 @@ class Clients:
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     fakes = Clients()
+    monkeypatch.setattr(LeanDynamoDB, "from_environment", lambda: None)
     monkeypatch.setattr(aws, "client", fakes.client)
     for variable, value in VARIABLES.items():
         monkeypatch.setenv(variable, value)

@@ -20,7 +20,7 @@ from fanout import Context, Envelope, Outcome, Reject
 from fanout.gather.alarms import PartWasLate, WokenUp
 from fanout.gather.engine import Gathers
 from fanout.gather.memory import MemoryGatherStore
-from fanout.idempotency import MemoryStore
+from fanout.idempotency.memory import MemoryStore
 from fanout.records import Record
 from fanout.testing import Rig, record_of
 
