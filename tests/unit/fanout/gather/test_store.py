@@ -129,6 +129,15 @@ def test_a_result_that_does_not_fit_is_rejected(dynamodb: DynamoDBGatherStore) -
     dynamodb.keep("g", Part(index=3, result="x" * (MAX_RESULT_BYTES - 2)))
 
 
+def test_a_request_that_does_not_fit_is_rejected(dynamodb: DynamoDBGatherStore) -> None:
+    """GIVEN a scattered event over DynamoDB's limit WHEN a gather is created THEN the event is rejected with the mend,
+    and there is no gather."""
+    large = replace(REQUEST, data={"text": "x" * MAX_RESULT_BYTES})
+    with pytest.raises(Reject, match=r"test\.things/ThingHappened: 399,\d+ bytes.*keep its data in S3"):
+        dynamodb.create(GATHER, large)
+    assert dynamodb.read("g") is None
+
+
 def test_items_expire(dynamodb: DynamoDBGatherStore) -> None:
     """GIVEN the clock WHEN anything is kept THEN it is forgotten after the longest deadline and a DLQ's retention."""
     dynamodb.create(GATHER, REQUEST)
