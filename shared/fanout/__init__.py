@@ -21,6 +21,7 @@ from fanout.errors import (
     PublishError,
 )
 from fanout.event import Event
+from fanout.gather.state import Gathered, Part
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
 from fanout.publish import seal
@@ -38,8 +39,10 @@ __all__ = [
     "Event",
     "EventError",
     "FanoutError",
+    "Gathered",
     "ManifestError",
     "Outcome",
+    "Part",
     "PatternError",
     "PublishError",
     "Publisher",

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
+    from fanout.gather.engine import Gathers
+
 __all__ = ["Execution"]
 
 log = logging.getLogger(__name__)
@@ -55,6 +57,8 @@ class Execution:
     policies: Policies
     store: Store | None
     pace: Pace
+    gathers: Gathers | None = None
+    """None: the worker neither scatters nor gathers."""
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _pool: ThreadPoolExecutor | None = field(default=None, init=False)
 
@@ -105,7 +109,8 @@ class Execution:
         self.pace.took(time.monotonic() - began)
 
     def _context(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> Context:
-        return Context(self.settings.worker, delivery, envelope.metadata, invocation.remaining_s, self.store)
+        worker, remaining_s = self.settings.worker, invocation.remaining_s
+        return Context(worker, delivery, envelope.metadata, remaining_s, self.store, self.gathers)
 
     def _returned(self, delivery: Delivery, result: Any) -> None:
         if result is None:

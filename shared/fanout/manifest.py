@@ -158,6 +158,7 @@ class Manifest(_Section):
     permissions: list[Permission] = []
     tables: dict[ResourceName, Table] = {}
     buckets: dict[ResourceName, Bucket] = {}
+    gathers: bool = Field(default=False, description="scatters events into parts, or handles such parts")
 
     @property
     def visibility_s(self) -> int:

@@ -53,6 +53,8 @@ def _queue(manifest: Manifest) -> Iterator[str]:
         )
     if manifest.queue.fifo and manifest.via != "bus":
         yield f"via: {manifest.via.value}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
+    if manifest.queue.fifo and manifest.gathers:
+        yield "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
     if manifest.retry.cap_s < manifest.retry.base_s:
         yield f"retry.cap_s: {manifest.retry.cap_s}: is under retry.base_s {manifest.retry.base_s}; raise it"
 
@@ -75,7 +77,7 @@ def _concurrency(manifest: Manifest) -> Iterator[str]:
 
 
 def _stores(manifest: Manifest) -> Iterator[str]:
-    for name in ("idempotency", "outbox"):
+    for name in ("gather", "idempotency", "outbox"):
         if name in manifest.tables:
             yield f"tables.{name}: is the name of a table of the platform's own; rename it"
     for name in ("claims", "packages"):

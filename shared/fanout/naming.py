@@ -26,6 +26,10 @@ class Names:
         return f"{self.namespace}-idempotency"
 
     @property
+    def gather_table(self) -> str:
+        return f"{self.namespace}-gather"
+
+    @property
     def outbox_table(self) -> str:
         """Where events wait that were written in a transaction."""
         return f"{self.namespace}-outbox"

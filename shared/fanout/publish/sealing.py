@@ -19,6 +19,7 @@ def seal(
     causation_id: str | None = None,
     traceparent: str | None = None,
     expires_at: datetime | None = None,
+    gather: str | None = None,
     now: datetime | None = None,
 ) -> Envelope:
     """Put an event into its envelope. Without a ``correlation_id`` it is the root of a correlation, without an
@@ -34,6 +35,7 @@ def seal(
         traceparent=traceparent or new_traceparent(),
         published_at=_iso(now or datetime.now(UTC)),
         expires_at=_iso(expires_at) if expires_at else None,
+        gather=gather,
     )
     return Envelope(source=contract.source, name=contract.name, metadata=metadata, data=event.to_data())
 

@@ -29,6 +29,7 @@ locals {
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
       buckets     = { kind = "mapping", each = "bucket", default = {} }
+      gathers     = { kind = "flag", default = false }
     }
     subscription = {
       event = { kind = "text", pattern = local.any_event }

@@ -28,6 +28,7 @@ locals {
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})
       buckets     = try({ for name, bucket in given.buckets : name => merge(local.defaults.bucket, bucket) }, {})
+      gathers     = try(given.gathers, local.defaults.manifest.gathers)
     }
   }
 

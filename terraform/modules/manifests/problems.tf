@@ -170,6 +170,10 @@ locals {
         text   = "via: ${worker.via}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
       },
       {
+        broken = worker.queue.fifo && worker.gathers
+        text   = "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
+      },
+      {
         broken = worker.retry.cap_s < worker.retry.base_s
         text   = "retry.cap_s: ${worker.retry.cap_s}: is under retry.base_s ${worker.retry.base_s}; raise it"
       },
@@ -199,7 +203,7 @@ locals {
   store_rules = {
     for folder, worker in local.sound : folder => concat(
       [
-        for name in ["idempotency", "outbox"] : {
+        for name in ["gather", "idempotency", "outbox"] : {
           broken = contains(keys(worker.tables), name)
           text   = "tables.${name}: is the name of a table of the platform's own; rename it"
         }

@@ -23,6 +23,11 @@ output "idempotency_table" {
   value       = module.store.idempotency_table.name
 }
 
+output "gather_table" {
+  description = "The name of the table of the gathers."
+  value       = module.store.gather_table.name
+}
+
 output "tables" {
   description = "The workers' tables: their names in AWS by the names in worker.yaml."
   value       = { for name, table in module.store.tables : name => table.name }

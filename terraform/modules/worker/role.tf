@@ -46,6 +46,21 @@ locals {
       ]
       Resource = [var.idempotency_table.arn]
     }],
+    var.gather == null ? [] : [
+      {
+        Sid      = "Gather"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
+        Resource = [var.gather.table.arn]
+      },
+      {
+        # The last part wakes the gathering worker; a deadline is a delayed message to itself.
+        Sid      = "Wake"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = var.gather.queues
+      },
+    ],
     var.outbox_table == null ? [] : [{
       Sid      = "Outbox"
       Effect   = "Allow"

@@ -109,6 +109,15 @@ variable "idempotency_table" {
   default = null
 }
 
+variable "gather" {
+  description = "The table of the gathers, and the queues (ARNs) of the workers that may gather; null when the worker takes no part."
+  type = object({
+    table  = object({ name = string, arn = string })
+    queues = list(string)
+  })
+  default = null
+}
+
 variable "claims_bucket" {
   description = "The bucket of the data of large events, which every worker may read."
   type = object({

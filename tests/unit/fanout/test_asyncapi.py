@@ -153,7 +153,7 @@ def test_a_version_is_told_from_another(shop: dict[str, Any]) -> None:
 
 def test_a_channel_is_a_domain(shop: dict[str, Any]) -> None:
     """GIVEN the shop WHEN its channels are read THEN each is a source, with its events in every version."""
-    assert list(shop["channels"]) == ["aws.s3", "shop.billing", "shop.media", "shop.orders"]
+    assert list(shop["channels"]) == ["aws.s3", "shop.billing", "shop.media", "shop.orders", "shop.reports"]
     assert shop["channels"]["shop.orders"]["address"] == "shop.orders"
     assert list(shop["channels"]["shop.orders"]["messages"]) == ["OrderPlaced.v1", "OrderPlaced.v2"]
     message = pointed(shop["channels"]["aws.s3"]["messages"]["Object-Created.v1"], shop)
@@ -198,8 +198,14 @@ def test_a_worker_of_everything_receives_every_event(shop: dict[str, Any]) -> No
     assert [name for name in shop["operations"] if name.startswith("audit.")] == [
         "audit.receive.aws.s3.Object-Created",
         "audit.receive.shop.billing.InvoiceIssued",
+        "audit.receive.shop.media.AlbumReady",
+        "audit.receive.shop.media.AlbumUploaded",
+        "audit.receive.shop.media.PhotographAdded",
         "audit.receive.shop.media.ThumbnailsCreated",
         "audit.receive.shop.orders.OrderPlaced",
+        "audit.receive.shop.reports.SalesChunkAssigned",
+        "audit.receive.shop.reports.SalesReportRequested",
+        "audit.receive.shop.reports.SalesSummarised",
     ]
 
 

@@ -121,8 +121,14 @@ def test_all_contracts_of_a_package() -> None:
     assert [str(contract.contract) for contract in load_contracts()] == [
         "aws.s3/Object Created version 1",
         "shop.billing/InvoiceIssued version 1",
+        "shop.media/AlbumReady version 1",
+        "shop.media/AlbumUploaded version 1",
+        "shop.media/PhotographAdded version 1",
         "shop.media/ThumbnailsCreated version 1",
         "shop.orders/OrderPlaced version 2",
+        "shop.reports/SalesChunkAssigned version 1",
+        "shop.reports/SalesReportRequested version 1",
+        "shop.reports/SalesSummarised version 1",
     ]
     assert ThingHappened in contracts()
 

@@ -27,6 +27,7 @@ def test_the_projects_own_workers_load(events: list[str]) -> None:
         "inventory",
         "loyalty",
         "notifications",
+        "report",
         "thumbnails",
     ]
 
@@ -66,6 +67,7 @@ def test_every_default() -> None:
         "permissions": [],
         "tables": {},
         "buckets": {},
+        "gathers": False,
     }
 
 

@@ -44,6 +44,7 @@ def test_every_setting_comes_from_the_declaration(file: Path) -> None:
         fifo=True,
         concurrency=1,
         record_timeout_s=None,
+        gathers=False,
         routes={},
     )
 

@@ -208,6 +208,7 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
         "batch": {"concurrency": 1, "record_timeout_s": None},
         "queue": {"max_receives": 5, "fifo": False},
         "retry": {"base_s": 2, "cap_s": 900},
+        "gathers": False,
     }
     (folder / "worker.yaml").write_text(json.dumps(declared))
     program = (
