@@ -1,13 +1,12 @@
 """The call of the Lambda function that a batch came with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Invocation"]
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """Which call it is, and how long it may go on."""
 
     request_id: str

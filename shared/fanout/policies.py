@@ -9,15 +9,14 @@ Without a policy an exception means another try after the backoff of ``worker.ya
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fanout.errors import DeclarationError
 
 __all__ = ["Backoff", "Policies", "RejectPolicy", "RetryPolicy", "reject", "retry"]
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Full jitter between 0 and min(cap, base x 2^(receives - 1)), in seconds
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
 
@@ -30,15 +29,13 @@ class Backoff:
         return min(self.cap_s, self.base_s * 2.0 ** min(receive_count - 1, 20))
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Hand the record out again, after this backoff."""
 
     backoff: Backoff
 
 
-@dataclass(frozen=True, slots=True)
-class RejectPolicy:
+class RejectPolicy(NamedTuple):
     """Move the record to the DLQ at once."""
 
 

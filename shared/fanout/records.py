@@ -1,14 +1,12 @@
 """An SQS message as Lambda hands it to a worker."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 __all__ = ["Record"]
 
 
-@dataclass(slots=True, kw_only=True)
-class Record:
+class Record(NamedTuple):
     """One record of a batch (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
 
     message_id: str

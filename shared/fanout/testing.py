@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import count
 from typing import Any, NoReturn, cast
 from uuid import uuid4
@@ -188,5 +187,5 @@ class Rig:
 
     def redeliver(self, delivery: Delivery) -> Delivery:
         """Hand the same message out once more."""
-        again = replace(delivery.record, receive_count=delivery.record.receive_count + 1)
+        again = delivery.record._replace(receive_count=delivery.record.receive_count + 1)
         return self.deliver(again)[0]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import orjson
 
@@ -39,8 +38,7 @@ class ClaimState(StrEnum):
     """The store could not say; ``reason`` tells why. Nothing was claimed."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Request:
+class Request(NamedTuple):
     """The wish to handle one event."""
 
     key: str
@@ -53,8 +51,7 @@ class Request:
     """When an unfinished claim may be taken over by others, in seconds since 1970."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Claim:
+class Claim(NamedTuple):
     """The answer to a :class:`Request`."""
 
     key: str
@@ -67,8 +64,7 @@ class Claim:
     reason: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
-class Completion:
+class Completion(NamedTuple):
     """A claim whose event has been handled, with what the handler returned (JSON values)."""
 
     claim: Claim

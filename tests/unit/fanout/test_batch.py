@@ -628,7 +628,7 @@ def test_a_record_that_cannot_be_claimed_stops_its_message_group(make_worker: Ma
     class Store(MemoryStore):
         def claim(self, requests: Sequence[Request]) -> list[Claim]:
             refused = f"probe#{first.metadata.event_id}"
-            return [replace(claim, state=state) if claim.key == refused else claim for claim in super().claim(requests)]
+            return [claim._replace(state=state) if claim.key == refused else claim for claim in super().claim(requests)]
 
     deliveries = Rig(worker, store=Store()).deliver(
         record_of(first, group="a"), record_of(second, group="a"), record_of(other, group="b")

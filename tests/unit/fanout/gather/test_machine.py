@@ -130,11 +130,11 @@ class Scattering(RuleBasedStateMachine):
             deliveries = self.rig.deliver(*[message.record for message in messages], remaining_s=INVOCATION_S)
         except Death:
             for message in messages:
-                message.record = replace(message.record, receive_count=message.record.receive_count + 1)
+                message.record = message.record._replace(receive_count=message.record.receive_count + 1)
                 message.visible_at = self.now + INVOCATION_S + 2
         else:
             for message, delivery in zip(messages, deliveries, strict=True):
-                message.record = replace(message.record, receive_count=message.record.receive_count + 1)
+                message.record = message.record._replace(receive_count=message.record.receive_count + 1)
                 if delivery.outcome in {Outcome.RETRIED, Outcome.POSTPONED}:
                     message.visible_at = self.now + (delivery.delay_s or 0)
                 else:
