@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fanout.invoke import Invoked, Kind, Tree, invoke_all, warm_up
+from tests.integration.conftest import EMULATOR
 from tests.integration.platform import Platform
 
 PHOTOGRAPH = Path("data/grace_hopper.jpg")
@@ -34,8 +35,11 @@ def test_a_hundred_images_come_back_resized(platform: Platform, tree: Tree) -> N
     assert [_longer_side(result) for result in results] == [None if side == 60 else side for side in SIDES]
     failure = results[60 - SIDES.start].failure
     assert failure is not None
-    assert (failure.kind, failure.type) == (Kind.FUNCTION, "Reject")
-    assert any("resize_at_once" in line for line in failure.trace)
+    assert failure.kind is Kind.FUNCTION
+    assert "is not an image that can be read" in failure.message
+    if EMULATOR == "localstack":  # MiniStack tells neither class nor stack
+        assert failure.type == "Reject"
+        assert any("resize_at_once" in line for line in failure.trace)
 
 
 def test_environments_are_warmed_up(platform: Platform) -> None:
