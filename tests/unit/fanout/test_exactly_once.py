@@ -34,7 +34,7 @@ from .fleet import VISIBILITY_S, Fault, Fleet
 
 MAX_RECEIVES = 6
 
-faults = st.dictionaries(st.integers(0, 30), st.sampled_from(Fault), max_size=3)
+faults = st.dictionaries(st.integers(0, 9) | st.integers(0, 30), st.sampled_from(Fault), max_size=3)
 """At which points of a batch what happens; a batch of one record has about ten points."""
 
 
