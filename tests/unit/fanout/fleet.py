@@ -44,6 +44,8 @@ class Fault(Enum):
     CRASH = auto()
     STALL = auto()
     """Time passes beyond lock and visibility timeout, and another execution takes a batch."""
+    OVERLAP = auto()
+    """Another execution takes a batch, at the same time."""
     FAIL = auto()
     """The call fails: before its point without effect, after it with its effect but without its answer."""
 
@@ -182,6 +184,9 @@ class Fleet:
         execution.points += 1
         if fault is None:
             return False
+        if fault is Fault.OVERLAP:
+            self._work_beside()
+            return False
         self.repeatable |= execution.effected
         for message in execution.messages:
             message.excused = True
@@ -190,9 +195,12 @@ class Fleet:
         if fault is Fault.STALL:
             self.repeatable |= {message.number for message in execution.messages}
             self.now += VISIBILITY_S + 1
-            if len(self._under_way) < len(self._rigs):
-                self.work(0, 10, {})
+            self._work_beside()
         return fault is Fault.FAIL
+
+    def _work_beside(self) -> None:
+        if len(self._under_way) < len(self._rigs):
+            self.work(0, 10, {})
 
     def call(self, take_effect: Callable[[], T], fail: Callable[[], T]) -> T:
         """A call with a point before and after it took effect."""
