@@ -113,6 +113,12 @@ status: setup ## Queues and counts of the workers on EMULATOR
 integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)
 	FANOUT_TEST_EMULATOR=$(EMULATOR) $(BIN)/pytest tests/integration
 
+EVENTS ?= 2000
+
+.PHONY: chaos
+chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes killed at random: each effect exactly once
+	$(BIN)/python -m scripts.chaos $(EMULATOR) --events $(EVENTS)
+
 .PHONY: e2e
 e2e: setup ## `make demo` as a user runs it, with few orders
 	$(BIN)/pytest tests/e2e

@@ -58,7 +58,16 @@ class Claims:
         if requests:
             for claim in self.store.claim(requests):
                 self._decide(first[claim.key], claim)
-        return twins
+        return self._ask_for_themselves(twins, invocation) if self.settings.idempotency == "claim" else twins
+
+    def _ask_for_themselves(self, twins: Twins, invocation: Invocation) -> Twins:
+        """In claim mode a claim is a message's for good: the record that stood for the event may be a duplicate of
+        its twin, whose earlier execution died. Each such twin has to ask in its own name."""
+        asking = [twin for twin, first in twins if first.outcome is Outcome.DUPLICATE]
+        for twin in asking:
+            twin.outcome = None
+        rest = [(twin, first) for twin, first in twins if first.outcome is not Outcome.DUPLICATE]
+        return rest + (self.take(asking, invocation) if asking else [])
 
     def _owner(self, record: Record, invocation: Invocation) -> str:
         if self.settings.idempotency == "claim":

@@ -17,7 +17,7 @@ from fanout import aws
 from scripts import emulators
 from scripts.emulators import Endpoints
 from scripts.paths import BUILD
-from tests.integration.platform import Platform
+from tests.integration.platform import Platform, tested_workers
 
 EMULATOR = os.environ.get("FANOUT_TEST_EMULATOR", "localstack")
 
@@ -59,7 +59,7 @@ def environment(endpoints: Endpoints) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def platform(environment: None, work_dir: Path) -> Iterator[Platform]:
     """The deployed platform."""
-    deployed = Platform.deploy(work_dir, EMULATOR)
+    deployed = Platform.deploy(work_dir, EMULATOR, tested_workers(EMULATOR))
     yield deployed
     deployed.destroy()
 

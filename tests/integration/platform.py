@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,9 +69,9 @@ class Platform:
     s3: Any = field(default_factory=lambda: client("s3"))
 
     @classmethod
-    def deploy(cls, work_dir: Path, emulator: str) -> Platform:
-        """Build and apply."""
-        stage = _stage(work_dir / "stage", emulator)
+    def deploy(cls, work_dir: Path, emulator: str, workers: Iterable[Path]) -> Platform:
+        """Build and apply the workers of these folders."""
+        stage = _stage(work_dir / "stage", workers)
         for _ in packages.build(stage, "local", work_dir / "packages"):
             pass
         data_dir = work_dir / "terraform"
@@ -179,15 +179,23 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
     )
 
 
-def _stage(stage: Path, emulator: str) -> Path:
-    """A repository whose services are the real ones and those of the tests' own that the emulator holds."""
+def tested_workers(emulator: str) -> Iterator[Path]:
+    """The folders of the real workers, and of the tests' own that the emulator holds."""
+    for home in (REPOSITORY / "services", REPOSITORY / "tests" / "integration" / "workers"):
+        for worker in home.iterdir():
+            if (worker / "worker.yaml").exists() and worker.name not in NOT_HELD.get(emulator, ()):
+                yield worker
+
+
+def _stage(stage: Path, workers: Iterable[Path]) -> Path:
+    """A repository whose services are these."""
     stage.mkdir(parents=True)
     for name in ("pyproject.toml", "constraints.txt", "shared"):
         (stage / name).symlink_to(REPOSITORY / name)
-    shutil.copytree(REPOSITORY / "services", stage / "services")
-    for worker in (REPOSITORY / "tests" / "integration" / "workers").iterdir():
-        if worker.is_dir() and worker.name not in NOT_HELD.get(emulator, ()):
-            shutil.copytree(worker, stage / "services" / worker.name)
+    (stage / "services").mkdir()
+    (stage / "services" / "__init__.py").touch()
+    for worker in workers:
+        shutil.copytree(worker, stage / "services" / worker.name)
     return stage
 
 

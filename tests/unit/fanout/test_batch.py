@@ -672,3 +672,26 @@ def test_an_event_id_that_sqs_would_refuse_is_cleaned_for_the_dlq(make_worker: M
     rig.deliver(seal(ThingHappened(number=1), event_id="e\x00-1"))
 
     assert rig.dead_letters[0]["MessageAttributes"]["event_id"]["StringValue"] == "e-1"
+
+
+def test_in_claim_mode_the_message_that_holds_the_claim_is_no_duplicate(make_worker: MakeWorker) -> None:
+    """GIVEN claim mode, and a process that died after the second message of an event had claimed it WHEN both of its
+    messages come in one batch THEN the first is a duplicate, the second is handled, and a third is a duplicate too."""
+    worker, seen = make_worker(idempotency={"mode": "claim"}), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        seen.append(event.number)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1))
+    messages = [record_of(envelope) for _ in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        rig.deliver(messages[1])
+
+    deliveries = rig.deliver(*messages)
+
+    assert outcomes(deliveries) == [Outcome.DUPLICATE, Outcome.HANDLED, Outcome.DUPLICATE]
+    assert seen == [1, 1]

@@ -1,0 +1,62 @@
+"""Compares the effects that are there with those that should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["TABLES", "Reckoning", "expected_effects", "reckon"]
+
+TABLES = {
+    "committer": ("committed", "commit"),
+    "claimer": ("claimed", "commit, claim mode"),
+    "conditioner": ("conditioned", "conditional write"),
+    "issuer": ("issued", "commit and publish"),
+}
+"""Each worker's table, and how its effects come about."""
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """What became of a worker's effects."""
+
+    worker: str
+    means: str
+    expected: int
+    lost: Sequence[str]
+    doubled: Sequence[str]
+    strange: Sequence[str]
+    """Effects of no event that was published."""
+    dead: int
+    """Messages in its DLQ."""
+
+    @property
+    def sound(self) -> bool:
+        return not (self.lost or self.doubled or self.strange or self.dead)
+
+    def row(self) -> dict[str, Any]:
+        counts = {name: len(getattr(self, name)) for name in ("lost", "doubled", "strange")}
+        return {"worker": self.worker, "by": self.means, "effects": self.expected, **counts, "dead letters": self.dead}
+
+
+def expected_effects(worker: str, orders: Sequence[str]) -> set[str]:
+    """The effects that these orders should have in a worker; the issuer's own invoices come back to it."""
+    invoices = {f"inv-{order}" for order in orders} if worker == "issuer" else set()
+    return invoices | set(orders)
+
+
+def reckon(worker: str, orders: Sequence[str], times: Mapping[str, int], *, dead: int) -> Reckoning:
+    """
+    :param times: how often each effect has happened.
+    """
+    expected = expected_effects(worker, orders)
+    return Reckoning(
+        worker=worker,
+        means=TABLES[worker][1],
+        expected=len(expected),
+        lost=sorted(expected - {effect for effect, count in times.items() if count > 0}),
+        doubled=sorted(effect for effect, count in times.items() if count > 1),
+        strange=sorted(set(times) - expected),
+        dead=dead,
+    )
