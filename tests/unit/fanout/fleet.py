@@ -120,7 +120,7 @@ class Fleet:
         if not batch:
             return
         execution = Execution(faults, batch)
-        records = [replace(m.record, receive_count=m.receives, receipt_handle=m.receipt) for m in batch]
+        records = [m.record._replace(receive_count=m.receives, receipt_handle=m.receipt) for m in batch]
         deadline = self.now + TIMEOUT_S
         receipts = {message.record.message_id: message.receipt for message in batch}
         self._under_way.append(execution)
