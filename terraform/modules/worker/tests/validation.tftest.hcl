@@ -1,0 +1,109 @@
+# What a worker refuses at plan time.
+
+mock_provider "aws" {}
+
+variables {
+  deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
+  name       = "billing"
+  manifest = {
+    description = "Issue invoices"
+    function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+    batch       = { size = 10, window_s = 0 }
+    queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+  }
+  package = {
+    bucket       = "packages"
+    key          = "workers/billing.zip"
+    hash         = "hash"
+    handler      = "services.billing.handler.handler"
+    runtime      = "python3.13"
+    architecture = "arm64"
+    layers       = []
+  }
+  bus             = { name = "fanout-test", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test", publishes = false }
+  filter_policies = { "shop.orders" = "{\"detail-type\":[\"OrderPlaced\"]}" }
+  topic_arns      = { "shop.orders" = "arn:aws:sns:eu-central-1:111122223333:fanout-test-shop-orders" }
+}
+
+run "accepts_events_from_topics" {
+  command = plan
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.this) == 1 && length(aws_cloudwatch_event_rule.this) == 0
+    error_message = "a worker with filter policies subscribes to their topics, and has no rules"
+  }
+}
+
+run "accepts_events_from_rules_into_a_fifo_queue" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+    rules           = { "shop.orders/OrderPlaced" = "{\"source\":[\"shop.orders\"]}" }
+    manifest = {
+      description = "Issue invoices in order"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
+      batch       = { size = 10, window_s = 0, max_concurrency = 2 }
+      queue       = { fifo = true, retention_days = 4, max_receives = 5, visibility_s = 180 }
+    }
+  }
+  assert {
+    condition     = aws_sqs_queue.main.name == "fanout-test-billing.fifo" && length(aws_sqs_queue.undelivered) == 1
+    error_message = "EventBridge takes no FIFO queue as DLQ: a FIFO worker needs a standard one too"
+  }
+  assert {
+    condition     = length(aws_lambda_provisioned_concurrency_config.live) == 1
+    error_message = "provisioned concurrency belongs to the alias"
+  }
+}
+
+run "refuses_a_topic_before_a_fifo_queue" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices in order"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = true, retention_days = 4, max_receives = 5, visibility_s = 180 }
+    }
+  }
+  expect_failures = [var.filter_policies]
+}
+
+run "refuses_both_ways_at_once" {
+  command = plan
+
+  variables {
+    rules = { "shop.orders/OrderPlaced" = "{\"source\":[\"shop.orders\"]}" }
+  }
+  expect_failures = [var.rules]
+}
+
+run "refuses_to_have_no_events" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+  }
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_pattern_over_2048_characters" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+    rules           = { "shop.orders/OrderPlaced" = jsonencode({ source = [for number in range(200) : "shop.orders${number}"] }) }
+  }
+  expect_failures = [var.rules]
+}
+
+run "counts_characters_as_they_are_sent" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+    rules           = { "shop.orders/OrderPlaced" = jsonencode({ source = [join("", [for _ in range(1000) : "<"])] }) }
+  }
+}
