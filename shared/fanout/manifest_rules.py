@@ -52,6 +52,12 @@ def _queue(manifest: Manifest) -> Iterator[str]:
         )
     if manifest.queue.fifo and manifest.via != "bus":
         yield f"via: {manifest.via.value}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
+    kept_s = manifest.queue.retention_days * 86_400
+    if manifest.slo.age_s >= kept_s:
+        yield (
+            f"slo.age_s: {manifest.slo.age_s}: is not under queue.retention_days {manifest.queue.retention_days}, "
+            f"so that events would be lost before the alarm; write less than {kept_s}"
+        )
     if manifest.retry.cap_s < manifest.retry.base_s:
         yield f"retry.cap_s: {manifest.retry.cap_s}: is under retry.base_s {manifest.retry.base_s}; raise it"
 

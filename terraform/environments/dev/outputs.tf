@@ -22,3 +22,8 @@ output "buckets" {
   description = "The workers' buckets: their names in AWS by the names in worker.yaml."
   value       = module.platform.buckets
 }
+
+output "alarm_topic" {
+  description = "ARN of the topic that every alarm speaks to."
+  value       = module.platform.alarm_topic
+}

@@ -168,6 +168,13 @@ locals {
         text   = "via: ${worker.via}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
       },
       {
+        broken = worker.slo.age_s >= worker.queue.retention_days * 86400
+        text = join(" ", [
+          "slo.age_s: ${worker.slo.age_s}: is not under queue.retention_days ${worker.queue.retention_days},",
+          "so that events would be lost before the alarm; write less than ${worker.queue.retention_days * 86400}",
+        ])
+      },
+      {
         broken = worker.retry.cap_s < worker.retry.base_s
         text   = "retry.cap_s: ${worker.retry.cap_s}: is under retry.base_s ${worker.retry.base_s}; raise it"
       },

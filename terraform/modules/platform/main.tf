@@ -78,6 +78,24 @@ module "worker" {
   log_retention_days = var.log_retention_days
 }
 
+module "observability" {
+  source = "../observability"
+
+  deployment = local.deployment
+  bus_name   = var.namespace
+  topics     = [for topic in module.topic : topic.watched.topic]
+  dead_letter_queues = concat(
+    module.bus.dead_letter_queues,
+    [for topic in module.topic : topic.watched.dead_letter_queue],
+    flatten([for worker in module.worker : worker.watched.dead_letter_queues]),
+  )
+  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
+  emails             = var.observability.alarm_emails
+  error_rate_percent = var.observability.error_rate_percent
+  worker_dashboards  = var.observability.worker_dashboards
+  log_queries        = var.observability.log_queries
+}
+
 resource "aws_ses_email_identity" "sender" {
   for_each = var.create_email_identities ? local.senders : []
 

@@ -32,3 +32,8 @@ output "buckets" {
   description = "The workers' buckets: their names in AWS by the names in worker.yaml."
   value       = { for name, bucket in module.store.buckets : name => bucket.name }
 }
+
+output "alarm_topic" {
+  description = "ARN of the topic that every alarm speaks to."
+  value       = module.observability.alarm_topic
+}

@@ -56,3 +56,14 @@ variable "iam_dialect" {
   })
   default = {}
 }
+
+variable "observability" {
+  description = "Whom alarms write to, when they ring for failed invocations, and what there is to look at: see modules/observability."
+  type = object({
+    alarm_emails       = optional(set(string), [])
+    error_rate_percent = optional(number, 5)
+    worker_dashboards  = optional(bool, true)
+    log_queries        = optional(bool, true)
+  })
+  default = {}
+}

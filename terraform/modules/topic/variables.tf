@@ -21,4 +21,8 @@ variable "source_name" {
     condition     = can(regex("^[a-z][a-z0-9.-]{0,53}$", var.source_name))
     error_message = "An event source has 1 to 54 of a-z, 0-9, . and -, a letter first, so that rule names keep within EventBridge's 64 characters."
   }
+  validation {
+    condition     = var.source_name != "alarms"
+    error_message = "The topic alarms belongs to the platform itself; choose another source."
+  }
 }

@@ -34,3 +34,12 @@ run "refuses_a_source_too_long_for_the_name_of_a_rule" {
   }
   expect_failures = [var.source_name]
 }
+
+run "refuses_the_platforms_own_topic" {
+  command = plan
+
+  variables {
+    source_name = "alarms"
+  }
+  expect_failures = [var.source_name]
+}
