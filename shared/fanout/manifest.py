@@ -123,7 +123,7 @@ class Idempotency(_Section):
 class Slo(_Section):
     """What the team promises of this worker. Bounds: an alarm's least period, SQS's longest retention."""
 
-    age_s: int = Field(default=900, ge=60, le=1_209_600, description="an event older than that in the queue is an alarm")
+    age_s: int = Field(default=900, ge=60, le=1_209_600, description="an event in the queue for longer is an alarm")
 
 
 class Permission(_Section):
