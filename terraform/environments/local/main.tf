@@ -39,6 +39,9 @@ module "platform" {
   create_email_identities = true
   force_destroy           = true
   log_retention_days      = 1
+  archive_days            = 1
+  tls_only                = false # emulators answer on plain HTTP
+  customer_managed_key    = var.customer_managed_key
   observability           = { log_queries = false } # no emulator holds them
 
   # MiniStack checks these calls by their own names; AWS has no such actions.

@@ -27,3 +27,9 @@ variable "packages_dir" {
   type        = string
   default     = null
 }
+
+variable "customer_managed_key" {
+  description = "Try the platform's own KMS key; emulators hold it and encrypt nothing."
+  type        = bool
+  default     = false
+}

@@ -4,14 +4,25 @@ locals {
   topic_name = "${var.deployment.namespace}-alarms"
   location   = "${var.deployment.region}:${var.deployment.account_id}"
   topic_arn  = "arn:${var.deployment.partition}:sns:${local.location}:${local.topic_name}"
+
+  # Calls that came without TLS are refused, whoever made them.
+  tls_only = var.security.tls_only
+  without_tls = {
+    Sid       = "WithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
 }
 
 resource "aws_sns_topic" "alarms" {
   name         = local.topic_name
   display_name = "Alarms of ${var.deployment.namespace}"
+
+  kms_master_key_id = var.security.key_alias
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Alarms"
       Effect    = "Allow"
       Principal = { Service = "cloudwatch.amazonaws.com" }
@@ -20,7 +31,7 @@ resource "aws_sns_topic" "alarms" {
       Condition = {
         ArnLike = { "aws:SourceArn" = "arn:${var.deployment.partition}:cloudwatch:${local.location}:alarm:${var.deployment.namespace}-*" }
       }
-    }]
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sns:Publish", Resource = local.topic_arn })] : [])
   })
 }
 

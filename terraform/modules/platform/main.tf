@@ -12,6 +12,11 @@ locals {
     region     = data.aws_region.current.name
     account_id = data.aws_caller_identity.current.account_id
   }
+  security = {
+    key_alias = one(module.key[*].alias)
+    key_arn   = one(module.key[*].arn)
+    tls_only  = var.tls_only
+  }
   workers = module.manifests.workers
   tables  = merge([for worker in local.workers : worker.tables]...)
   buckets = merge([for worker in local.workers : worker.buckets]...)
@@ -24,10 +29,18 @@ module "manifests" {
   contracts_dir = var.contracts_dir
 }
 
+module "key" {
+  source = "../key"
+  count  = var.customer_managed_key ? 1 : 0
+
+  deployment = local.deployment
+}
+
 module "store" {
   source = "../store"
 
   deployment    = local.deployment
+  security      = local.security
   tables        = local.tables
   buckets       = local.buckets
   force_destroy = var.force_destroy
@@ -39,6 +52,11 @@ module "bus" {
   deployment = local.deployment
   subscribed = local.subscribed
   forwarded  = local.forwarded
+  security   = local.security
+
+  archive_days       = var.archive_days
+  publishers         = var.publishers
+  log_retention_days = var.log_retention_days
 }
 
 module "topic" {
@@ -46,6 +64,7 @@ module "topic" {
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))
 
   deployment  = local.deployment
+  security    = local.security
   bus_name    = module.bus.name
   source_name = each.key
 }
@@ -55,6 +74,7 @@ module "worker" {
   for_each = local.workers
 
   deployment = local.deployment
+  security   = local.security
   name       = each.key
   manifest = {
     description = each.value.description
@@ -82,6 +102,7 @@ module "observability" {
   source = "../observability"
 
   deployment = local.deployment
+  security   = local.security
   bus_name   = var.namespace
   topics     = [for topic in module.topic : topic.watched.topic]
   dead_letter_queues = concat(

@@ -67,3 +67,30 @@ variable "observability" {
   })
   default = {}
 }
+
+variable "customer_managed_key" {
+  description = "Encrypt bus, topics, queues, tables, buckets and logs with a KMS key of the platform's own; else with keys of AWS."
+  type        = bool
+  default     = false
+}
+
+variable "tls_only" {
+  description = "Let queues, topics and buckets refuse calls without TLS; an emulator on plain HTTP needs false."
+  type        = bool
+  default     = true
+}
+
+variable "archive_days" {
+  description = "How long the bus's archive keeps every event; 0 for ever, null for no archive."
+  type        = number
+  default     = 30
+}
+
+variable "publishers" {
+  description = "Who outside of this account may put events on the bus: an account's id or an organisation's (o-...), and the sources that it may name."
+  type = list(object({
+    principal = string
+    sources   = set(string)
+  }))
+  default = []
+}

@@ -26,3 +26,13 @@ variable "source_name" {
     error_message = "The topic alarms belongs to the platform itself; choose another source."
   }
 }
+
+variable "security" {
+  description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
+  type = object({
+    key_alias = optional(string)
+    key_arn   = optional(string)
+    tls_only  = optional(bool, true)
+  })
+  default = {}
+}

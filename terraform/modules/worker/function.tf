@@ -3,6 +3,7 @@
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.security.key_arn
 }
 
 resource "aws_lambda_function" "this" {

@@ -39,6 +39,18 @@ locals {
       Action   = ["events:PutEvents"]
       Resource = [var.bus.arn]
     }],
+    # By alias, so that a plan shows the statement before there is a key. DynamoDB and SQS use the key in the caller's name:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    var.security.key_alias == null ? [] : [{
+      Sid      = "Key"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      Resource = ["arn:${var.deployment.partition}:kms:${local.location}:key/*"]
+      Condition = {
+        "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = [var.security.key_alias] }
+        StringEquals               = { "kms:ViaService" = [for service in ["dynamodb", "s3", "sqs"] : "${service}.${var.deployment.region}.amazonaws.com"] }
+      }
+    }],
     [for index, permission in var.permissions : {
       Sid      = "Permission${index}"
       Effect   = "Allow"

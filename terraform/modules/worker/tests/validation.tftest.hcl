@@ -107,3 +107,36 @@ run "counts_characters_as_they_are_sent" {
     rules           = { "shop.orders/OrderPlaced" = jsonencode({ source = [join("", [for _ in range(1000) : "<"])] }) }
   }
 }
+
+run "refuses_calls_without_tls" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for queue in [aws_sqs_queue.main, aws_sqs_queue.dead_letter] : anytrue([
+        for statement in jsondecode(queue.policy).Statement :
+        statement.Effect == "Deny" && statement.Action == "sqs:*" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false"
+      ])
+    ])
+    error_message = "queues must refuse calls without TLS"
+  }
+}
+
+run "uses_the_platforms_key" {
+  command = plan
+
+  variables {
+    security = { key_alias = "alias/fanout-test", key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
+  }
+  assert {
+    condition     = aws_sqs_queue.main.kms_master_key_id == "alias/fanout-test" && aws_sqs_queue.dead_letter.kms_master_key_id == "alias/fanout-test"
+    error_message = "queues are encrypted with the platform's key"
+  }
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Sid == "Key" && try(statement.Condition["ForAnyValue:StringEquals"]["kms:ResourceAliases"][0], "") == "alias/fanout-test"
+    ])
+    error_message = "the role may use that key, and no other"
+  }
+}
