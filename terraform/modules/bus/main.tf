@@ -53,3 +53,10 @@ resource "aws_sqs_queue" "undelivered" {
     }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.queue_arns}:${local.name}-undelivered" })] : [])
   })
 }
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = ["${local.name}-unmatched", "${local.name}-undelivered", "${local.name} (archive)"]
+}

@@ -72,3 +72,9 @@ variable "log_retention_days" {
   type        = number
   default     = 14
 }
+
+variable "protect" {
+  description = "Refuse every plan that would destroy what is stored or stuck here."
+  type        = bool
+  default     = false
+}

@@ -40,6 +40,7 @@ module "store" {
   source = "../store"
 
   deployment    = local.deployment
+  protect       = var.protect
   security      = local.security
   tables        = local.tables
   buckets       = local.buckets
@@ -50,6 +51,7 @@ module "bus" {
   source = "../bus"
 
   deployment = local.deployment
+  protect    = var.protect
   subscribed = local.subscribed
   forwarded  = local.forwarded
   security   = local.security
@@ -64,6 +66,7 @@ module "topic" {
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))
 
   deployment  = local.deployment
+  protect     = var.protect
   security    = local.security
   bus_name    = module.bus.name
   source_name = each.key
@@ -74,6 +77,7 @@ module "worker" {
   for_each = local.workers
 
   deployment = local.deployment
+  protect    = var.protect
   security   = local.security
   name       = each.key
   manifest = {

@@ -94,3 +94,14 @@ variable "publishers" {
   }))
   default = []
 }
+
+variable "protect" {
+  description = "Refuse every plan that would destroy a table, a bucket, the archive or a queue where events may be stuck."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.protect && var.force_destroy)
+    error_message = "What is protected cannot be destroyed by force: set protect or force_destroy, not both."
+  }
+}

@@ -103,3 +103,10 @@ resource "aws_s3_bucket_notification" "worker" {
   bucket      = each.value.id
   eventbridge = true
 }
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = concat(["idempotency"], keys(var.tables), keys(var.buckets))
+}

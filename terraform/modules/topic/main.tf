@@ -76,3 +76,10 @@ resource "aws_sqs_queue" "undelivered" {
     }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = local.undelivered_arn })] : [])
   })
 }
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = [local.undelivered_name]
+}

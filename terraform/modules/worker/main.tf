@@ -153,3 +153,10 @@ resource "aws_cloudwatch_event_target" "this" {
     maximum_retry_attempts       = 185
   }
 }
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = concat([local.queue_name, local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [])
+}

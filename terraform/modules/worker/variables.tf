@@ -142,3 +142,9 @@ variable "security" {
   })
   default = {}
 }
+
+variable "protect" {
+  description = "Refuse every plan that would destroy what is stored or stuck here."
+  type        = bool
+  default     = false
+}

@@ -42,3 +42,13 @@ run "refuses_packages_that_are_not_built" {
 
   expect_failures = [aws_s3_bucket.packages]
 }
+
+run "refuses_to_protect_and_to_destroy_by_force" {
+  command = plan
+
+  variables {
+    protect       = true
+    force_destroy = true
+  }
+  expect_failures = [var.protect]
+}
