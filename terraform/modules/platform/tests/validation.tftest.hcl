@@ -50,5 +50,5 @@ run "refuses_to_protect_and_to_destroy_by_force" {
     protect       = true
     force_destroy = true
   }
-  expect_failures = [var.protect]
+  expect_failures = [var.protect, aws_s3_bucket.packages]
 }
