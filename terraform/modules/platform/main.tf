@@ -98,6 +98,7 @@ module "worker" {
   idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   permissions        = local.permissions[each.key]
+  vpc                = var.vpc
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days
 }

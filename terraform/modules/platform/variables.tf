@@ -105,3 +105,12 @@ variable "protect" {
     error_message = "What is protected cannot be destroyed by force: set protect or force_destroy, not both."
   }
 }
+
+variable "vpc" {
+  description = "The subnets and security groups of the functions, which then reach AWS by the VPC's endpoints or NAT only; null: no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+}

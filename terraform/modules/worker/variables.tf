@@ -148,3 +148,17 @@ variable "protect" {
   type        = bool
   default     = false
 }
+
+variable "vpc" {
+  description = "The subnets and security groups of the functions, which then reach AWS by the VPC's endpoints or NAT only; null: no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "A VPC needs at least one subnet and one security group."
+  }
+}

@@ -140,3 +140,31 @@ run "uses_the_platforms_key" {
     error_message = "the role may use that key, and no other"
   }
 }
+
+run "lives_in_a_vpc" {
+  command = plan
+
+  variables {
+    vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.vpc_config).subnet_ids == toset(["subnet-1"])
+    error_message = "the function belongs into the subnets"
+  }
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Effect == "Deny" && statement.Sid == "VpcNotByTheFunction"
+    ])
+    error_message = "the function itself must not use what Lambda needs for it"
+  }
+}
+
+run "refuses_a_vpc_without_subnets" {
+  command = plan
+
+  variables {
+    vpc = { subnet_ids = [], security_group_ids = ["sg-1"] }
+  }
+  expect_failures = [var.vpc]
+}
