@@ -41,6 +41,8 @@ module "platform" {
   log_retention_days      = 1
   archive_days            = 1
   tls_only                = false # emulators answer on plain HTTP
+  schedules               = var.schedules
+  keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
   observability           = { log_queries = false } # no emulator holds them
 

@@ -33,3 +33,24 @@ variable "customer_managed_key" {
   type        = bool
   default     = false
 }
+
+variable "schedules" {
+  description = "Events to publish by the clock; see modules/platform."
+  type = map(object({
+    expression     = string
+    timezone       = optional(string, "UTC")
+    event          = string
+    schema_version = optional(number, 1)
+    data           = optional(map(string), {})
+  }))
+  default = {}
+}
+
+variable "keep_warm" {
+  description = "Workers to keep warm; see modules/platform."
+  type = object({
+    workers = optional(set(string), [])
+    minutes = optional(number, 5)
+  })
+  default = {}
+}

@@ -19,6 +19,11 @@ output "unmatched_queue" {
   value       = aws_sqs_queue.unmatched.url
 }
 
+output "undelivered_queue_arn" {
+  description = "ARN of the queue with the events that the bus's own rules could not deliver."
+  value       = aws_sqs_queue.undelivered.arn
+}
+
 output "undelivered_queue" {
   description = "URL of the queue with the events that the bus's own rules could not deliver."
   value       = aws_sqs_queue.undelivered.url

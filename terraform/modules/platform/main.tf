@@ -103,6 +103,18 @@ module "worker" {
   log_retention_days = var.log_retention_days
 }
 
+module "schedule" {
+  source = "../schedule"
+
+  deployment        = local.deployment
+  security          = { key_alias = local.security.key_alias }
+  bus_arn           = module.bus.arn
+  dead_letter_queue = module.bus.undelivered_queue_arn
+  schedules         = var.schedules
+  heartbeats        = { for name, worker in module.worker : name => "${worker.function.arn}:${worker.function.alias}" if contains(var.keep_warm.workers, name) }
+  heartbeat_minutes = var.keep_warm.minutes
+}
+
 module "observability" {
   source = "../observability"
 

@@ -114,3 +114,24 @@ variable "vpc" {
   })
   default = null
 }
+
+variable "schedules" {
+  description = "Events to publish by the clock, by the schedule's name: rate(...), cron(...) or at(...), and the event as <source>/<Name>."
+  type = map(object({
+    expression     = string
+    timezone       = optional(string, "UTC")
+    event          = string
+    schema_version = optional(number, 1)
+    data           = optional(map(string), {})
+  }))
+  default = {}
+}
+
+variable "keep_warm" {
+  description = "The workers that get a heartbeat every so many minutes, so that their first event waits for no cold start."
+  type = object({
+    workers = optional(set(string), [])
+    minutes = optional(number, 5)
+  })
+  default = {}
+}
