@@ -34,6 +34,23 @@ lint: setup ## ruff, mypy --strict, terraform fmt and validate, every worker.yam
 unit: setup ## Unit tests: no network, no emulator
 	$(BIN)/pytest
 
+.PHONY: router-test
+router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
+	$(BIN)/pytest tests/e2e/dispatch
+
+BENCHMARKS = import patterns publish router scaleup worker
+
+.PHONY: bench
+bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m scripts.bench_$$name; done
+
+bench-%: setup
+	@$(BIN)/python -m scripts.bench_$*
+
+.PHONY: sim-dispatch
+sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/dispatch
+	$(BIN)/python -m scripts.sim_dispatch
+
 EMULATOR ?= ministack
 PORT ?= 4566
 
@@ -105,7 +122,7 @@ e2e: setup ## `make demo` as a user runs it, with few orders
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test
-test: setup unit plugin-test ## All tests: unit, integration on LocalStack and on MiniStack, end to end
+test: setup unit ## All tests: unit, integration on LocalStack and on MiniStack, end to end
 	$(BIN)/python -m scripts.test_legs
 
 .PHONY: clean

@@ -20,7 +20,7 @@ from fanout.errors import ManifestError
 from scripts import check_drift, emulators, packages, terraform
 from scripts.paths import BUILD, REPOSITORY
 
-__all__ = ["Deployment", "local", "remote"]
+__all__ = ["Deployment", "local", "of_functions", "remote"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
@@ -75,6 +75,13 @@ class Deployment:
         return len(check_drift.check(json.loads(text), emulator))
 
 
+def of_functions(emulator: str, endpoints: emulators.Endpoints) -> dict[str, str]:
+    """Where functions find the emulator: as we do, but for containers, which LocalStack tells by itself."""
+    if emulator == "localstack-docker":
+        return {}
+    return {"AWS_ENDPOINT_URL": endpoints.url, "AWS_ENDPOINT_URL_DYNAMODB": endpoints.dynamodb_url}
+
+
 def local(emulator: str, port: int) -> Deployment:
     """The environment on an emulator.
 
@@ -88,12 +95,11 @@ def local(emulator: str, port: int) -> Deployment:
         if set(emulators.status(emulator).values()) != {"healthy"}:
             shutil.rmtree(data_dir, ignore_errors=True)  # emulators forget: the state would be of what is gone
         endpoints = emulators.up(emulator, port=port)
-    reached = {"AWS_ENDPOINT_URL": endpoints.url, "AWS_ENDPOINT_URL_DYNAMODB": endpoints.dynamodb_url}
     return Deployment(
         root=REPOSITORY / "terraform" / "environments" / "local",
         data_dir=data_dir,
         target="local",
-        env={**endpoints.environment(), "TF_VAR_function_environment": json.dumps(reached)},
+        env={**endpoints.environment(), "TF_VAR_function_environment": json.dumps(of_functions(emulator, endpoints))},
         asks=False,
     )
 

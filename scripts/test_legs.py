@@ -1,40 +1,70 @@
-"""The tests that need an emulator, each leg in a run of its own: LocalStack, MiniStack with IAM enforced, end to end.
+"""The tests that need an emulator or real processes, each leg in a run of its own.
 
-``python -m scripts.test_legs``. Where LocalStack cannot run (no Python 3.13), its leg is left out with a word on why;
-in CI that is a failure. Legs go on after a failed one, so that one run tells everything.
+``python -m scripts.test_legs``. LocalStack runs in host mode, with the plugin's own tests before it, where there is a
+Python 3.13; else in Docker, where there is that. Where it cannot run at all its leg is left out with a word on why; in
+CI that is a failure. Legs go on after a failed one, so that one run tells everything.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from scripts.emulators import PythonMissingError
+from scripts.emulators import DockerMissingError, PythonMissingError
+from scripts.emulators.docker import find_engine
 from scripts.emulators.pythons import find_python
 from scripts.paths import REPOSITORY
 
-LEGS: Mapping[str, tuple[list[str], dict[str, str]]] = {
-    "integration on LocalStack": (["tests/integration"], {"FANOUT_TEST_EMULATOR": "localstack"}),
-    "integration on MiniStack": (["tests/integration"], {"FANOUT_TEST_EMULATOR": "ministack"}),
-    "end to end": (["tests/e2e"], {}),
-}
+PYTEST = ["-m", "pytest"]
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One run: what Python is given, and variables over this process's."""
+
+    name: str
+    arguments: list[str]
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+def legs() -> Iterator[Leg]:
+    """What can run here.
+
+    :raises PythonMissingError: LocalStack cannot; the legs after it are not lost, see :func:`main`.
+    """
+    yield integration("ministack")
+    yield Leg("end to end", [*PYTEST, "tests/e2e"])
+    try:
+        find_python("3.13")
+    except PythonMissingError as missing:
+        try:
+            find_engine()
+        except DockerMissingError:
+            raise missing from None
+        yield integration("localstack-docker")
+    else:
+        yield Leg("LocalStack's plugin", ["-m", "scripts.emulators.plugin_tests"])
+        yield integration("localstack")
+
+
+def integration(emulator: str) -> Leg:
+    return Leg(f"integration on {emulator}", [*PYTEST, "tests/integration"], {"FANOUT_TEST_EMULATOR": emulator})
 
 
 def main() -> int:
     """Run the legs; returns the exit code."""
-    legs, failed = dict(LEGS), []
+    failed = []
     try:
-        find_python("3.13")
+        for leg in legs():
+            print(f"== {leg.name}", flush=True)
+            command, environment = [sys.executable, *leg.arguments], {**os.environ, **leg.variables}
+            if subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode:
+                failed.append(leg.name)
     except PythonMissingError as error:
-        print(f"left out: integration on LocalStack: {error}", file=sys.stderr)
-        del legs["integration on LocalStack"]
+        print(f"left out: integration on LocalStack, which needs Python 3.13 or Docker: {error}", file=sys.stderr)
         if os.environ.get("CI"):
             failed.append("integration on LocalStack")
-    for name, (paths, variables) in legs.items():
-        print(f"== {name}", flush=True)
-        command = [sys.executable, "-m", "pytest", *paths]
-        if subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **variables}, check=False).returncode:
-            failed.append(name)
     for name in failed:
         print(f"failed: {name}", file=sys.stderr)
     return 1 if failed else 0

@@ -14,7 +14,8 @@ from moto import mock_aws
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
 from fanout import aws
-from fanout.idempotency import Completion, MemoryStore
+from fanout.idempotency import Completion
+from fanout.idempotency.memory import MemoryStore
 from fanout.manifest import Manifest, load_all
 
 SERVICES = Path(__file__).parent

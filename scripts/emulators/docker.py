@@ -12,7 +12,7 @@ from typing import Final
 from scripts.emulators.errors import DockerMissingError
 from scripts.emulators.model import HOST, Endpoints, Plan, Request, Server
 
-__all__ = ["IMAGE", "plan"]
+__all__ = ["IMAGE", "find_engine", "plan"]
 
 IMAGE: Final = "localstack/localstack:4.14.0"
 
@@ -33,7 +33,7 @@ def plan(request: Request) -> Plan:
 
     :raises DockerMissingError: there is no Docker client, or it reaches no engine.
     """
-    docker = _docker_with_engine()
+    docker = find_engine()
     name = f"fanout-localstack-{request.port}"
     url = f"http://{HOST}:{request.port}"
     server = Server(
@@ -69,7 +69,11 @@ def _arguments(name: str, port: int) -> list[str]:
     ]
 
 
-def _docker_with_engine() -> str:
+def find_engine() -> str:
+    """The Docker client, if it reaches an engine.
+
+    :raises DockerMissingError: there is no client, or no engine.
+    """
     docker = shutil.which("docker")
     if docker is None:
         raise DockerMissingError(

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from fanout import manifest
-from scripts.packages import archive, layers, targets, workers
+from fanout import manifest, routing
+from fanout.manifest import Manifest
+from scripts.packages import archive, layers, relay, targets, workers
 from scripts.packages.targets import Target
 
 __all__ = ["Package", "build"]
@@ -33,7 +34,7 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
     wanted = {name: declared.function.architecture for name, declared in manifests.items()}
     target = targets.local() if target_name == "local" else targets.aws(wanted.values())
     made: set[Path] = set()
-    for package in chain(_layers(repository, target, wanted, out), _workers(repository, out)):
+    for package in chain(_layers(repository, target, wanted, out), _functions(repository, manifests, out)):
         made.add(package.path)
         yield package
     _remove_others(out, made)
@@ -54,10 +55,16 @@ def _layers(repository: Path, target: Target, wanted: Mapping[str, str], out: Pa
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
 
 
-def _workers(repository: Path, out: Path) -> Iterator[Package]:
+def _functions(repository: Path, manifests: Mapping[str, Manifest], out: Path) -> Iterator[Package]:
     for folder in _folders(repository):
-        path = out / "workers" / f"{manifest.worker_name(folder)}.zip"
-        yield Package(path=path, built=archive.write(path, workers.entries(repository, folder)))
+        name = manifest.worker_name(folder)
+        routes = routing.routes(manifests[name].publishes, manifests)
+        path = out / "workers" / f"{name}.zip"
+        yield Package(path=path, built=archive.write(path, workers.entries(repository, folder, routes)))
+    if events := {event for declared in manifests.values() if declared.outbox for event in declared.publishes}:
+        path = out / "outbox-relay.zip"
+        entries = relay.entries(repository, routing.routes(events, manifests))
+        yield Package(path=path, built=archive.write(path, entries))
 
 
 def _folders(repository: Path) -> list[Path]:

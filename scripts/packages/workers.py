@@ -8,22 +8,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fanout import manifest
+from fanout.publish import Routes
 
-__all__ = ["entries", "requirements"]
+__all__ = ["core", "entries", "requirements"]
 
 
-def entries(repository: Path, folder: Path) -> dict[str, bytes]:
+def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dict[str, bytes]:
     """What the package of the worker in ``folder`` holds, by name in the archive.
 
+    :param routes: the ways of the events that it publishes.
     :raises fanout.errors.ManifestError: its worker.yaml is wrong.
     """
     shared, services = repository / "shared", folder.parent
     packed = {f"services/{folder.name}/{name}": content for name, content in _files(folder)}
-    packed |= {f"contracts/{name}": content for name, content in _files(shared / "contracts")}
-    packed |= {f"fanout/{name}": content for name, content in _files(shared / "fanout") if not _is_cli(name)}
+    packed |= {
+        f"contracts/{name}": content
+        for name, content in _files(shared / "contracts")
+        if not name.startswith("golden/")  # events to test with
+    }
+    packed |= core(repository)
     packed["services/__init__.py"] = (services / "__init__.py").read_bytes()
-    packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml")
+    packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml", routes or Routes())
     return packed
+
+
+def core(repository: Path) -> dict[str, bytes]:
+    """The core library, as every function needs it."""
+    files = _files(repository / "shared" / "fanout")
+    return {f"fanout/{name}": content for name, content in files if not _is_cli(name)}
 
 
 def requirements(folder: Path) -> list[str]:
@@ -33,8 +45,12 @@ def requirements(folder: Path) -> list[str]:
     return [text for line in lines if (text := line.partition("#")[0].strip())]
 
 
-def _declaration(file: Path) -> bytes:
-    declared = {"name": manifest.worker_name(file.parent), **manifest.load(file).model_dump(mode="json")}
+def _declaration(file: Path, routes: Routes) -> bytes:
+    declared = {
+        "name": manifest.worker_name(file.parent),
+        **manifest.load(file).model_dump(mode="json"),
+        "routes": routes.to_json(),
+    }
     return (json.dumps(declared, indent=1) + "\n").encode()
 
 

@@ -1,7 +1,6 @@
 """Keeps every event of the bus: one JSON Lines object in S3 per batch."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from hashlib import blake2b
 
 import orjson
@@ -15,27 +14,23 @@ worker = Worker(__file__)
 
 @worker.handles_batch
 def append(envelopes: Sequence[Envelope]) -> None:
-    """S3 cannot append to an object; a batch becomes an object of its own, in a folder per hour. Its name follows
-    from the events in it, so that the same batch, written again after a crash, replaces itself."""
-    lines = [
-        orjson.dumps(
-            {
-                "source": envelope.source,
-                "name": envelope.name,
-                "metadata": envelope.metadata.to_json(),
-                "data": envelope.data,
-            }
-        )
-        for envelope in envelopes
-    ]
+    """S3 cannot append to an object; a batch becomes an object of its own, in a folder per hour. Its name follows from
+    the events in it alone, so that the same batch, written again after a crash, replaces itself."""
+    lines = [orjson.dumps(envelope.pack()) for envelope in envelopes]
     identities = "\n".join(sorted(envelope.metadata.event_id for envelope in envelopes))
     name = blake2b(identities.encode(), digest_size=16).hexdigest()
     client("s3").put_object(
         Bucket=bucket("audit"),
-        Key=f"events/{datetime.now(UTC):%Y/%m/%d/%H}/{name}.jsonl",
+        Key=f"events/{_hour(envelopes)}/{name}.jsonl",
         Body=b"\n".join(lines) + b"\n",
         ContentType="application/jsonl",
     )
+
+
+def _hour(envelopes: Sequence[Envelope]) -> str:
+    """``2026/11/21/03``, of the earliest event; their times are UTC in ISO 8601."""
+    earliest = min(envelope.metadata.published_at for envelope in envelopes)
+    return earliest[:13].replace("-", "/").replace("T", "/")
 
 
 handler = worker.lambda_handler

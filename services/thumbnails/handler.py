@@ -1,11 +1,22 @@
-"""Makes three sizes of each uploaded photograph."""
+"""Makes three sizes of each uploaded photograph, and of all of an album."""
 
+import base64
 import io
+from datetime import timedelta
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from contracts.media import ObjectCreated, Thumbnail, ThumbnailsCreated
-from fanout import Context, Reject, Worker
+from contracts.media import (
+    AlbumPhotograph,
+    AlbumReady,
+    AlbumUploaded,
+    ObjectCreated,
+    PhotographAdded,
+    Thumbnail,
+    ThumbnailsCreated,
+)
+from fanout import Context, Gathered, Reject, Worker
 from fanout.aws import client
 from fanout.resources import bucket
 
@@ -14,6 +25,8 @@ worker = Worker(__file__)
 SIZES = {"small": 64, "medium": 160, "large": 320}
 """The longer side, in pixels."""
 
+ALBUM_DEADLINE = timedelta(minutes=15)
+
 MAX_PIXELS = 50_000_000
 """Of an upload: 150 MB in memory as RGB, of which the function holds up to three at once."""
 
@@ -21,12 +34,62 @@ MAX_PIXELS = 50_000_000
 @worker.handles(ObjectCreated)
 def resize(created: ObjectCreated, context: Context) -> None:
     """Write every size beside the others in the media bucket, then tell."""
-    s3 = client("s3")
     key = created.object.key
+    thumbnails = _make_thumbnails(created.bucket.name, key)
+    context.publish(ThumbnailsCreated(photograph=key, bucket=bucket("media"), thumbnails=thumbnails), subject=key)
+
+
+@worker.handles(AlbumUploaded)
+def split(album: AlbumUploaded, context: Context) -> None:
+    """One event for each photograph; gather what becomes of them."""
+    photographs = (PhotographAdded(album_id=album.album_id, photograph=key) for key in album.photographs)
+    context.scatter(photographs, into=AlbumReady, deadline=ALBUM_DEADLINE)
+
+
+@worker.part(PhotographAdded)
+def resize_one(added: PhotographAdded, _: Context) -> list[dict[str, object]]:
+    """As for a single photograph; its thumbnails are the part's result."""
+    return [thumbnail.model_dump() for thumbnail in _make_thumbnails(bucket("albums"), added.photograph)]
+
+
+@worker.gathers(AlbumReady)
+def assemble(album: AlbumUploaded, gathered: Gathered) -> AlbumReady:
+    """In the order of the album, with what failed named."""
+    return AlbumReady(
+        album_id=album.album_id,
+        bucket=bucket("media"),
+        photographs=[
+            AlbumPhotograph(photograph=album.photographs[part.index], thumbnails=part.result)
+            for part in gathered.succeeded
+        ],
+        failed=[album.photographs[part.index] for part in gathered.failed],
+        missing=[album.photographs[index] for index in gathered.missing],
+    )
+
+
+@worker.invoked
+def resize_at_once(request: dict[str, Any], _: object) -> dict[str, Any]:
+    """For callers who wait, and have the image at hand: ``{"image": <base64>, "longer_side": <pixels>}``."""
+    longer_side = int(request["longer_side"])
+    resized = _open("image", base64.b64decode(request["image"], validate=True))
+    resized.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS)
+    return {
+        "image": base64.b64encode(_jpeg(resized)).decode("ascii"),
+        "width": resized.width,
+        "height": resized.height,
+    }
+
+
+def _make_thumbnails(source: str, key: str) -> list[Thumbnail]:
+    """Write every size of a photograph into the media bucket.
+
+    :raises Reject: it is not there, or no image.
+    """
+    s3 = client("s3")
     try:
-        original = s3.get_object(Bucket=created.bucket.name, Key=key)["Body"].read()
+        original = s3.get_object(Bucket=source, Key=key)["Body"].read()
     except s3.exceptions.NoSuchKey as error:
-        raise Reject(f"{key}: is no longer in {created.bucket.name}") from error
+        raise Reject(f"{key}: is no longer in {source}") from error
     photograph = _open(key, original)
     thumbnails = []
     for name, longer_side in SIZES.items():
@@ -35,7 +98,7 @@ def resize(created: ObjectCreated, context: Context) -> None:
         thumbnail = Thumbnail(key=f"thumbnails/{key}/{name}.jpg", width=resized.width, height=resized.height)
         s3.put_object(Bucket=bucket("media"), Key=thumbnail.key, Body=_jpeg(resized), ContentType="image/jpeg")
         thumbnails.append(thumbnail)
-    context.publish(ThumbnailsCreated(photograph=key, bucket=bucket("media"), thumbnails=thumbnails), subject=key)
+    return thumbnails
 
 
 def _open(key: str, content: bytes) -> Image.Image:

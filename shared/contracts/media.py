@@ -4,9 +4,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from contracts.orders import Identifier
 from fanout.event import Event
 
-__all__ = ["ObjectCreated", "S3Bucket", "S3Object", "Thumbnail", "ThumbnailsCreated"]
+__all__ = [
+    "AlbumPhotograph",
+    "AlbumReady",
+    "AlbumUploaded",
+    "ObjectCreated",
+    "PhotographAdded",
+    "S3Bucket",
+    "S3Object",
+    "Thumbnail",
+    "ThumbnailsCreated",
+]
+
+Key = Annotated[str, Field(min_length=1, max_length=1_024)]
 
 
 class S3Bucket(BaseModel):
@@ -46,3 +59,36 @@ class ThumbnailsCreated(Event, source="shop.media", version=1):
     photograph: str
     bucket: str
     thumbnails: Annotated[list[Thumbnail], Field(min_length=1)]
+
+
+class AlbumUploaded(Event, source="shop.media", version=1):
+    """All photographs of an album are in the albums bucket."""
+
+    album_id: Identifier
+    photographs: Annotated[list[Key], Field(min_length=1, max_length=500)]
+
+
+class PhotographAdded(Event, source="shop.media", version=1):
+    """A photograph is one of an uploaded album."""
+
+    album_id: Identifier
+    photograph: Key
+
+
+class AlbumPhotograph(BaseModel):
+    """A photograph with all its sizes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    photograph: Key
+    thumbnails: Annotated[list[Thumbnail], Field(min_length=1)]
+
+
+class AlbumReady(Event, source="shop.media", version=1):
+    """The thumbnails of an album are in S3, but for those of photographs that could not be read."""
+
+    album_id: Identifier
+    bucket: str
+    photographs: list[AlbumPhotograph]
+    failed: list[Key]
+    missing: Annotated[list[Key], Field(description="not done by the deadline")]

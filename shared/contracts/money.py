@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 __all__ = ["Money"]
 
 # A JSON number, so that a subscription can filter on it. A float's shortest repr gives back the same cents.
+_BOUNDS = Field(ge=0, le=10_000_000)
 Amount = Annotated[
     Decimal,
-    Field(ge=0, le=10_000_000, decimal_places=2),
-    PlainSerializer(float, return_type=float, when_used="json"),
+    _BOUNDS,
+    Field(decimal_places=2),
+    PlainSerializer(float, return_type=Annotated[float, _BOUNDS], when_used="json"),
 ]
 
 

@@ -1,12 +1,13 @@
 """The shop's orders."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.money import Money
 from fanout.event import Event
+from fanout.upcasting import upcasts
 
 __all__ = ["OrderLine", "OrderPlaced"]
 
@@ -22,7 +23,7 @@ class OrderLine(BaseModel):
     quantity: Annotated[int, Field(ge=1, le=1_000)]
 
 
-class OrderPlaced(Event, source="shop.orders", version=1):
+class OrderPlaced(Event, source="shop.orders", version=2):
     """A customer has placed and paid for an order."""
 
     order_id: Identifier
@@ -31,3 +32,9 @@ class OrderPlaced(Event, source="shop.orders", version=1):
     placed_on: date
     lines: Annotated[list[OrderLine], Field(min_length=1)]
     total: Money
+
+
+@upcasts(OrderPlaced, from_version=1)
+def _total_with_currency(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew one currency: the total was a number of US dollars."""
+    return {**data, "total": {"amount": data["total"], "currency": "USD"}}

@@ -3,6 +3,12 @@
 Heavier parts (the manifest's model, patterns, the operator's command line) are imported from their own modules.
 """
 
+import os
+from typing import TYPE_CHECKING, Any
+
+# Nobody's pydantic plugin is in a function's package, and looking for one takes a tenth of a cold import.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import (
@@ -15,10 +21,15 @@ from fanout.errors import (
     PublishError,
 )
 from fanout.event import Event
+from fanout.gather.state import Gathered, Part
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
-from fanout.publish import Publisher, Receipt
+from fanout.publish import seal
+from fanout.upcasting import upcasts
 from fanout.worker import Worker
+
+if TYPE_CHECKING:
+    from fanout.publish import Publisher, Receipt
 
 __all__ = [
     "Context",
@@ -28,8 +39,10 @@ __all__ = [
     "Event",
     "EventError",
     "FanoutError",
+    "Gathered",
     "ManifestError",
     "Outcome",
+    "Part",
     "PatternError",
     "PublishError",
     "Publisher",
@@ -39,4 +52,14 @@ __all__ = [
     "Worker",
     "reject",
     "retry",
+    "seal",
+    "upcasts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"Publisher", "Receipt"}:
+        from fanout import publish
+
+        return getattr(publish, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

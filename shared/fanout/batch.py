@@ -1,4 +1,4 @@
-"""The life of one batch: read, claim, handle, publish, complete, settle.
+"""The life of one batch: read, fetch, claim, handle, publish, complete, settle.
 
 Each step is one pass over the records that the steps before left open, so that every AWS call serves the batch and
 no record can fail another.
@@ -12,17 +12,22 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from fanout.claimcheck import ClaimCheck
+from fanout.claimcheck.fetching import fetch_claimed
 from fanout.claims import Claims
 from fanout.delivery import UNSUCCESSFUL, Delivery, undecided
 from fanout.errors import EventError, PublishError
-from fanout.execution import Execution, fields_of
+from fanout.execution import Execution
 from fanout.invocation import Invocation
 from fanout.outcomes import Outcome, Reject, Retry
-from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settlement import Settlement
 from fanout.telemetry import log_fields
+
+if TYPE_CHECKING:
+    from fanout.publish import Publisher
 
 __all__ = ["Processor", "summary"]
 
@@ -35,6 +40,8 @@ class Processor:
 
     claims: Claims | None
     """None: the worker's idempotency is off."""
+    claim_check: ClaimCheck
+    """Of the data that events only refer to."""
     execution: Execution
     settlement: Settlement
     publisher: Callable[[], Publisher]
@@ -45,6 +52,7 @@ class Processor:
         """Every record, with its outcome."""
         deliveries = [Delivery.of(record) for record in records]
         self._expire(deliveries)
+        fetch_claimed(deliveries, self.claim_check)  # before the claims: their fingerprints are of whole data
         twins = self.claims.take(deliveries, invocation) if self.claims else []
         self.execution.run(deliveries, invocation)
         self._publish(deliveries)
@@ -90,7 +98,7 @@ class Processor:
             if delivery.outcome not in UNSUCCESSFUL:
                 continue
             expected = isinstance(delivery.cause, Reject | Retry | EventError | TimeoutError | None)
-            with log_fields(**fields_of(delivery)):
+            with log_fields(delivery.log_fields):
                 log.log(
                     logging.WARNING if expected else logging.ERROR,
                     "%s: %s",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 from fanout.aws import client
 from fanout.delivery import Delivery
-from fanout.envelope import Metadata
+from fanout.envelope import Envelope, Metadata
 from fanout.errors import DeclarationError
 from fanout.event import Event
 from fanout.idempotency import Completion, Store
@@ -20,12 +20,14 @@ from fanout.trace import child_traceparent
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+    from fanout.gather.engine import Gathers
+
 __all__ = ["Context"]
 
 _NAMESPACE = UUID("6f7a2f0c-55c0-5d53-9b7a-0e1f8c6d2f3a")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """The record being handled, for the handler of its event."""
 
@@ -36,6 +38,10 @@ class Context:
     """Seconds until Lambda ends the invocation."""
     store: Store | None = None
     """None: the worker's idempotency is off."""
+    gathers: Gathers | None = None
+    """None: ``worker.yaml`` does not say ``gathers: true``."""
+    reports: bool = False
+    """Whether a gather waits for what the handler returns."""
 
     @property
     def event_id(self) -> str:
@@ -46,30 +52,60 @@ class Context:
         """How often the queue has handed the record out, this time included."""
         return self.delivery.record.receive_count
 
-    def publish(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> str:
+    def publish(
+        self,
+        event: Event,
+        *,
+        subject: str | None = None,
+        expires_at: datetime | None = None,
+        event_id: str | None = None,
+        causation_id: str | None = None,
+        gather: str | None = None,
+    ) -> str:
         """Publish an event that this one caused, once the handler has returned; answers its event_id.
 
         Its correlation is this event's, its cause this event, and its event_id follows from this event's, the worker
         and how many it published before: a handler that runs again publishes the same ids, which its subscribers
         suppress. Should the bus not take it, the record is handled again.
 
+        :param event_id: an id of one's own, which must be the same whenever the handler runs again.
+        :param causation_id: the cause, where it is not this event.
+        :param gather: see :class:`fanout.envelope.Metadata`; :meth:`scatter` sets it.
         :raises DeclarationError: the record has been committed.
         """
         if self.delivery.committed:
             raise DeclarationError("publish before commit: the events are part of the transaction")
-        number = len(self.delivery.published)
-        identity = str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{number}"))
-        envelope = seal(
-            event,
-            event_id=identity,
-            subject=subject,
-            correlation_id=self.metadata.correlation_id,
-            causation_id=self.metadata.event_id,
-            traceparent=child_traceparent(self.metadata.traceparent),
-            expires_at=expires_at,
+        number = str(len(self.delivery.published))
+        envelope = self._caused(
+            event, number, subject, expires_at, event_id=event_id, causation_id=causation_id, gather=gather
         )
         self.delivery.published.append(envelope)
-        return identity
+        return envelope.metadata.event_id
+
+    def seal(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> Envelope:
+        """The envelope of an event that this one caused, for a handler that sends it by itself, through
+        :func:`fanout.outbox.put` for instance. A handler that runs again seals the same ids."""
+        envelope = self._caused(event, f"sealed/{self.delivery.sealed}", subject, expires_at)
+        self.delivery.sealed += 1
+        return envelope
+
+    def identity(self, what: str) -> str:
+        """An id for what this event causes in this worker: the same whenever the handler runs again."""
+        return str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{what}"))
+
+    def scatter(self, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
+        """Publish the parts of this event, once the handler has returned, and gather what their handlers return into
+        one event; answers the gather's id. See docs/gather.md.
+
+        :param into: the contract of the gathered event; a function declared with ``worker.gathers`` makes it.
+        :param deadline: from now; what has not come by then is missing from the gathered event. At most 7 days.
+        :raises Reject: more than 1,000 parts.
+        :raises DeclarationError: ``worker.yaml`` does not say ``gathers: true``, nothing gathers ``into``, or the
+            record has been committed.
+        """
+        if self.gathers is None:
+            raise DeclarationError(f"{self.worker}: scatters into {into.contract}; write gathers: true in worker.yaml")
+        return self.gathers.scatter(self, parts, into=into, deadline=deadline)
 
     def commit(self, items: Sequence[TransactWriteItemTypeDef], *, result: Any = None) -> None:
         """Write these DynamoDB items and the event's completion in one transaction: the effect is there exactly once,
@@ -81,8 +117,11 @@ class Context:
         :raises Retry: another execution has taken the event over; nothing was written. Let it pass.
         :raises TransactionCanceledException: DynamoDB's: a condition of the handler's own items does not hold, or
             another transaction was at them; nothing was written.
-        :raises DeclarationError: the record was committed before.
+        :raises DeclarationError: the record was committed before; or a gather waits for it, whose report would be
+            lost if this process died right after.
         """
+        if self.reports:
+            raise DeclarationError("a part cannot be committed: make its effect conditional and return its result")
         if self.delivery.committed:
             raise DeclarationError("a record is committed once; put all its items into one commit")
         if self.store is None or self.delivery.claim is None:
@@ -91,3 +130,25 @@ class Context:
             completion = Completion(claim=self.delivery.claim, result=result)
             self.store.commit(items, completion, [envelope.pack() for envelope in self.delivery.published])
         self.delivery.committed, self.delivery.result = True, result
+
+    def _caused(
+        self,
+        event: Event,
+        number: str,
+        subject: str | None,
+        expires_at: datetime | None,
+        *,
+        event_id: str | None = None,
+        causation_id: str | None = None,
+        gather: str | None = None,
+    ) -> Envelope:
+        return seal(
+            event,
+            event_id=event_id or self.identity(number),
+            subject=subject,
+            correlation_id=self.metadata.correlation_id,
+            causation_id=causation_id or self.metadata.event_id,
+            traceparent=child_traceparent(self.metadata.traceparent),
+            expires_at=expires_at,
+            gather=gather,
+        )

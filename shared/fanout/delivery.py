@@ -38,6 +38,8 @@ class Delivery:
     result: Any = None
     published: list[Envelope] = field(default_factory=list)
     """What its handler wants published, or a duplicate's handler committed to have published."""
+    sealed: int = 0
+    """How many events its handler has sealed to send them by itself."""
     committed: bool = False
     """Its completion is in the same transaction as its effect."""
     abandoned: bool = False
@@ -55,6 +57,18 @@ class Delivery:
     def open(self) -> bool:
         """Whether nothing is decided yet."""
         return self.outcome is None
+
+    def log_fields(self) -> dict[str, Any]:
+        """What every log line about the record carries."""
+        fields: dict[str, Any] = {"message_id": self.record.message_id, "receive_count": self.record.receive_count}
+        if self.envelope is not None:
+            metadata = self.envelope.metadata
+            fields["event"] = self.envelope.identifier
+            fields["event_id"] = metadata.event_id
+            fields["correlation_id"] = metadata.correlation_id
+            if metadata.causation_id is not None:
+                fields["causation_id"] = metadata.causation_id
+        return fields
 
     def reject(self, cause: BaseException) -> None:
         self.outcome, self.cause = Outcome.REJECTED, cause

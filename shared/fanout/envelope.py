@@ -4,21 +4,48 @@ The metadata's ``event_id`` is fanout's own: it is the same over retries, duplic
 ``id`` is not. Events of AWS services come without an envelope; theirs is made from what EventBridge tells.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import orjson
 
 from fanout.errors import EventError
 
-__all__ = ["Envelope", "Metadata"]
+__all__ = ["DataReference", "Envelope", "Metadata"]
 
 MAX_EVENT_ID = 256
 """Characters: with the worker's name it has to fit a DynamoDB key, 2,048 bytes of UTF-8."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
+class DataReference:
+    """Where an event's data are, when they are too large for its way: see :mod:`fanout.claimcheck`."""
+
+    bucket: str
+    key: str
+    size: int
+    """Bytes of the data as JSON, uncompressed."""
+    sha256: str
+    """Of the same bytes, in hexadecimal."""
+
+    @classmethod
+    def from_json(cls, fields: object) -> Self:
+        """
+        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """
+        wanted = {"bucket": str, "key": str, "size": int, "sha256": str}
+        if not isinstance(fields, Mapping):
+            raise EventError(f"detail.metadata.claim: {fields!r}: must be a mapping")
+        for name, kind in wanted.items():
+            if type(fields.get(name)) is not kind:
+                raise EventError(f"detail.metadata.claim.{name}: {fields.get(name)!r}: must be a {kind.__name__}")
+        return cls(**{name: fields[name] for name in wanted})
+
+
+@dataclass(slots=True, kw_only=True)
 class Metadata:
     """What fanout knows of an event beside its data."""
 
@@ -39,36 +66,47 @@ class Metadata:
     tracestate: str | None = None
     expires_at: str | None = None
     """UTC, ISO 8601; a worker drops the event after it."""
+    gather: str | None = None
+    """``<gather_id>/<index>`` of the part that the event is: see :mod:`fanout.gather`."""
+    claim: DataReference | None = None
+    """Where the data are; the event itself then carries only those that subscriptions filter by."""
 
     def to_json(self) -> dict[str, Any]:
         """As the envelope carries it: fields that are not set are left out."""
-        fields = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in fields.items() if value is not None}
+        fields = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        if self.claim is not None:
+            fields["claim"] = asdict(self.claim)
+        return fields
 
     @classmethod
     def from_json(cls, fields: object) -> Self:
         """
         :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
         """
-        if not isinstance(fields, Mapping):
+        if not isinstance(fields, dict):
             raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
-        known = {name: fields[name] for name in cls.__slots__ if fields.get(name) is not None}
-        version = known.get("schema_version")
-        if type(version) is not int:
-            raise EventError(f"detail.metadata.schema_version: {version!r}: must be a whole number")
+        known = {name: value for name, value in fields.items() if name in _SLOTS and value is not None}
         for name, value in known.items():
-            if name != "schema_version" and not isinstance(value, str):
-                raise EventError(f"detail.metadata.{name}: {value!r}: must be a text")
-        if not 1 <= len(known.get("event_id", "?")) <= MAX_EVENT_ID:
-            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
+            if name == "claim":
+                known[name] = DataReference.from_json(value)
+            elif type(value) is not (int if name == "schema_version" else str):
+                wanted = "a whole number" if name == "schema_version" else "a text"
+                raise EventError(f"detail.metadata.{name}: {value!r}: must be {wanted}")
         try:
-            return cls(**known)
+            metadata = cls(**known)
         except TypeError as error:
-            missing = {"event_id", "correlation_id", "published_at"} - known.keys()
-            raise EventError(f"detail.metadata: {', '.join(sorted(missing))} missing") from error
+            missing = [name for name in _REQUIRED if name not in known]
+            raise EventError(f"detail.metadata: {', '.join(missing)} missing") from error
+        if not 1 <= len(metadata.event_id) <= MAX_EVENT_ID:
+            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
+        return metadata
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_SLOTS = frozenset(Metadata.__slots__)
+_REQUIRED = ("correlation_id", "event_id", "published_at", "schema_version")
+
+
+@dataclass(slots=True, kw_only=True)
 class Envelope:
     """One event as a worker receives it."""
 
@@ -124,8 +162,27 @@ class Envelope:
         )
 
     def detail(self) -> str:
-        """EventBridge's ``Detail`` of this event."""
+        """EventBridge's ``Detail`` of this event.
+
+        :raises TypeError: some of its data cannot be written as JSON.
+        """
         return orjson.dumps({"metadata": self.metadata.to_json(), "data": self.data}).decode()
+
+    def to_cloudevent(self) -> dict[str, Any]:
+        """As a CloudEvent: see :mod:`fanout.cloudevents`."""
+        from fanout.cloudevents import to_cloudevent
+
+        return to_cloudevent(self)
+
+    @classmethod
+    def from_cloudevent(cls, event: object) -> Envelope:
+        """The event in a CloudEvent.
+
+        :raises EventError: it is none, or lacks what fanout needs.
+        """
+        from fanout.cloudevents import from_cloudevent
+
+        return from_cloudevent(event)
 
 
 def _foreign_metadata(event: Mapping[str, Any]) -> Metadata:

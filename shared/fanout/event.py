@@ -2,7 +2,7 @@
 
 A contract is a pydantic model; declaring it is all there is to do::
 
-    class OrderPlaced(Event, source="shop.orders", version=1):
+    class OrderPlaced(Event, source="shop.orders", version=2):
         '''A customer has placed and paid for an order.'''
         order_id: str
 
@@ -13,6 +13,7 @@ are kept out, so that a producer may add one before its consumers know it).
 import importlib
 import pkgutil
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -61,6 +62,8 @@ class Event(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     contract: ClassVar[Contract]
+    upcasters: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]]
+    """What brings the data of a version forward to the next, by version; see :mod:`fanout.upcasting`."""
 
     def __init_subclass__(cls, *, source: str | None = None, name: str | None = None, version: int = 1) -> None:
         super().__init_subclass__()
@@ -69,8 +72,11 @@ class Event(BaseModel):
         if type(version) is not int or version < 1:
             raise ContractError(f"{_place(cls)}: version {version!r}: must be a whole number, 1 or more")
         cls.contract = Contract(source, name or cls.__name__, version)
+        cls.upcasters = {}
         if not _IDENTIFIER.fullmatch(cls.contract.identifier):
             raise ContractError(f"{_place(cls)}: {cls.contract.identifier}: must match {_IDENTIFIER.pattern}")
+        if cls.contract.foreign and version != 1:
+            raise ContractError(f"{_place(cls)}: version {version}: AWS's own events carry no version; leave it 1")
         other = _contracts.get(cls.contract)
         if other is not None and _place(other) != _place(cls):
             raise ContractError(
@@ -97,7 +103,8 @@ class Event(BaseModel):
 
     @classmethod
     def from_data(cls, data: object) -> Self:
-        """The event in what the bus delivered: unknown fields are left out.
+        """The event in data of the contract's own version, as the bus delivered them: unknown fields are left out.
+        (Of any version: :func:`fanout.upcasting.read`.)
 
         :raises EventError: a line for each field that breaks the contract.
         """

@@ -15,7 +15,6 @@ import logging
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,8 +37,11 @@ from fanout.telemetry import log_fields
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["Execution", "fields_of"]
+    from fanout.gather.engine import Gathers
+
+__all__ = ["Execution"]
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class Execution:
     policies: Policies
     store: Store | None
     pace: Pace
+    gathers: Gathers | None = None
+    """None: the worker neither scatters nor gathers."""
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _pool: ThreadPoolExecutor | None = field(default=None, init=False)
 
@@ -96,7 +100,7 @@ class Execution:
 
     def _call(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> None:
         began = time.monotonic()
-        with log_fields(**fields_of(delivery)):
+        with log_fields(delivery.log_fields):
             try:
                 result = self.handlers.call(envelope, self._context(delivery, envelope, invocation))
                 self._returned(delivery, result)
@@ -105,7 +109,8 @@ class Execution:
         self.pace.took(time.monotonic() - began)
 
     def _context(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> Context:
-        return Context(self.settings.worker, delivery, envelope.metadata, invocation.remaining_s, self.store)
+        worker, remaining_s = self.settings.worker, invocation.remaining_s
+        return Context(worker, delivery, envelope.metadata, remaining_s, self.store, self.gathers)
 
     def _returned(self, delivery: Delivery, result: Any) -> None:
         if result is None:
@@ -155,7 +160,7 @@ class Execution:
         import asyncio
 
         began, limit_s = time.monotonic(), self._limit_s(invocation)
-        with log_fields(**fields_of(delivery)):
+        with log_fields(delivery.log_fields):
             try:
                 async with asyncio.timeout(limit_s) as timer:
                     result = await self._result(envelope, self._context(delivery, envelope, invocation))
@@ -188,6 +193,8 @@ class Execution:
 
     def _threads(self) -> ThreadPoolExecutor:
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="record")
             weakref.finalize(self, self._pool.shutdown, wait=False)
         return self._pool
@@ -205,19 +212,3 @@ class Execution:
             for delivery, _ in turns:
                 self._raised(delivery, error)
         self.pace.took(time.monotonic() - began)
-
-
-def fields_of(delivery: Delivery) -> dict[str, Any]:
-    """What every log line about a record carries."""
-    fields: dict[str, Any] = {
-        "message_id": delivery.record.message_id,
-        "receive_count": delivery.record.receive_count,
-    }
-    if delivery.envelope is not None:
-        metadata = delivery.envelope.metadata
-        fields["event"] = delivery.envelope.identifier
-        fields["event_id"] = metadata.event_id
-        fields["correlation_id"] = metadata.correlation_id
-        if metadata.causation_id is not None:
-            fields["causation_id"] = metadata.causation_id
-    return fields

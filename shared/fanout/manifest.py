@@ -48,9 +48,9 @@ class Via(StrEnum):
     """The way of an event from the bus to the worker's queue."""
 
     TOPIC = "topic"
-    """bus -> SNS -> SQS: one bus target per domain however many workers subscribe; 256 KiB."""
+    """bus -> SNS -> SQS: one bus target per domain however many workers subscribe."""
     BUS = "bus"
-    """rule -> SQS: EventBridge's richer patterns; 1 MB; one rule per subscription."""
+    """rule -> SQS: EventBridge's richer patterns; one rule per subscription."""
 
 
 class IdempotencyMode(StrEnum):
@@ -162,9 +162,11 @@ class Manifest(_Section):
     retry: Retry = Retry()
     idempotency: Idempotency = Idempotency()
     slo: Slo = Slo()
+    outbox: bool = Field(default=False, description="write events in the worker's own DynamoDB transactions")
     permissions: list[Permission] = []
     tables: dict[ResourceName, Table] = {}
     buckets: dict[ResourceName, Bucket] = {}
+    gathers: bool = Field(default=False, description="scatters events into parts, or handles such parts")
 
     @property
     def visibility_s(self) -> int:
@@ -275,8 +277,8 @@ def _name_problems(name: str, folder: Path, taken_by: Path | None) -> Iterator[s
     file = f"services/{folder.name}/worker.yaml"
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
-    if name in {"undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
-        yield f"{file}: name: {name}: is the name of a queue of the platform's own; rename the folder"
+    if name in {"outbox", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
+        yield f"{file}: name: {name}: is a name of the platform's own; rename the folder"
     if taken_by is not None:
         yield f"{file}: name: {name}: is also the name of services/{taken_by.name}; rename one of the folders"
 

@@ -22,6 +22,7 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _queue(manifest)
     yield from _concurrency(manifest)
     yield from _stores(manifest)
+    yield from _outbox(manifest)
     yield from _subscriptions(manifest)
     if events is not None:
         yield from _unknown_events(manifest, sorted(events))
@@ -58,6 +59,8 @@ def _queue(manifest: Manifest) -> Iterator[str]:
             f"slo.age_s: {manifest.slo.age_s}: is not under queue.retention_days {manifest.queue.retention_days}, "
             f"so that events would be lost before the alarm; write less than {kept_s}"
         )
+    if manifest.queue.fifo and manifest.gathers:
+        yield "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
     if manifest.retry.cap_s < manifest.retry.base_s:
         yield f"retry.cap_s: {manifest.retry.cap_s}: is under retry.base_s {manifest.retry.base_s}; raise it"
 
@@ -80,10 +83,17 @@ def _concurrency(manifest: Manifest) -> Iterator[str]:
 
 
 def _stores(manifest: Manifest) -> Iterator[str]:
-    if "idempotency" in manifest.tables:
-        yield "tables.idempotency: is the name of a table of the platform's own; rename it"
-    if "packages" in manifest.buckets:
-        yield "buckets.packages: is the name of a bucket of the platform's own; rename it"
+    for name in ("gather", "idempotency", "outbox"):
+        if name in manifest.tables:
+            yield f"tables.{name}: is the name of a table of the platform's own; rename it"
+    for name in ("claims", "packages"):
+        if name in manifest.buckets:
+            yield f"buckets.{name}: is the name of a bucket of the platform's own; rename it"
+
+
+def _outbox(manifest: Manifest) -> Iterator[str]:
+    if manifest.outbox and not manifest.publishes:
+        yield "outbox: true: the relay has to know the ways of its events; name them under publishes"
 
 
 def _subscriptions(manifest: Manifest) -> Iterator[str]:

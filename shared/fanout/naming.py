@@ -5,13 +5,10 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ALIAS", "METRIC_NAMESPACE", "Names"]
+__all__ = ["ALIAS", "Names"]
 
 ALIAS = "live"
 """The Lambda alias that the event source mapping invokes."""
-
-METRIC_NAMESPACE = "fanout"
-"""The CloudWatch namespace of the workers' metrics."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +24,15 @@ class Names:
     @property
     def idempotency_table(self) -> str:
         return f"{self.namespace}-idempotency"
+
+    @property
+    def gather_table(self) -> str:
+        return f"{self.namespace}-gather"
+
+    @property
+    def outbox_table(self) -> str:
+        """Where events wait that were written in a transaction."""
+        return f"{self.namespace}-outbox"
 
     @property
     def unmatched_queue(self) -> str:
@@ -54,6 +60,10 @@ class Names:
 
     def table(self, name: str) -> str:
         return f"{self.namespace}-{name}"
+
+    def claims_bucket(self, account: str) -> str:
+        """Where the data are that events only refer to."""
+        return self.bucket("claims", account)
 
     def bucket(self, name: str, account: str) -> str:
         """Bucket names are global, so that the account id is part of them."""

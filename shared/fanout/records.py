@@ -7,7 +7,7 @@ from typing import Any, Self
 __all__ = ["Record"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
     """One record of a batch (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html)."""
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from fanout.errors import PatternError
 from fanout.patterns import EVENTBRIDGE, SNS, Pattern
+from fanout.publish.routes import BUS_BYTES, QUEUE_BYTES, TOPIC_BYTES, WRAPPING_BYTES, Path, Route, Routes
 
 if TYPE_CHECKING:
     from fanout.manifest import Manifest, Subscription
 
-__all__ = ["check", "recipients", "rule_patterns", "subscription_filters"]
+__all__ = ["check", "recipients", "routes", "rule_patterns", "subscription_filters"]
 
 
 def rule_patterns(manifest: Manifest) -> dict[str, dict[str, Any]]:
@@ -70,6 +71,42 @@ def _check_together(manifest: Manifest) -> None:
 def recipients(event: Mapping[str, Any], manifests: Mapping[str, Manifest]) -> list[str]:
     """The workers that would receive the event (as EventBridge delivers it), in the order of ``manifests``."""
     return [worker for worker, manifest in manifests.items() if any(p.matches(event) for p in _patterns(manifest))]
+
+
+def routes(events: Iterable[str], manifests: Mapping[str, Manifest], *, queue_bytes: int = QUEUE_BYTES) -> Routes:
+    """The ways of the events (``<source>/<Name>``) to all their subscribers.
+
+    A domain's topic takes every event of the domain, whether or not a subscription behind it wants that one.
+
+    :param queue_bytes: what the workers' queues take of a message.
+    """
+    topics = {
+        subscription.event.partition("/")[0]
+        for manifest in manifests.values()
+        if manifest.via == "topic"
+        for subscription in manifest.subscribes
+    }
+    subscriptions = [each for manifest in manifests.values() for each in manifest.subscribes]
+
+    def route(event: str) -> Route:
+        hops = [BUS_BYTES, queue_bytes, *([TOPIC_BYTES] if event.partition("/")[0] in topics else [])]
+        wanted = [each for each in subscriptions if each.event in (event, "*")]
+        filtered = frozenset(path for each in wanted for path in _fields(each.where))
+        return Route(max_bytes=min(hops) - WRAPPING_BYTES, filtered=filtered)
+
+    return Routes({event: route(event) for event in events})
+
+
+def _fields(where: Mapping[str, Any]) -> Iterable[Path]:
+    """The paths of all fields that a condition asks for."""
+    for key, condition in where.items():
+        if key == "$or" and isinstance(condition, list):
+            for alternative in condition:
+                yield from _fields(alternative)
+        elif isinstance(condition, Mapping):
+            yield from ((key, *path) for path in _fields(condition))
+        else:
+            yield (key,)
 
 
 def _patterns(manifest: Manifest) -> Iterable[Pattern]:

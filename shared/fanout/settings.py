@@ -35,6 +35,10 @@ class Settings:
     """Records of a batch that are handled at once."""
     record_timeout_s: int | None
     """How long one record may take; None: until the invocation's end."""
+    gathers: bool
+    """Whether it takes part in gathers: see :mod:`fanout.gather`."""
+    routes: Mapping[str, Any]
+    """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
     @classmethod
     def read(cls, worker_yaml: Path) -> Self:
@@ -61,6 +65,8 @@ class Settings:
             fifo=declared["queue"]["fifo"],
             concurrency=declared["batch"]["concurrency"],
             record_timeout_s=declared["batch"]["record_timeout_s"],
+            gathers=declared["gathers"],
+            routes=declared.get("routes", {}),
         )
 
 

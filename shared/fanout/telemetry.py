@@ -11,48 +11,79 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 import orjson
 
-from fanout.naming import METRIC_NAMESPACE
-
 __all__ = ["JsonFormatter", "configure", "emit_metrics", "log_fields"]
 
-_fields: ContextVar[Mapping[str, Any]] = ContextVar("fanout_log_fields", default=MappingProxyType({}))
+METRIC_NAMESPACE = "fanout"
+"""The CloudWatch namespace of the workers' metrics."""
 
 # What logging itself puts on a record; anything else came from the caller's ``extra``.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_FEWEST = len(vars(logging.makeLogRecord({})))
 
 
-@contextmanager
-def log_fields(**fields: Any) -> Iterator[None]:
-    """Every line logged inside, by whomever, carries these fields. Fields that are None are left out."""
-    token = _fields.set({**_fields.get(), **{key: value for key, value in fields.items() if value is not None}})
-    try:
-        yield
-    finally:
-        _fields.reset(token)
+class log_fields:  # noqa: N801 - used as a statement: `with log_fields(order_id=...)`
+    """Every line logged inside, by whomever, carries these fields. Fields that are None are left out.
+
+    :param source: makes further fields, none of them None, and is asked only when a line is logged.
+    """
+
+    __slots__ = ("_fields", "_source", "_token")
+
+    def __init__(self, source: Callable[[], Mapping[str, Any]] | None = None, /, **fields: Any) -> None:
+        self._source = source
+        self._fields = fields
+
+    def __enter__(self) -> None:
+        self._token = _layers.set((*_layers.get(), self))
+
+    def __exit__(self, *_: object) -> None:
+        _layers.reset(self._token)
+
+    def add_to(self, line: dict[str, Any]) -> None:
+        """Write the fields into a line."""
+        if self._source is not None:
+            line |= self._source()
+        for key, value in self._fields.items():
+            if value is not None:
+                line[key] = value
+
+
+_layers: ContextVar[tuple[log_fields, ...]] = ContextVar("fanout_log_fields", default=())
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: level, location, message, timestamp, the fields of :func:`log_fields`, the call's
+    """One JSON object a line: level, message, logger, timestamp, the fields of :class:`log_fields`, the call's
     ``extra``, and the exception."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second, self._date_time = -1, ""
+
+    def _timestamp(self, created: float) -> str:
+        """UTC, ISO 8601, in milliseconds; most lines share their second with the one before."""
+        second = int(created)
+        if second != self._second:
+            self._second, self._date_time = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._date_time}.{int((created - second) * 1000):03}+00:00"
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "level": record.levelname,
-            "location": f"{record.module}:{record.lineno}",
             "message": record.getMessage(),
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            **_fields.get(),
+            "logger": record.name,
+            "timestamp": self._timestamp(record.created),
         }
-        line.update((key, value) for key, value in vars(record).items() if key not in _STANDARD)
+        for layer in _layers.get():
+            layer.add_to(line)
+        attributes = vars(record)
+        if len(attributes) > _FEWEST:
+            line.update((key, value) for key, value in attributes.items() if key not in _STANDARD)
         if record.exc_info and record.exc_info[0]:
             line["exception_name"] = record.exc_info[0].__name__
             line["exception"] = self.formatException(record.exc_info)
@@ -77,6 +108,9 @@ def _writable(value: object) -> object:
 class _StandardOutput(logging.Handler):
     """Writes to what ``sys.stdout`` is at the time: Lambda runtimes and tests replace it."""
 
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        self.lock = None  # one write a line, which needs no lock
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             sys.stdout.write(self.format(record) + "\n")
@@ -91,6 +125,10 @@ def configure(level: str | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level or os.environ.get("FANOUT_LOG_LEVEL", "INFO").upper())
+    # What the lines do not show need not be found out
+    # (https://docs.python.org/3/howto/logging.html#optimization).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # It tells of every credential and endpoint it finds, at INFO.
     logging.getLogger("botocore").setLevel(logging.WARNING)
 

@@ -15,16 +15,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 from uuid import uuid4
 
 from fanout.batch import Processor
+from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.idempotency import MemoryStore, Store
+from fanout.gather.engine import Gathers
+from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.store import GatherStore
+from fanout.idempotency import Store
+from fanout.idempotency.memory import MemoryStore
 from fanout.invocation import Invocation
 from fanout.pace import Pace
 from fanout.publish import Publisher, Receipt, seal
@@ -105,10 +110,24 @@ class _FakePublisher:
             yield Receipt(envelope=envelope, attempts=1, error=error)
 
 
+class _FakeAlarms:
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:  # noqa: ARG002
+        self._rig.alarms.append((delay_s, alarm))
+
+
+def _no_claims() -> NoReturn:
+    raise LookupError("the event refers to data in S3; give the Rig a claim check")
+
+
 class Rig:
     """A worker with a store, a DLQ and a bus in memory.
 
     :param store: to share between rigs, or to look into.
+    :param gather_store: likewise, of a worker that scatters or gathers.
+    :param claim_check: where the data are of the events that only refer to theirs, if there are any.
     :param clock: seconds since 1970.
     """
 
@@ -117,6 +136,8 @@ class Rig:
         worker: Worker,
         *,
         store: Store | None = None,
+        gather_store: GatherStore | None = None,
+        claim_check: ClaimCheck | None = None,
         clock: Callable[[], float] = time.time,
         pace: Pace | None = None,
     ) -> None:
@@ -131,13 +152,20 @@ class Rig:
         """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
         self.bus_error: str | None = None
         """What the bus answers to every event, if it takes none."""
+        self.alarms: list[tuple[int, Envelope]] = []
+        """What a gather put into the worker's own queue, each after its delay in seconds; to be delivered like any
+        event."""
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
         store = None if worker.settings.idempotency == "off" else self.store
+        self.gather_store = gather_store or MemoryGatherStore()
+        gathers = None
+        if worker.settings.gathers:
+            gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
         self.processor = Processor(
             claims=Claims(worker.settings, store, clock) if store else None,
-            execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace()),
+            execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace(), gathers),
             settlement=Settlement(
                 sqs=lambda: sqs,
                 settings=worker.settings,
@@ -146,6 +174,7 @@ class Rig:
                 uniform=lambda _, most: most,
             ),
             publisher=lambda: publisher,
+            claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
         )
 

@@ -15,30 +15,38 @@ import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fanout import aws, telemetry
+from fanout import aws, heartbeat, telemetry, upcasting
 from fanout.batch import Processor, summary
+from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.context import Context
 from fanout.delivery import FAILED
-from fanout.errors import DeclarationError
+from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.handlers import BatchHandler, Handlers
+from fanout.gather.state import Gathered, Part
+from fanout.handlers import BatchHandler, Gatherer, Handlers
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
+from fanout.lean_dynamodb import LeanDynamoDB
+from fanout.outcomes import Reject
 from fanout.pace import Pace
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
-from fanout.publish import Publisher
 from fanout.records import Record
 from fanout.settings import Settings
 from fanout.settlement import Settlement
+
+if TYPE_CHECKING:
+    from fanout.gather.engine import Gathers
+    from fanout.publish import Publisher
 
 __all__ = ["Worker"]
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
+Combine = Callable[[Any, Gathered], Event]
 
 
 class Worker:
@@ -51,12 +59,15 @@ class Worker:
         self.handlers = Handlers()
         self.policies = Policies()
         self._cold_start = True
+        self._invoked: Callable[[Any, Any], Any] | None = None
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
 
-        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, or it has a handler already.
+        :raises DeclarationError: ``worker.yaml`` does not subscribe to it, it has a handler already, or a step is
+            missing among its upcasters.
         """
+        upcasting.check(contract)
         identifier = contract.contract.identifier
         if identifier not in self.settings.subscribes and "*" not in self.settings.subscribes:
             raise DeclarationError(f"{self.settings.worker}: handles {identifier}; subscribe to it in worker.yaml")
@@ -68,6 +79,52 @@ class Worker:
             return handler
 
         return declare
+
+    def part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+        """Declare the handler of an event that is scattered as parts: what it returns (JSON values) is the part's
+        result; a ``Reject``, and any failure of the last delivery, is the part's failure.
+
+        :raises DeclarationError: as :meth:`handles`; or ``worker.yaml`` does not say ``gathers: true``.
+        """
+        self._need_gathers(f"handles parts, {contract.contract.identifier}")
+
+        def declare(handler: Handler[E]) -> Handler[E]:
+            from fanout.gather.parts import reporting
+
+            self.handles(contract)(reporting(handler, self._gives_up))
+            return handler
+
+        return declare
+
+    def gathers(
+        self, into: type[Event], *, on_failure: Callable[[Any, Part], Event | None] | None = None
+    ) -> Callable[[Combine], Combine]:
+        """Declare what makes the gathered event: a function of the event that was scattered and what there is of its
+        parts. Like ``on_failure`` it may be called again after a crash and has to answer the same then.
+
+        :param on_failure: makes of the scattered event and a part that succeeded the event that undoes that part, or
+            None; called when another part failed or is missing.
+        :raises DeclarationError: it has such a function already, or ``worker.yaml`` does not say ``gathers: true``.
+        """
+        identifier = into.contract.identifier
+        self._need_gathers(f"gathers {identifier}")
+        if identifier in self.handlers.gatherers:
+            raise DeclarationError(f"{self.settings.worker}: {identifier} is gathered by two functions; keep one")
+
+        def declare(combine: Combine) -> Combine:
+            self.handlers.gatherers[identifier] = Gatherer(combine, on_failure)
+            return combine
+
+        return declare
+
+    def _need_gathers(self, what: str) -> None:
+        if not self.settings.gathers:
+            raise DeclarationError(f"{self.settings.worker}: {what}; write gathers: true in worker.yaml")
+
+    def _gives_up(self, error: Exception, context: Context) -> bool:
+        """Whether the record is not handled again after this."""
+        rejected = isinstance(error, Reject | EventError) or isinstance(self.policies.of(error), RejectPolicy)
+        return rejected or context.receive_count >= self.settings.max_receives
 
     def handles_batch(self, handler: BatchHandler) -> BatchHandler:
         """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
@@ -86,11 +143,19 @@ class Worker:
         """The subscribed events that nothing here handles."""
         return self.handlers.missing(self.settings.subscribes)
 
-    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    def invoked(self, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Declare what answers those who invoke the function directly, by :func:`fanout.invoke.invoke_all` for
+        instance: a function of the payload and Lambda's context. Its payloads have no key ``Records``."""
+        from fanout.invoke import tree_handler
+
+        self._invoked = tree_handler(handler)
+        return handler
+
+    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> Any:
         """The function's entry: a batch of SQS records in, the records that failed out
-        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html)."""
+        (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html); or a direct invocation."""
         if "Records" not in event:
-            return {"heartbeat": self.settings.worker}
+            return self._answer(event, context)
         began = time.monotonic()
         cold_start, self._cold_start = self._cold_start, False
         if cold_start:
@@ -110,6 +175,13 @@ class Worker:
         failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
+    def _answer(self, event: Mapping[str, Any], context: Any) -> Any:
+        if heartbeat.KEY in event:
+            return {"heartbeat": self.settings.worker, **heartbeat.beat(event)}
+        if self._invoked is None:
+            return {"heartbeat": self.settings.worker}
+        return self._invoked(event, context)
+
     @cached_property
     def _processor(self) -> Processor:
         # Read now, not when the first record fails: a deployment's mistake is to show at its first batch.
@@ -117,7 +189,7 @@ class Worker:
         store, settings = self._store(), self.settings
         return Processor(
             claims=Claims(settings, store) if store else None,
-            execution=Execution(settings, self.handlers, self.policies, store, Pace()),
+            execution=Execution(settings, self.handlers, self.policies, store, Pace(), self._gathers(queue_url)),
             settlement=Settlement(
                 sqs=lambda: aws.client("sqs"),
                 settings=settings,
@@ -125,18 +197,37 @@ class Worker:
                 dlq_url=lambda: dlq_url,
             ),
             publisher=lambda: self._publisher,
+            claim_check=self._claim_check,
         )
 
     @cached_property
     def _publisher(self) -> Publisher:
-        return Publisher(aws.client("events"), _environment("FANOUT_BUS"))
+        from fanout.publish import Publisher, Routes
+
+        routes = Routes.from_json(self.settings.routes)
+        return Publisher.connect(_environment("FANOUT_BUS"), routes=routes, claim_check=self._claim_check)
+
+    @cached_property
+    def _claim_check(self) -> ClaimCheck:
+        return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
+
+    def _gathers(self, queue_url: str) -> Gathers | None:
+        if not self.settings.gathers:
+            return None
+        from fanout.gather.alarms import SqsAlarms
+        from fanout.gather.dynamodb import DynamoDBGatherStore
+        from fanout.gather.engine import Gathers
+
+        store = DynamoDBGatherStore(aws.client("dynamodb"), _environment("FANOUT_GATHER_TABLE"))
+        return Gathers(store, SqsAlarms(lambda: aws.client("sqs")), self.handlers, queue_url=queue_url)
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency
         if mode == "off":
             return None
+        lean: Any = LeanDynamoDB.from_environment()
         return DynamoDBStore(
-            aws.client("dynamodb"),
+            lean or aws.client("dynamodb"),
             _environment("FANOUT_IDEMPOTENCY_TABLE"),
             ttl_s=self.settings.ttl_s,
             one_write=mode == "claim",

@@ -59,7 +59,7 @@ def environment(endpoints: Endpoints) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def platform(environment: None, work_dir: Path) -> Iterator[Platform]:
     """The deployed platform."""
-    deployed = Platform.deploy(work_dir)
+    deployed = Platform.deploy(work_dir, EMULATOR)
     yield deployed
     deployed.destroy()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import urlopen
 from uuid import uuid4
 
 import boto3
@@ -22,10 +23,13 @@ from fanout.manifest import load_all
 from fanout.naming import Names
 from fanout.publish import Publisher
 from scripts import deploy, packages, terraform
+from scripts.emulators import Endpoints
 from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
+NOT_HELD = {"localstack": {"scribe"}}
+"""The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
 PATIENCE_S = 240.0
 
 T = TypeVar("T")
@@ -55,6 +59,7 @@ def eventually(look: Callable[[], T], accept: Callable[[T], bool], what: str) ->
 class Platform:
     """What Terraform made, and short ways to it."""
 
+    emulator: str
     services: Path
     terraformed: deploy.Deployment
     apply_s: float
@@ -64,9 +69,9 @@ class Platform:
     s3: Any = field(default_factory=lambda: client("s3"))
 
     @classmethod
-    def deploy(cls, work_dir: Path) -> Platform:
+    def deploy(cls, work_dir: Path, emulator: str) -> Platform:
         """Build and apply."""
-        stage = _stage(work_dir / "stage")
+        stage = _stage(work_dir / "stage", emulator)
         for _ in packages.build(stage, "local", work_dir / "packages"):
             pass
         data_dir = work_dir / "terraform"
@@ -76,12 +81,12 @@ class Platform:
             "TF_VAR_namespace": NAMESPACE,
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
-            "TF_VAR_function_environment": json.dumps(_function_environment()),
+            "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
         began = time.monotonic()
         terraformed.run("apply")
-        return cls(stage / "services", terraformed, apply_s=time.monotonic() - began)
+        return cls(emulator, stage / "services", terraformed, apply_s=time.monotonic() - began)
 
     def destroy(self) -> None:
         if self.deployed:
@@ -120,6 +125,16 @@ class Platform:
             for entry in page.get("Contents", ()):
                 body = self.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
                 yield from map(json.loads, body.splitlines())
+
+    def mails(self, address: str) -> list[dict[str, Any]]:
+        """What SES was asked to send to an address, as the emulator keeps it."""
+        path = {"localstack": "/_aws/ses", "ministack": "/_ministack/ses/messages"}[
+            self.emulator.removesuffix("-docker")
+        ]
+        with urlopen(os.environ["AWS_ENDPOINT_URL"] + path) as answer:
+            kept = json.load(answer)["messages"]
+        messages = kept if isinstance(kept, list) else [m for of_account in kept.values() for m in of_account]
+        return [message for message in messages if address in json.dumps(message)]
 
     def dead_letters(self, worker: str) -> list[dict[str, Any]]:
         """What is in a worker's DLQ now, with the cause; the messages stay."""
@@ -164,17 +179,17 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
     )
 
 
-def _stage(stage: Path) -> Path:
-    """A repository whose services are the real ones and the tests' own."""
+def _stage(stage: Path, emulator: str) -> Path:
+    """A repository whose services are the real ones and those of the tests' own that the emulator holds."""
     stage.mkdir(parents=True)
     for name in ("pyproject.toml", "constraints.txt", "shared"):
         (stage / name).symlink_to(REPOSITORY / name)
     shutil.copytree(REPOSITORY / "services", stage / "services")
     for worker in (REPOSITORY / "tests" / "integration" / "workers").iterdir():
-        if worker.is_dir():
+        if worker.is_dir() and worker.name not in NOT_HELD.get(emulator, ()):
             shutil.copytree(worker, stage / "services" / worker.name)
     return stage
 
 
-def _function_environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB")}
+def _endpoints() -> Endpoints:
+    return Endpoints(url=os.environ["AWS_ENDPOINT_URL"], dynamodb_url=os.environ["AWS_ENDPOINT_URL_DYNAMODB"])

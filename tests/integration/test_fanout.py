@@ -49,6 +49,8 @@ def test_an_order_reaches_every_subscriber_once(platform: Platform) -> None:
         "points": "42",
     }
     assert sorted(line["name"] for line in platform.audit(placed.order_id)) == ["InvoiceIssued", "OrderPlaced"]
+    [mail] = platform.mails(placed.email)
+    assert placed.order_id in mail["Subject"]
 
 
 @pytest.mark.parametrize(("amount", "rewarded"), [(24.99, False), (25.0, False), (25.01, True)])

@@ -21,6 +21,9 @@ def test_both_sides_give_the_same_names(platform: Platform) -> None:
 
     assert outputs["bus"]["name"] == names.bus
     assert outputs["idempotency_table"] == names.idempotency_table
+    assert outputs["claims_bucket"] == names.claims_bucket(platform.deployment.account)
+    if outbox := outputs.get("outbox"):  # an output of nothing is none
+        assert outbox["table"]["name"] == names.outbox_table
     for worker, made in outputs["workers"].items():
         assert made["queue"]["name"] == names.queue(worker)
         assert made["dead_letter_queue"]["name"] == names.dead_letter_queue(worker)

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from fanout.cli import check, contract, publish, status
+from fanout.cli import check, contract, outbox, publish, status
 from fanout.cli.demo import command as demo
 from fanout.errors import FanoutError
 
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("publish")(publish.command)
 app.command("status")(status.command)
+app.command("outbox")(outbox.command)
 app.command("check")(check.command)
 app.command("demo")(demo.command)
 app.add_typer(contract.app, name="contract")

@@ -2,24 +2,25 @@
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import typer
 
-from fanout import snapshots
+from fanout import contract_check, golden, snapshots, upcasting
 from fanout.cli.options import DEFAULT_SERVICES, Services
 from fanout.cli.output import complain, console
 from fanout.errors import ContractError, DeclarationError, ManifestError
-from fanout.event import load_contracts
-from fanout.manifest import load_all
+from fanout.event import Event, load_contracts
+from fanout.manifest import Manifest, load_all
 from fanout.worker import Worker
 
 __all__ = ["command"]
 
 
 def command(services: Services = DEFAULT_SERVICES) -> None:
-    """Check contracts, their snapshots, every worker.yaml, and that each subscribed event has a handler."""
+    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml, and that each subscribed event
+    has a handler."""
     problems = list(_problems(services))
     for problem in problems:
         complain(problem)
@@ -31,18 +32,29 @@ def command(services: Services = DEFAULT_SERVICES) -> None:
 def _problems(services: Path) -> Iterator[str]:
     try:
         contracts = load_contracts()
+        for contract in contracts:
+            upcasting.check(contract)
     except ContractError as error:
         yield str(error)
         return
-    yield from snapshots.differences(contracts, snapshots.SCHEMAS)
     try:
-        load_all(services, events={contract.contract.identifier for contract in contracts})
+        manifests = load_all(services, events={contract.contract.identifier for contract in contracts})
     except ManifestError as error:
         yield from str(error).splitlines()
         return
+    yield from _contract_problems(contracts, manifests)
     sys.path.insert(0, str(services.resolve().parent))
     for path in sorted(services.glob("*/worker.yaml")):
         yield from _handler_problems(path.parent)
+
+
+def _contract_problems(contracts: Sequence[type[Event]], manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    try:
+        for finding in contract_check.committed(contracts, snapshots.SCHEMAS, manifests):
+            yield finding.text
+    except ContractError as error:
+        yield from str(error).splitlines()
+    yield from golden.problems(contracts, golden.GOLDEN)
 
 
 def _handler_problems(folder: Path) -> Iterator[str]:

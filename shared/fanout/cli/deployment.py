@@ -93,17 +93,16 @@ class Deployment:
         return Depth(waiting, in_flight, dead + dead_in_flight)
 
     def _messages(self, url: str) -> tuple[int, int]:
-        """Those that wait, delayed ones included, and those in flight."""
+        """Those that wait, and those in flight. Delayed ones wait for nothing but a gather's deadline."""
         attributes = aws.client("sqs").get_queue_attributes(
             QueueUrl=url,
             AttributeNames=[
                 "ApproximateNumberOfMessages",
-                "ApproximateNumberOfMessagesDelayed",
                 "ApproximateNumberOfMessagesNotVisible",
             ],
         )["Attributes"]
         number = {name.removeprefix("ApproximateNumberOfMessages"): int(value) for name, value in attributes.items()}
-        return number[""] + number["Delayed"], number["NotVisible"]
+        return number[""], number["NotVisible"]
 
     def _count(self, worker: str, since_ms: int) -> Counter[str]:
         total = Counter[str]()

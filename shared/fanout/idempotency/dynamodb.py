@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from fanout.errors import FanoutError
 from fanout.idempotency.store import COMMITTED, LOCK_LOST, Claim, ClaimState, Completion, Request
 from fanout.outcomes import Retry
 
@@ -241,16 +242,23 @@ class DynamoDBStore:
         return [_error(response) for response in self._responses(statements)]
 
     def _responses(self, statements: Sequence[BatchStatementRequestTypeDef]) -> Iterator[BatchStatementResponseTypeDef]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         for start in range(0, len(statements), MAX_STATEMENTS):
             chunk = statements[start : start + MAX_STATEMENTS]
             try:
                 yield from self._client.batch_execute_statement(Statements=chunk)["Responses"]
-            except (BotoCoreError, ClientError) as error:
-                # botocore has retried; the records of this call are answered alike and will be redelivered.
+            except Exception as error:
+                if not _is_of_aws(error):
+                    raise
+                # The client has retried; the records of this call are answered alike and will be redelivered.
                 failed: Any = {"Error": {"Code": type(error).__name__, "Message": str(error)}}
                 yield from [failed] * len(chunk)
+
+
+def _is_of_aws(error: Exception) -> bool:
+    """Whether a client raised it because AWS refused or did not answer; botocore is loaded only if it may have."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return isinstance(error, BotoCoreError | ClientError | FanoutError)
 
 
 def _error(response: BatchStatementResponseTypeDef) -> tuple[str, str] | None:

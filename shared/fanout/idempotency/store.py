@@ -39,7 +39,7 @@ class ClaimState(StrEnum):
     """The store could not say; ``reason`` tells why. Nothing was claimed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Request:
     """The wish to handle one event."""
 
@@ -53,7 +53,7 @@ class Request:
     """When an unfinished claim may be taken over by others, in seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Claim:
     """The answer to a :class:`Request`."""
 
@@ -67,7 +67,7 @@ class Claim:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Completion:
     """A claim whose event has been handled, with what the handler returned (JSON values)."""
 

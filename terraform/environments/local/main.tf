@@ -46,13 +46,16 @@ module "platform" {
   customer_managed_key    = var.customer_managed_key
   observability           = { log_queries = false } # no emulator holds them
 
-  # MiniStack checks these calls by their own names; AWS has no such actions.
+  # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of
+  # PartiQL's statements or of an e-mail.
   iam_dialect = {
     aliases = {
       "dynamodb:PartiQLInsert"      = ["dynamodb:BatchExecuteStatement"]
+      "dynamodb:PartiQLUpdate"      = ["dynamodb:BatchExecuteStatement"]
+      "ses:SendEmail"               = ["ses:SendEmail"]
       "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
       "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
     }
-    unscoped = ["dynamodb:BatchExecuteStatement"]
+    unscoped = ["dynamodb:BatchExecuteStatement", "ses:SendEmail"]
   }
 }

@@ -26,9 +26,11 @@ locals {
       retry       = { kind = "section", default = {} }
       idempotency = { kind = "section", default = {} }
       slo         = { kind = "section", default = {} }
+      outbox      = { kind = "flag", default = false }
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
       buckets     = { kind = "mapping", each = "bucket", default = {} }
+      gathers     = { kind = "flag", default = false }
     }
     subscription = {
       event = { kind = "text", pattern = local.any_event }

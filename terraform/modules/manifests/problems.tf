@@ -130,7 +130,9 @@ locals {
   }
   rule_problems = flatten([
     for folder, worker in local.sound : [
-      for rule in concat(local.key_rules[folder], local.subscription_rules[folder], local.event_rules[folder]) :
+      for rule in concat(
+        local.key_rules[folder], local.store_rules[folder], local.subscription_rules[folder], local.event_rules[folder],
+      ) :
       { folder = folder, text = rule.text } if rule.broken
     ]
   ])
@@ -175,6 +177,10 @@ locals {
         ])
       },
       {
+        broken = worker.queue.fifo && worker.gathers
+        text   = "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
+      },
+      {
         broken = worker.retry.cap_s < worker.retry.base_s
         text   = "retry.cap_s: ${worker.retry.cap_s}: is under retry.base_s ${worker.retry.base_s}; raise it"
       },
@@ -195,14 +201,27 @@ locals {
         ]), "")
       },
       {
-        broken = contains(keys(worker.tables), "idempotency")
-        text   = "tables.idempotency: is the name of a table of the platform's own; rename it"
-      },
-      {
-        broken = contains(keys(worker.buckets), "packages")
-        text   = "buckets.packages: is the name of a bucket of the platform's own; rename it"
+        broken = worker.outbox && length(worker.publishes) == 0
+        text   = "outbox: true: the relay has to know the ways of its events; name them under publishes"
       },
     ]
+  }
+
+  store_rules = {
+    for folder, worker in local.sound : folder => concat(
+      [
+        for name in ["gather", "idempotency", "outbox"] : {
+          broken = contains(keys(worker.tables), name)
+          text   = "tables.${name}: is the name of a table of the platform's own; rename it"
+        }
+      ],
+      [
+        for name in ["claims", "packages"] : {
+          broken = contains(keys(worker.buckets), name)
+          text   = "buckets.${name}: is the name of a bucket of the platform's own; rename it"
+        }
+      ],
+    )
   }
 
   subscription_rules = {
@@ -255,8 +274,8 @@ locals {
       ],
       [
         for folder in folders :
-        { folder = folder, text = "name: ${name}: is the name of a queue of the platform's own; rename the folder" }
-        if contains(["undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
+        { folder = folder, text = "name: ${name}: is a name of the platform's own; rename the folder" }
+        if contains(["outbox", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
       ],
       [
         for index, folder in folders :

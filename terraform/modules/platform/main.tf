@@ -20,6 +20,14 @@ locals {
   workers = module.manifests.workers
   tables  = merge([for worker in local.workers : worker.tables]...)
   buckets = merge([for worker in local.workers : worker.buckets]...)
+
+  # A part's worker may be any of them, and so may the one that waits for it.
+  gather_queues = [
+    for name, worker in local.workers :
+    "arn:${local.deployment.partition}:sqs:${local.deployment.region}:${local.deployment.account_id}:${var.namespace}-${name}"
+    if worker.gathers
+  ]
+  outbox_workers = sort([for name, worker in local.workers : name if worker.outbox])
 }
 
 module "manifests" {
@@ -39,12 +47,13 @@ module "key" {
 module "store" {
   source = "../store"
 
-  deployment    = local.deployment
-  protect       = var.protect
-  security      = local.security
-  tables        = local.tables
-  buckets       = local.buckets
-  force_destroy = var.force_destroy
+  deployment            = local.deployment
+  protect               = var.protect
+  security              = local.security
+  tables                = local.tables
+  buckets               = local.buckets
+  claims_retention_days = var.claims_retention_days
+  force_destroy         = var.force_destroy
 }
 
 module "bus" {
@@ -59,6 +68,20 @@ module "bus" {
   archive_days       = var.archive_days
   publishers         = var.publishers
   log_retention_days = var.log_retention_days
+}
+
+module "outbox" {
+  source = "../outbox"
+  count  = length(local.outbox_workers) > 0 ? 1 : 0
+
+  deployment         = local.deployment
+  package            = local.relay_package
+  bus                = { name = module.bus.name, arn = module.bus.arn }
+  claims_bucket      = module.store.claims_bucket
+  environment        = var.function_environment
+  force_destroy      = var.force_destroy
+  log_retention_days = var.log_retention_days
+  iam_dialect        = var.iam_dialect
 }
 
 module "topic" {
@@ -96,7 +119,10 @@ module "worker" {
   topic_arns         = { for source, topic in module.topic : source => topic.arn }
   rules              = lookup(local.rules, each.key, {})
   idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
+  outbox_table       = each.value.outbox ? one(module.outbox[*].table) : null
+  claims_bucket      = module.store.claims_bucket
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  gather             = each.value.gathers ? { table = module.store.gather_table, queues = local.gather_queues } : null
   permissions        = local.permissions[each.key]
   vpc                = var.vpc
   iam_dialect        = var.iam_dialect

@@ -23,6 +23,11 @@ output "idempotency_table" {
   value       = module.store.idempotency_table.name
 }
 
+output "gather_table" {
+  description = "The name of the table of the gathers."
+  value       = module.store.gather_table.name
+}
+
 output "tables" {
   description = "The workers' tables: their names in AWS by the names in worker.yaml."
   value       = { for name, table in module.store.tables : name => table.name }
@@ -36,4 +41,14 @@ output "buckets" {
 output "alarm_topic" {
   description = "ARN of the topic that every alarm speaks to."
   value       = module.observability.alarm_topic
+}
+
+output "claims_bucket" {
+  description = "The name of the bucket of the data of large events."
+  value       = module.store.claims_bucket.name
+}
+
+output "outbox" {
+  description = "The outbox's table, relay and undelivered queue; null when no worker has one."
+  value       = one(module.outbox[*])
 }

@@ -10,7 +10,8 @@ locals {
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
   dependencies  = toset([for architecture in local.architectures : "dependencies-${architecture}"])
   own_layers    = toset([for name in keys(local.workers) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], tolist(local.dependencies), tolist(local.own_layers)))
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays))
+  relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
 
   packages = {
     for name, worker in local.workers : name => {
@@ -26,6 +27,18 @@ locals {
       ]
     }
   }
+  # The relay runs on what its workers run on, so that it needs no layer of its own.
+  relay_package = one([
+    for relay in local.relays : {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package[relay].key
+      hash         = local.hashes[relay]
+      handler      = "fanout.outbox.relay.handler"
+      runtime      = local.target.runtime
+      architecture = local.architectures[local.outbox_workers[0]]
+      layers       = [aws_lambda_layer_version.this["dependencies-${local.architectures[local.outbox_workers[0]]}"].arn]
+    }
+  ])
   layers = setunion(local.dependencies, local.own_layers)
 
   # Without its files a configuration is still valid, but not to be planned: see the precondition below.

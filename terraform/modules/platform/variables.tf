@@ -48,6 +48,12 @@ variable "log_retention_days" {
   default     = 14
 }
 
+variable "claims_retention_days" {
+  description = "How long S3 keeps the data of events that were too large for their way."
+  type        = number
+  default     = 30
+}
+
 variable "iam_dialect" {
   description = "How an emulator's IAM differs from AWS's: further names of actions, and which of those have no resource."
   type = object({

@@ -1,4 +1,4 @@
-# What the platform and its workers keep: the idempotency records, the workers' tables and buckets.
+# What the platform and its workers keep: the idempotency records, the gathers, the workers' tables and buckets.
 
 resource "aws_dynamodb_table" "idempotency" {
   name                        = "${var.deployment.namespace}-idempotency"
@@ -20,6 +20,34 @@ resource "aws_dynamodb_table" "idempotency" {
   server_side_encryption {
     enabled     = true
     kms_key_arn = var.security.key_arn
+  }
+}
+
+# What fanout.gather keeps: an item per part, one of the scattered event, and the one that closes the gather.
+resource "aws_dynamodb_table" "gather" {
+  name                        = "${var.deployment.namespace}-gather"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "gather_id"
+  range_key                   = "item"
+  deletion_protection_enabled = !var.force_destroy
+
+  attribute {
+    name = "gather_id"
+    type = "S"
+  }
+  attribute {
+    name = "item"
+    type = "S"
+  }
+  ttl {
+    attribute_name = "expiration"
+    enabled        = true
+  }
+  point_in_time_recovery {
+    enabled = true
+  }
+  server_side_encryption {
+    enabled = true
   }
 }
 

@@ -6,6 +6,14 @@ output "idempotency_table" {
   }
 }
 
+output "gather_table" {
+  description = "The table of the gathers."
+  value = {
+    name = aws_dynamodb_table.gather.name
+    arn  = aws_dynamodb_table.gather.arn
+  }
+}
+
 output "tables" {
   description = "The workers' tables."
   value       = { for name, table in aws_dynamodb_table.worker : name => { name = table.name, arn = table.arn } }
@@ -14,4 +22,12 @@ output "tables" {
 output "buckets" {
   description = "The workers' buckets."
   value       = { for name, bucket in aws_s3_bucket.worker : name => { name = bucket.bucket, arn = bucket.arn } }
+}
+
+output "claims_bucket" {
+  description = "The bucket of the data of large events."
+  value = {
+    name = aws_s3_bucket.claims.bucket
+    arn  = aws_s3_bucket.claims.arn
+  }
 }

@@ -17,8 +17,8 @@ variable "tables" {
   default = {}
 
   validation {
-    condition     = !contains(keys(var.tables), "idempotency")
-    error_message = "The table idempotency belongs to the platform itself; choose another name."
+    condition     = length(setintersection(keys(var.tables), ["gather", "idempotency", "outbox"])) == 0
+    error_message = "The tables gather, idempotency and outbox belong to the platform itself; choose another name."
   }
 }
 
@@ -28,8 +28,8 @@ variable "buckets" {
   default     = {}
 
   validation {
-    condition     = !contains(keys(var.buckets), "packages")
-    error_message = "The bucket packages belongs to the platform itself; choose another name."
+    condition     = length(setintersection(keys(var.buckets), ["claims", "packages"])) == 0
+    error_message = "The buckets claims and packages belong to the platform itself; choose another name."
   }
 }
 
@@ -53,4 +53,15 @@ variable "protect" {
   description = "Refuse every plan that would destroy what is stored or stuck here."
   type        = bool
   default     = false
+}
+
+variable "claims_retention_days" {
+  description = "How long the data of large events are kept: no shorter than the events themselves."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.claims_retention_days >= 28 && floor(var.claims_retention_days) == var.claims_retention_days
+    error_message = "An event may lie in a queue for 14 days and in a DLQ for 14 more: keep its data for 28 whole days at least, or as long as the archive keeps events."
+  }
 }

@@ -31,8 +31,12 @@ resource "aws_lambda_function" "this" {
         # By way of the DLQ's address, so that the function need not wait for the queue.
         FANOUT_QUEUE_URL = "${trimsuffix(aws_sqs_queue.dead_letter.url, local.dlq_name)}${local.queue_name}"
         FANOUT_DLQ_URL   = aws_sqs_queue.dead_letter.url
+
+        FANOUT_CLAIMS_BUCKET = var.claims_bucket.name
       },
       var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
+      var.gather == null ? {} : { FANOUT_GATHER_TABLE = var.gather.table.name },
+      var.outbox_table == null ? {} : { FANOUT_OUTBOX_TABLE = var.outbox_table.name },
       var.environment,
     )
   }

@@ -23,6 +23,19 @@ locals {
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["arn:${var.deployment.partition}:logs:${local.location}:log-group:/aws/lambda/${local.name}:*"]
       },
+      {
+        Sid      = "FetchClaims"
+        Effect   = "Allow"
+        Action   = ["s3:GetObject"]
+        Resource = ["${var.claims_bucket.arn}/*"]
+      },
+      {
+        # Without it S3 says of an object that has expired that it may not be read.
+        Sid      = "MissClaims"
+        Effect   = "Allow"
+        Action   = ["s3:ListBucket"]
+        Resource = [var.claims_bucket.arn]
+      },
     ],
     var.idempotency_table == null ? [] : [{
       Sid    = "Idempotency"
@@ -32,6 +45,27 @@ locals {
         "dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete",
       ]
       Resource = [var.idempotency_table.arn]
+    }],
+    var.gather == null ? [] : [
+      {
+        Sid      = "Gather"
+        Effect   = "Allow"
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
+        Resource = [var.gather.table.arn]
+      },
+      {
+        # The last part wakes the gathering worker; a deadline is a delayed message to itself.
+        Sid      = "Wake"
+        Effect   = "Allow"
+        Action   = ["sqs:SendMessage"]
+        Resource = var.gather.queues
+      },
+    ],
+    var.outbox_table == null ? [] : [{
+      Sid      = "Outbox"
+      Effect   = "Allow"
+      Action   = ["dynamodb:PutItem"]
+      Resource = [var.outbox_table.arn]
     }],
     !var.bus.publishes ? [] : [{
       Sid      = "Publish"
@@ -68,6 +102,12 @@ locals {
         "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = [var.security.key_alias] }
         StringEquals               = { "kms:ViaService" = [for service in ["dynamodb", "s3", "sqs"] : "${service}.${var.deployment.region}.amazonaws.com"] }
       }
+    }],
+    !var.bus.publishes ? [] : [{
+      Sid      = "DepositClaims"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = ["${var.claims_bucket.arn}/*"]
     }],
     [for index, permission in var.permissions : {
       Sid      = "Permission${index}"

@@ -109,6 +109,32 @@ variable "idempotency_table" {
   default = null
 }
 
+variable "gather" {
+  description = "The table of the gathers, and the queues (ARNs) of the workers that may gather; null when the worker takes no part."
+  type = object({
+    table  = object({ name = string, arn = string })
+    queues = list(string)
+  })
+  default = null
+}
+
+variable "claims_bucket" {
+  description = "The bucket of the data of large events, which every worker may read."
+  type = object({
+    name = string
+    arn  = string
+  })
+}
+
+variable "outbox_table" {
+  description = "The table that the worker writes events to in its own transactions; null when it has no outbox."
+  type = object({
+    name = string
+    arn  = string
+  })
+  default = null
+}
+
 variable "permissions" {
   description = "What the worker's role may do beside what its queue, bus and idempotency need."
   type = list(object({

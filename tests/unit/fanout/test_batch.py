@@ -4,14 +4,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout import Context, EventError, Outcome, Reject, Retry, Worker
+from fanout import Context, Event, EventError, Outcome, Reject, Retry, Worker, upcasts
 from fanout.batch import summary
-from fanout.idempotency import Claim, ClaimState, Completion, MemoryStore, Request, fingerprint
+from fanout.idempotency import Claim, ClaimState, Completion, Request, fingerprint
+from fanout.idempotency.memory import MemoryStore
 from fanout.pace import Pace
 from fanout.publish import seal
 from fanout.testing import Rig, record, record_of
@@ -209,8 +211,9 @@ def test_an_event_without_a_handler_is_rejected(make_worker: MakeWorker) -> None
     assert "test.things/ThingFollowed" in str(delivery.cause)
 
 
-def test_another_version_is_rejected(make_worker: MakeWorker) -> None:
-    """GIVEN an event of version 2 WHEN the worker knows version 1 THEN it is rejected, not misread."""
+def test_a_newer_version_is_rejected(make_worker: MakeWorker) -> None:
+    """GIVEN an event of version 2 WHEN the worker knows version 1 THEN it is rejected, not misread, and the DLQ's
+    message says what to do."""
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
     envelope = seal(ThingHappened(number=1))
@@ -219,7 +222,28 @@ def test_another_version_is_rejected(make_worker: MakeWorker) -> None:
     [delivery] = Rig(worker).deliver(newer)
 
     assert delivery.outcome is Outcome.REJECTED
-    assert "version 2" in str(delivery.cause)
+    assert "version 2, which this worker does not know yet; deploy the worker" in str(delivery.cause)
+
+
+def test_an_older_version_is_upcast(make_worker: MakeWorker) -> None:
+    """GIVEN an event of version 1 WHEN the worker knows version 2 and an upcaster THEN its handler gets version 2."""
+
+    class Measured(Event, source="test.things", version=2):
+        metres: float
+
+    @upcasts(Measured, from_version=1)
+    def in_metres(data: dict[str, Any]) -> dict[str, Any]:
+        return {"metres": data["feet"] * 0.3048}
+
+    worker, seen = make_worker(subscribes=[{"event": "test.things/Measured"}]), []
+    worker.handles(Measured)(lambda event, context: seen.append(event))
+    envelope = seal(Measured(metres=0))
+    older = replace(envelope, metadata=replace(envelope.metadata, schema_version=1), data={"feet": 10})
+
+    [delivery] = Rig(worker).deliver(older)
+
+    assert delivery.outcome is Outcome.HANDLED
+    assert seen == [Measured(metres=3.048)]
 
 
 def test_a_duplicate_has_no_second_effect(make_worker: MakeWorker) -> None:

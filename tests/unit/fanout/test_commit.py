@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from fanout import Context, DeclarationError, Outcome
-from fanout.idempotency import MemoryStore
+from fanout.idempotency.memory import MemoryStore
 from fanout.publish import seal
 from fanout.testing import Rig
 

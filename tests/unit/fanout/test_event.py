@@ -41,9 +41,9 @@ def changed(*path: str | int, to: object) -> dict[str, Any]:
 
 def test_a_contract_is_its_class_arguments() -> None:
     """GIVEN a declared event WHEN asked THEN it tells source, name, version, and whether it is AWS's own."""
-    assert OrderPlaced.contract == Contract("shop.orders", "OrderPlaced", 1)
+    assert OrderPlaced.contract == Contract("shop.orders", "OrderPlaced", 2)
     assert OrderPlaced.contract.identifier == "shop.orders/OrderPlaced"
-    assert str(OrderPlaced.contract) == "shop.orders/OrderPlaced version 1"
+    assert str(OrderPlaced.contract) == "shop.orders/OrderPlaced version 2"
     assert not OrderPlaced.contract.foreign
     assert ObjectCreated.contract.foreign
 
@@ -62,6 +62,14 @@ def test_versions_count_from_1(version: Any) -> None:
     with pytest.raises(ContractError, match=r"version .*: must be a whole number, 1 or more"):
 
         class Unborn(Event, source="test.declared", version=version):
+            pass
+
+
+def test_aws_events_have_no_versions() -> None:
+    """GIVEN an AWS service's event WHEN declared with a version THEN it is refused: no event would ever carry it."""
+    with pytest.raises(ContractError, match="AWS's own events carry no version; leave it 1"):
+
+        class BucketEmptied(Event, source="aws.s3", version=2):
             pass
 
 
@@ -113,8 +121,14 @@ def test_all_contracts_of_a_package() -> None:
     assert [str(contract.contract) for contract in load_contracts()] == [
         "aws.s3/Object Created version 1",
         "shop.billing/InvoiceIssued version 1",
+        "shop.media/AlbumReady version 1",
+        "shop.media/AlbumUploaded version 1",
+        "shop.media/PhotographAdded version 1",
         "shop.media/ThumbnailsCreated version 1",
-        "shop.orders/OrderPlaced version 1",
+        "shop.orders/OrderPlaced version 2",
+        "shop.reports/SalesChunkAssigned version 1",
+        "shop.reports/SalesReportRequested version 1",
+        "shop.reports/SalesSummarised version 1",
     ]
     assert ThingHappened in contracts()
 
@@ -176,7 +190,7 @@ def test_good_data_pass_both_ways() -> None:
 )
 def test_a_publishers_mistake_is_refused_by_field(data: object, field: str) -> None:
     """GIVEN input that breaks the contract WHEN read strictly THEN the error names contract and field."""
-    with pytest.raises(EventError, match=rf"^shop\.orders/OrderPlaced version 1: {field}: "):
+    with pytest.raises(EventError, match=rf"^shop\.orders/OrderPlaced version 2: {field}: "):
         OrderPlaced.from_input(data)
 
 

@@ -27,6 +27,7 @@ def test_the_projects_own_workers_load(events: list[str]) -> None:
         "inventory",
         "loyalty",
         "notifications",
+        "report",
         "thumbnails",
     ]
 
@@ -63,9 +64,11 @@ def test_every_default() -> None:
         "retry": {"base_s": 2, "cap_s": 900},
         "idempotency": {"mode": "strict", "ttl_hours": 24},
         "slo": {"age_s": 900},
+        "outbox": False,
         "permissions": [],
         "tables": {},
         "buckets": {},
+        "gathers": False,
     }
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from fanout import ManifestError
-from fanout.manifest import load
+from fanout.manifest import Manifest, load
+from fanout.publish import Route, Routes
 from fanout.settings import Settings
 
 DECLARED: dict[str, Any] = {
@@ -43,6 +44,8 @@ def test_every_setting_comes_from_the_declaration(file: Path) -> None:
         fifo=True,
         concurrency=1,
         record_timeout_s=None,
+        gathers=False,
+        routes={},
     )
 
 
@@ -70,3 +73,15 @@ def test_a_worker_without_its_file_is_told(file: Path) -> None:
     """GIVEN no worker.yaml WHEN read THEN the error names the file that is wanted."""
     with pytest.raises(ManifestError, match=r"services/order_audit/worker\.yaml: cannot be read"):
         Settings.read(file)
+
+
+def test_the_packed_file_knows_the_ways_of_what_is_published(file: Path) -> None:
+    """GIVEN the routes that the build packs WHEN read THEN the settings have them."""
+    routes = Routes({"a/C": Route(max_bytes=9, filtered=frozenset({("total", "amount")}))})
+    file.write_text(json.dumps({"name": "w", "routes": routes.to_json(), **_filled()}))
+
+    assert Routes.from_json(Settings.read(file).routes) == routes
+
+
+def _filled() -> dict[str, Any]:
+    return Manifest.parse({"description": "A", "subscribes": [{"event": "a/B"}]}, file="x").model_dump(mode="json")

@@ -49,12 +49,12 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
 
 
 def test_a_line_has_powertools_keys(lines: Lines) -> None:
-    """GIVEN a logger WHEN it logs THEN the line has level, location, message and timestamp, and nothing else."""
+    """GIVEN a logger WHEN it logs THEN the line has level, logger, message and timestamp, and nothing else."""
     before = datetime.now(UTC)
     log.warning("stock of %s is %d", "cd-1", 3)
     line = lines.one()
 
-    assert line.pop("location").startswith("test_telemetry:")
+    assert line.pop("logger") == "probe"
     assert before.replace(microsecond=0) <= datetime.fromisoformat(line.pop("timestamp"))
     assert line == {"level": "WARNING", "message": "stock of cd-1 is 3"}
 

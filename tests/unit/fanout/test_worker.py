@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fanout import Context, DeclarationError, Reject, Worker, aws
+from fanout.lean_dynamodb import LeanDynamoDB
 from fanout.publish import seal
 from fanout.records import Record
 from fanout.testing import record, record_of
@@ -60,6 +61,7 @@ class Clients:
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
     fakes = Clients()
+    monkeypatch.setattr(LeanDynamoDB, "from_environment", lambda: None)
     monkeypatch.setattr(aws, "client", fakes.client)
     for variable, value in VARIABLES.items():
         monkeypatch.setenv(variable, value)
@@ -206,6 +208,7 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
         "batch": {"concurrency": 1, "record_timeout_s": None},
         "queue": {"max_receives": 5, "fifo": False},
         "retry": {"base_s": 2, "cap_s": 900},
+        "gathers": False,
     }
     (folder / "worker.yaml").write_text(json.dumps(declared))
     program = (

@@ -8,16 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout import EventError
-from fanout.idempotency import (
-    Claim,
-    ClaimState,
-    Completion,
-    DynamoDBStore,
-    MemoryStore,
-    Request,
-    Store,
-    fingerprint,
-)
+from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request, Store, fingerprint
+from fanout.idempotency.memory import MemoryStore
 
 from .partiql import PartiQL
 

@@ -7,6 +7,7 @@ import pytest
 
 from fanout.errors import ManifestError
 from fanout.manifest import Batch
+from fanout.publish import Route, Routes
 from scripts.packages import workers
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\nbatch: { size: 5 }\n"
@@ -29,6 +30,7 @@ FILES = {
     "shared/fanout/cli/main.py": "",
     "shared/contracts/__init__.py": "",
     "shared/contracts/schemas/shop.orders/OrderPlaced.v1.json": "{}",
+    "shared/contracts/golden/shop.orders/OrderPlaced.v1.plain.json": "{}",
 }
 
 
@@ -66,6 +68,14 @@ def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) 
     assert declared["batch"]["size"] == 5
     assert declared["batch"].keys() == Batch().model_dump().keys()
     assert declared["idempotency"]["mode"] == "strict"
+
+
+def test_the_ways_of_what_it_publishes_are_packed(repository: Path) -> None:
+    routes = Routes({"shop.orders/OrderShipped": Route(max_bytes=9, filtered=frozenset({("total", "amount")}))})
+    packed = workers.entries(repository, repository / "services" / "stock_keeper", routes)
+
+    declared = json.loads(packed["services/stock_keeper/worker.yaml"])
+    assert declared["routes"] == {"shop.orders/OrderShipped": {"max_bytes": 9, "filtered": [["total", "amount"]]}}
 
 
 def test_a_bad_declaration_is_refused(repository: Path) -> None:

@@ -16,10 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout import Envelope, Event, Publisher, PublishError
-from fanout.publish import BACKOFF_CAP_S, MAX_ATTEMPTS, MAX_BYTES, MAX_ENTRIES, seal
+from fanout.publish import seal
+from fanout.publish.buses import CLASSIC, MAX_CALL_BYTES
+from fanout.publish.routes import Route
+from fanout.publish.sending import BACKOFF_CAP_S, MAX_ATTEMPTS
+from tests.unit.fanout.conftest import ThingHappened
 
-from .conftest import ThingHappened
-
+MAX_BYTES = Route().max_bytes
 Answer = Callable[[Sequence[dict[str, Any]]], list[str | None]]
 
 
@@ -116,11 +119,11 @@ def test_batches_are_full_but_within_both_limits(sizes: list[int]) -> None:
     receipts = list(publisher(bus, concurrency=1).publish_all(envelopes))
 
     assert [receipt.envelope for receipt in receipts] == envelopes
-    assert all(len(call) <= MAX_ENTRIES and sum(map(size, call)) <= MAX_BYTES for call in bus.calls)
+    assert all(len(call) <= CLASSIC.max_entries and sum(map(size, call)) <= MAX_CALL_BYTES for call in bus.calls)
     assert [r.envelope.detail() for r in receipts if r.accepted] == [entry["Detail"] for entry in bus.taken]
     for first, second in zip(bus.calls, bus.calls[1:], strict=False):
         separated = len(receipts) > len(bus.taken)  # an event too large may stand between them
-        assert separated or len(first) == MAX_ENTRIES or sum(map(size, [*first, second[0]])) > MAX_BYTES
+        assert separated or len(first) == CLASSIC.max_entries or sum(map(size, [*first, second[0]])) > MAX_CALL_BYTES
 
 
 def test_an_event_too_large_is_refused_without_a_call() -> None:
@@ -132,7 +135,7 @@ def test_an_event_too_large_is_refused_without_a_call() -> None:
     assert last.accepted
     assert (large.accepted, large.attempts) == (False, 0)
     assert str(large.error).startswith("TooLarge: ")
-    assert f"at most {MAX_BYTES}" in str(large.error)
+    assert f"of which {MAX_BYTES} fit its way" in str(large.error)
     assert len(bus.taken) == 2
 
 
@@ -263,7 +266,7 @@ def test_an_endless_stream_is_published_in_constant_memory() -> None:
     seen = 0
     for seen, receipt in enumerate(islice(receipts, 500), start=1):
         assert receipt.envelope.data == {"number": seen - 1}
-        assert drawn[0] - seen <= (2 + 1) * MAX_ENTRIES
+        assert drawn[0] - seen <= (2 + 1) * CLASSIC.max_entries
     assert seen == 500
     cast("Any", receipts).close()
 

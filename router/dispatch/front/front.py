@@ -1,0 +1,98 @@
+"""What all client connections share: routes, limits, counts, the coarse clock, and the sweep of their
+deadlines.
+"""
+
+import ipaddress
+import secrets
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from dispatch.front.limits import FrontLimits
+from dispatch.front.routes import RouteTable
+
+if TYPE_CHECKING:
+    from dispatch.front.protocol import ClientProtocol
+    from dispatch.front.request import Request
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds of the duration histogram; a last, unbounded one follows."""
+
+
+class RouteCounts:
+    """What has happened on one route; plain numbers, because they are touched once per request."""
+
+    __slots__ = ("durations", "received", "seconds", "sent", "statuses")
+
+    def __init__(self) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.durations = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+        self.received = 0
+        self.sent = 0
+
+
+class Front:
+    """The shared state of the client side."""
+
+    def __init__(
+        self,
+        routes: RouteTable,
+        clock: Callable[[], float],
+        limits: FrontLimits | None = None,
+        trusted_proxies: Iterable[str] = (),
+    ) -> None:
+        self.routes = routes
+        self.clock = clock
+        self.limits = limits or FrontLimits()
+        self.now = clock()
+        """Coarse time for the deadlines of connections, as of the last sweep."""
+        self.connections: set[ClientProtocol] = set()
+        self.counts = {route.name: RouteCounts() for route in routes.routes}
+        self.refused: dict[int, int] = {}
+        """Answers to what never became a request, by status."""
+        self.draining = False
+        self.on_finished: Callable[[Request, float], object] | None = None
+        """Called with each finished request and its duration in seconds: the access log."""
+        self.request_ids = 0
+        self.id_prefix = secrets.token_hex(6).encode() + b"-"
+        self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
+
+    def trusts(self, peer: str) -> bool:
+        """Whether a peer's word on where a request came from is believed."""
+        if not self._trusted:
+            return False
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+    def observe(self, request: "Request") -> None:
+        """Count a finished request."""
+        seconds = self.clock() - request.arrived
+        counts = self.counts[request.route.name]
+        counts.statuses[request.status] += 1
+        counts.durations[bisect_left(BUCKETS, seconds)] += 1
+        counts.seconds += seconds
+        counts.sent += request.sent
+        counts.received += request.upload_size
+        if self.on_finished is not None:
+            self.on_finished(request, seconds)
+
+    def count_refused(self, status: int) -> None:
+        """Count an answer to what never became a request."""
+        self.refused[status] = self.refused.get(status, 0) + 1
+
+    def sweep(self) -> None:
+        """Expire connections; call a few times a second."""
+        now = self.now = self.clock()
+        for protocol in [p for p in self.connections if p.deadline <= now]:
+            protocol.expire()
+
+    def drain(self) -> None:
+        """Close connections as they become idle, and take no request beyond those under way."""
+        self.draining = True
+        for protocol in list(self.connections):
+            protocol.drain()

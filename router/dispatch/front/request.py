@@ -1,0 +1,198 @@
+"""One request of a client connection: the exchange whose response is written to that client."""
+
+from typing import TYPE_CHECKING
+
+from dispatch.exchange import Exchange, Failure
+from dispatch.front.refusal import STATUS_OF, refusal
+from dispatch.front.response import UNKNOWN_LENGTH, check
+
+if TYPE_CHECKING:
+    from dispatch.dispatcher import Dispatcher
+    from dispatch.front.protocol import ClientProtocol
+    from dispatch.front.routes import Route
+
+_JOIN_UP_TO = 16_384
+"""Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its
+own.
+"""
+
+
+class Request(Exchange):
+    """A client's request. Responses are written straight to the client's transport."""
+
+    route: "Route"
+    dispatcher: "Dispatcher"
+    method: bytes = b""
+    target: bytes = b""
+    given_id: bytes = b""
+    """The client's own request id, when it sent a good one; else ``number`` makes ours."""
+    number: int = 0
+    keep_alive: bool = True
+    http10: bool = False
+    upgrade: bool = False
+    upload: bool = False
+    """A body is to come."""
+    expects_continue: bool = False
+    upload_size: int = 0
+    status: int = 0
+    sent: int = 0
+    """Bytes of response body."""
+    ends_with_connection: bool = False
+    """Nothing but the end of the connection tells the client where the response ends."""
+    _head: bytes | None = None
+    _chunked: bool = False
+    _bodyless: bool = False
+    _remaining: int = UNKNOWN_LENGTH
+
+    def __init__(self, protocol: "ClientProtocol") -> None:
+        self.protocol = protocol
+
+    @property
+    def request_id(self) -> bytes:
+        """What the app sees as X-Request-Id."""
+        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
+
+    def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
+        """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
+        checked = check(head)
+        if (
+            checked is None
+            or checked.length != len(body)
+            or not checked.has_body
+            or not self.keep_alive
+            or self.method == b"HEAD"
+            or self.http10
+            or self.upgrade
+            or len(body) > _JOIN_UP_TO
+        ):
+            if not self.response_head(head, False, False):
+                return False
+            self.response_data(body, True)
+            return True
+        self.status = checked.status
+        self.sent = checked.length
+        self.protocol.transport.write(b"".join((checked.whole, body)))
+        self.protocol.finished(self)
+        return True
+
+    def response_head(self, head: bytes, end: bool, alone: bool) -> bool:
+        """Frame the response for this client; the head waits for its first data, so that both are one
+        write.
+        """
+        checked = check(head)
+        if checked is None:
+            return False
+        out, self.status, self._remaining = checked.fields, checked.status, checked.length
+        if self.status < 200 and not self._switching():
+            return False
+        if self.upgrade and self.status != 101:
+            self.keep_alive = False
+        if self.method == b"HEAD" or not checked.has_body:
+            self._bodyless = self.status != 101
+            self._remaining = UNKNOWN_LENGTH
+        elif self._remaining < 0:
+            out += self._frame(end)
+        self._head = out + self._connection_field()
+        if end:
+            return self._ended_short() or self._end()
+        if alone:
+            self._flush()
+        return True
+
+    def _frame(self, end: bool) -> bytes:
+        """How a client learns where a body of unknown length ends."""
+        if end:
+            self._remaining = 0
+            return b"content-length: 0\r\n"
+        if self.http10:
+            self.keep_alive = False
+            self.ends_with_connection = True
+            return b""
+        self._chunked = True
+        return b"transfer-encoding: chunked\r\n"
+
+    def _switching(self) -> bool:
+        return self.status == 101 and self.upgrade
+
+    def _connection_field(self) -> bytes:
+        if self.status == 101:
+            return b"connection: upgrade\r\nupgrade: websocket\r\n\r\n"
+        if not self.keep_alive:
+            return b"connection: close\r\n\r\n"
+        return b"connection: keep-alive\r\n\r\n" if self.http10 else b"\r\n"
+
+    def _ended_short(self) -> bool:
+        """Whether the head alone announces a body that will not come; the response is cut off then."""
+        if self._remaining > 0:
+            self._cut()
+            return True
+        return False
+
+    def _end(self) -> bool:
+        self._flush()
+        self.protocol.finished(self)
+        return True
+
+    def response_data(self, data: bytes | memoryview, end: bool) -> bool:
+        """Write a part of the response's body."""
+        size = len(data)
+        if self._bodyless:
+            data, size = b"", 0
+        if self._remaining >= 0:
+            self._remaining -= size
+            if self._remaining < 0 or (end and self._remaining):
+                self._cut()
+                return False
+        self.sent += size
+        if self._chunked:
+            if size:
+                data = b"%x\r\n%b\r\n%b" % (size, bytes(data), b"0\r\n\r\n" if end else b"")
+            elif end:
+                data = b"0\r\n\r\n"
+        transport = self.protocol.transport
+        head = self._head
+        if head is not None:
+            self._head = None
+            if len(data) <= _JOIN_UP_TO:
+                transport.write(head + data)
+            else:
+                transport.write(head)
+                transport.write(data)
+        elif data:
+            transport.write(data)
+        if end:
+            self.protocol.finished(self)
+        return self.protocol.write_paused
+
+    def _flush(self) -> None:
+        if self._head is not None:
+            self.protocol.transport.write(self._head)
+            self._head = None
+
+    def _cut(self) -> None:
+        """The response cannot be finished: let the client see that it is not whole."""
+        channel = self.channel
+        self.protocol.cut(self)
+        if channel is not None:
+            self.dispatcher.depart(self)
+
+    def upload_drained(self) -> None:
+        """Read on, if the client's connection was paused for this request."""
+        self.protocol.resume_upload()
+
+    def failed(self, failure: Failure) -> None:
+        """Answer in the app's stead, or cut the response off where it stands."""
+        if self.departed:
+            return
+        if self.status and failure is not Failure.BAD_RESPONSE:
+            self.protocol.cut(self)
+            return
+        if self.protocol.transport.is_closing():
+            return
+        self.status = STATUS_OF[failure]
+        keep = self.keep_alive and self.complete and not self.http10 and not self.upgrade
+        self.keep_alive = keep
+        body = self.method != b"HEAD"
+        request_id = self.request_id.decode("latin-1")
+        self.protocol.transport.write(refusal(self.status, close=not keep, body=body, request_id=request_id))
+        self.protocol.finished(self)

@@ -1,0 +1,95 @@
+"""The head of a response on its way to the client: checked, freed of hop-by-hop fields, and framed anew.
+
+The head passes as raw bytes. What is looked at is what decides where the response ends, because an
+environment must not be able to make the router and the client disagree about that.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# What decides where a response ends, or must not pass; found in one search from line to line.
+_DECISIVE = re.compile(
+    rb"\r\n(?:(content-length)|transfer-encoding|connection|keep-alive|upgrade)[ \t]*:", re.IGNORECASE
+)
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9])[ \r]")
+UNKNOWN_LENGTH = -1
+_CACHED_HEADS = 512
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """A checked head: ``fields`` without the final empty line, its status, and the length it announces."""
+
+    fields: bytes
+    status: int
+    length: int
+    whole: bytes = field(init=False)
+    """The head as it goes to a client whose connection stays open."""
+    has_body: bool = field(init=False)
+    """Whether a body may follow this status (RFC 9110 section 6.4.1)."""
+
+    def __post_init__(self) -> None:
+        self.whole = self.fields + b"\r\n"
+        self.has_body = self.status >= 200 and self.status not in (204, 304)
+
+
+_cache: dict[bytes, ResponseHead | None] = {}
+
+
+def check(head: bytes) -> ResponseHead | None:
+    """Check a head; None when it is no response that may be passed on.
+
+    Heads repeat (the date changes once a second), so the latest are remembered.
+    """
+    try:
+        return _cache[head]
+    except KeyError:
+        pass
+    if len(_cache) >= _CACHED_HEADS:
+        _cache.clear()
+    checked = _cache[head] = _check(head)
+    return checked
+
+
+def _check(head: bytes) -> ResponseHead | None:
+    line = _STATUS_LINE.match(head)
+    if line is None or head.find(b"\r\n\r\n") != len(head) - 4:
+        return None
+    ends = head.count(b"\r\n")
+    if head.count(b"\n") != ends or head.count(b"\r") != ends:
+        return None
+    length, fields = UNKNOWN_LENGTH, head[:-2]
+    for found in _DECISIVE.finditer(head):
+        if not found[1]:
+            fields = _without_hops(head)
+            continue
+        value = head[found.end() : head.find(b"\r", found.end())].strip(b" \t")
+        if length != UNKNOWN_LENGTH or not value.isdigit() or len(value) > 18:
+            return None
+        length = int(value)
+    return ResponseHead(fields, int(line[1]), length)
+
+
+def _without_hops(head: bytes) -> bytes:
+    lines = head[:-4].split(b"\r\n")
+    nominated = {
+        token.strip()
+        for line in lines[1:]
+        if line[:11].lower() == b"connection:"
+        for token in line[11:].lower().split(b",")
+    }
+    drop = (_HOP_BY_HOP | nominated) - {b"content-length"}
+    kept = [line for line in lines[1:] if line.split(b":", 1)[0].strip().lower() not in drop]
+    return b"\r\n".join([lines[0], *kept, b""])

@@ -1,0 +1,108 @@
+"""How many environments there should be: those that drain the present queue within the target wait.
+
+With n serving environments of c channels, a mean service time S, arrivals at rate a and a measured cold start
+C, a new environment helps from C on. Within T = C + W (W: the target wait) the present ones serve n c T / S
+requests, while q + a T have to be served (q wait now). What is left over is shared among new environments,
+each of which serves at least c, and c W / S when W is longer than a request. Besides, there are always enough
+for the present load at a target utilisation (Little's law: a S requests are in service at a time).
+"""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """What a scaler is told at a time ``now``, in seconds."""
+
+    now: float
+    waiting: int
+    busy: int
+    serving: int
+    """Environments that take requests."""
+    starting: int
+    """Environments invoked and not yet there."""
+    channels: int
+    """Channels of one environment."""
+    submitted: int
+    """Requests since the start."""
+    service_s: float
+    """Mean service time; 0 when nothing has been served."""
+    cold_start_s: float
+    """Mean time from invocation to the first channel."""
+
+
+class Scaler(Protocol):
+    """Says how many environments there should be, those starting included."""
+
+    def desired(self, load: Load) -> int:
+        """Called several times a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalerOptions:
+    """Bounds and aims of :class:`QueueScaler`."""
+
+    minimum: int = 0
+    maximum: int = 100
+    spare: int = 0
+    """Environments beyond what the load needs, while there is any load."""
+    target_wait_s: float = 0.05
+    utilisation: float = 0.5
+    """Of all channels, in the long run."""
+    cooldown_s: float = 60.0
+    """The largest need within this time is what counts: scale out at once, in slowly."""
+
+
+class QueueScaler:
+    """The scaler of the router; see the top of this module for the reasoning."""
+
+    _RATE_WINDOW_S = 5.0
+    _ASSUMED_SERVICE_S = 0.1
+
+    def __init__(self, options: ScalerOptions) -> None:
+        self._options = options
+        self._needs: deque[tuple[float, int]] = deque()
+        self._arrivals: deque[tuple[float, int]] = deque()
+
+    def desired(self, load: Load) -> int:
+        """See :class:`Scaler`."""
+        options = self._options
+        need = self._need(load)
+        if need:
+            need += options.spare
+        need = max(options.minimum, min(options.maximum, need))
+        needs = self._needs
+        while needs and needs[-1][1] <= need:
+            needs.pop()
+        needs.append((load.now, need))
+        while needs[0][0] < load.now - options.cooldown_s:
+            needs.popleft()
+        return needs[0][1]
+
+    def _need(self, load: Load) -> int:
+        options, channels = self._options, load.channels
+        service = load.service_s or self._ASSUMED_SERVICE_S
+        rate = self._rate(load)
+        steady = math.ceil(rate * service / (channels * options.utilisation) - 1e-9)
+        steady = max(steady, math.ceil(load.busy / channels))
+        if not load.waiting:
+            return steady
+        horizon = load.cold_start_s + options.target_wait_s
+        # Those starting now have on average half of their cold start behind them.
+        helping = load.serving + load.starting / 2
+        left = load.waiting + rate * horizon - helping * channels * horizon / service
+        if left <= 0:
+            return max(steady, min(load.serving + load.starting, load.serving + math.ceil(load.waiting / channels)))
+        each = channels * max(1.0, options.target_wait_s / service)
+        return max(steady, load.serving + math.ceil(min(load.waiting, max(left, 1.0)) / each))
+
+    def _rate(self, load: Load) -> float:
+        arrivals = self._arrivals
+        arrivals.append((load.now, load.submitted))
+        while len(arrivals) > 2 and arrivals[1][0] <= load.now - self._RATE_WINDOW_S:
+            arrivals.popleft()
+        (since, before), (now, after) = arrivals[0], arrivals[-1]
+        return (after - before) / (now - since) if now > since else 0.0

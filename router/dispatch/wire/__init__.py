@@ -1,0 +1,19 @@
+"""HTTP/2 for the control channel, as a codec without I/O: see :mod:`dispatch.wire.connection` for why it is
+ours.
+"""
+
+from dispatch.wire.connection import ClientConnection, Connection, ServerConnection
+from dispatch.wire.control import ConnectionHandler
+from dispatch.wire.limits import WireLimits
+from dispatch.wire.stream import Headers, Stream, StreamHandler
+
+__all__ = [
+    "ClientConnection",
+    "Connection",
+    "ConnectionHandler",
+    "Headers",
+    "ServerConnection",
+    "Stream",
+    "StreamHandler",
+    "WireLimits",
+]

@@ -1,0 +1,27 @@
+"""The operator's publisher."""
+
+from functools import cache
+from pathlib import Path
+
+from fanout import aws, routing
+from fanout.claimcheck import ClaimCheck
+from fanout.event import contracts
+from fanout.manifest import load_all
+from fanout.naming import Names
+from fanout.publish import Publisher, Routes
+
+__all__ = ["publisher"]
+
+
+def publisher(names: Names, services: Path) -> Publisher:
+    """To a deployment's bus. It moves large data to S3, as far as the workers' declarations are there to tell who
+    filters by what."""
+    events = [contract.contract.identifier for contract in contracts()]
+    routes = routing.routes(events, load_all(services)) if services.is_dir() else Routes()
+    claim_check = ClaimCheck(lambda: aws.client("s3"), lambda: names.claims_bucket(_account()))
+    return Publisher.connect(names.bus, routes=routes, claim_check=claim_check)
+
+
+@cache
+def _account() -> str:
+    return aws.client("sts").get_caller_identity()["Account"]

@@ -1,0 +1,14 @@
+"""Invoke a Lambda function for many payloads at once, and have all answers back in order.
+
+    results = invoke_all("shop-thumbnails", payloads, qualifier="live", timeout_s=20)
+    thumbnails = [result.value for result in results if result.ok]
+
+The synchronous counterpart of :mod:`fanout.gather`: for answers that somebody waits for. docs/invoke.md says when.
+"""
+
+from fanout.invoke.calls import invoke_all, invoke_all_async, warm_up
+from fanout.invoke.plan import Budget, Tree
+from fanout.invoke.results import Failure, Invoked, Kind
+from fanout.invoke.server import tree_handler
+
+__all__ = ["Budget", "Failure", "Invoked", "Kind", "Tree", "invoke_all", "invoke_all_async", "tree_handler", "warm_up"]

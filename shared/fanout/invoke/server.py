@@ -1,0 +1,48 @@
+"""The receiving side: a handler that also answers slices of a tree, and heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fanout import heartbeat
+from fanout.invoke.calls import run
+from fanout.invoke.engine import NODE_KEY, RESULTS_KEY
+from fanout.invoke.plan import Budget, Tree
+
+__all__ = ["tree_handler"]
+
+RETURN_S = 0.5
+"""What a node keeps of its function's time to answer in."""
+
+
+def tree_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The Lambda handler of a function that is only invoked directly; a worker's is ``worker.invoked``::
+
+        handler = tree_handler(resize)
+
+    One payload goes to ``handler(payload, context)``. A slice is invoked from here, at the version or alias that this
+    was invoked by, for which the function's role needs ``lambda:InvokeFunction`` on itself.
+    """
+
+    def handle(event: Any, context: Any) -> Any:
+        if isinstance(event, Mapping) and heartbeat.KEY in event:
+            return heartbeat.beat(event)
+        if isinstance(event, Mapping) and NODE_KEY in event:
+            return _answer_slice(event[NODE_KEY], context)
+        return handler(event, context)
+
+    return handle
+
+
+def _answer_slice(node: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    own = time.time() + context.get_remaining_time_in_millis() / 1000 - RETURN_S
+    depth, invocations = int(node["depth"]), int(node["invocations"])
+    budget = Budget(depth=depth, invocations=invocations, deadline=min(float(node["deadline"]), own))
+    tree = Tree(threshold=int(node["threshold"]), fan_out=int(node["fan_out"]))
+    concurrency = int(node["concurrency"])
+    arn = context.invoked_function_arn
+    results = asyncio.run(run(arn, node["payloads"], budget, qualifier=None, concurrency=concurrency, tree=tree))
+    return {RESULTS_KEY: [result.to_json() for result in results]}

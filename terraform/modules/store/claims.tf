@@ -1,0 +1,40 @@
+# The data of events that are too large for their way: publishers put them here, workers fetch them by the reference
+# that the event carries. They expire when no queue, DLQ or archive can hold such an event any more.
+
+resource "aws_s3_bucket" "claims" {
+  bucket        = "${var.deployment.namespace}-claims-${var.deployment.account_id}"
+  force_destroy = var.force_destroy
+}
+
+resource "aws_s3_bucket_public_access_block" "claims" {
+  bucket                  = aws_s3_bucket.claims.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "claims" {
+  bucket = aws_s3_bucket.claims.id
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "claims" {
+  bucket = aws_s3_bucket.claims.id
+
+  rule {
+    id     = "expire"
+    status = "Enabled"
+    filter {}
+    expiration {
+      days = var.claims_retention_days
+    }
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}

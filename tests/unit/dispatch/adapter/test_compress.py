@@ -1,0 +1,95 @@
+"""gzip where it is right, and nowhere else."""
+
+import asyncio
+import gzip
+import zlib
+
+import pytest
+
+from dispatch.adapter.compress import Compress, accepts_gzip
+from tests.unit.dispatch.adapter.support import Message, Receive, Send
+
+TEXT = b"the same words again and again " * 100
+Fields = list[tuple[bytes, bytes]]
+
+
+def respond(
+    fields: Fields, parts: list[bytes], *, status: int = 200, accepted: bytes = b"gzip, br", method: str = "GET"
+) -> tuple[dict[bytes, bytes], list[bytes]]:
+    """What a client gets of a response."""
+    sent: list[Message] = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": list(fields)})
+        for index, part in enumerate(parts):
+            await send({"type": "http.response.body", "body": part, "more_body": index < len(parts) - 1})
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "headers": [(b"accept-encoding", accepted)]}
+    asyncio.run(Compress(app)(scope, receive, send))
+    return dict(sent[0]["headers"]), [message["body"] for message in sent[1:]]
+
+
+def test_text_is_compressed_and_says_so() -> None:
+    fields, parts = respond([(b"Content-Type", b"text/html"), (b"Content-Length", b"3100"), (b"ETag", b'"x"')], [TEXT])
+    assert gzip.decompress(parts[0]) == TEXT
+    assert fields[b"content-encoding"] == b"gzip"
+    assert fields[b"content-length"] == b"%d" % len(parts[0])
+    assert fields[b"vary"] == b"accept-encoding"
+    assert fields[b"etag"] == b'W/"x"'
+
+
+def test_a_stream_is_flushed_with_every_part() -> None:
+    _, parts = respond([(b"content-type", b"text/event-stream")], [b"data: 1\n\n", b"data: 2\n\n", b""])
+    unpack = zlib.decompressobj(wbits=31)
+    assert [unpack.decompress(part) for part in parts] == [b"data: 1\n\n", b"data: 2\n\n", b""]
+    assert unpack.eof
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ([(b"content-type", b"image/png")], 200),
+        ([], 200),
+        ([(b"content-type", b"text/html"), (b"content-encoding", b"br")], 200),
+        ([(b"content-type", b"text/html"), (b"content-range", b"bytes 0-9/10")], 206),
+        ([(b"content-type", b"text/html"), (b"cache-control", b"private, no-transform")], 200),
+        ([(b"content-type", b"text/html")], 304),
+    ],
+)
+def test_what_is_left_alone(fields: Fields, status: int) -> None:
+    got, parts = respond(fields, [TEXT], status=status)
+    assert parts == [TEXT]
+    assert got == dict(fields)
+
+
+def test_small_bodies_and_clients_without_gzip_get_it_plain_with_vary() -> None:
+    for parts, accepted in (([b"small"], b"gzip"), ([TEXT], b"br"), ([TEXT], b"gzip;q=0")):
+        fields, got = respond([(b"content-type", b"application/json")], parts, accepted=accepted)
+        assert got == parts
+        assert b"content-encoding" not in fields
+        assert fields[b"vary"] == b"accept-encoding"
+
+
+@pytest.mark.parametrize("vary", [b"Cookie", b"Accept-Encoding, Cookie", b"*"])
+def test_an_existing_vary_is_kept(vary: bytes) -> None:
+    fields, _ = respond([(b"content-type", b"text/css"), (b"vary", vary)], [TEXT])
+    assert fields[b"vary"] in (b"Cookie, accept-encoding", b"Accept-Encoding, Cookie", b"*")
+
+
+def test_head_passes_as_it_is() -> None:
+    fields, _ = respond([(b"content-type", b"text/css"), (b"content-length", b"9")], [b""], method="HEAD")
+    assert fields[b"content-length"] == b"9"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(b"gzip", True), (b"br, GZIP;q=0.5", True), (b"*", True), (b"", False), (b"gzip;q=0", False), (b"x-gzip", False)],
+)
+def test_accept_encoding(value: bytes, expected: bool) -> None:
+    assert accepts_gzip(value) is expected
