@@ -37,6 +37,7 @@ module "platform" {
   create_email_identities = var.create_email_identities
   customer_managed_key    = true
   archive_days            = 90
+  claims_retention_days   = 118 # as the archive, and 28 days in queue and DLQ after a replay
   publishers              = var.publishers
   protect                 = true
   log_retention_days      = 90

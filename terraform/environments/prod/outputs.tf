@@ -27,3 +27,13 @@ output "alarm_topic" {
   description = "ARN of the topic that every alarm speaks to."
   value       = module.platform.alarm_topic
 }
+
+output "claims_bucket" {
+  description = "The name of the bucket of the data of large events."
+  value       = module.platform.claims_bucket
+}
+
+output "outbox" {
+  description = "The outbox's table, relay and undelivered queue; null when no worker has one."
+  value       = module.platform.outbox
+}

@@ -1,6 +1,8 @@
 # What has to wake someone: an event that is stuck, late or lost, and a worker that fails.
 
 locals {
+  relay_age_s = 900 # as long as a worker's slo.age_s unless declared
+
   # Metrics that count events which EventBridge gave up; the second kind is in no DLQ either.
   rule_failures = {
     failed = { metric = "FailedInvocations", text = "A rule could not deliver events; its DLQ has them" }
@@ -92,6 +94,25 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   evaluation_periods  = 5
   datapoints_to_alarm = 3
   threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}
+
+# A relay tries for as long as the stream remembers, 24 hours: only then is something in its queue.
+resource "aws_cloudwatch_metric_alarm" "relay_age" {
+  for_each = var.relays
+
+  alarm_name          = "${each.key}-age"
+  alarm_description   = "Events wait in the stream for ${each.key} longer than ${local.relay_age_s} s; it forgets them after 24 hours"
+  namespace           = "AWS/Lambda"
+  metric_name         = "IteratorAge"
+  dimensions          = { FunctionName = each.key }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = local.relay_age_s * 1000 # the metric is in milliseconds
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [local.topic_arn]

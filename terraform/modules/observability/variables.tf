@@ -34,6 +34,12 @@ variable "workers" {
   }))
 }
 
+variable "relays" {
+  description = "The functions that publish from a stream: one when there is an outbox."
+  type        = set(string)
+  default     = []
+}
+
 variable "emails" {
   description = "Whom the alarms write to; each address has to confirm."
   type        = set(string)

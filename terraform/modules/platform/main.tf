@@ -75,6 +75,8 @@ module "outbox" {
   count  = length(local.outbox_workers) > 0 ? 1 : 0
 
   deployment         = local.deployment
+  protect            = var.protect
+  security           = local.security
   package            = local.relay_package
   bus                = { name = module.bus.name, arn = module.bus.arn }
   claims_bucket      = module.store.claims_bucket
@@ -150,10 +152,12 @@ module "observability" {
   topics     = [for topic in module.topic : topic.watched.topic]
   dead_letter_queues = concat(
     module.bus.dead_letter_queues,
+    module.outbox[*].watched.dead_letter_queue,
     [for topic in module.topic : topic.watched.dead_letter_queue],
     flatten([for worker in module.worker : worker.watched.dead_letter_queues]),
   )
   workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
+  relays             = module.outbox[*].watched.function
   emails             = var.observability.alarm_emails
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards

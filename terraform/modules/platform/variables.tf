@@ -52,6 +52,11 @@ variable "claims_retention_days" {
   description = "How long S3 keeps the data of events that were too large for their way."
   type        = number
   default     = 30
+
+  validation {
+    condition     = var.claims_retention_days >= coalesce(var.archive_days, 0)
+    error_message = "The archive would replay events whose data are gone: keep claims for archive_days (${coalesce(var.archive_days, 0)}) at least, and 28 days more for what then waits in queue and DLQ."
+  }
 }
 
 variable "iam_dialect" {
@@ -113,7 +118,7 @@ variable "protect" {
 }
 
 variable "vpc" {
-  description = "The subnets and security groups of the functions, which then reach AWS by the VPC's endpoints or NAT only; null: no VPC."
+  description = "The subnets and security groups of the workers' functions, which then reach AWS by the VPC's endpoints or NAT only; null: no VPC."
   type = object({
     subnet_ids         = set(string)
     security_group_ids = set(string)

@@ -47,7 +47,8 @@ resource "aws_dynamodb_table" "gather" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.security.key_arn
   }
 }
 
@@ -136,5 +137,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat(["idempotency"], keys(var.tables), keys(var.buckets))
+  guarded = concat(["claims", "gather", "idempotency"], keys(var.tables), keys(var.buckets))
 }

@@ -7,6 +7,7 @@ variables {
   bus_name           = "fanout-test"
   topics             = ["fanout-test-shop-orders"]
   dead_letter_queues = ["fanout-test-unmatched", "fanout-test-billing-dlq"]
+  relays             = ["fanout-test-outbox"]
   workers = {
     billing = {
       queue              = "fanout-test-billing"
@@ -30,10 +31,15 @@ run "rings_for_each_queue_that_should_be_empty" {
     error_message = "the age alarm rings at the worker's slo.age_s"
   }
   assert {
+    condition     = aws_cloudwatch_metric_alarm.relay_age["fanout-test-outbox"].threshold == 900000
+    error_message = "a relay's alarm counts milliseconds: 900 s"
+  }
+  assert {
     condition = alltrue(flatten([
       for alarms in [
         aws_cloudwatch_metric_alarm.dead_letters, aws_cloudwatch_metric_alarm.age, aws_cloudwatch_metric_alarm.throttles,
         aws_cloudwatch_metric_alarm.topic_lost, aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.rules,
+        aws_cloudwatch_metric_alarm.relay_age,
       ] : [for alarm in alarms : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111122223333:fanout-test-alarms"])]
     ]))
     error_message = "every alarm speaks to the alarm topic"

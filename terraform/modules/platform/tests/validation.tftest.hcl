@@ -52,3 +52,13 @@ run "refuses_to_protect_and_to_destroy_by_force" {
   }
   expect_failures = [var.protect, aws_s3_bucket.packages]
 }
+
+run "refuses_an_archive_that_outlives_the_claims" {
+  command = plan
+
+  variables {
+    archive_days          = 90
+    claims_retention_days = 60
+  }
+  expect_failures = [var.claims_retention_days, aws_s3_bucket.packages]
+}

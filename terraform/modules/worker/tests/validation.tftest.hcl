@@ -21,6 +21,7 @@ variables {
     layers       = []
   }
   bus             = { name = "fanout-test", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test", publishes = false }
+  claims_bucket   = { name = "fanout-test-claims", arn = "arn:aws:s3:::fanout-test-claims" }
   filter_policies = { "shop.orders" = "{\"detail-type\":[\"OrderPlaced\"]}" }
   topic_arns      = { "shop.orders" = "arn:aws:sns:eu-central-1:111122223333:fanout-test-shop-orders" }
 }
