@@ -78,7 +78,7 @@ DEPLOY = $(BIN)/python -m scripts.deploy
 ON = $(ENV) --emulator $(EMULATOR) --port $(PORT)
 
 .PHONY: plan
-plan: setup ## Show what `make deploy` would change in ENV=local|dev
+plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
 	@$(DEPLOY) plan $(ON)
 
 .PHONY: deploy
@@ -88,6 +88,10 @@ deploy: setup ## Bring ENV up to date; asks first on AWS, unless AUTO_APPROVE=1
 .PHONY: destroy
 destroy: setup ## Remove all of ENV
 	@$(DEPLOY) destroy $(ON)
+
+.PHONY: release
+release: setup ## Let the next destroy or deploy take away what ENV protects
+	@$(DEPLOY) release $(ON)
 
 .PHONY: check-drift
 check-drift: setup ## Fail when a second plan of ENV=local shows more than the known drift

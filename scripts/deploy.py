@@ -52,6 +52,17 @@ class Deployment:
         given = (command, PARALLELISM, *approval, *args)
         terraform.run(self.root, *given, data_dir=self.data_dir, env=self.env, interactive=asks)
 
+    def release(self) -> list[str]:
+        """Forget the guards of what is protected, so that the next plan may destroy it.
+
+        :returns: their addresses; the next ``apply`` makes them again.
+        """
+        text = terraform.run(self.root, "state", "list", data_dir=self.data_dir, env=self.env, capture=True)
+        guards = [address for address in text.splitlines() if ".module.guard." in address]
+        if guards:
+            terraform.run(self.root, "state", "rm", *guards, data_dir=self.data_dir, env=self.env, capture=True)
+        return guards
+
     def drift(self, emulator: str) -> int:
         """How many known differences a second plan shows.
 
@@ -115,6 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         deployment.prepare()
         if given.command == "drift":
             print(f"no drift but {known} known" if (known := deployment.drift(given.emulator)) else "no drift")
+        elif given.command == "release":
+            print("\n".join(deployment.release()) or "nothing is guarded")
         else:
             deployment.run({"deploy": "apply"}.get(given.command, given.command))
     except terraform.TerraformCommandError as error:
@@ -134,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.deploy", description=__doc__)
-    parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift"])
+    parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
     parser.add_argument("environment", help="a folder of terraform/environments")
     parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
     parser.add_argument("--port", type=int, default=4566, help="where the emulator listens (4566)")

@@ -1,6 +1,8 @@
-"""Check the format of every Terraform file, and that every environment is valid, with all the modules it calls."""
+"""Check the format of every Terraform file, that every environment is valid with all the modules it calls, and what the
+modules refuse (``terraform test`` with a mocked provider: no account, no emulator)."""
 
 import sys
+import time
 from pathlib import Path
 
 from scripts import terraform
@@ -18,10 +20,13 @@ def main() -> int:
         roots = sorted(file.parent for file in TREE.glob("environments/*/main.tf"))
         for root in roots:
             _validate(root)
+        tested = sorted({file.parent.parent for file in TREE.glob("modules/*/tests/*.tftest.hcl")})
+        for module in tested:
+            _test(module)
     except terraform.TerraformError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{len(roots)} Terraform environments are well formed and valid")
+    print(f"{len(roots)} Terraform environments are well formed and valid; {len(tested)} modules pass their tests")
     return 0
 
 
@@ -29,6 +34,13 @@ def _validate(root: Path) -> None:
     data_dir = BUILD / "terraform" / "lint" / root.name
     terraform.init(root, "-backend=false", data_dir=data_dir)
     terraform.run(root, "validate", data_dir=data_dir, capture=True)
+
+
+def _test(module: Path) -> None:
+    data_dir, began = BUILD / "terraform" / "test" / module.name, time.monotonic()
+    terraform.init(module, data_dir=data_dir)
+    terraform.run(module, "test", data_dir=data_dir)
+    print(f"{module.name}: tested in {time.monotonic() - began:.1f} s", file=sys.stderr)
 
 
 if __name__ == "__main__":

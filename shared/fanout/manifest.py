@@ -27,6 +27,7 @@ __all__ = [
     "Permission",
     "Queue",
     "Retry",
+    "Slo",
     "Subscription",
     "Table",
     "Via",
@@ -119,6 +120,12 @@ class Idempotency(_Section):
     ttl_hours: int = Field(default=24, ge=1, le=8_760)
 
 
+class Slo(_Section):
+    """What the team promises of this worker. Bounds: an alarm's least period, SQS's longest retention."""
+
+    age_s: int = Field(default=900, ge=60, le=1_209_600, description="an event in the queue for longer is an alarm")
+
+
 class Permission(_Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
@@ -154,6 +161,7 @@ class Manifest(_Section):
     queue: Queue = Queue()
     retry: Retry = Retry()
     idempotency: Idempotency = Idempotency()
+    slo: Slo = Slo()
     outbox: bool = Field(default=False, description="write events in the worker's own DynamoDB transactions")
     permissions: list[Permission] = []
     tables: dict[ResourceName, Table] = {}

@@ -53,6 +53,12 @@ def _queue(manifest: Manifest) -> Iterator[str]:
         )
     if manifest.queue.fifo and manifest.via != "bus":
         yield f"via: {manifest.via.value}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
+    kept_s = manifest.queue.retention_days * 86_400
+    if manifest.slo.age_s >= kept_s:
+        yield (
+            f"slo.age_s: {manifest.slo.age_s}: is not under queue.retention_days {manifest.queue.retention_days}, "
+            f"so that events would be lost before the alarm; write less than {kept_s}"
+        )
     if manifest.queue.fifo and manifest.gathers:
         yield "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
     if manifest.retry.cap_s < manifest.retry.base_s:

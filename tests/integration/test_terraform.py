@@ -77,3 +77,5 @@ def test_destroy_leaves_nothing(platform: Platform) -> None:
     assert [r for r in client("iam").list_roles()["Roles"] if NAMESPACE in r["RoleName"]] == []
     groups = client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{NAMESPACE}")["logGroups"]
     assert groups == []
+    assert client("cloudwatch").describe_alarms(AlarmNamePrefix=NAMESPACE)["MetricAlarms"] == []
+    assert client("events").list_archives(NamePrefix=NAMESPACE)["Archives"] == []

@@ -36,4 +36,5 @@ module "platform" {
   create_email_identities = var.create_email_identities
   force_destroy           = true
   log_retention_days      = 14
+  observability           = { alarm_emails = var.alarm_emails }
 }

@@ -9,3 +9,9 @@ variable "create_email_identities" {
   type        = bool
   default     = false
 }
+
+variable "alarm_emails" {
+  description = "Whom alarms write to; each address has to confirm."
+  type        = set(string)
+  default     = []
+}

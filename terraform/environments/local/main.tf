@@ -39,6 +39,12 @@ module "platform" {
   create_email_identities = true
   force_destroy           = true
   log_retention_days      = 1
+  archive_days            = 1
+  tls_only                = false # emulators answer on plain HTTP
+  schedules               = var.schedules
+  keep_warm               = var.keep_warm
+  customer_managed_key    = var.customer_managed_key
+  observability           = { log_queries = false } # no emulator holds them
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of
   # PartiQL's statements or of an e-mail.

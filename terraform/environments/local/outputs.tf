@@ -23,6 +23,11 @@ output "buckets" {
   value       = module.platform.buckets
 }
 
+output "alarm_topic" {
+  description = "ARN of the topic that every alarm speaks to."
+  value       = module.platform.alarm_topic
+}
+
 output "claims_bucket" {
   description = "The name of the bucket of the data of large events."
   value       = module.platform.claims_bucket

@@ -27,3 +27,30 @@ variable "packages_dir" {
   type        = string
   default     = null
 }
+
+variable "customer_managed_key" {
+  description = "Try the platform's own KMS key; emulators hold it and encrypt nothing."
+  type        = bool
+  default     = false
+}
+
+variable "schedules" {
+  description = "Events to publish by the clock; see modules/platform."
+  type = map(object({
+    expression     = string
+    timezone       = optional(string, "UTC")
+    event          = string
+    schema_version = optional(number, 1)
+    data           = optional(map(string), {})
+  }))
+  default = {}
+}
+
+variable "keep_warm" {
+  description = "Workers to keep warm; see modules/platform."
+  type = object({
+    workers = optional(set(string), [])
+    minutes = optional(number, 5)
+  })
+  default = {}
+}

@@ -4,31 +4,59 @@ locals {
   name          = var.deployment.namespace
   queue_arns    = "arn:${var.deployment.partition}:sqs:${var.deployment.region}:${var.deployment.account_id}"
   rule_arns     = "arn:${var.deployment.partition}:events:${var.deployment.region}:${var.deployment.account_id}:rule"
+  name_arn      = "arn:${var.deployment.partition}:events:${var.deployment.region}:${var.deployment.account_id}:event-bus/${local.name}"
   two_weeks     = 14 * 24 * 3600
   day           = 24 * 3600
   most_attempts = 185
+
+  # Calls that came without TLS are refused, whoever made them.
+  tls_only = var.security.tls_only
+  without_tls = {
+    Sid       = "WithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
 }
 
 resource "aws_cloudwatch_event_bus" "this" {
   name        = local.name
   description = "Every event of ${local.name}"
+
+  kms_key_identifier = var.security.key_arn
+
+  # With a key of its own, a bus can fail to encrypt what it is given.
+  dynamic "dead_letter_config" {
+    for_each = var.security.key_alias == null ? [] : [aws_sqs_queue.undelivered.arn]
+    content {
+      arn = dead_letter_config.value
+    }
+  }
 }
 
 resource "aws_sqs_queue" "undelivered" {
   name                      = "${local.name}-undelivered"
   message_retention_seconds = local.two_weeks
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Undelivered"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = "${local.queue_arns}:${local.name}-undelivered"
       Condition = {
-        ArnEquals = { "aws:SourceArn" = concat(local.unmatched_rule_arns, local.forward_rule_arns) }
+        ArnEquals = { "aws:SourceArn" = concat(local.unmatched_rule_arns, local.forward_rule_arns, var.security.key_alias == null ? [] : [local.name_arn]) }
       }
-    }]
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.queue_arns}:${local.name}-undelivered" })] : [])
   })
+}
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = ["${local.name}-unmatched", "${local.name}-undelivered", "${local.name} (archive)"]
 }

@@ -17,6 +17,8 @@ locals {
       })
     },
   )
+  unmatched_log       = "/aws/events/${local.name}-unmatched"
+  log_arns            = "arn:${var.deployment.partition}:logs:${var.deployment.region}:${var.deployment.account_id}:log-group"
   unmatched_rule_arns = [for rule in sort(keys(local.unmatched_patterns)) : "${local.rule_arns}/${local.name}/${rule}"]
 }
 
@@ -56,15 +58,58 @@ resource "aws_cloudwatch_event_target" "unmatched" {
 resource "aws_sqs_queue" "unmatched" {
   name                      = "${local.name}-unmatched"
   message_retention_seconds = local.two_weeks
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Unmatched"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = "${local.queue_arns}:${local.name}-unmatched"
+      Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_rule_arns } }
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.queue_arns}:${local.name}-unmatched" })] : [])
+  })
+}
+
+# The queue keeps them for two weeks, one reader at a time; the log can be searched.
+resource "aws_cloudwatch_log_group" "unmatched" {
+  name              = local.unmatched_log
+  retention_in_days = var.log_retention_days
+  kms_key_id        = var.security.key_arn
+}
+
+resource "aws_cloudwatch_event_target" "unmatched_log" {
+  for_each = aws_cloudwatch_event_rule.unmatched
+
+  rule           = each.value.name
+  event_bus_name = aws_cloudwatch_event_bus.this.name
+  target_id      = "unmatched-log"
+  arn            = aws_cloudwatch_log_group.unmatched.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.undelivered.arn
+  }
+  retry_policy {
+    maximum_event_age_in_seconds = local.day
+    maximum_retry_attempts       = local.most_attempts
+  }
+  depends_on = [aws_cloudwatch_log_resource_policy.unmatched]
+}
+
+# EventBridge writes to logs by a policy of the account, not by a role:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
+resource "aws_cloudwatch_log_resource_policy" "unmatched" {
+  policy_name = local.name
+  policy_document = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Unmatched"
+      Effect    = "Allow"
+      Principal = { Service = ["delivery.logs.amazonaws.com", "events.amazonaws.com"] }
+      Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
+      Resource  = "${local.log_arns}:${local.unmatched_log}:*"
       Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_rule_arns } }
     }]
   })

@@ -25,6 +25,7 @@ locals {
       queue       = { kind = "section", default = {} }
       retry       = { kind = "section", default = {} }
       idempotency = { kind = "section", default = {} }
+      slo         = { kind = "section", default = {} }
       outbox      = { kind = "flag", default = false }
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
@@ -63,6 +64,9 @@ locals {
       # A bare off is false in YAML 1.1.
       mode      = { kind = "choice", choices = ["strict", "claim", "off", false], default = "strict" }
       ttl_hours = { kind = "whole", least = 1, most = 8760, default = 24 }
+    }
+    slo = {
+      age_s = { kind = "whole", least = 60, most = 1209600, default = 900 }
     }
     permission = {
       actions   = { kind = "list", least = 1, items = { kind = "text", pattern = local.action } }

@@ -24,6 +24,7 @@ locals {
       queue       = try(merge(local.defaults.queue, given.queue), local.defaults.queue)
       retry       = try(merge(local.defaults.retry, given.retry), local.defaults.retry)
       idempotency = try(merge(local.defaults.idempotency, given.idempotency, local.off[folder]), local.defaults.idempotency)
+      slo         = try(merge(local.defaults.slo, given.slo), local.defaults.slo)
       outbox      = try(given.outbox, local.defaults.manifest.outbox)
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})

@@ -170,6 +170,13 @@ locals {
         text   = "via: ${worker.via}: a standard SNS topic cannot deliver to a FIFO queue; write bus"
       },
       {
+        broken = worker.slo.age_s >= worker.queue.retention_days * 86400
+        text = join(" ", [
+          "slo.age_s: ${worker.slo.age_s}: is not under queue.retention_days ${worker.queue.retention_days},",
+          "so that events would be lost before the alarm; write less than ${worker.queue.retention_days * 86400}",
+        ])
+      },
+      {
         broken = worker.queue.fifo && worker.gathers
         text   = "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
       },

@@ -34,13 +34,15 @@ resource "aws_dynamodb_table" "this" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.security.key_arn
   }
 }
 
 resource "aws_cloudwatch_log_group" "relay" {
   name              = "/aws/lambda/${local.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.security.key_arn
 }
 
 resource "aws_lambda_function" "relay" {
@@ -98,5 +100,26 @@ resource "aws_lambda_event_source_mapping" "stream" {
 resource "aws_sqs_queue" "undelivered" {
   name                      = local.undelivered_name
   message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
+
+  # Calls that came without TLS are refused, whoever made them.
+  policy = !var.security.tls_only ? null : jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "WithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "sqs:*"
+      Resource  = local.undelivered_arn
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = [local.name, local.undelivered_name]
 }

@@ -15,6 +15,12 @@ output "relay" {
   }
 }
 
+# By computed names, so that an alarm need not wait for what it watches.
+output "watched" {
+  description = "The names of what alarms and dashboards are to watch."
+  value       = { dead_letter_queue = local.undelivered_name, function = local.name }
+}
+
 output "undelivered_queue" {
   description = "URL of the queue that tells what part of the stream was given up."
   value       = aws_sqs_queue.undelivered.url

@@ -1,7 +1,7 @@
 # The least the relay needs.
 
 locals {
-  statements = [
+  statements = concat([
     {
       # A stream's ARN ends in the time of its making.
       Sid    = "Stream"
@@ -48,7 +48,20 @@ locals {
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
       Resource = ["arn:${var.deployment.partition}:logs:${local.location}:log-group:/aws/lambda/${local.name}:*"]
     },
-  ]
+    ],
+    # By alias, so that a plan shows the statement before there is a key: stream, table, claims and failure queue use it
+    # in the role's name.
+    var.security.key_alias == null ? [] : [{
+      Sid      = "Key"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      Resource = ["arn:${var.deployment.partition}:kms:${local.location}:key/*"]
+      Condition = {
+        "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = [var.security.key_alias] }
+        StringEquals               = { "kms:ViaService" = [for service in ["dynamodb", "s3", "sqs"] : "${service}.${var.deployment.region}.amazonaws.com"] }
+      }
+    }],
+  )
 
   # On AWS there are no aliases. An emulator's IAM may ask for a call's name where AWS asks for the action behind it.
   aliases  = { for action in distinct(flatten(local.statements[*].Action)) : action => lookup(var.iam_dialect.aliases, action, []) }

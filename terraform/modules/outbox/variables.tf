@@ -49,6 +49,22 @@ variable "force_destroy" {
   default     = false
 }
 
+variable "security" {
+  description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
+  type = object({
+    key_alias = optional(string)
+    key_arn   = optional(string)
+    tls_only  = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "protect" {
+  description = "Refuse every plan that would destroy what is stored or stuck here."
+  type        = bool
+  default     = false
+}
+
 variable "log_retention_days" {
   description = "How long CloudWatch keeps the relay's logs."
   type        = number

@@ -12,6 +12,11 @@ locals {
     region     = data.aws_region.current.name
     account_id = data.aws_caller_identity.current.account_id
   }
+  security = {
+    key_alias = one(module.key[*].alias)
+    key_arn   = one(module.key[*].arn)
+    tls_only  = var.tls_only
+  }
   workers = module.manifests.workers
   tables  = merge([for worker in local.workers : worker.tables]...)
   buckets = merge([for worker in local.workers : worker.buckets]...)
@@ -32,10 +37,19 @@ module "manifests" {
   contracts_dir = var.contracts_dir
 }
 
+module "key" {
+  source = "../key"
+  count  = var.customer_managed_key ? 1 : 0
+
+  deployment = local.deployment
+}
+
 module "store" {
   source = "../store"
 
   deployment            = local.deployment
+  protect               = var.protect
+  security              = local.security
   tables                = local.tables
   buckets               = local.buckets
   claims_retention_days = var.claims_retention_days
@@ -46,8 +60,14 @@ module "bus" {
   source = "../bus"
 
   deployment = local.deployment
+  protect    = var.protect
   subscribed = local.subscribed
   forwarded  = local.forwarded
+  security   = local.security
+
+  archive_days       = var.archive_days
+  publishers         = var.publishers
+  log_retention_days = var.log_retention_days
 }
 
 module "outbox" {
@@ -55,6 +75,8 @@ module "outbox" {
   count  = length(local.outbox_workers) > 0 ? 1 : 0
 
   deployment         = local.deployment
+  protect            = var.protect
+  security           = local.security
   package            = local.relay_package
   bus                = { name = module.bus.name, arn = module.bus.arn }
   claims_bucket      = module.store.claims_bucket
@@ -69,6 +91,8 @@ module "topic" {
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))
 
   deployment  = local.deployment
+  protect     = var.protect
+  security    = local.security
   bus_name    = module.bus.name
   source_name = each.key
 }
@@ -78,6 +102,8 @@ module "worker" {
   for_each = local.workers
 
   deployment = local.deployment
+  protect    = var.protect
+  security   = local.security
   name       = each.key
   manifest = {
     description = each.value.description
@@ -100,8 +126,42 @@ module "worker" {
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   gather             = each.value.gathers ? { table = module.store.gather_table, queues = local.gather_queues } : null
   permissions        = local.permissions[each.key]
+  vpc                = var.vpc
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days
+}
+
+module "schedule" {
+  source = "../schedule"
+
+  deployment        = local.deployment
+  security          = { key_alias = local.security.key_alias }
+  bus_arn           = module.bus.arn
+  dead_letter_queue = module.bus.undelivered_queue_arn
+  schedules         = var.schedules
+  heartbeats        = { for name, worker in module.worker : name => "${worker.function.arn}:${worker.function.alias}" if contains(var.keep_warm.workers, name) }
+  heartbeat_minutes = var.keep_warm.minutes
+}
+
+module "observability" {
+  source = "../observability"
+
+  deployment = local.deployment
+  security   = local.security
+  bus_name   = var.namespace
+  topics     = [for topic in module.topic : topic.watched.topic]
+  dead_letter_queues = concat(
+    module.bus.dead_letter_queues,
+    module.outbox[*].watched.dead_letter_queue,
+    [for topic in module.topic : topic.watched.dead_letter_queue],
+    flatten([for worker in module.worker : worker.watched.dead_letter_queues]),
+  )
+  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
+  relays             = module.outbox[*].watched.function
+  emails             = var.observability.alarm_emails
+  error_rate_percent = var.observability.error_rate_percent
+  worker_dashboards  = var.observability.worker_dashboards
+  log_queries        = var.observability.log_queries
 }
 
 resource "aws_ses_email_identity" "sender" {

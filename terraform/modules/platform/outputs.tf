@@ -38,6 +38,11 @@ output "buckets" {
   value       = { for name, bucket in module.store.buckets : name => bucket.name }
 }
 
+output "alarm_topic" {
+  description = "ARN of the topic that every alarm speaks to."
+  value       = module.observability.alarm_topic
+}
+
 output "claims_bucket" {
   description = "The name of the bucket of the data of large events."
   value       = module.store.claims_bucket.name

@@ -67,6 +67,23 @@ resource "aws_s3_bucket_public_access_block" "packages" {
   restrict_public_buckets = true
 }
 
+resource "aws_s3_bucket_policy" "packages" {
+  count = var.tls_only ? 1 : 0
+
+  bucket = aws_s3_bucket.packages.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "WithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [aws_s3_bucket.packages.arn, "${aws_s3_bucket.packages.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
+}
+
 resource "aws_s3_object" "package" {
   for_each = local.zips
 

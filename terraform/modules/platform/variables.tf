@@ -52,6 +52,11 @@ variable "claims_retention_days" {
   description = "How long S3 keeps the data of events that were too large for their way."
   type        = number
   default     = 30
+
+  validation {
+    condition     = var.claims_retention_days >= coalesce(var.archive_days, 0)
+    error_message = "The archive would replay events whose data are gone: keep claims for archive_days (${coalesce(var.archive_days, 0)}) at least, and 28 days more for what then waits in queue and DLQ."
+  }
 }
 
 variable "iam_dialect" {
@@ -59,6 +64,85 @@ variable "iam_dialect" {
   type = object({
     aliases  = optional(map(list(string)), {})
     unscoped = optional(set(string), [])
+  })
+  default = {}
+}
+
+variable "observability" {
+  description = "Whom alarms write to, when they ring for failed invocations, and what there is to look at: see modules/observability."
+  type = object({
+    alarm_emails       = optional(set(string), [])
+    error_rate_percent = optional(number, 5)
+    worker_dashboards  = optional(bool, true)
+    log_queries        = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "customer_managed_key" {
+  description = "Encrypt bus, topics, queues, tables, buckets and logs with a KMS key of the platform's own; else with keys of AWS."
+  type        = bool
+  default     = false
+}
+
+variable "tls_only" {
+  description = "Let queues, topics and buckets refuse calls without TLS; an emulator on plain HTTP needs false."
+  type        = bool
+  default     = true
+}
+
+variable "archive_days" {
+  description = "How long the bus's archive keeps every event; 0 for ever, null for no archive."
+  type        = number
+  default     = 30
+}
+
+variable "publishers" {
+  description = "Who outside of this account may put events on the bus: an account's id or an organisation's (o-...), and the sources that it may name."
+  type = list(object({
+    principal = string
+    sources   = set(string)
+  }))
+  default = []
+}
+
+variable "protect" {
+  description = "Refuse every plan that would destroy a table, a bucket, the archive or a queue where events may be stuck."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.protect && var.force_destroy)
+    error_message = "What is protected cannot be destroyed by force: set protect or force_destroy, not both."
+  }
+}
+
+variable "vpc" {
+  description = "The subnets and security groups of the workers' functions, which then reach AWS by the VPC's endpoints or NAT only; null: no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+}
+
+variable "schedules" {
+  description = "Events to publish by the clock, by the schedule's name: rate(...), cron(...) or at(...), and the event as <source>/<Name>."
+  type = map(object({
+    expression     = string
+    timezone       = optional(string, "UTC")
+    event          = string
+    schema_version = optional(number, 1)
+    data           = optional(map(string), {})
+  }))
+  default = {}
+}
+
+variable "keep_warm" {
+  description = "The workers that get a heartbeat every so many minutes, so that their first event waits for no cold start."
+  type = object({
+    workers = optional(set(string), [])
+    minutes = optional(number, 5)
   })
   default = {}
 }

@@ -18,9 +18,28 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "claims" {
   bucket = aws_s3_bucket.claims.id
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.security.key_alias == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.security.key_arn
     }
+    bucket_key_enabled = var.security.key_alias != null
   }
+}
+
+resource "aws_s3_bucket_policy" "claims" {
+  count = var.security.tls_only ? 1 : 0
+
+  bucket = aws_s3_bucket.claims.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "WithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [aws_s3_bucket.claims.arn, "${aws_s3_bucket.claims.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "claims" {

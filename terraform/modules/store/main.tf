@@ -18,7 +18,8 @@ resource "aws_dynamodb_table" "idempotency" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.security.key_arn
   }
 }
 
@@ -46,7 +47,8 @@ resource "aws_dynamodb_table" "gather" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.security.key_arn
   }
 }
 
@@ -70,7 +72,8 @@ resource "aws_dynamodb_table" "worker" {
     enabled = true
   }
   server_side_encryption {
-    enabled = true
+    enabled     = true
+    kms_key_arn = var.security.key_arn
   }
 }
 
@@ -99,9 +102,28 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "worker" {
   bucket = each.value.id
   rule {
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.security.key_alias == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.security.key_arn
     }
+    bucket_key_enabled = var.security.key_alias != null
   }
+}
+
+resource "aws_s3_bucket_policy" "worker" {
+  for_each = var.security.tls_only ? aws_s3_bucket.worker : {}
+
+  bucket = each.value.id
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "WithoutTls"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = [each.value.arn, "${each.value.arn}/*"]
+      Condition = { Bool = { "aws:SecureTransport" = "false" } }
+    }]
+  })
 }
 
 resource "aws_s3_bucket_notification" "worker" {
@@ -109,4 +131,11 @@ resource "aws_s3_bucket_notification" "worker" {
 
   bucket      = each.value.id
   eventbridge = true
+}
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = concat(["claims", "gather", "idempotency"], keys(var.tables), keys(var.buckets))
 }

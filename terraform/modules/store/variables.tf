@@ -39,6 +39,22 @@ variable "force_destroy" {
   default     = false
 }
 
+variable "security" {
+  description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
+  type = object({
+    key_alias = optional(string)
+    key_arn   = optional(string)
+    tls_only  = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "protect" {
+  description = "Refuse every plan that would destroy what is stored or stuck here."
+  type        = bool
+  default     = false
+}
+
 variable "claims_retention_days" {
   description = "How long the data of large events are kept: no shorter than the events themselves."
   type        = number

@@ -10,6 +10,15 @@ locals {
   undelivered_arn  = "arn:${var.deployment.partition}:sqs:${local.location}:${local.undelivered_name}"
   rule_name        = "topic-${local.domain}"
   rule_arn         = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${local.rule_name}"
+
+  # Calls that came without TLS are refused, whoever made them.
+  tls_only = var.security.tls_only
+  without_tls = {
+    Sid       = "WithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
 }
 
 resource "aws_cloudwatch_event_rule" "this" {
@@ -35,33 +44,42 @@ resource "aws_cloudwatch_event_target" "this" {
 }
 
 resource "aws_sns_topic" "this" {
-  name = local.name
+  name              = local.name
+  kms_master_key_id = var.security.key_alias
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Rule"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sns:Publish"
       Resource  = local.topic_arn
       Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
-    }]
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sns:Publish", Resource = local.topic_arn })] : [])
   })
 }
 
 resource "aws_sqs_queue" "undelivered" {
   name                      = local.undelivered_name
   message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Undelivered"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"
       Resource  = local.undelivered_arn
       Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arn } }
-    }]
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = local.undelivered_arn })] : [])
   })
+}
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = [local.undelivered_name]
 }

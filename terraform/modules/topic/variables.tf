@@ -21,4 +21,24 @@ variable "source_name" {
     condition     = can(regex("^[a-z][a-z0-9.-]{0,53}$", var.source_name))
     error_message = "An event source has 1 to 54 of a-z, 0-9, . and -, a letter first, so that rule names keep within EventBridge's 64 characters."
   }
+  validation {
+    condition     = var.source_name != "alarms"
+    error_message = "The topic alarms belongs to the platform itself; choose another source."
+  }
+}
+
+variable "security" {
+  description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
+  type = object({
+    key_alias = optional(string)
+    key_arn   = optional(string)
+    tls_only  = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "protect" {
+  description = "Refuse every plan that would destroy what is stored or stuck here."
+  type        = bool
+  default     = false
 }

@@ -3,6 +3,7 @@
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.name}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.security.key_arn
 }
 
 resource "aws_lambda_function" "this" {
@@ -40,6 +41,14 @@ resource "aws_lambda_function" "this" {
     )
   }
 
+  dynamic "vpc_config" {
+    for_each = var.vpc == null ? [] : [var.vpc]
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   # Else Lambda makes a log group of its own that is kept for ever.
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }
@@ -70,6 +79,21 @@ resource "aws_lambda_event_source_mapping" "queue" {
     for_each = var.manifest.batch.max_concurrency == null ? [] : [var.manifest.batch.max_concurrency]
     content {
       maximum_concurrency = scaling_config.value
+    }
+  }
+}
+
+# Heartbeats and people invoke without waiting for an answer; an invocation that fails twice is kept too. Lambda takes
+# no FIFO queue as destination: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+resource "aws_lambda_function_event_invoke_config" "live" {
+  function_name                = aws_lambda_function.this.function_name
+  qualifier                    = aws_lambda_alias.live.name
+  maximum_event_age_in_seconds = 3600
+  maximum_retry_attempts       = 1
+
+  destination_config {
+    on_failure {
+      destination = local.fifo ? aws_sqs_queue.undelivered[0].arn : aws_sqs_queue.dead_letter.arn
     }
   }
 }

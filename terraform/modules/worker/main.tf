@@ -24,13 +24,34 @@ locals {
     local.by_rule ? [for rule in local.rule_names : "${local.rules}/${rule}"]
     : [for source in keys(var.filter_policies) : "${local.topics}-${replace(source, ".", "-")}"]
   )
+
+  # Calls that came without TLS are refused, whoever made them.
+  tls_only = var.security.tls_only
+  without_tls = {
+    Sid       = "WithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+  dlq_statements = concat(
+    local.fifo ? [] : [{
+      Sid       = "Undelivered"
+      Effect    = "Allow"
+      Principal = { Service = local.writer }
+      Action    = "sqs:SendMessage"
+      Resource  = "${local.sqs}:${local.dlq_name}"
+      Condition = { ArnEquals = { "aws:SourceArn" = local.writing_arns } }
+    }],
+    local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.sqs}:${local.dlq_name}" })] : [],
+  )
 }
 
 resource "aws_sqs_queue" "main" {
   name                        = local.queue_name
   visibility_timeout_seconds  = var.manifest.queue.visibility_s
   message_retention_seconds   = var.manifest.queue.retention_days * 24 * 3600
-  sqs_managed_sse_enabled     = true
+  kms_master_key_id           = var.security.key_alias
+  sqs_managed_sse_enabled     = var.security.key_alias == null ? true : null
   fifo_queue                  = local.fifo
   content_based_deduplication = local.fifo ? true : null # EventBridge sends no deduplication id
 
@@ -40,14 +61,14 @@ resource "aws_sqs_queue" "main" {
   })
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Events"
       Effect    = "Allow"
       Principal = { Service = local.writer }
       Action    = "sqs:SendMessage"
       Resource  = "${local.sqs}:${local.queue_name}"
       Condition = { ArnEquals = { "aws:SourceArn" = local.writing_arns } }
-    }]
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.sqs}:${local.queue_name}" })] : [])
   })
 }
 
@@ -55,24 +76,15 @@ resource "aws_sqs_queue" "main" {
 resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dlq_name
   message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   fifo_queue                = local.fifo
 
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
     sourceQueueArns   = ["${local.sqs}:${local.queue_name}"]
   })
-  policy = local.fifo ? null : jsonencode({
-    Version = "2012-10-17"
-    Statement = [{
-      Sid       = "Undelivered"
-      Effect    = "Allow"
-      Principal = { Service = local.writer }
-      Action    = "sqs:SendMessage"
-      Resource  = "${local.sqs}:${local.dlq_name}"
-      Condition = { ArnEquals = { "aws:SourceArn" = local.writing_arns } }
-    }]
-  })
+  policy = length(local.dlq_statements) == 0 ? null : jsonencode({ Version = "2012-10-17", Statement = local.dlq_statements })
 }
 
 # EventBridge takes only standard queues as the DLQ of a target
@@ -82,17 +94,18 @@ resource "aws_sqs_queue" "undelivered" {
 
   name                      = "${local.name}-undelivered-dlq"
   message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = true
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
+    Statement = concat([{
       Sid       = "Undelivered"
       Effect    = "Allow"
       Principal = { Service = local.writer }
       Action    = "sqs:SendMessage"
       Resource  = "${local.sqs}:${local.name}-undelivered-dlq"
       Condition = { ArnEquals = { "aws:SourceArn" = local.writing_arns } }
-    }]
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.sqs}:${local.name}-undelivered-dlq" })] : [])
   })
 }
 
@@ -139,4 +152,11 @@ resource "aws_cloudwatch_event_target" "this" {
     maximum_event_age_in_seconds = 24 * 3600
     maximum_retry_attempts       = 185
   }
+}
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = concat([local.queue_name, local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [])
 }

@@ -27,6 +27,17 @@ output "function" {
   }
 }
 
+# By computed names, so that an alarm need not wait for what it watches.
+output "watched" {
+  description = "The names of what alarms and dashboards are to watch."
+  value = {
+    queue              = local.queue_name
+    dead_letter_queues = concat([local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [])
+    function           = local.name
+    log_group          = "/aws/lambda/${local.name}"
+  }
+}
+
 output "role" {
   description = "The name of the role that the function runs with."
   value       = aws_iam_role.this.name

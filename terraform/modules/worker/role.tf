@@ -15,7 +15,7 @@ locals {
         Sid      = "DeadLetter"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
-        Resource = ["${local.sqs}:${local.dlq_name}"]
+        Resource = concat(["${local.sqs}:${local.dlq_name}"], local.fifo ? ["${local.sqs}:${local.name}-undelivered-dlq"] : [])
       },
       {
         Sid      = "Logs"
@@ -72,6 +72,36 @@ locals {
       Effect   = "Allow"
       Action   = ["events:PutEvents"]
       Resource = [var.bus.arn]
+    }],
+    # Lambda asks for these without a resource, and makes the interfaces in the role's name; functions cannot use them:
+    # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+    var.vpc == null ? [] : [{
+      Sid    = "Vpc"
+      Effect = "Allow"
+      Action = [
+        "ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses",
+      ]
+      Resource = ["*"]
+    }],
+    var.vpc == null ? [] : [{
+      Sid       = "VpcNotByTheFunction"
+      Effect    = "Deny"
+      Action    = ["ec2:*NetworkInterface*", "ec2:*PrivateIpAddresses", "ec2:DescribeSubnets"]
+      Resource  = ["*"]
+      Condition = { ArnEquals = { "lambda:SourceFunctionArn" = ["arn:${var.deployment.partition}:lambda:${local.location}:function:${local.name}"] } }
+    }],
+    # By alias, so that a plan shows the statement before there is a key. DynamoDB and SQS use the key in the caller's name:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    var.security.key_alias == null ? [] : [{
+      Sid      = "Key"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+      Resource = ["arn:${var.deployment.partition}:kms:${local.location}:key/*"]
+      Condition = {
+        "ForAnyValue:StringEquals" = { "kms:ResourceAliases" = [var.security.key_alias] }
+        StringEquals               = { "kms:ViaService" = [for service in ["dynamodb", "s3", "sqs"] : "${service}.${var.deployment.region}.amazonaws.com"] }
+      }
     }],
     !var.bus.publishes ? [] : [{
       Sid      = "DepositClaims"

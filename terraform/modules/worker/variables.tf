@@ -158,3 +158,33 @@ variable "iam_dialect" {
   })
   default = {}
 }
+
+variable "security" {
+  description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
+  type = object({
+    key_alias = optional(string)
+    key_arn   = optional(string)
+    tls_only  = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "protect" {
+  description = "Refuse every plan that would destroy what is stored or stuck here."
+  type        = bool
+  default     = false
+}
+
+variable "vpc" {
+  description = "The subnets and security groups of the functions, which then reach AWS by the VPC's endpoints or NAT only; null: no VPC."
+  type = object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "A VPC needs at least one subnet and one security group."
+  }
+}

@@ -76,7 +76,7 @@ def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.M
 
 
 def test_an_empty_second_plan_is_no_drift(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
-    assert deploy.main(["drift", "local"]) == 0
+    assert deploy.main(["drift", "local", "--emulator", "localstack"]) == 0
 
     assert capsys.readouterr().out == "no drift\n"
     assert [args[0] for args, _ in calls] == ["plan", "show"]

@@ -1,0 +1,39 @@
+output "bus" {
+  description = "The bus, and where the events end that no worker takes or that the bus cannot deliver."
+  value       = module.platform.bus
+}
+
+output "workers" {
+  description = "The workers by name: queue, DLQ, function, role, log group."
+  value       = module.platform.workers
+}
+
+output "idempotency_table" {
+  description = "The name of the table of the idempotency records."
+  value       = module.platform.idempotency_table
+}
+
+output "tables" {
+  description = "The workers' tables: their names in AWS by the names in worker.yaml."
+  value       = module.platform.tables
+}
+
+output "buckets" {
+  description = "The workers' buckets: their names in AWS by the names in worker.yaml."
+  value       = module.platform.buckets
+}
+
+output "alarm_topic" {
+  description = "ARN of the topic that every alarm speaks to."
+  value       = module.platform.alarm_topic
+}
+
+output "claims_bucket" {
+  description = "The name of the bucket of the data of large events."
+  value       = module.platform.claims_bucket
+}
+
+output "outbox" {
+  description = "The outbox's table, relay and undelivered queue; null when no worker has one."
+  value       = module.platform.outbox
+}

@@ -1,0 +1,121 @@
+# What the bus refuses at plan time.
+
+mock_provider "aws" {}
+
+variables {
+  deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
+  subscribed = { "shop.orders" = ["OrderPlaced"] }
+}
+
+run "accepts_a_domain" {
+  command = plan
+
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.unmatched) == ["unmatched", "unmatched-shop-orders"]
+    error_message = "unknown sources and the unknown names of each known source have a rule each"
+  }
+}
+
+run "refuses_to_forward_other_sources_than_aws" {
+  command = plan
+
+  variables {
+    forwarded = { "shop.orders" = "{}" }
+  }
+  expect_failures = [var.forwarded]
+}
+
+run "refuses_a_pattern_over_2048_characters" {
+  command = plan
+
+  variables {
+    subscribed = { "shop.orders" = [for number in range(200) : "OrderChanged${number}"] }
+  }
+  expect_failures = [aws_cloudwatch_event_rule.unmatched]
+}
+
+run "refuses_half_a_day_of_archive" {
+  command = plan
+
+  variables {
+    archive_days = 0.5
+  }
+  expect_failures = [var.archive_days]
+}
+
+run "lets_publishers_name_their_own_sources_only" {
+  command = plan
+
+  variables {
+    publishers = [
+      { principal = "444455556666", sources = ["shop.orders"] },
+      { principal = "o-a1b2c3d4e5", sources = ["shop.media"] },
+    ]
+  }
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_cloudwatch_event_bus_policy.publishers[0].policy).Statement :
+      length(statement.Condition.StringEquals["events:source"]) == 1 && statement.Action == "events:PutEvents"
+    ])
+    error_message = "a publisher may name its sources, and put events only"
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_bus_policy.publishers[0].policy).Statement[1].Condition.StringEquals["aws:PrincipalOrgID"] == "o-a1b2c3d4e5"
+    error_message = "everyone means everyone of that organisation"
+  }
+}
+
+run "has_no_policy_without_publishers" {
+  command = plan
+
+  assert {
+    condition     = length(aws_cloudwatch_event_bus_policy.publishers) == 0
+    error_message = "nobody else may publish"
+  }
+}
+
+run "refuses_a_publisher_that_is_neither_account_nor_organisation" {
+  command = plan
+
+  variables {
+    publishers = [{ principal = "*", sources = ["shop.orders"] }]
+  }
+  expect_failures = [var.publishers]
+}
+
+run "refuses_a_publisher_of_aws_events" {
+  command = plan
+
+  variables {
+    publishers = [{ principal = "444455556666", sources = ["aws.s3"] }]
+  }
+  expect_failures = [var.publishers]
+}
+
+run "refuses_a_publisher_twice" {
+  command = plan
+
+  variables {
+    publishers = [
+      { principal = "444455556666", sources = ["shop.orders"] },
+      { principal = "444455556666", sources = ["shop.media"] },
+    ]
+  }
+  expect_failures = [var.publishers]
+}
+
+run "keeps_what_it_cannot_encrypt" {
+  command = plan
+
+  variables {
+    security = { key_alias = "alias/fanout-test", key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
+  }
+  assert {
+    condition     = length(aws_cloudwatch_event_bus.this.dead_letter_config) == 1 && aws_sqs_queue.undelivered.kms_master_key_id == "alias/fanout-test"
+    error_message = "a bus with a key of its own needs a DLQ, encrypted too"
+  }
+  assert {
+    condition     = strcontains(aws_sqs_queue.undelivered.policy, "event-bus/fanout-test")
+    error_message = "the bus itself must be let into its DLQ"
+  }
+}

@@ -1,0 +1,160 @@
+# What has to wake someone: an event that is stuck, late or lost, and a worker that fails.
+
+locals {
+  relay_age_s = 900 # as long as a worker's slo.age_s unless declared
+
+  # Metrics that count events which EventBridge gave up; the second kind is in no DLQ either.
+  rule_failures = {
+    failed = { metric = "FailedInvocations", text = "A rule could not deliver events; its DLQ has them" }
+    lost   = { metric = "InvocationsFailedToBeSentToDlq", text = "Events are lost: neither target nor DLQ took them" }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  for_each = var.dead_letter_queues
+
+  alarm_name          = "${each.key}-not-empty"
+  alarm_description   = "Events are stuck in ${each.key}: read their cause, mend it, and send them again"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = each.key }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "age" {
+  for_each = var.workers
+
+  alarm_name          = "${var.deployment.namespace}-${each.key}-age"
+  alarm_description   = "Events wait for worker ${each.key} longer than its slo.age_s of ${each.value.age_s} s"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = each.value.queue }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = each.value.age_s
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}
+
+# Of invocations: a record that fails on its own is told in its batch's answer, and shows by its age or in the DLQ.
+resource "aws_cloudwatch_metric_alarm" "errors" {
+  for_each = var.workers
+
+  alarm_name          = "${var.deployment.namespace}-${each.key}-errors"
+  alarm_description   = "Over ${var.error_rate_percent} % of the invocations of worker ${each.key} end in an error or time out"
+  evaluation_periods  = 5
+  datapoints_to_alarm = 3
+  threshold           = var.error_rate_percent
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+
+  metric_query {
+    id          = "rate"
+    label       = "Failed invocations in percent"
+    expression  = "IF(invocations > 0, 100 * errors / invocations, 0)"
+    return_data = true
+  }
+  dynamic "metric_query" {
+    for_each = { errors = "Errors", invocations = "Invocations" }
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AWS/Lambda"
+        metric_name = metric_query.value
+        dimensions  = { FunctionName = each.value.function }
+        stat        = "Sum"
+        period      = 60
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "throttles" {
+  for_each = var.workers
+
+  alarm_name          = "${var.deployment.namespace}-${each.key}-throttles"
+  alarm_description   = "Lambda refuses invocations of worker ${each.key}: raise its concurrency, or the account's"
+  namespace           = "AWS/Lambda"
+  metric_name         = "Throttles"
+  dimensions          = { FunctionName = each.value.function }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}
+
+# A relay tries for as long as the stream remembers, 24 hours: only then is something in its queue.
+resource "aws_cloudwatch_metric_alarm" "relay_age" {
+  for_each = var.relays
+
+  alarm_name          = "${each.key}-age"
+  alarm_description   = "Events wait in the stream for ${each.key} longer than ${local.relay_age_s} s; it forgets them after 24 hours"
+  namespace           = "AWS/Lambda"
+  metric_name         = "IteratorAge"
+  dimensions          = { FunctionName = each.key }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = local.relay_age_s * 1000 # the metric is in milliseconds
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}
+
+# A query over all rules of the bus, whatever their number, is one alarm.
+resource "aws_cloudwatch_metric_alarm" "rules" {
+  for_each = local.rule_failures
+
+  alarm_name          = "${var.deployment.namespace}-rules-${each.key}"
+  alarm_description   = "${each.value.text}: bus ${var.bus_name}"
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+
+  metric_query {
+    id          = "events"
+    label       = each.value.metric
+    expression  = "SELECT SUM(${each.value.metric}) FROM \"AWS/Events\" WHERE EventBusName = '${var.bus_name}'"
+    period      = 60
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "topic_lost" {
+  for_each = var.topics
+
+  alarm_name          = "${each.key}-lost"
+  alarm_description   = "Events are lost: neither a queue behind topic ${each.key} nor its DLQ took them"
+  namespace           = "AWS/SNS"
+  metric_name         = "NumberOfNotificationsFailedToRedriveToDlq"
+  dimensions          = { TopicName = each.key }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}

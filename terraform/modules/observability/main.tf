@@ -1,0 +1,44 @@
+# The topic that every alarm speaks to.
+
+locals {
+  topic_name = "${var.deployment.namespace}-alarms"
+  location   = "${var.deployment.region}:${var.deployment.account_id}"
+  topic_arn  = "arn:${var.deployment.partition}:sns:${local.location}:${local.topic_name}"
+
+  # Calls that came without TLS are refused, whoever made them.
+  tls_only = var.security.tls_only
+  without_tls = {
+    Sid       = "WithoutTls"
+    Effect    = "Deny"
+    Principal = "*"
+    Condition = { Bool = { "aws:SecureTransport" = "false" } }
+  }
+}
+
+resource "aws_sns_topic" "alarms" {
+  name         = local.topic_name
+  display_name = "Alarms of ${var.deployment.namespace}"
+
+  kms_master_key_id = var.security.key_alias
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([{
+      Sid       = "Alarms"
+      Effect    = "Allow"
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Action    = "sns:Publish"
+      Resource  = local.topic_arn
+      Condition = {
+        ArnLike = { "aws:SourceArn" = "arn:${var.deployment.partition}:cloudwatch:${local.location}:alarm:${var.deployment.namespace}-*" }
+      }
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sns:Publish", Resource = local.topic_arn })] : [])
+  })
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each = var.emails
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = each.key
+}

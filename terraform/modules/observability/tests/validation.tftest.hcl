@@ -1,0 +1,86 @@
+# What is watched, and what is refused at plan time.
+
+mock_provider "aws" {}
+
+variables {
+  deployment         = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
+  bus_name           = "fanout-test"
+  topics             = ["fanout-test-shop-orders"]
+  dead_letter_queues = ["fanout-test-unmatched", "fanout-test-billing-dlq"]
+  relays             = ["fanout-test-outbox"]
+  workers = {
+    billing = {
+      queue              = "fanout-test-billing"
+      dead_letter_queues = ["fanout-test-billing-dlq"]
+      function           = "fanout-test-billing"
+      log_group          = "/aws/lambda/fanout-test-billing"
+      age_s              = 300
+    }
+  }
+}
+
+run "rings_for_each_queue_that_should_be_empty" {
+  command = plan
+
+  assert {
+    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.dimensions.QueueName]) == var.dead_letter_queues
+    error_message = "every DLQ needs an alarm"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.age["billing"].threshold == 300
+    error_message = "the age alarm rings at the worker's slo.age_s"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.relay_age["fanout-test-outbox"].threshold == 900000
+    error_message = "a relay's alarm counts milliseconds: 900 s"
+  }
+  assert {
+    condition = alltrue(flatten([
+      for alarms in [
+        aws_cloudwatch_metric_alarm.dead_letters, aws_cloudwatch_metric_alarm.age, aws_cloudwatch_metric_alarm.throttles,
+        aws_cloudwatch_metric_alarm.topic_lost, aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.rules,
+        aws_cloudwatch_metric_alarm.relay_age,
+      ] : [for alarm in alarms : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111122223333:fanout-test-alarms"])]
+    ]))
+    error_message = "every alarm speaks to the alarm topic"
+  }
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.worker["billing"].dashboard_body, "fanout-test-billing-dlq")
+    error_message = "a worker's dashboard shows its DLQ"
+  }
+  assert {
+    condition     = aws_cloudwatch_query_definition.this["errors"].log_group_names == tolist(["/aws/lambda/fanout-test-billing"])
+    error_message = "queries are kept with the workers' log groups"
+  }
+}
+
+run "saves_what_costs_money_when_told" {
+  command = plan
+
+  variables {
+    worker_dashboards = false
+    log_queries       = false
+  }
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.worker) + length(aws_cloudwatch_query_definition.this) == 0
+    error_message = "neither dashboards of workers nor queries were asked for"
+  }
+}
+
+run "refuses_what_is_no_address" {
+  command = plan
+
+  variables {
+    emails = ["the team"]
+  }
+  expect_failures = [var.emails]
+}
+
+run "refuses_an_error_rate_that_never_rings" {
+  command = plan
+
+  variables {
+    error_rate_percent = 100
+  }
+  expect_failures = [var.error_rate_percent]
+}

@@ -1,0 +1,85 @@
+variable "deployment" {
+  description = "What every name and ARN is made of."
+  type = object({
+    namespace  = string
+    partition  = string
+    region     = string
+    account_id = string
+  })
+}
+
+variable "bus_name" {
+  description = "The bus."
+  type        = string
+}
+
+variable "topics" {
+  description = "The names of the domains' topics."
+  type        = set(string)
+}
+
+variable "dead_letter_queues" {
+  description = "The names of all queues that are empty as long as all is well."
+  type        = set(string)
+}
+
+variable "workers" {
+  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue."
+  type = map(object({
+    queue              = string
+    dead_letter_queues = list(string)
+    function           = string
+    log_group          = string
+    age_s              = number
+  }))
+}
+
+variable "relays" {
+  description = "The functions that publish from a stream: one when there is an outbox."
+  type        = set(string)
+  default     = []
+}
+
+variable "emails" {
+  description = "Whom the alarms write to; each address has to confirm."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for email in var.emails : can(regex("^[^@ ]+@[^@ ]+$", email))])
+    error_message = "An alarm's e-mail address reads name@domain."
+  }
+}
+
+variable "error_rate_percent" {
+  description = "The share of a worker's invocations that may fail, in three of five minutes, before it is an alarm."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.error_rate_percent > 0 && var.error_rate_percent < 100
+    error_message = "A share of failed invocations is over 0 and under 100 percent."
+  }
+}
+
+variable "worker_dashboards" {
+  description = "A dashboard for each worker beside that of the environment; AWS asks money for each."
+  type        = bool
+  default     = true
+}
+
+variable "log_queries" {
+  description = "Save queries over the workers' logs; no emulator holds them."
+  type        = bool
+  default     = true
+}
+
+variable "security" {
+  description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
+  type = object({
+    key_alias = optional(string)
+    key_arn   = optional(string)
+    tls_only  = optional(bool, true)
+  })
+  default = {}
+}

@@ -1,0 +1,64 @@
+# What the platform refuses at plan time.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_region" {
+    defaults = { name = "eu-central-1" }
+  }
+}
+
+variables {
+  namespace     = "fanout-test"
+  services_dir  = "../../../services"
+  contracts_dir = "../../../shared/contracts/schemas"
+  packages_dir  = "./tests/packages"
+}
+
+run "refuses_a_namespace_in_capitals" {
+  command = plan
+
+  variables {
+    namespace = "Fanout"
+  }
+  expect_failures = [var.namespace]
+}
+
+run "refuses_a_namespace_too_long_for_a_bucket" {
+  command = plan
+
+  variables {
+    namespace = "fanout-of-21-letters-"
+  }
+  expect_failures = [var.namespace]
+}
+
+run "refuses_packages_that_are_not_built" {
+  command = plan
+
+  expect_failures = [aws_s3_bucket.packages]
+}
+
+run "refuses_to_protect_and_to_destroy_by_force" {
+  command = plan
+
+  variables {
+    protect       = true
+    force_destroy = true
+  }
+  expect_failures = [var.protect, aws_s3_bucket.packages]
+}
+
+run "refuses_an_archive_that_outlives_the_claims" {
+  command = plan
+
+  variables {
+    archive_days          = 90
+    claims_retention_days = 60
+  }
+  expect_failures = [var.claims_retention_days, aws_s3_bucket.packages]
+}

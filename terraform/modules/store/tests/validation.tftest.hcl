@@ -1,0 +1,103 @@
+# What the store refuses at plan time, and what `force_destroy` opens.
+
+mock_provider "aws" {}
+
+variables {
+  deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
+  tables     = { stock = { key = "sku" } }
+  buckets    = { media = {} }
+}
+
+run "keeps_what_it_stores" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for table in concat([aws_dynamodb_table.idempotency, aws_dynamodb_table.gather], values(aws_dynamodb_table.worker)) :
+      table.deletion_protection_enabled
+    ])
+    error_message = "tables must be protected from deletion"
+  }
+  assert {
+    condition     = !aws_s3_bucket.worker["media"].force_destroy && !aws_s3_bucket.claims.force_destroy
+    error_message = "a bucket with objects must not be destroyed"
+  }
+}
+
+run "lets_go_of_it_when_told" {
+  command = plan
+
+  variables {
+    force_destroy = true
+  }
+  assert {
+    condition     = !aws_dynamodb_table.worker["stock"].deletion_protection_enabled && aws_s3_bucket.worker["media"].force_destroy
+    error_message = "force_destroy must open tables and buckets"
+  }
+}
+
+run "refuses_the_platforms_own_table" {
+  command = plan
+
+  variables {
+    tables = { idempotency = { key = "id" } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "refuses_the_platforms_own_bucket" {
+  command = plan
+
+  variables {
+    buckets = { packages = {} }
+  }
+  expect_failures = [var.buckets]
+}
+
+run "uses_the_platforms_key" {
+  command = plan
+
+  variables {
+    security = { key_alias = "alias/fanout-test", key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
+  }
+  assert {
+    condition = alltrue([
+      for table in concat([aws_dynamodb_table.idempotency, aws_dynamodb_table.gather], values(aws_dynamodb_table.worker)) :
+      one(table.server_side_encryption).kms_key_arn == var.security.key_arn
+    ])
+    error_message = "every table is encrypted with the platform's key"
+  }
+  assert {
+    condition = alltrue([
+      for bucket in [
+        aws_s3_bucket_server_side_encryption_configuration.worker["media"], aws_s3_bucket_server_side_encryption_configuration.claims,
+      ] : one(one(bucket.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.security.key_arn
+    ])
+    error_message = "every bucket is encrypted with the platform's key"
+  }
+}
+
+# Applied, with the mocked provider: the policies name ARNs that no plan knows.
+run "refuses_calls_without_tls" {
+  variables {
+    force_destroy = true
+  }
+  assert {
+    condition = alltrue([
+      for bucket in [aws_s3_bucket_policy.worker["media"], aws_s3_bucket_policy.claims[0]] : anytrue([
+        for statement in jsondecode(bucket.policy).Statement :
+        statement.Effect == "Deny" && statement.Action == "s3:*" && statement.Condition.Bool["aws:SecureTransport"] == "false"
+      ])
+    ])
+    error_message = "buckets must refuse calls without TLS"
+  }
+}
+
+run "refuses_claims_that_expire_before_their_events" {
+  command = plan
+
+  variables {
+    claims_retention_days = 27
+  }
+  expect_failures = [var.claims_retention_days]
+}

@@ -1,0 +1,171 @@
+# What a worker refuses at plan time.
+
+mock_provider "aws" {}
+
+variables {
+  deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
+  name       = "billing"
+  manifest = {
+    description = "Issue invoices"
+    function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+    batch       = { size = 10, window_s = 0 }
+    queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+  }
+  package = {
+    bucket       = "packages"
+    key          = "workers/billing.zip"
+    hash         = "hash"
+    handler      = "services.billing.handler.handler"
+    runtime      = "python3.13"
+    architecture = "arm64"
+    layers       = []
+  }
+  bus             = { name = "fanout-test", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test", publishes = false }
+  claims_bucket   = { name = "fanout-test-claims", arn = "arn:aws:s3:::fanout-test-claims" }
+  filter_policies = { "shop.orders" = "{\"detail-type\":[\"OrderPlaced\"]}" }
+  topic_arns      = { "shop.orders" = "arn:aws:sns:eu-central-1:111122223333:fanout-test-shop-orders" }
+}
+
+run "accepts_events_from_topics" {
+  command = plan
+
+  assert {
+    condition     = length(aws_sns_topic_subscription.this) == 1 && length(aws_cloudwatch_event_rule.this) == 0
+    error_message = "a worker with filter policies subscribes to their topics, and has no rules"
+  }
+}
+
+run "accepts_events_from_rules_into_a_fifo_queue" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+    rules           = { "shop.orders/OrderPlaced" = "{\"source\":[\"shop.orders\"]}" }
+    manifest = {
+      description = "Issue invoices in order"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
+      batch       = { size = 10, window_s = 0, max_concurrency = 2 }
+      queue       = { fifo = true, retention_days = 4, max_receives = 5, visibility_s = 180 }
+    }
+  }
+  assert {
+    condition     = aws_sqs_queue.main.name == "fanout-test-billing.fifo" && length(aws_sqs_queue.undelivered) == 1
+    error_message = "EventBridge takes no FIFO queue as DLQ: a FIFO worker needs a standard one too"
+  }
+  assert {
+    condition     = length(aws_lambda_provisioned_concurrency_config.live) == 1
+    error_message = "provisioned concurrency belongs to the alias"
+  }
+}
+
+run "refuses_a_topic_before_a_fifo_queue" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices in order"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = true, retention_days = 4, max_receives = 5, visibility_s = 180 }
+    }
+  }
+  expect_failures = [var.filter_policies]
+}
+
+run "refuses_both_ways_at_once" {
+  command = plan
+
+  variables {
+    rules = { "shop.orders/OrderPlaced" = "{\"source\":[\"shop.orders\"]}" }
+  }
+  expect_failures = [var.rules]
+}
+
+run "refuses_to_have_no_events" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+  }
+  expect_failures = [var.rules]
+}
+
+run "refuses_a_pattern_over_2048_characters" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+    rules           = { "shop.orders/OrderPlaced" = jsonencode({ source = [for number in range(200) : "shop.orders${number}"] }) }
+  }
+  expect_failures = [var.rules]
+}
+
+run "counts_characters_as_they_are_sent" {
+  command = plan
+
+  variables {
+    filter_policies = {}
+    rules           = { "shop.orders/OrderPlaced" = jsonencode({ source = [join("", [for _ in range(1000) : "<"])] }) }
+  }
+}
+
+run "refuses_calls_without_tls" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for queue in [aws_sqs_queue.main, aws_sqs_queue.dead_letter] : anytrue([
+        for statement in jsondecode(queue.policy).Statement :
+        statement.Effect == "Deny" && statement.Action == "sqs:*" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false"
+      ])
+    ])
+    error_message = "queues must refuse calls without TLS"
+  }
+}
+
+run "uses_the_platforms_key" {
+  command = plan
+
+  variables {
+    security = { key_alias = "alias/fanout-test", key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
+  }
+  assert {
+    condition     = aws_sqs_queue.main.kms_master_key_id == "alias/fanout-test" && aws_sqs_queue.dead_letter.kms_master_key_id == "alias/fanout-test"
+    error_message = "queues are encrypted with the platform's key"
+  }
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Sid == "Key" && try(statement.Condition["ForAnyValue:StringEquals"]["kms:ResourceAliases"][0], "") == "alias/fanout-test"
+    ])
+    error_message = "the role may use that key, and no other"
+  }
+}
+
+run "lives_in_a_vpc" {
+  command = plan
+
+  variables {
+    vpc = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.vpc_config).subnet_ids == toset(["subnet-1"])
+    error_message = "the function belongs into the subnets"
+  }
+  assert {
+    condition = anytrue([
+      for statement in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      statement.Effect == "Deny" && statement.Sid == "VpcNotByTheFunction"
+    ])
+    error_message = "the function itself must not use what Lambda needs for it"
+  }
+}
+
+run "refuses_a_vpc_without_subnets" {
+  command = plan
+
+  variables {
+    vpc = { subnet_ids = [], security_group_ids = ["sg-1"] }
+  }
+  expect_failures = [var.vpc]
+}
