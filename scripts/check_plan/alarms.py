@@ -8,14 +8,14 @@ from scripts.check_plan.keys import WRITING, key_of
 from scripts.check_plan.plan import Plan, Resource
 from scripts.check_plan.policies import Request, allows, of_resource
 
-__all__ = ["alarmed", "told"]
+__all__ = ["alarmed", "queues_watched", "told"]
 
 METRIC = "ApproximateNumberOfMessagesVisible"
 
 
 def alarmed(plan: Plan) -> Iterator[Finding]:
     """Every queue in which events end has an alarm on its first message."""
-    watched = {name: it for it in plan.of("aws_cloudwatch_metric_alarm") for name in _queues(it)}
+    watched = {name: it for it in plan.of("aws_cloudwatch_metric_alarm") for name in queues_watched(it)}
     for queue in dead_letter_queues(plan):
         alarm = watched.get(str(queue.get("name")))
         if alarm is None:
@@ -26,11 +26,8 @@ def alarmed(plan: Plan) -> Iterator[Finding]:
 
 def _wakes(alarm: Resource) -> Iterator[Finding]:
     least, operator = alarm.get("threshold") or 0, alarm.get("comparison_operator")
-    first = (
-        (operator == "GreaterThanThreshold"
-        and least < 1)
-        or (operator == "GreaterThanOrEqualToThreshold"
-        and 0 < least <= 1)
+    first = (operator == "GreaterThanThreshold" and least < 1) or (
+        operator == "GreaterThanOrEqualToThreshold" and 0 < least <= 1
     )
     if not first:
         yield _alarm(alarm, f"{operator} {least} does not tell of the first event", "set GreaterThanThreshold 0")
@@ -63,7 +60,7 @@ def _may_tell(plan: Plan, alarm: Resource, topic: Resource) -> Iterator[Finding]
             yield _alarm(key, f"{alarm.address} may not encrypt what it tells", f"allow {action} to {principal[1]}")
 
 
-def _queues(alarm: Resource) -> Iterator[str]:
+def queues_watched(alarm: Resource) -> Iterator[str]:
     """The names of the queues whose messages the alarm counts, by itself or in a metric query."""
     metrics = [
         alarm.values,

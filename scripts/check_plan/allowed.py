@@ -23,15 +23,16 @@ class Allowed(BaseModel):
 
     rule: Literal["wildcard-action", "wildcard-resource", "public-principal", "managed-policy"]
     address: str
-    """``*`` stands for anything, here and in ``value``."""
-    value: str
+    """``*`` stands for anything, here and in ``values``."""
+    values: list[str] = Field(min_length=1)
     environments: list[str] = Field(min_length=1)
     reason: str = Field(min_length=1)
 
-    def explains(self, finding: Finding) -> bool:
-        """Whether this is what the entry speaks of."""
-        same = self.rule == finding.rule and _like(self.address, finding.address)
-        return same and _like(self.value, finding.value)
+    def explaining(self, finding: Finding) -> list[str]:
+        """Those of the entry's values that speak of the finding."""
+        if self.rule != finding.rule or not _like(self.address, finding.address):
+            return []
+        return [value for value in self.values if _like(value, finding.value)]
 
 
 class Declared(BaseModel):
@@ -71,14 +72,18 @@ def declared(root: Path) -> Declared:
 
 
 def unexplained(findings: Iterable[Finding], entries: Iterable[Allowed]) -> list[Finding]:
-    """The findings that no entry explains, and one for each entry that explains nothing any more."""
+    """The findings that no entry explains, and one for each value that explains nothing any more."""
     found, known = list(findings), list(entries)
-    left = [it for it in found if not any(entry.explains(it) for entry in known)]
-    stale = [entry for entry in known if not any(entry.explains(it) for it in found)]
-    mend = f"remove its entry from {ALLOWED.name}"
-    problem = "is allowed and not in the plan"
-    left += [Finding(address=it.address, rule=it.rule, problem=f"{it.value} {problem}", mend=mend) for it in stale]
+    left = [it for it in found if not any(entry.explaining(it) for entry in known)]
+    for entry in known:
+        needed = {value for it in found for value in entry.explaining(it)}
+        left += [_stale(entry, value) for value in entry.values if value not in needed]
     return left
+
+
+def _stale(entry: Allowed, value: str) -> Finding:
+    problem, mend = f"{value} is allowed and not in the plan", f"remove it from {ALLOWED.name}"
+    return Finding(address=entry.address, rule=entry.rule, problem=problem, mend=mend)
 
 
 def _like(pattern: str, text: str) -> bool:

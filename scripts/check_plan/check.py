@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fanout.manifest import Manifest
-from scripts.check_plan import alarms, dead_letters, grants, keys, privilege, roles
+from scripts.check_plan import alarms, dead_letters, grants, keys, privilege, roles, unmatched
 from scripts.check_plan.allowed import Allowed, Declared, unexplained
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.paths import Path, paths
@@ -25,6 +25,7 @@ RULES: Final[tuple[Rule, ...]] = (
     grants.scoped,
     keys.encrypted,
     keys.usable,
+    keys.logged,
     keys.key_scoped,
 )
 ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told)
@@ -57,3 +58,4 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
     for rule in (*RULES, *(() if declared.no_alarms else ALARMS)):
         yield from rule(plan)
     yield from roles.permitted(plan, manifests)
+    yield from unmatched.unmatched_kept(plan, manifests)

@@ -30,7 +30,7 @@ def _retry(at: Resource, problem: str, mend: str) -> Finding:
 
 
 def delivered(plan: Plan) -> Iterator[Finding]:
-    """Every hop comes from something and leads to something in the plan."""
+    """Every hop comes from something and leads to something in the plan, and every rule has a hop."""
     for hop in deliveries(plan):
         if hop.writer is None:
             yield _loose(hop.carrier, "its rule or topic is not in the plan", "name one that is")
@@ -38,6 +38,10 @@ def delivered(plan: Plan) -> Iterator[Finding]:
             yield _loose(hop.writer, "the rule is disabled, so that its events are lost", "remove state or is_enabled")
         if hop.destination is None:
             yield _loose(hop.carrier, f"its destination {hop.destination_arn} is not in the plan", "name one that is")
+    led = {hop.writer.address for hop in deliveries(plan) if hop.writer}
+    for rule in plan.of("aws_cloudwatch_event_rule"):
+        if rule.address not in led:
+            yield _loose(rule, "leads nowhere: the events that it selects are lost", "give it a target")
 
 
 def _loose(at: Resource, problem: str, mend: str) -> Finding:

@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.hops import Hop, deliveries
 from scripts.check_plan.plan import Plan, Resource
-from scripts.check_plan.policies import Request, Statement, allows, of_resource, of_role, source_arns, statements
+from scripts.check_plan.policies import (
+    Request,
+    Statement,
+    allows,
+    matches,
+    of_resource,
+    of_role,
+    source_arns,
+    statements,
+)
 
 __all__ = ["granted", "scoped"]
 
@@ -75,8 +84,17 @@ def _scoped(plan: Plan, statement: Statement) -> Iterator[Finding]:
         problem = f"any resource of any account may have {', '.join(services)} write: the grant has no aws:SourceArn"
         yield _scope(statement.at, problem, "add the condition ArnEquals aws:SourceArn")
     for arn in named:
-        if plan.at(arn) is None:
+        if not _ours(plan, arn):
             yield _scope(statement.at, f"grants to {arn}, which is not in the plan", "name the writers, without *")
+
+
+def _ours(plan: Plan, source: str) -> bool:
+    """Whether the ARN is of this plan; a pattern has to name account and namespace, and to be met by a resource."""
+    fixed = source.partition("*")[0]
+    named = any(f"{it.get('name')}" in fixed.split(":", 5)[-1] for it in plan.of("aws_cloudwatch_event_bus"))
+    if "*" in source and (fixed.count(":") < 5 or not named):
+        return False
+    return plan.at(source) is not None or any(matches(source, it.arn) for it in plan.resources if it.arn)
 
 
 def _grant(at: Resource, problem: str, mend: str) -> Finding:

@@ -110,14 +110,15 @@ def identified(shown: dict[str, Any]) -> dict[str, Any]:
     for resource in resources(shown["planned_values"]["root_module"]):
         identity = _identity(account, resource)
         wanted = identity.keys() & unknown.get(resource["address"], {}).keys()
-        resource["values"].update({name: identity[name] for name in sorted(wanted)})
+        values = resource.setdefault("values", {})  # Terraform leaves it out where no value is known
+        values.update({name: identity[name] for name in sorted(wanted)})
     return shown
 
 
 def _identity(account: Account, resource: Mapping[str, Any]) -> dict[str, Any]:
     kind, address = resource["type"], resource["address"]
     if kind in _FORMATS:
-        return _FORMATS[kind](account, {**resource["values"], "address": address})
+        return _FORMATS[kind](account, {**resource.get("values", {}), "address": address})
     token = uuid.uuid5(uuid.NAMESPACE_URL, address).hex[:12]
     service = kind.removeprefix("aws_").partition("_")[0]
     return {"id": token, "arn": account.arn(service, f"{kind}/{token}")}

@@ -7,13 +7,13 @@ understand never proves anything: an unknown condition makes an Allow fail and a
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
 from scripts.check_plan.plan import Plan, Resource, document
 
-__all__ = ["SCOPES", "Request", "Statement", "allows", "of_resource", "of_role", "source_arns", "statements"]
+__all__ = ["SCOPES", "Request", "Statement", "allows", "matches", "of_resource", "of_role", "source_arns", "statements"]
 
 SCOPES: Final = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:principalorgid", "kms:calleraccount")
 """Condition keys that tie a grant to a source or an organisation; in lower case, as AWS compares them."""
@@ -54,12 +54,15 @@ class Request:
     principal: tuple[str, str] | None = None
     """Kind and name; None for an identity's own policy."""
     source_arn: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Further condition keys (lower case) that AWS sets for such a call."""
 
     def context(self) -> Mapping[str, str]:
         """The condition keys that AWS sets for the call."""
         account = self.source_arn.split(":")[4] if self.source_arn.count(":") > 4 else ""
         return {
             "aws:securetransport": "true",
+            **self.told,
             **({"aws:sourcearn": self.source_arn} if self.source_arn else {}),
             **({"aws:sourceaccount": account, "kms:calleraccount": account} if account else {}),
         }
@@ -124,9 +127,9 @@ def source_arns(statement: Statement) -> tuple[str, ...]:
 
 def _concerns(statement: Statement, request: Request) -> bool:
     return (
-        any(_matches(pattern.lower(), request.action.lower()) for pattern in statement.actions)
+        any(matches(pattern.lower(), request.action.lower()) for pattern in statement.actions)
         # A role's trust policy and a key's policy speak of what they are attached to.
-        and (not statement.resources or any(_matches(pattern, request.resource) for pattern in statement.resources))
+        and (not statement.resources or any(matches(pattern, request.resource) for pattern in statement.resources))
         and (request.principal is None or _names(statement.principals, request.principal))
     )
 
@@ -146,21 +149,23 @@ def _met(statement: Statement, request: Request) -> bool | None:
 def _holds(operator: str, key: str, values: tuple[str, ...], context: Mapping[str, str]) -> bool | None:
     if key not in context:
         return True if operator.endswith("IfExists") else None
-    actual, bare = context[key], operator.removesuffix("IfExists")
+    # A key of one value: any of it is all of it.
+    actual, bare = context[key], operator.removesuffix("IfExists").removeprefix("ForAnyValue:")
     if bare in ("ArnEquals", "ArnLike", "StringLike"):
-        return any(_matches(value, actual) for value in values)
+        return any(matches(value, actual) for value in values)
     if bare in ("StringEquals", "Bool"):
         return actual in values
     if bare == "StringNotEquals":
         return actual not in values
-    return not any(_matches(value, actual) for value in values) if bare in ("ArnNotLike", "StringNotLike") else None
+    return not any(matches(value, actual) for value in values) if bare in ("ArnNotLike", "StringNotLike") else None
 
 
 def _positive(operator: str) -> bool:
     return operator in ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
-def _matches(pattern: str, text: str) -> bool:
+def matches(pattern: str, text: str) -> bool:
+    """Whether IAM's pattern, with * and ?, is met."""
     return _compiled(pattern).fullmatch(text) is not None
 
 

@@ -42,11 +42,19 @@ def _narrow(statement: Statement, *, of_key: bool) -> Iterator[Finding]:
             yield _wide(statement.at, "wildcard-action", action, f"allows the action {action}", "name the actions")
     for resource in statement.resources:
         # In a key's policy * is the key itself.
-        if "*" in resource and not of_key:
-            yield _wide(statement.at, "wildcard-resource", resource, f"allows it on {resource}", "name the resources")
+        if "*" in _bare(resource) and not of_key:
+            keys = sorted({key for _, key, _ in statement.conditions})
+            value = " if ".join([f"{', '.join(statement.actions)} on {resource}", *keys])
+            yield _wide(statement.at, "wildcard-resource", value, f"allows {value}", "name the resources")
     for kind, name in statement.principals:
         if name == "*" and not any(key in SCOPES for _, key, _ in statement.conditions):
             yield _wide(statement.at, "public-principal", f"{kind}:*", "is open to everybody", "name the principal")
+
+
+def _bare(resource: str) -> str:
+    """A log group's ARN ends in ``:*``, which stands for its streams
+    (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html)."""
+    return resource.removesuffix(":*") if ":log-group:" in resource else resource
 
 
 def _delegates(statement: Statement) -> bool:

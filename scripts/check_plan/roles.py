@@ -1,12 +1,13 @@
 """Each worker's function may do what the worker core and its own worker.yaml need of AWS."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from fanout.manifest import IdempotencyMode, Manifest
 from fanout.naming import Names
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.keys import WRITING, key_of
+from scripts.check_plan.keys import WRITING, key_alias, key_of
 from scripts.check_plan.paths import names_of
 from scripts.check_plan.plan import Plan, Resource, block, document
 from scripts.check_plan.policies import Request, allows, of_resource, of_role, statements
@@ -96,6 +97,9 @@ def _arns(plan: Plan, names: Names, resource: str) -> list[str]:
         prefix = f"{names.namespace}-{name}-"
         buckets = [it for it in plan.of("aws_s3_bucket") if str(it.get("bucket")).removeprefix(prefix).isdigit()]
         return [it.arn for it in buckets]
+    if kind == "identity":
+        partition, _, region, account = next(plan.of("aws_cloudwatch_event_bus")).arn.split(":")[1:5]
+        return [f"arn:{partition}:ses:{region}:{account}:identity/{name}"]
     return [resource] if kind == "arn" and "*" not in resource else []
 
 
@@ -105,20 +109,22 @@ def _keys(plan: Plan, role: Resource, names: Names, worker: str, manifest: Manif
     for store, actions in ((queue, ("kms:Decrypt",)), (dead, WRITING)):
         key = key_of(plan, store) if store else None
         for action in actions if key and store else ():
-            if key and store and not _may_use(plan, role, key, action):
-                problem = f"may not use the key of {store.address}: it lacks {action} on {key.arn}"
-                yield Finding(address=role.address, rule="key", problem=problem, mend="allow it in the role's policy")
+            if key and store and (at := _refusing(plan, role, key, action)):
+                problem = f"{role.address} may not use the key of {store.address}: it lacks {action} on {key.arn}"
+                yield Finding(address=at, rule="key", problem=problem, mend="allow it in the policies of role and key")
 
 
-def _may_use(plan: Plan, role: Resource, key: Resource, action: str) -> bool:
-    """By the key's policy, or by the role's where the key leaves it to the account's IAM."""
-    policy = of_resource(plan, key)
-    account = role.arn.split(":")[4]
-    root = ("AWS", role.arn.split(":role/")[0] + ":root")
-    if allows(policy, Request(action=action, resource=key.arn, principal=("AWS", role.arn))):
-        return True
-    delegated = allows(policy, Request(action=action, resource=key.arn, principal=root)) and bool(account)
-    return delegated and allows(of_role(plan, role), Request(action=action, resource=key.arn))
+def _refusing(plan: Plan, role: Resource, key: Resource, action: str) -> str | None:
+    """Who refuses the role the key: the key itself, or the role where the key leaves it to the account's IAM."""
+    policy, service = of_resource(plan, key), f"sqs.{key.arn.split(':')[3]}.amazonaws.com"
+    told = {"kms:viaservice": service, "kms:resourcealiases": key_alias(plan, key)}
+    root = ("AWS", f"{role.arn.partition(':role/')[0]}:root")
+    asked = Request(action=action, resource=key.arn, told=told)
+    if allows(policy, replace(asked, principal=("AWS", role.arn))):
+        return None
+    if not allows(policy, replace(asked, principal=root)):
+        return key.address
+    return None if allows(of_role(plan, role), asked) else role.address
 
 
 def _queue(plan: Plan, names: Names, worker: str, manifest: Manifest) -> Resource | None:
