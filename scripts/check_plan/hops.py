@@ -6,6 +6,7 @@ events, and what is forwarded from the account's default bus.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from scripts.check_plan.plan import Plan, Resource, block, document
@@ -44,9 +45,10 @@ class Hop:
         return ACTIONS.get(self.destination.type, "") if self.destination else ""
 
 
-def deliveries(plan: Plan) -> list[Hop]:
+@lru_cache(maxsize=4)  # every rule asks for them
+def deliveries(plan: Plan) -> tuple[Hop, ...]:
     """Every rule's targets and every topic's subscriptions."""
-    return [*_targets(plan), *_subscriptions(plan)]
+    return (*_targets(plan), *_subscriptions(plan))
 
 
 def consumers(plan: Plan) -> list[Resource]:

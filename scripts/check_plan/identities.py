@@ -69,6 +69,10 @@ def _key(account: Account, it: Values) -> dict[str, Any]:
     return {"arn": account.arn("kms", f"key/{number}"), "id": number, "key_id": number}
 
 
+def _data(_: Account, it: Values) -> dict[str, Any]:
+    return {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, it["address"])), "output": it.get("input")}
+
+
 def _named(service: str, prefix: str, name: str = "name") -> Callable[[Account, Values], dict[str, Any]]:
     return lambda account, it: {"arn": account.arn(service, f"{prefix}{it[name]}"), "id": it[name]}
 
@@ -93,6 +97,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_s3_bucket": _bucket,
     "aws_sns_topic": _topic,
     "aws_sqs_queue": _queue,
+    "terraform_data": _data,
 }
 
 

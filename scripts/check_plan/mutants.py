@@ -27,6 +27,8 @@ class Mutant:
     """A plan that is wrong in one thing."""
 
     name: str
+    type: str
+    """Of the resource that was spoilt."""
     plan: Plan
     addresses: frozenset[str]
     """One of these has to be named."""
@@ -139,7 +141,9 @@ def _removals(plan: Plan) -> Iterator[Mutant]:
             continue  # a log of what a queue keeps as well: nothing is lost without it
         if left := sorted({*_leaning(plan, resource), *_governed(plan, resource)} - {resource.address}):
             spoilt = plan.without(resource.address)
-            yield Mutant(name=f"{resource.address}: removed", plan=spoilt, addresses=frozenset(left))
+            yield Mutant(
+                name=f"{resource.address}: removed", type=resource.type, plan=spoilt, addresses=frozenset(left)
+            )
 
 
 def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
@@ -226,4 +230,5 @@ def _fed(plan: Plan, rule: Resource) -> list[str]:
 
 
 def _mutant(resource: Resource, change: str, plan: Plan, *others: str) -> Mutant:
-    return Mutant(name=f"{resource.address}: {change}", plan=plan, addresses=frozenset({resource.address, *others}))
+    addresses = frozenset({resource.address, *others})
+    return Mutant(name=f"{resource.address}: {change}", type=resource.type, plan=plan, addresses=addresses)

@@ -41,9 +41,9 @@ class Resource:
         return replace(self, values={**self.values, **values})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """Every managed resource that there will be after the plan is applied."""
+    """Every managed resource that there will be after the plan is applied; two plans are equal if they are one."""
 
     resources: tuple[Resource, ...]
 

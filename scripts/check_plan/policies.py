@@ -8,7 +8,7 @@ understand never proves anything: an unknown condition makes an Allow fail and a
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from scripts.check_plan.plan import Plan, Resource, document
@@ -68,18 +68,22 @@ class Request:
         }
 
 
-def statements(at: str, text: str | None) -> Iterator[Statement]:
+@lru_cache(maxsize=1024)  # a policy is read anew for each request it has to decide on
+def statements(at: str, text: str | None) -> tuple[Statement, ...]:
     """The statements of a policy (JSON)."""
-    for it in _many(document(text).get("Statement")):
-        yield Statement(
-            at=at,
-            allow=it.get("Effect") == "Allow",
-            principals=tuple(_principals(it.get("Principal"))),
-            actions=tuple(_many(it.get("Action"))),
-            resources=tuple(_many(it.get("Resource"))),
-            conditions=tuple(_conditions(it.get("Condition") or {})),
-            negated=any(key in it for key in ("NotAction", "NotPrincipal", "NotResource")),
-        )
+    return tuple(_statement(at, it) for it in _many(document(text).get("Statement")))
+
+
+def _statement(at: str, it: Mapping[str, Any]) -> Statement:
+    return Statement(
+        at=at,
+        allow=it.get("Effect") == "Allow",
+        principals=tuple(_principals(it.get("Principal"))),
+        actions=tuple(_many(it.get("Action"))),
+        resources=tuple(_many(it.get("Resource"))),
+        conditions=tuple(_conditions(it.get("Condition") or {})),
+        negated=any(key in it for key in ("NotAction", "NotPrincipal", "NotResource")),
+    )
 
 
 def of_resource(plan: Plan, resource: Resource) -> list[Statement]:
@@ -127,10 +131,10 @@ def source_arns(statement: Statement) -> tuple[str, ...]:
 
 def _concerns(statement: Statement, request: Request) -> bool:
     return (
-        any(matches(pattern.lower(), request.action.lower()) for pattern in statement.actions)
+        (request.principal is None or _names(statement.principals, request.principal))
+        and any(matches(pattern.lower(), request.action.lower()) for pattern in statement.actions)
         # A role's trust policy and a key's policy speak of what they are attached to.
         and (not statement.resources or any(matches(pattern, request.resource) for pattern in statement.resources))
-        and (request.principal is None or _names(statement.principals, request.principal))
     )
 
 
@@ -157,7 +161,8 @@ def _holds(operator: str, key: str, values: tuple[str, ...], context: Mapping[st
         return actual in values
     if bare == "StringNotEquals":
         return actual not in values
-    return not any(matches(value, actual) for value in values) if bare in ("ArnNotLike", "StringNotLike") else None
+    negative = bare in ("ArnNotEquals", "ArnNotLike", "StringNotLike")
+    return not any(matches(value, actual) for value in values) if negative else None
 
 
 def _positive(operator: str) -> bool:

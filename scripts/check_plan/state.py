@@ -12,6 +12,8 @@ from scripts.check_plan.identities import resources
 __all__ = ["state_of", "unknown_values"]
 
 _KEY: Final = re.compile(r"""\["(?:[^"\\]|\\.)*"\]|\[\d+\]""")
+_DYNAMIC: Final = ("input", "output", "triggers_replace")
+"""The attributes of terraform_data that hold a value of any type, and are stored together with it."""
 
 
 def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +31,10 @@ def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_state(resource: Mapping[str, Any]) -> dict[str, Any]:
-    instance = {"schema_version": resource["schema_version"], "attributes": resource["values"]}
+    attributes = resource["values"]
+    if resource["type"] == "terraform_data":
+        attributes = {name: _typed(value) if name in _DYNAMIC else value for name, value in attributes.items()}
+    instance = {"schema_version": resource["schema_version"], "attributes": attributes}
     if "index" in resource:
         instance["index_key"] = resource["index"]
     # One entry per instance: Terraform merges entries of one resource when it reads them.
@@ -41,6 +46,21 @@ def _in_state(resource: Mapping[str, Any]) -> dict[str, Any]:
         "provider": f'provider["{resource["provider_name"]}"]',
         "instances": [instance],
     }
+
+
+def _typed(value: Any) -> Any:
+    return None if value is None else {"value": value, "type": _type(value)}
+
+
+def _type(value: Any) -> Any:
+    """The type of a value in the notation of Terraform's state."""
+    if isinstance(value, Mapping):
+        return ["object", {name: _type(it) for name, it in value.items()}]
+    if isinstance(value, list):
+        return ["tuple", [_type(it) for it in value]]
+    if value is None:
+        return "dynamic"
+    return "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
 
 
 def unknown_values(shown: Mapping[str, Any]) -> list[str]:
