@@ -15,13 +15,13 @@ METRIC = "ApproximateNumberOfMessagesVisible"
 
 def alarmed(plan: Plan) -> Iterator[Finding]:
     """Every queue in which events end has an alarm on its first message."""
-    watched = {name: it for it in plan.of("aws_cloudwatch_metric_alarm") for name in queues_watched(it)}
     for queue in dead_letter_queues(plan):
-        alarm = watched.get(str(queue.get("name")))
-        if alarm is None:
+        alarms = [it for it in plan.of("aws_cloudwatch_metric_alarm") if queue.get("name") in queues_watched(it)]
+        wrong = [list(_wakes(alarm)) for alarm in alarms]
+        if not alarms:
             yield _alarm(queue, "no alarm tells of events in it", f"add one on {METRIC} with its QueueName")
-        else:
-            yield from _wakes(alarm)
+        elif all(wrong):  # one that wakes is enough; others may tell of more
+            yield from (finding for findings in wrong for finding in findings)
 
 
 def _wakes(alarm: Resource) -> Iterator[Finding]:
