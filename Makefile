@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -96,6 +96,14 @@ release: setup ## Let the next destroy or deploy take away what ENV protects
 .PHONY: check-drift
 check-drift: setup ## Fail when a second plan of ENV=local shows more than the known drift
 	@$(DEPLOY) drift $(ON)
+
+.PHONY: check-plan
+check-plan: setup ## Prove from a plan of ENV that no event is lost in silence; needs no AWS account
+	@$(BIN)/python -m scripts.check_plan $(ENV)
+
+.PHONY: bench-plan-mutants
+bench-plan-mutants: setup ## Count the spoilt plans that check-plan catches
+	@$(BIN)/python -m scripts.bench_plan_mutants
 
 .PHONY: plugin-test
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment

@@ -1,0 +1,61 @@
+"""All rules over one plan."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fanout.manifest import Manifest
+from scripts.check_plan import alarms, dead_letters, grants, keys, privilege, roles, unmatched
+from scripts.check_plan.allowed import Allowed, Declared, unexplained
+from scripts.check_plan.findings import Finding
+from scripts.check_plan.paths import Path, paths
+from scripts.check_plan.plan import Plan
+
+__all__ = ["RULES", "Proof", "check"]
+
+Rule = Callable[[Plan], Iterable[Finding]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    dead_letters.delivered,
+    dead_letters.retries,
+    dead_letters.dead_letters_taken,
+    dead_letters.dead_letters_kept,
+    dead_letters.consumed_queues,
+    grants.granted,
+    grants.scoped,
+    keys.encrypted,
+    keys.usable,
+    keys.logged,
+    keys.key_scoped,
+)
+ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What the rules make of a plan."""
+
+    paths: list[Path]
+    findings: list[Finding]
+    """Each once, by address; empty: no event is lost in silence."""
+
+
+def check(plan: Plan, manifests: Mapping[str, Manifest], *, allowed: Iterable[Allowed], declared: Declared) -> Proof:
+    """Judge a plan by all rules.
+
+    :param allowed: the wide grants that are explained, of this environment.
+    :param declared: what the environment says of itself.
+    :raises PlanError: the plan is not of one platform.
+    """
+    ways = list(paths(plan, manifests))
+    found = set(_found(plan, manifests, declared))
+    found.update(finding for way in ways for finding in way.findings)
+    found.update(unexplained(privilege.narrow(plan), allowed))
+    return Proof(paths=ways, findings=sorted(found))
+
+
+def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) -> Iterator[Finding]:
+    for rule in (*RULES, *(() if declared.no_alarms else ALARMS)):
+        yield from rule(plan)
+    yield from roles.permitted(plan, manifests)
+    yield from unmatched.unmatched_kept(plan, manifests)

@@ -1,0 +1,234 @@
+"""Every way to spoil a good plan that the rules must notice, made from the plan's own resources.
+
+A check that nobody has seen fail proves nothing. Each mutant changes one thing of one resource, and says which
+resources a finding may name: the one that was changed or, where it was taken away, those that it leaves alone.
+"""
+
+import json
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Final
+
+from scripts.check_plan.alarms import queues_watched
+from scripts.check_plan.hops import deliveries
+from scripts.check_plan.keys import key_of
+from scripts.check_plan.plan import Plan, Resource, document
+
+__all__ = ["Mutant", "mutants"]
+
+ELSEWHERE: Final = "arn:aws:sqs:us-east-1:999999999999:elsewhere"
+_POLICIES: Final = ("policy", "assume_role_policy", "policy_document")
+_HARMLESS: Final = "kms:DescribeKey"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A plan that is wrong in one thing."""
+
+    name: str
+    type: str
+    """Of the resource that was spoilt."""
+    plan: Plan
+    addresses: frozenset[str]
+    """One of these has to be named."""
+
+
+def mutants(plan: Plan) -> Iterator[Mutant]:
+    """All mutants of a plan, in the plan's order."""
+    for resource in plan.resources:
+        for change, spoilt in _VALUES.get(resource.type, {}).items():
+            if all(resource.get(name) != value for name, value in spoilt.items()):
+                yield _mutant(resource, change, plan.changed(resource.having(**spoilt)))
+        for attribute in _POLICIES:
+            if isinstance(resource.get(attribute), str):
+                yield from _policies(plan, resource, attribute)
+    yield from _removals(plan)
+    yield from _dead_letter_mutants(plan)
+
+
+_VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "aws_cloudwatch_event_rule": {
+        "disabled": {"state": "DISABLED"},
+    },
+    "aws_cloudwatch_event_target": {
+        "no retry policy": {"retry_policy": []},
+        "no retries": {"retry_policy": [{"maximum_retry_attempts": 0, "maximum_event_age_in_seconds": 86400}]},
+        "no dead-letter queue": {"dead_letter_config": []},
+        "a dead-letter queue elsewhere": {"dead_letter_config": [{"arn": ELSEWHERE}]},
+        "a destination elsewhere": {"arn": ELSEWHERE},
+        "another rule": {"rule": "elsewhere"},
+    },
+    "aws_sns_topic_subscription": {
+        "no dead-letter queue": {"redrive_policy": None},
+        "a dead-letter queue elsewhere": {"redrive_policy": json.dumps({"deadLetterTargetArn": ELSEWHERE})},
+        "a destination elsewhere": {"endpoint": ELSEWHERE},
+        "another filter": {"filter_policy": json.dumps({"detail-type": ["Elsewhere"]})},
+        "no filter": {"filter_policy": None},
+        "a filter of attributes": {"filter_policy_scope": "MessageAttributes"},
+        "wrapped delivery": {"raw_message_delivery": False},
+    },
+    "aws_sqs_queue": {
+        "no encryption": {"sqs_managed_sse_enabled": False, "kms_master_key_id": ""},
+        "AWS's own key": {"sqs_managed_sse_enabled": None, "kms_master_key_id": "alias/aws/sqs"},
+    },
+    "aws_lambda_event_source_mapping": {
+        "off": {"enabled": False},
+        "whole batches": {"function_response_types": []},
+        "another function": {"function_name": "elsewhere"},
+    },
+    "aws_lambda_function": {"another role": {"role": "arn:aws:iam::999999999999:role/elsewhere"}},
+}
+
+
+def _policies(plan: Plan, resource: Resource, attribute: str) -> Iterator[Mutant]:
+    """A policy without each of its grants, and with each of them wider."""
+    whole = document(resource.get(attribute))
+    for index, statement in enumerate(whole.get("Statement", ())):
+        if statement["Effect"] != "Allow" or statement["Action"] == _HARMLESS:
+            continue
+        for change, wider in _spoilt(statement, resource.type):
+            spoilt = deepcopy(whole)
+            spoilt["Statement"][index : index + 1] = [wider] if wider else []
+            mutated = plan.changed(resource.having(**{attribute: json.dumps(spoilt)}))
+            name = f"{attribute} {statement.get('Sid', index)} {change}"
+            yield _mutant(resource, name, mutated, *_governed(plan, resource))
+
+
+def _spoilt(statement: dict[str, Any], kind: str) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    yield "removed", None
+    service = (statement["Action"] if isinstance(statement["Action"], str) else statement["Action"][0]).partition(":")[
+        0
+    ]
+    delegating = "AWS" in statement.get("Principal", {})
+    if statement["Action"] != "sts:AssumeRole" and not delegating:
+        yield "for every action", {**statement, "Action": f"{service}:*"}
+    if "Resource" in statement and kind != "aws_kms_key":
+        yield "on every resource", {**statement, "Resource": "*"}
+    if "Condition" in statement:
+        yield "without condition", {key: value for key, value in statement.items() if key != "Condition"}
+        yield from _conditions(statement)
+    if "Principal" in statement:
+        open_to_all = {key: value for key, value in statement.items() if key != "Condition"}
+        yield "for everybody", {**open_to_all, "Principal": "*"}
+        if not delegating:
+            yield "for another service", {**statement, "Principal": {"Service": "ec2.amazonaws.com"}}
+
+
+def _conditions(statement: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The grant with another source: any, and one of another account."""
+    for operator, keys in statement["Condition"].items():
+        if "aws:SourceArn" in keys:
+            yield "from any source", {**statement, "Condition": {"ArnLike": {"aws:SourceArn": "*"}}}
+            yield "from another source", {**statement, "Condition": {operator: {"aws:SourceArn": ELSEWHERE}}}
+
+
+def _governed(plan: Plan, resource: Resource) -> Iterator[str]:
+    """The resources whose policy this resource is, where it is one of its own."""
+    if resource.type == "aws_iam_role_policy":
+        yield from (it.address for it in plan.of("aws_iam_role") if it.get("id") == resource.get("role"))
+    if resource.type == "aws_cloudwatch_log_resource_policy":
+        yield from (it.address for it in plan.of("aws_cloudwatch_log_group"))
+
+
+def _removals(plan: Plan) -> Iterator[Mutant]:
+    """The plan without each resource on which another one leans."""
+    groups = list(plan.of("aws_cloudwatch_log_group"))
+    for resource in plan.resources:
+        if resource.type == "aws_cloudwatch_event_bus":
+            continue  # without a bus it is no plan of a platform, and refused as such
+        if any(resource == hop.carrier and hop.destination in groups for hop in deliveries(plan)):
+            continue  # a log of what a queue keeps as well: nothing is lost without it
+        if left := sorted({*_leaning(plan, resource), *_governed(plan, resource)} - {resource.address}):
+            spoilt = plan.without(resource.address)
+            yield Mutant(
+                name=f"{resource.address}: removed", type=resource.type, plan=spoilt, addresses=frozenset(left)
+            )
+
+
+def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
+    for hop in deliveries(plan):
+        if hop.writer and resource in (
+            hop.writer,
+            hop.destination,
+            plan.at(hop.dead_letter_arn),
+            plan.at(hop.role_arn),
+        ):
+            yield hop.carrier.address
+        if resource == hop.carrier:
+            yield from (it.address for it in (hop.writer, hop.destination) if it)
+            yield from _fed(plan, hop.writer) if hop.writer else ()
+    for mapping in plan.of("aws_lambda_event_source_mapping"):
+        if resource in (plan.at(mapping.get("event_source_arn")), plan.at(mapping.get("function_name"))):
+            yield mapping.address
+        if resource == mapping:
+            yield from (it.address for it in plan.of("aws_sqs_queue") if it.arn == mapping.get("event_source_arn"))
+    for queue in plan.of("aws_sqs_queue"):
+        if resource.arn and document(queue.get("redrive_policy")).get("deadLetterTargetArn") == resource.arn:
+            yield queue.address
+    yield from _leaning_functions(plan, resource)
+    if resource.type in ("aws_kms_key", "aws_kms_alias"):
+        yield from (
+            it.address
+            for it in plan.resources
+            if key_of(plan, it) and key_of(plan.without(resource.address), it) is None
+        )
+    for queue_name in queues_watched(resource):
+        yield from (it.address for it in plan.of("aws_sqs_queue") if it.get("name") == queue_name)
+
+
+def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
+    for function in plan.of("aws_lambda_function"):
+        if resource.type == "aws_iam_role" and function.get("role") == resource.arn:
+            yield function.address
+    if resource.type == "aws_lambda_function":
+        aliases = plan.of("aws_lambda_alias")
+        yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
+
+
+def _dead_letter_mutants(plan: Plan) -> Iterator[Mutant]:
+    """Queues that give up at once, keep too short or take too little; alarms that do not tell."""
+    for it in plan.of("aws_sqs_queue"):
+        if redrive := document(it.get("redrive_policy")):
+            yield _mutant(it, "no redrive policy", plan.changed(it.having(redrive_policy=None)))
+            once = json.dumps({**redrive, "maxReceiveCount": 1})
+            yield _mutant(it, "one receive", plan.changed(it.having(redrive_policy=once)))
+            yield _mutant(it, "small messages", plan.changed(it.having(max_message_size=1024)))
+            yield _mutant(it, "short visibility", plan.changed(it.having(visibility_timeout_seconds=1)))
+        else:
+            yield _mutant(it, "short retention", plan.changed(it.having(message_retention_seconds=3600)))
+        if it.get("redrive_allow_policy"):
+            denied = json.dumps({"redrivePermission": "denyAll"})
+            yield _mutant(it, "denies its source", plan.changed(it.having(redrive_allow_policy=denied)))
+            yield _mutant(it, "allows any source", plan.changed(it.having(redrive_allow_policy=None)))
+    for rule in plan.of("aws_cloudwatch_event_rule"):
+        narrow = json.dumps({**document(rule.get("event_pattern")), "account": ["999999999999"]})
+        yield _mutant(rule, "a narrower pattern", plan.changed(rule.having(event_pattern=narrow)), *_fed(plan, rule))
+    for alarm in plan.of("aws_cloudwatch_metric_alarm"):
+        if names := set(queues_watched(alarm)):
+            watched = [it.address for it in plan.of("aws_sqs_queue") if it.get("name") in names]
+            for change, values in _ALARMS.items():
+                yield _mutant(alarm, change, plan.changed(alarm.having(**values)), *watched)
+
+
+_ALARMS: Final[dict[str, dict[str, Any]]] = {
+    "a high threshold": {"threshold": 1000},
+    "the wrong way": {"comparison_operator": "LessThanThreshold"},
+    "no actions": {"alarm_actions": []},
+    "actions off": {"actions_enabled": False},
+    "another queue": {"dimensions": {"QueueName": "elsewhere"}},
+    "another metric": {"metric_name": "NumberOfMessagesSent"},
+}
+
+
+def _fed(plan: Plan, rule: Resource) -> list[str]:
+    """Where the rule's events go: that is what misses them, and what a finding names."""
+    fed = [hop.destination for hop in deliveries(plan) if hop.writer == rule]
+    if str(rule.get("name")).startswith("unmatched"):  # an event that nobody takes is missed by the bus itself
+        fed += plan.of("aws_cloudwatch_event_bus")
+    return [it.address for it in fed if it]
+
+
+def _mutant(resource: Resource, change: str, plan: Plan, *others: str) -> Mutant:
+    addresses = frozenset({resource.address, *others})
+    return Mutant(name=f"{resource.address}: {change}", type=resource.type, plan=plan, addresses=addresses)

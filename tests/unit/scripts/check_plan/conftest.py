@@ -1,0 +1,31 @@
+"""The good plan that every test starts from."""
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from fanout.manifest import Manifest, load_all
+from scripts.check_plan.allowed import Declared, read
+from scripts.check_plan.check import check
+from scripts.check_plan.findings import Finding
+from scripts.check_plan.fixture import FIXTURE
+from scripts.check_plan.plan import Plan
+
+Judge = Callable[[Plan], list[Finding]]
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    return Plan.read(json.loads((FIXTURE / "plan.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def manifests() -> Mapping[str, Manifest]:
+    return load_all(FIXTURE / "services")
+
+
+@pytest.fixture
+def judge(manifests: Mapping[str, Manifest]) -> Judge:
+    """All rules over a plan."""
+    return lambda plan: check(plan, manifests, allowed=read("fixture"), declared=Declared()).findings

@@ -1,0 +1,67 @@
+"""A good plan passes; what is wrong with a bad one is told by the resource's address and the mend."""
+
+import json
+from collections.abc import Mapping
+
+from fanout.manifest import Manifest
+from scripts.check_plan.allowed import Declared, read
+from scripts.check_plan.check import check
+from scripts.check_plan.plan import Plan, document
+from tests.unit.scripts.check_plan.conftest import Judge
+
+WORKER = 'module.platform.module.worker["billing"]'
+
+
+def test_the_good_plan_has_every_pair_whole_and_no_finding(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    proof = check(plan, manifests, allowed=read("fixture"), declared=Declared())
+
+    assert proof.findings == []
+    assert [(path.event, path.worker) for path in proof.paths] == [
+        (subscription.event, worker) for worker, manifest in manifests.items() for subscription in manifest.subscribes
+    ]
+    kinds = {path.worker: [hop.type.removeprefix("aws_") for hop in path.hops] for path in proof.paths}
+    assert kinds["billing"] == [
+        "cloudwatch_event_rule",
+        "cloudwatch_event_target",
+        "sns_topic",
+        "sns_topic_subscription",
+        "sqs_queue",
+        "lambda_event_source_mapping",
+        "lambda_alias",
+    ]
+
+
+def test_a_lost_grant_on_a_dead_letter_queue_is_told_with_its_mend(plan: Plan, judge: Judge) -> None:
+    queue = next(it for it in plan.resources if it.address == f"{WORKER}.aws_sqs_queue.dead_letter")
+    policy = document(queue.get("policy"))
+    policy["Statement"] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]
+
+    findings = judge(plan.changed(queue.having(policy=json.dumps(policy))))
+
+    assert {(it.address, it.rule) for it in findings} == {(queue.address, "grant")}
+    assert "sns.amazonaws.com call sqs:SendMessage" in str(findings[0])
+    assert "grant it, with aws:SourceArn as condition" in str(findings[0])
+
+
+def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
+    plan: Plan, manifests: Mapping[str, Manifest]
+) -> None:
+    silent = Plan(tuple(it for it in plan.resources if it.type != "aws_cloudwatch_metric_alarm"))
+    # the alarms' topic and key grant nobody any more
+    missed = check(silent, manifests, allowed=read("fixture"), declared=Declared()).findings
+    excused = check(silent, manifests, allowed=read("fixture"), declared=Declared(no_alarms="a test")).findings
+
+    assert {it.address for it in missed if it.rule == "alarm"} == {
+        it.address for it in plan.of("aws_sqs_queue") if "main" not in it.address
+    }
+    assert not [it for it in excused if it.rule == "alarm"]
+
+
+def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
+    plan: Plan, manifests: Mapping[str, Manifest]
+) -> None:
+    more = {**manifests, "newcomer": manifests["billing"]}
+
+    found = check(plan, more, allowed=read("fixture"), declared=Declared()).findings
+
+    assert "aws_sqs_queue fanout-fixture-newcomer" in {it.address for it in found}
