@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fanout.manifest import Manifest, Via
 from fanout.naming import ALIAS, Names
-from fanout.publish import MAX_BYTES
+from fanout.publish.routes import QUEUE_BYTES
 from fanout.routing import rule_patterns, subscription_filters
 from scripts.check_plan.errors import PlanError
 from scripts.check_plan.findings import Finding
@@ -170,9 +170,9 @@ def _to_function(plan: Plan, names: Names, path: Path, queue: Resource) -> None:
 
 def _size(path: Path, queue: Resource) -> None:
     path.bytes = min(path.bytes, queue.get("max_message_size") or 0)
-    if path.bytes < MAX_BYTES:
-        problem = f"takes {path.bytes} bytes, and publishers send up to {MAX_BYTES}"
-        path.miss(queue.address, problem, "raise max_message_size, or lower MAX_BYTES in fanout/publish.py")
+    if path.bytes < QUEUE_BYTES:
+        problem = f"takes {path.bytes} bytes, and publishers send up to {QUEUE_BYTES}"
+        path.miss(queue.address, problem, "raise max_message_size, or lower QUEUE_BYTES in fanout/publish/routes.py")
 
 
 def _rules(plan: Plan, names: Names, pattern: Mapping[str, Any]) -> Iterator[Resource]:
