@@ -130,8 +130,8 @@ class Permission(_Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
     actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
-    resources: list[Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity):[^*]+|arn:.+)$")]] = Field(
-        min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | arn:..."
+    resources: list[Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity|function):[^*]+|arn:.+)$")]] = Field(
+        min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | function:WORKER | arn:..."
     )
 
 

@@ -10,7 +10,7 @@ locals {
   event_name    = "^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$"
   any_event     = "^(\\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$"
   action        = "^[a-z0-9-]+:[A-Za-z*]+$"
-  resource      = "^((table|bucket|identity):[^*]+|arn:.+)$"
+  resource      = "^((table|bucket|identity|function):[^*]+|arn:.+)$"
   resource_name = "^[a-z][a-z0-9-]{1,28}$"
 
   form = {

@@ -1,7 +1,7 @@
 # What the workers' `permissions` mean: ARNs for their roles, and names for their environment.
 
 locals {
-  # Every resource named => its kind (table, bucket, identity, arn), its name, and the path within it.
+  # Every resource named => its kind (table, bucket, identity, function, arn), its name, and the path within it.
   resources = {
     for resource in distinct(flatten([for worker in local.workers : worker.permissions[*].resources])) : resource => {
       kind = split(":", resource)[0]
@@ -9,6 +9,7 @@ locals {
       path = regex("^[^/]*(.*)$", resource)[0]
     }
   }
+  function_arn = "arn:${local.deployment.partition}:lambda:${local.deployment.region}:${local.deployment.account_id}:function:${local.deployment.namespace}"
   identity_arn = "arn:${local.deployment.partition}:ses:${local.deployment.region}:${local.deployment.account_id}:identity"
 
   arns = {
@@ -16,6 +17,7 @@ locals {
       it.kind == "table" ? ["${module.store.tables[it.name].arn}${it.path}"]
       : it.kind == "bucket" ? ["${module.store.buckets[it.name].arn}${it.path}", "${module.store.buckets[it.name].arn}${it.path}/*"]
       : it.kind == "identity" ? ["${local.identity_arn}/${it.name}"]
+      : it.kind == "function" ? ["${local.function_arn}-${it.name}", "${local.function_arn}-${it.name}:live"]
       : [resource]
     )
   }
