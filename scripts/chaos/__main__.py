@@ -66,7 +66,7 @@ def _run(platform: Platform, killer: Killer, events: int) -> list[str]:
         refused = [r.error for r in publisher.publish_all(_with_duplicates(orders)) if not r.accepted]
         if refused:
             raise SystemExit(f"chaos: the bus refused {len(refused)} events: {refused[0]}")
-        _wait_until_quiet(platform)
+        _wait_until_quiet(platform, killer)
     return orders
 
 
@@ -83,18 +83,22 @@ def _with_duplicates(orders: Sequence[str]) -> Iterator[Envelope]:
     yield from waiting
 
 
-def _wait_until_quiet(platform: Platform) -> None:
-    """Quiet in five looks in a row, for a worker publishes what comes back to it.
+def _wait_until_quiet(platform: Platform, killer: Killer) -> None:
+    """Tell the killer how far the work is, until the queues are quiet in five looks in a row: a worker publishes what
+    comes back to it.
 
     :raises SystemExit: nothing moved for PATIENCE_S.
     """
-    quiet, seen, since = 0, None, time.monotonic()
+    quiet, most, seen, since = 0, 1, None, time.monotonic()
     while quiet < 5:
         depths = platform.deployment.depths()
         if depths != seen:
             seen, since = depths, time.monotonic()
             waiting = ", ".join(f"{worker} {d.waiting}+{d.in_flight}" for worker, d in depths.items())
-            print(f"waiting+in flight: {waiting}", file=sys.stderr)
+            print(f"waiting+in flight: {waiting}; killed: {killer.kills}", file=sys.stderr)
+            left = sum(depth.waiting + depth.in_flight for depth in depths.values())
+            most = max(most, left)
+            killer.progress = 1 - left / most
         if time.monotonic() - since > PATIENCE_S:
             raise SystemExit(f"chaos: the queues have stood still for {PATIENCE_S:.0f} s: {depths}")
         quiet = quiet + 1 if all(depth.quiet for depth in depths.values()) else 0

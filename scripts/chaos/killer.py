@@ -34,6 +34,9 @@ class Killer:
 
     def __init__(self, run_dir: Path, *, most: int, pause_s: float, seed: int) -> None:
         self.kills = 0
+        self.progress = 0.0
+        """How much of the work is done, 0 to 1, which the caller tells: kills are spread over it, lest functions that
+        take long to start be killed before they have done anything."""
         self._run_dir = run_dir
         self._most = most
         self._pause_s = pause_s
@@ -60,6 +63,8 @@ class Killer:
         while self.kills < self._most:
             if self._stopped.wait(self._random.uniform(self._pause_s / 10, self._pause_s)):
                 return
+            if self.kills > self._most * self.progress:
+                continue
             if found := function_processes(self._run_dir):
                 with suppress(ProcessLookupError):  # it has ended by itself
                     os.kill(self._random.choice(found), signal.SIGKILL)
