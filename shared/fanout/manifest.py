@@ -37,6 +37,7 @@ __all__ = [
 
 EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$")]
 SubscribedName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$")]
+PermittedResource = Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity|function):[^*]+|arn:.+)$")]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
 
 
@@ -130,7 +131,7 @@ class Permission(_Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
     actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
-    resources: list[Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity|function):[^*]+|arn:.+)$")]] = Field(
+    resources: list[PermittedResource] = Field(
         min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | function:WORKER | arn:..."
     )
 
