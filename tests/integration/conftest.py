@@ -28,7 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for gap in item.iter_markers("gap"):
             if gap.kwargs["emulator"] == EMULATOR:
-                item.add_marker(pytest.mark.xfail(reason=gap.kwargs["reason"], strict=True))
+                runs = gap.kwargs.get("runs", True)
+                item.add_marker(pytest.mark.xfail(reason=gap.kwargs["reason"], strict=True, run=runs))
 
 
 @pytest.fixture(scope="session")
