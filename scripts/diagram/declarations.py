@@ -1,0 +1,24 @@
+"""What the repository declares, with the schemas of every version that is still read."""
+
+from pathlib import Path
+
+from fanout import snapshots
+from fanout.event import load_contracts
+from fanout.manifest import load_all
+from scripts.diagram.catalogue import Declarations
+
+__all__ = ["declarations"]
+
+
+def declarations(services: Path, schemas: Path) -> Declarations:
+    """Contracts, workers and schemas.
+
+    :raises ContractError: a contract is declared wrongly, or the schema of an older version is missing.
+    :raises ManifestError: a worker.yaml is wrong.
+    """
+    contracts = load_contracts()
+    return Declarations(
+        contracts=contracts,
+        manifests=load_all(services, events={it.contract.identifier for it in contracts}),
+        schemas=dict(snapshots.readable(contracts, schemas)),
+    )
