@@ -16,7 +16,7 @@ from scripts.diagram.topology import EdgeKind, Kind, Layer, Node, Topology
 __all__ = ["Box", "Drawing", "lay_out"]
 
 WIDTHS: Final[Mapping[Layer, int]] = {
-    Layer.ENTRY: 160,
+    Layer.ENTRY: 190,
     Layer.SOURCE: 190,
     Layer.BUS: 34,
     Layer.RULE: 175,

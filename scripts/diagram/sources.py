@@ -106,8 +106,8 @@ def _services(plan: Plan, canvas: Canvas, web: list[Resource]) -> None:
     """The router and the load balancer before it, where the plan has them."""
     balancers, services = list(plan.of("aws_lb")), list(plan.of("aws_ecs_service"))
     for it, what in (*((it, "load balancer") for it in balancers), *((it, "ECS service") for it in services)):
-        name = str(it.get("name"))
-        canvas.add(it, Kind.SERVICE, Layer.ENTRY, name, lines=(what,))
+        # A load balancer is called like the service behind it.
+        canvas.add(it, Kind.SERVICE, Layer.ENTRY, f"{it.get('name')} ({what})")
     for service in services:
         for balancer in balancers:
             canvas.connect(balancer, service)

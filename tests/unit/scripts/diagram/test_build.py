@@ -98,7 +98,8 @@ def test_schedules_and_a_router_are_sources_where_the_plan_has_them(plan: Plan) 
     assert {
         ("function/shopfront", "bus/fanout-fixture"),
         ("schedule/nightly", "bus/fanout-fixture"),
-        ("service/router", "function/shopfront"),
+        ("service/router (load balancer)", "service/router (ECS service)"),
+        ("service/router (ECS service)", "function/shopfront"),
     } <= _edges(drawn)
     assert drawn.node("function/shopfront").layer is Layer.SOURCE
 
