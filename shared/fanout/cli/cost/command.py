@@ -1,6 +1,7 @@
 """``fanout cost``: what an environment costs, from its plan."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ def command(
 
     Free tiers, discounts, taxes and data transfer are left out; docs/cost.md has the formulas.
     """
+    if not math.isfinite(events_per_month):
+        raise typer.BadParameter("must be a number of events, such as 1e6", param_hint="--events-per-month")
     reckoned = _reckon(events_per_month, _plan(env, plan), _mix(mix, logs, bench), services)
     if as_json:
         print(json.dumps(_json(reckoned), indent=2))

@@ -18,13 +18,13 @@ class MixError(FanoutError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class EventMix(_Section):
     """One kind of event."""
 
-    share: float = Field(default=1.0, ge=0, allow_inf_nan=False, description="of all events, relative to the others")
+    share: float = Field(default=1.0, ge=0, description="of all events, relative to the others")
     bytes: int | None = Field(default=None, ge=1, le=1_048_576, description="of the event; else of its golden events")
 
 

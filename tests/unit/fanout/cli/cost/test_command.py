@@ -51,7 +51,7 @@ def test_there_has_to_be_one_plan(run: Run, arguments: tuple[str, ...]) -> None:
     assert "give either --env" in done.stderr
 
 
-@pytest.mark.parametrize("events", ["0", "-5", "many"])
+@pytest.mark.parametrize("events", ["0", "-5", "many", "nan", "inf"])
 def test_a_month_has_events(run: Run, events: str) -> None:
     assert run("cost", "--events-per-month", events, *PLAN).exit_code == 2
 

@@ -28,6 +28,7 @@ def test_a_mix_is_read(tmp_path: Path) -> None:
     [
         ("retries: -1", "retries: Input should be greater than or equal to 0"),
         ("duplicates: 2", "duplicates: Input should be less than or equal to 1"),
+        ("record_ms: .inf", "record_ms: Input should be a finite number"),
         ("colour: red", "colour: Extra inputs are not permitted"),
         ("events: { a/B: { share: .nan } }", "events.a/B.share: Input should be a finite number"),
         ("workers: { w: { batch_fill: 0 } }", "workers.w.batch_fill: Input should be greater than or equal to 1"),
