@@ -135,9 +135,7 @@ def unknown_events(named: Iterable[tuple[str, str]], events: Collection[str]) ->
             yield f"{key}: {event}: no such event; {hint}declare it in shared/contracts or correct the name"
 
 
-def unknown_stores(
-    file: str, permissions: Iterable[Permission], manifests: Mapping[str, Manifest]
-) -> Iterator[str]:
+def unknown_stores(file: str, permissions: Iterable[Permission], manifests: Mapping[str, Manifest]) -> Iterator[str]:
     """Permissions to a table or bucket that no worker declares."""
     tables = {name for other in manifests.values() for name in other.tables}
     buckets = {name for other in manifests.values() for name in other.buckets}

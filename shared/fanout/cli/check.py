@@ -19,8 +19,8 @@ __all__ = ["command"]
 
 
 def command(services: Services = DEFAULT_SERVICES) -> None:
-    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, and that each subscribed event
-    has a handler."""
+    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, and that each
+    subscribed event has a handler."""
     problems = list(_problems(services))
     for problem in problems:
         complain(problem)
