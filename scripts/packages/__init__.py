@@ -1,4 +1,4 @@
-"""Build what Lambda runs: a layer with the dependencies, layers for single functions, and a small zip for each function.
+"""Build what Lambda runs: a layer with the dependencies, layers for single functions, a small zip for each function.
 
 python -m scripts.packages local      # for an emulator on this machine
 python -m scripts.packages aws        # for AWS Lambda

@@ -32,7 +32,8 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
     """
     manifests = manifest.load_all(repository / "services")
     webs = web_manifest.load_all(repository / "services", manifests)
-    wanted = {name: declared.function.architecture for name, declared in [*manifests.items(), *webs.items()]}
+    wanted: dict[str, str] = {name: declared.function.architecture for name, declared in manifests.items()}
+    wanted |= {name: declared.function.architecture for name, declared in webs.items()}
     target = targets.local() if target_name == "local" else targets.aws(wanted.values())
     made: set[Path] = set()
     for package in chain(_layers(repository, target, wanted, out), _functions(repository, manifests, out)):
