@@ -84,6 +84,9 @@ def load_all(
     folders = {worker_name(path.parent): path.parent for path in services.glob("*/worker.yaml")}
     for path in sorted(services.glob(f"*/{FILE}")):
         name = worker_name(path.parent)
+        if path.with_name("worker.yaml").exists():
+            problems.append(f"{_file(path)}: stands beside a worker.yaml; give the web function a folder of its own")
+            continue
         problems += name_problems(path, folders.get(name))
         folders[name] = path.parent
         try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -52,15 +53,18 @@ def test_the_storefront_shows_an_order_until_it_is_done(port: str) -> None:
     assert "  billing: 29.33 dollars" in lines
     assert [line for line in lines if "10,000,000 bytes" in line and "as sent" in line]
     assert [line for line in lines if "10,000,000 bytes" in line and "as announced" in line]
-    assert lines[-2:] == ["check: all well", "drained; requests served: 10"]
+    assert lines[-2] == "check: all well"
+    assert lines[-1].startswith("drained; requests served: ")
 
 
 def test_the_storefront_drains_on_ctrl_c(port: str) -> None:
-    """GIVEN the running storefront WHEN its terminal sends SIGINT to all of it THEN it drains, and exits with 0."""
+    """GIVEN the storefront at work WHEN its terminal sends SIGINT to all of it THEN it drains, and exits with 0."""
     with web_demo() as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
-        assert re.match(r"the shop: http://127\.0\.0\.1:\d+ ", first), first
+        address = re.match(r"the shop: (http://127\.0\.0\.1:\d+) ", process.stdout.readline())
+        assert address is not None
+        with urlopen(address[1]) as page:
+            assert b"<form" in page.read()
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)
 

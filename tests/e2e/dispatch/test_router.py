@@ -181,13 +181,13 @@ def test_sigterm_finishes_what_runs_and_exits_0() -> None:
 
 
 def test_ctrl_c_in_a_terminal_finishes_what_runs() -> None:
-    """GIVEN a request under way WHEN the terminal sends SIGINT to the router's whole process group THEN the environment
-    does not take it for itself: the request is answered, and the router exits with 0."""
+    """GIVEN a request under way that nobody may repeat WHEN the terminal sends SIGINT to the router's whole process
+    group THEN the environment does not take it for itself: the request is answered, and the router exits with 0."""
     with running("asgi") as router:
         assert router.request("/") == (200, b"hello")
 
         async def slow_then_stop() -> tuple[int, dict[str, str], bytes]:
-            slow = asyncio.create_task(exchange(router.port, "GET /slow/1 HTTP/1.1\r\nHost: a"))
+            slow = asyncio.create_task(exchange(router.port, "POST /slow/1 HTTP/1.1\r\nHost: a"))
             await asyncio.sleep(0.3)
             os.killpg(router.process.pid, signal.SIGINT)
             return await slow
