@@ -31,7 +31,7 @@ MAX_BODY_BYTES = 64 * 1024
 PATIENCE_S = 900.0
 """An order that no worker has begun for so long was never placed, or all of its workers have failed."""
 
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S = 0.5
 SILENCE_S = 15.0
 """After so long without news a watcher gets a comment, which tells that the connection lives."""
 WATCH_S = 240.0
@@ -109,6 +109,8 @@ async def watch(request: Request) -> Response:
     """``GET /orders/{order_id}/events``: server-sent events, a ``progress`` at each change, and ``done`` at the end."""
     order_id, progress = await _known(request)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    if request.method == "HEAD":
+        return Response(headers=headers, media_type="text/event-stream")
     return StreamingResponse(_events(_shop(request), order_id, progress), 200, headers, "text/event-stream")
 
 

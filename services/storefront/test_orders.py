@@ -160,6 +160,13 @@ def test_an_order_is_watched_until_all_is_done(web: Web, workers: Workers) -> No
     assert events[-1] == ("done", {"order_id": ORDER_ID})
 
 
+def test_the_head_of_a_stream_waits_for_nothing(web: Web, virtual: Time) -> None:
+    """GIVEN an order that stands still WHEN only the head of its events is asked for THEN it comes at once."""
+    answer = web.request("HEAD", f"/orders/{ORDER_ID}/events")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    assert virtual.now == NOW
+
+
 def test_a_watcher_of_a_stuck_order_is_kept_alive_and_let_go(web: Web, virtual: Time) -> None:
     """GIVEN an order that stands still WHEN watched THEN a comment comes each 15 s, and the stream ends after 240 s
     without telling that all is done."""
