@@ -63,7 +63,8 @@ def _prepare(names: Names) -> dict[str, str]:
 
 
 def _settings(port: int) -> RouterSettings:
-    function = {"name": "storefront", "app": APP, "minimum": 1, "maximum": 2, "utilisation": 0.8}
+    # Each page that is open keeps a channel, for its events.
+    function = {"name": "storefront", "app": APP, "minimum": 1, "maximum": 1, "channels": 50}
     return RouterSettings.load(port=port, admin_port=0, control_port=0, drain_s=DRAIN_S, functions=[function])
 
 
