@@ -81,7 +81,7 @@ class Request(Exchange):
             protocol = self.protocol
             self.status = checked.status
             self.sent = checked.joins
-            protocol.transport.write(b"%b%b" % (checked.whole, body))
+            protocol.transport.write(b"".join((checked.whole, body)))
             protocol.finished(self)
             return True
         if not self.response_head(head, False, False):
