@@ -22,7 +22,7 @@ __all__ = ["current", "plan_file"]
 PLANS: Final = BUILD / "plans"
 _SOURCES: Final = (
     ("terraform", "**/*.tf"),
-    ("services", "*/worker.yaml"),
+    ("services", "*/*.yaml"),
     ("shared/contracts/schemas", "**/*.json"),
     ("scripts/check_plan", "*.py"),
 )

@@ -52,7 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _of_plan(environment: str, plan: Path | None) -> Topology:
     shown = json.loads((plan or plan_file(environment)).read_text(encoding="utf-8"))
     declared = declarations(SERVICES, SCHEMAS)
-    return topology(Plan.read(shown), declared.manifests, [it.contract.identifier for it in declared.contracts])
+    events = [it.contract.identifier for it in declared.contracts]
+    web = {name: it.publishes for name, it in declared.web.items()}
+    return topology(Plan.read(shown), declared.manifests, events, web)
 
 
 def _write(drawn: Topology, folder: Path, names: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ of the proof (:mod:`fanout.plans`).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fanout.manifest import Manifest
 from fanout.naming import Names
@@ -13,17 +13,24 @@ from fanout.plans import Hop, Plan, Resource, deliveries, document, names_of
 from scripts.check_plan.paths import paths
 from scripts.diagram import reading, sources
 from scripts.diagram.canvas import Canvas
+from scripts.diagram.sources import Publishers
 from scripts.diagram.topology import EdgeKind, Kind, Layer, Node, Topology, Way
 from scripts.diagram.words import words
 
 __all__ = ["topology"]
 
 
-def topology(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[str] = ()) -> Topology:
+def topology(
+    plan: Plan,
+    manifests: Mapping[str, Manifest],
+    events: Iterable[str] = (),
+    web: Mapping[str, Sequence[str]] | None = None,
+) -> Topology:
     """Everything of the plan that an event passes or may end in.
 
     :param manifests: the workers that the plan was made for.
-    :param events: all declared events, ``<source>/<Name>``: those that no worker publishes come from outside.
+    :param events: all declared events, ``<source>/<Name>``: those that nobody declares to publish come from outside.
+    :param web: the web functions, with the events that each publishes.
     :raises PlanError: the plan is not of one platform.
     """
     names = names_of(plan)
@@ -34,7 +41,7 @@ def topology(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[str
         _queue(plan, canvas, manifests, queue)
     for hop in deliveries(plan):
         _hop(canvas, bus, hop)
-    sources.add(plan, canvas, manifests, events, bus)
+    sources.add(plan, canvas, Publishers(manifests=manifests, web=web or {}, events=frozenset(events)), bus)
     return Topology(namespace=names.namespace, nodes=canvas.nodes, edges=canvas.edges, ways=_ways(plan, manifests))
 
 

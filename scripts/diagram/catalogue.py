@@ -14,6 +14,7 @@ from fanout.event import Contract, Event
 from fanout.manifest import Manifest
 from fanout.publish.routes import Routes
 from fanout.snapshots import path_of
+from fanout.web_manifest import WebManifest
 from scripts.diagram.document import Block, Code, Heading, Inline, Link, Paragraph, SchemaLink, SchemaText, Table, Text
 from scripts.diagram.fields import fields
 from scripts.diagram.labels import details
@@ -32,6 +33,7 @@ class Declarations:
 
     contracts: list[type[Event]]
     manifests: Mapping[str, Manifest]
+    web: Mapping[str, WebManifest]
     schemas: Mapping[Contract, Mapping[str, Any]]
     """Of every version that is still read."""
 
@@ -87,7 +89,8 @@ def _producers(declared: Declarations, contract: Contract) -> list[Inline]:
     if contract.foreign:
         return [f"AWS ({contract.source})"]
     workers = [it for it, manifest in declared.manifests.items() if contract.identifier in manifest.publishes]
-    return _listed((Link(it, _worker_anchor(it)) for it in workers), "applications")
+    web = [f"{it} (web)" for it, manifest in declared.web.items() if contract.identifier in manifest.publishes]
+    return _listed([*(Link(it, _worker_anchor(it)) for it in workers), *web], "applications")
 
 
 def _subscribers(declared: Declarations, identifier: str) -> Iterator[tuple[str, str]]:

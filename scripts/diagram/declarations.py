@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fanout import snapshots
+from fanout import snapshots, web_manifest
 from fanout.event import load_contracts
 from fanout.manifest import load_all
 from scripts.diagram.catalogue import Declarations
@@ -14,11 +14,14 @@ def declarations(services: Path, schemas: Path) -> Declarations:
     """Contracts, workers and schemas.
 
     :raises ContractError: a contract is declared wrongly, or the schema of an older version is missing.
-    :raises ManifestError: a worker.yaml is wrong.
+    :raises ManifestError: a worker.yaml or web.yaml is wrong.
     """
     contracts = load_contracts()
+    events = {it.contract.identifier for it in contracts}
+    manifests = load_all(services, events=events)
     return Declarations(
         contracts=contracts,
-        manifests=load_all(services, events={it.contract.identifier for it in contracts}),
+        manifests=manifests,
+        web=web_manifest.load_all(services, manifests, events=events),
         schemas=dict(snapshots.readable(contracts, schemas)),
     )

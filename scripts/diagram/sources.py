@@ -1,6 +1,7 @@
 """Where events come from: workers that publish, applications, other buses, schedules, and web functions."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fanout.manifest import Manifest
@@ -9,50 +10,61 @@ from scripts.diagram import reading
 from scripts.diagram.canvas import Canvas
 from scripts.diagram.topology import Kind, Layer, Node
 
-__all__ = ["add"]
+__all__ = ["Publishers", "add"]
 
 
-def add(plan: Plan, canvas: Canvas, manifests: Mapping[str, Manifest], events: Iterable[str], bus: Resource) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Publishers:
+    """Who declares to publish what, and all events that there are."""
+
+    manifests: Mapping[str, Manifest]
+    web: Mapping[str, Sequence[str]]
+    """The web functions, with their events."""
+    events: frozenset[str]
+
+    @property
+    def others(self) -> list[str]:
+        """The events that nobody here publishes, AWS's own left out: somebody else must."""
+        ours = {event for it in self.manifests.values() for event in it.publishes}
+        ours |= {event for events in self.web.values() for event in events}
+        return sorted(it for it in self.events - ours if not it.startswith("aws."))
+
+
+def add(plan: Plan, canvas: Canvas, publishers: Publishers, bus: Resource) -> None:
     """Draw every source, with its line to the bus."""
     web = list(_web_functions(plan, canvas))
-    for node in (
-        *_publishers(manifests),
-        *_applications(manifests, events, web),
-        *_buses(plan, canvas, bus),
-        *_schedules(plan, bus),
-    ):
+    planned = {canvas.short(str(it.get("function_name"))) for it in web}
+    for node in (*_publishers(publishers, planned), *_buses(plan, canvas, bus), *_schedules(plan, bus)):
         canvas.put(node)
         canvas.connect(node.id, bus)
     for function in web:
         name = str(function.get("function_name"))
+        facts, lines = reading.function_facts(function), _names(publishers.web.get(canvas.short(name), ()))
         watched = ("FunctionName", name)
-        facts = reading.function_facts(function)
-        canvas.add(function, Kind.FUNCTION, Layer.SOURCE, name, watched=watched, lines=("web function",), facts=facts)
+        canvas.add(function, Kind.FUNCTION, Layer.SOURCE, name, watched=watched, lines=("web", *lines), facts=facts)
         canvas.connect(function, bus)
     _services(plan, canvas, web)
 
 
-def _source(kind: Kind, name: str, title: str, lines: Iterable[str], worker: str | None = None) -> Node:
-    return Node(id=f"{kind}/{name}", kind=kind, layer=Layer.SOURCE, title=title, lines=tuple(lines), worker=worker)
+def _names(events: Iterable[str]) -> tuple[str, ...]:
+    return tuple(it.partition("/")[2] for it in events)
 
 
-def _publishers(manifests: Mapping[str, Manifest]) -> Iterator[Node]:
-    for worker, manifest in manifests.items():
+def _source(kind: Kind, name: str, title: str, lines: Iterable[str]) -> Node:
+    return Node(id=f"{kind}/{name}", kind=kind, layer=Layer.SOURCE, title=title, lines=tuple(lines))
+
+
+def _publishers(publishers: Publishers, planned: Collection[str]) -> Iterator[Node]:
+    """Workers, web functions that run outside of the plan, and applications."""
+    for worker, manifest in publishers.manifests.items():
         if manifest.publishes:
-            lines = (
-                *(event.partition("/")[2] for event in manifest.publishes),
-                *(("by the outbox",) * manifest.outbox),
-            )
+            lines = (*_names(manifest.publishes), *(("by the outbox",) * manifest.outbox))
             yield _source(Kind.PUBLISHER, worker, worker, lines)
-
-
-def _applications(manifests: Mapping[str, Manifest], events: Iterable[str], web: list[Resource]) -> Iterator[Node]:
-    """The events that no worker publishes, and so somebody else must."""
-    published = {event for manifest in manifests.values() for event in manifest.publishes}
-    others = sorted(it for it in set(events) - published if not it.startswith("aws."))
-    if others:
-        title = "web and other publishers" if web else "applications"
-        yield _source(Kind.PUBLISHER, "(applications)", title, (it.partition("/")[2] for it in others))
+    for name, events in publishers.web.items():
+        if events and name not in planned:
+            yield _source(Kind.PUBLISHER, name, f"{name} (web)", _names(events))
+    if others := publishers.others:
+        yield _source(Kind.PUBLISHER, "(applications)", "applications", _names(others))
 
 
 def _buses(plan: Plan, canvas: Canvas, bus: Resource) -> Iterator[Node]:

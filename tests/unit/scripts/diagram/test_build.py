@@ -93,8 +93,11 @@ def test_schedules_and_a_router_are_sources_where_the_plan_has_them(plan: Plan) 
         )
     )
 
-    drawn = topology(more, _manifests())
+    drawn = topology(more, _manifests(), ["a/B", "a/C", "a/D"], {"shopfront": ["a/B"], "elsewhere": ["a/C"]})
 
+    assert drawn.node("function/shopfront").lines == ("web", "B")
+    assert drawn.node("publisher/elsewhere").lines == ("C",)
+    assert drawn.node("publisher/(applications)").lines == ("D",)
     assert {
         ("function/shopfront", "bus/fanout-fixture"),
         ("schedule/nightly", "bus/fanout-fixture"),
