@@ -87,8 +87,11 @@ class QueueScaler:
         options, channels = self._options, load.channels
         service = load.service_s or self._ASSUMED_SERVICE_S
         rate = self._rate(load)
-        in_service = max(load.busy, rate * service)
+        # Where every channel is busy, that many is what there is, and tells nothing of what is needed.
+        saturated = load.busy >= load.serving * channels
+        in_service = max(0 if saturated else load.busy, rate * service)
         steady = math.ceil(in_service / (channels * options.utilisation) - 1e-9)
+        steady = max(steady, math.ceil(load.busy / channels))
         if not load.waiting:
             return steady
         horizon = load.cold_start_s + options.target_wait_s
