@@ -12,6 +12,7 @@ import httptools
 
 from dispatch.front.fields import IDEMPOTENT, SPECIAL, Kind, is_request_id, nominated, provenance
 from dispatch.front.request import Request
+from dispatch.front.resumed import resumed_parser
 from dispatch.messages import END, HEAD, HEADER
 
 if TYPE_CHECKING:
@@ -46,8 +47,14 @@ class RequestReader:
         self.renew()
 
     def renew(self) -> None:
-        """Begin with a fresh parser, after an Upgrade that we do not follow stopped the old one."""
-        self._parser = httptools.HttpRequestParser(self)
+        """Begin with a fresh parser, also after an Upgrade that we do not follow stopped the old one."""
+        request = self.current
+        if request is None or request.complete:
+            self._parser = httptools.HttpRequestParser(self)
+        else:
+            length = self._special.get(Kind.CONTENT_LENGTH)
+            framing = b"transfer-encoding: chunked" if length is None else b"content-length: " + length
+            self._parser = resumed_parser(self, framing)
         self.feed = self._parser.feed_data
 
     @property
@@ -127,7 +134,7 @@ class RequestReader:
         host = self._host
         if self._refuse_with:
             return self._refuse_with
-        if self._special or not keep or host is None or target[:1] != b"/":
+        if self._special or not keep or host is None or target[:1] != b"/" or method == b"CONNECT":
             status = self._unusual(request)
             if status:
                 return status
@@ -149,7 +156,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The current request is whole."""
         request = self.current
-        if request is not None and not request.complete and not request.upgrade:
+        if request is not None and not request.complete and not self._parser.should_upgrade():
             self._connection.request_complete(request)
 
     def _unusual(self, request: Request) -> int:
@@ -205,7 +212,8 @@ class RequestReader:
             if expect.lower() != b"100-continue":
                 return 417
             request.expects_continue = request.upload and not request.http10
-        if special.get(Kind.UPGRADE, b"").lower() == b"websocket" and self._parser.should_upgrade():
+        switches = special.get(Kind.UPGRADE, b"").lower() == b"websocket" and self._parser.should_upgrade()
+        if switches and request.method == b"GET" and not request.upload:  # RFC 6455 section 4.1
             request.upgrade = request.upload = True
             request.complete = False
             self.fields += (b"connection: upgrade\r\n", b"upgrade: ", b"websocket", b"\r\n")

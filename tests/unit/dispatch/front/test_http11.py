@@ -247,6 +247,31 @@ def test_another_upgrade_is_ignored_and_what_follows_is_a_request() -> None:
     assert [a.body for a in client.answers()] == [b"1", b"2"]
 
 
+@pytest.mark.parametrize("chunk", [0, 1, 7])
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-T: 1\r\n\r\n")],
+)
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_an_upload_that_asks_for_an_upgrade_keeps_its_body(
+    protocol: str, framing: str, body: bytes, chunk: int
+) -> None:
+    # GIVEN a body behind an Upgrade that is not followed; it must never be read as a request of its own
+    rig = FrontRig()
+    client = rig.client()
+    head = f"POST /up HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n{framing}\r\n\r\n"
+    client.send(head.encode() + body + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n", chunk)
+    # WHEN it is answered
+    slot = rig.slot()
+    assert slot.body == b"hello"
+    assert "upgrade" not in head_of(slot)[1]
+    respond(slot, body=b"one")
+    # THEN what follows is the next request, and nothing else is
+    assert head_of(rig.slot())[0] == "GET /next HTTP/1.1"
+    respond(rig.slot(), body=b"two")
+    assert [answer.body for answer in client.answers()] == [b"one", b"two"]
+
+
 def test_a_client_that_leaves_cancels_its_request() -> None:
     rig = FrontRig()
     client = rig.client()

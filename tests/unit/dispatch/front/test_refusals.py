@@ -75,6 +75,7 @@ def test_a_transfer_coding_that_we_do_not_know_is_501(coding: bytes) -> None:
     ("data", "status"),
     [
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+        (b"CONNECT /a HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         (b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 1\r\n\r\n", 417),
         (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: 1\r\n" * 201 + b"\r\n", 431),
