@@ -38,6 +38,12 @@ unit: setup ## Unit tests: no network, no emulator
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
 	$(BIN)/pytest tests/e2e/dispatch
 
+MINUTES ?= 10
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
+	$(BIN)/python -m scripts.fuzz_dispatch --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
 BENCHMARKS = import patterns publish router scaleup worker
 
 .PHONY: bench
