@@ -203,8 +203,8 @@ def _read_by_h11(data: bytes) -> tuple[list[tuple[bytes, bytes, bytes]], bool]:
                 found.append((request.method, _path(request.target), bytes(body)))
                 link.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
                 link.send(h11.EndOfMessage())
-                if link.our_state is not h11.DONE:
-                    return found, False
+                if link.our_state is not h11.DONE:  # h11 keeps no connection of HTTP/1.0, whatever that says
+                    return found, request.http_version == b"1.0"
                 link.start_next_cycle()
             else:
                 return found, False

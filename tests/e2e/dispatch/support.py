@@ -70,13 +70,13 @@ class RunningRouter:
 
 @contextmanager
 def running(app: str = "asgi", *options: str, environment: dict[str, str] | None = None) -> Iterator[RunningRouter]:
-    """A router that serves one of the test apps from local processes."""
+    """A router that serves one of the test apps, or ``module:app``, from local processes."""
     command = [
         sys.executable,
         "-m",
         "dispatch",
         "run",
-        f"{APPS}:{app}",
+        app if ":" in app else f"{APPS}:{app}",
         "--port",
         "0",
         "--admin-port",
