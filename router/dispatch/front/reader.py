@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _pack = HEADER.pack
 _special = SPECIAL.get
 _HOST_KIND = Kind.HOST
+_BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 
@@ -189,12 +190,12 @@ class RequestReader:
         scheme, separator, rest = target.partition(b"://")
         if not separator or scheme.lower() not in (b"http", b"https"):
             return 400
-        authority, slash, path = rest.partition(b"/")
-        authority, question, query = authority.partition(b"?")
+        authority = _BEHIND_AUTHORITY.split(rest, maxsplit=1)[0]
         if not authority or b"@" in authority:
             return 400
+        path = rest[len(authority) :]
         self._host = authority
-        request.target = b"/" + (path if slash else question + query)
+        request.target = path if path[:1] == b"/" else b"/" + path
         return 0
 
     def _options(self, request: Request) -> int:
