@@ -116,9 +116,8 @@ def _report(soak: Soak, reckoning: Reckoning, stopped: int) -> int:
     print(format_table(reckoning.rows()))
     print("\n".join(f"{name:<22}{value:>12,.6g}" for name, value in figures.items()))
     for outcome in reckoning.unexplained[:20]:
-        print(
-            f"unexplained: {outcome.kind} {outcome.name}: {outcome.problem} after {outcome.ended - outcome.started:.2f} s"
-        )
+        seconds = outcome.ended - outcome.started
+        print(f"unexplained: {outcome.kind} {outcome.name}: {outcome.problem} after {seconds:.2f} s")
     print(f"written to {write_results('soak', reckoning.rows(), figures)}")
     for problem in problems:
         print(f"not as it should be: {problem}", file=sys.stderr)
