@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import http.client
 import os
 import random
 import shutil
@@ -71,6 +72,28 @@ def test_a_thousand_concurrent_random_bodies_come_back_byte_for_byte(router: Run
     got = asyncio.run(all_at_once())
     # THEN each came back as it was
     assert got == [hashlib.sha256(body).hexdigest() for body in bodies]
+
+
+def test_a_hundred_gets_and_posts_of_10_kb_on_one_connection(router: RunningRouter) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", router.port, timeout=30)
+    for number in range(100):
+        connection.request("GET", f"/?n={number}")
+        assert connection.getresponse().read() == b"hello"
+        body = b"%d " % number * 2_500
+        connection.request("POST", "/echo", body)
+        assert connection.getresponse().read() == body
+    connection.close()
+
+
+def test_heads_of_124_kb_pass_when_the_limit_allows() -> None:
+    with running("asgi", environment={"DISPATCH_MAX_HEAD_BYTES": "200000"}) as router:
+        connection = http.client.HTTPConnection("127.0.0.1", router.port, timeout=30)
+        many = {f"x-{number}": "y" * 1_200 for number in range(100)}
+        connection.request("GET", "/fields", headers={**many, "x-one": "z" * 62_000})
+        body = connection.getresponse().read()
+        assert body.count(b"y" * 1_200) == 100
+        assert b"x-one: " + b"z" * 62_000 in body
+        connection.close()
 
 
 def test_a_large_upload_and_download(router: RunningRouter) -> None:

@@ -355,3 +355,32 @@ def test_draining_finishes_requests_and_closes_idle_connections() -> None:
     assert working.answer().fields["connection"] == "close"
     assert working.transport.state == "closed"
     assert rig.client().answer().status == 503
+
+
+@pytest.mark.parametrize(
+    "target", ["//", "//a//b", "/?a=1&a=2", "/a%20b%2Fc?q=%26%3D", "/%F0%9F%8D%95", "/?", "/a;b=c/../d"]
+)
+def test_targets_pass_as_they_are(target: str) -> None:
+    rig = FrontRig()
+    rig.client().get(target)
+    assert head_of(rig.slot())[0] == f"GET {target} HTTP/1.1"
+
+
+def test_a_client_that_leaves_amid_its_head_leaves_nothing_behind() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Half: ye")
+    client.leave()
+    rig.wait(20)
+    assert not rig.front.connections
+    assert (rig.dispatcher.counts.submitted, rig.front.refused) == (0, {})
+
+
+def test_a_response_head_of_64_kb_stays_a_head() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get()
+    value = "y" * 64_000
+    respond(rig.slot(), f"x-large: {value}", body=b"body")
+    assert client.answer().fields["x-large"] == value
+    assert client.answer().body == b"body"
