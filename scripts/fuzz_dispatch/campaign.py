@@ -17,7 +17,7 @@ from scripts.fuzz_dispatch.targets import Target, expect
 
 __all__ = ["Campaign", "Counts", "check", "keep"]
 
-_CORPUS = 3_000
+_CORPUS_BYTES = 10_000_000
 _PATIENCE_S = 10.0
 _GROWTH_MB = 200.0
 
@@ -27,11 +27,22 @@ class Counts:
     """What one target has seen."""
 
     inputs: int = 0
-    outcomes: dict[Hashable, int] = field(default_factory=dict)
+    outcomes: set[int] = field(default_factory=set)
+    """Hashes of what inputs have led to."""
     corpus: list[bytes] = field(default_factory=list)
+    corpus_bytes: int = 0
     kept: dict[str, Path] = field(default_factory=dict)
     """The first input that broke each invariant, by what was broken."""
     broken: int = 0
+
+    def remember(self, data: bytes, rng: random.Random) -> None:
+        """Keep an input for mutation; some go when they take too much memory."""
+        self.corpus.append(data)
+        self.corpus_bytes += len(data)
+        while self.corpus_bytes > _CORPUS_BYTES:
+            at = rng.randrange(len(self.corpus))
+            self.corpus[at], self.corpus[-1] = self.corpus[-1], self.corpus[at]
+            self.corpus_bytes -= len(self.corpus.pop())
 
 
 def check(target: Target, data: bytes) -> Hashable:
@@ -103,12 +114,9 @@ class Campaign:
         except Exception as error:  # noqa: BLE001 - whatever an input raises is what is looked for
             self._broken(target, counts, data, error)
             return
-        if outcome not in counts.outcomes:
-            if len(counts.corpus) < _CORPUS:
-                counts.corpus.append(data)
-            else:
-                counts.corpus[self._rng.randrange(_CORPUS)] = data
-        counts.outcomes[outcome] = counts.outcomes.get(outcome, 0) + 1
+        if hash(outcome) not in counts.outcomes:
+            counts.outcomes.add(hash(outcome))
+            counts.remember(data, self._rng)
 
     def _draw(self, target: Target, corpus: list[bytes]) -> bytes:
         rng = self._rng

@@ -5,7 +5,7 @@ import random
 __all__ = ["INTERESTING_NUMBERS", "mutated", "mutated_frames", "split_frames"]
 
 INTERESTING_NUMBERS = (0, 1, 2, 3, 4, 5, 8, 9, 127, 128, 255, 16_383, 16_384, 16_385, 65_535, 65_536, 65_552, 65_553)
-_LONGEST = 300_000
+_LONGEST = 200_000
 _HEADER = 9
 
 
