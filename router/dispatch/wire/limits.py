@@ -55,3 +55,8 @@ class OverheadBudget:
                 return False
         self._tokens -= 1.0
         return True
+
+    def earn(self) -> None:
+        """Give one token back, for progress that came of a frame."""
+        if self._tokens < self._burst:
+            self._tokens += 1.0
