@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+_DYING_S = 0.25
+"""From SIGKILL to the end of the process's connections: the kernel takes its time with the memory of a process."""
+
 __all__ = ["Outcome", "Reckoning", "Samples"]
 
 
@@ -48,8 +51,8 @@ class Reckoning:
     """The ids of POSTs, once for each execution."""
 
     def explained(self, outcome: Outcome) -> bool:
-        """Whether an environment was killed while a request that failed was under way."""
-        at = bisect_left(self.kills, outcome.started)
+        """Whether an environment was killed while a request that failed was under way, or was dying when it began."""
+        at = bisect_left(self.kills, outcome.started - _DYING_S)
         return at < len(self.kills) and self.kills[at] <= outcome.ended
 
     @property

@@ -1,5 +1,8 @@
 """The codec against the ``h2`` library: the same bytes must mean the same to both, chopped anywhere."""
 
+import random
+
+import h2.config
 import h2.connection
 import h2.events
 import pytest
@@ -137,3 +140,24 @@ def test_our_client_speaks_to_an_h2_server(sizes: list[int], chunk: int) -> None
     assert answer.headers == [(b":status", b"200")]
     assert (answer.data, answer.ended) == (b"done", True)
     assert not client.streams
+
+
+def test_a_header_block_beyond_the_peers_frame_size_is_continued() -> None:
+    # GIVEN an h2 client, which takes frames of 16,384 bytes
+    client = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=None))
+    client.initiate_connection()
+    client.update_settings({6: 100_000})
+    client.send_headers(1, REQUEST)
+    server = Server(greeted=False)
+    server.receive(client.data_to_send())
+    # WHEN a response's headers take several
+    large = [(b":status", b"200"), (b"x-large", random.Random(1).randbytes(25_000).hex().encode())]
+    theirs = server.said.streams[1].stream
+    assert theirs is not None
+    client.receive_data(server.take())
+    theirs.send_headers(large, end=True)
+    assert len(server.written) > 2 * 16_384
+    # THEN they come as one
+    events = client.receive_data(server.take())
+    (answer,) = [event for event in events if isinstance(event, h2.events.ResponseReceived)]
+    assert answer.headers == large

@@ -1,7 +1,5 @@
 """Rules of RFC 9113 one by one, flow control, and the limits that bound abuse."""
 
-import random
-
 import hpack
 import pytest
 
@@ -350,16 +348,6 @@ def test_a_large_frame_beyond_the_window_is_cut_off_in_its_midst() -> None:
     server = Server(WireLimits(stream_window=30_000))
     server.receive(headers(1) + frames.frame(0, 0, 1, b"x" * 60_000)[:40_000])
     assert failure(server) == frames.FLOW_CONTROL_ERROR
-
-
-def test_a_header_block_beyond_the_peers_frame_size_is_continued() -> None:
-    server, client, _ = connected()
-    stream = client.open_stream([*REQUEST], StreamRecorder())
-    theirs = server.connection.streams[stream.id]
-    large = [(b":status", b"200"), (b"x-large", random.Random(1).randbytes(12_000).hex().encode())]
-    theirs.send_headers(large, end=True)
-    assert isinstance(stream.handler, StreamRecorder)
-    assert (stream.handler.headers, stream.handler.ended) == (large, True)
 
 
 def test_requests_that_end_well_are_no_flood() -> None:
