@@ -80,11 +80,9 @@ class Request(Exchange):
         write.
         """
         checked = check(head)
-        if checked is None:
+        if checked is None or (checked.status < 200 and not (checked.status == 101 and self.upgrade)):
             return False
         out, self.status, self._remaining = checked.fields, checked.status, checked.length
-        if self.status < 200 and not self._switching():
-            return False
         if self.upgrade and self.status != 101:
             self.keep_alive = False
         if self.method == b"HEAD" or not checked.has_body:
@@ -110,9 +108,6 @@ class Request(Exchange):
             return b""
         self._chunked = True
         return b"transfer-encoding: chunked\r\n"
-
-    def _switching(self) -> bool:
-        return self.status == 101 and self.upgrade
 
     def _connection_field(self) -> bytes:
         if self.status == 101:
@@ -184,7 +179,7 @@ class Request(Exchange):
         """Answer in the app's stead, or cut the response off where it stands."""
         if self.departed:
             return
-        if self.status and failure is not Failure.BAD_RESPONSE:
+        if self.status:
             self.protocol.cut(self)
             return
         if self.protocol.transport.is_closing():
