@@ -13,6 +13,8 @@ from dispatch.front.limits import FrontLimits
 from dispatch.front.routes import RouteTable
 
 if TYPE_CHECKING:
+    from dispatch.front.h2 import Http2Protocol
+    from dispatch.front.h2_request import StreamRequest
     from dispatch.front.protocol import ClientProtocol
     from dispatch.front.request import Request
 
@@ -48,12 +50,12 @@ class Front:
         self.limits = limits or FrontLimits()
         self.now = clock()
         """Coarse time for the deadlines of connections, as of the last sweep."""
-        self.connections: set[ClientProtocol] = set()
+        self.connections: set[ClientProtocol | Http2Protocol] = set()
         self.counts = {route.name: RouteCounts() for route in routes.routes}
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""
         self.draining = False
-        self.on_finished: Callable[[Request, float], object] | None = None
+        self.on_finished: Callable[[Request | StreamRequest, float], object] | None = None
         """Called with each finished request and its duration in seconds: the access log."""
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
@@ -69,7 +71,7 @@ class Front:
             return False
         return any(address in network for network in self._trusted)
 
-    def observe(self, request: "Request") -> None:
+    def observe(self, request: "Request | StreamRequest") -> None:
         """Count a finished request."""
         seconds = self.clock() - request.arrived
         counts = self.counts[request.route.name]
