@@ -102,6 +102,16 @@ def running(app: str = "asgi", *options: str, environment: dict[str, str] | None
         process.communicate()
 
 
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost and its key, made by openssl."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
+
+
 def eventually(check: Callable[[], bool], within_s: float = 20) -> None:
     """Wait until something is so; fail when it is not so in time."""
     until = time.monotonic() + within_s

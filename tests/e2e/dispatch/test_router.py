@@ -19,7 +19,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from tests.e2e.dispatch.support import RunningRouter, eventually, exchange, running
+from tests.e2e.dispatch.support import RunningRouter, eventually, exchange, running, self_signed
 
 
 @pytest.fixture(scope="module")
@@ -215,19 +215,7 @@ def test_a_killed_router_takes_its_environments_with_it() -> None:
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the package openssl")
 def test_the_control_channel_over_pinned_tls_admits_no_stranger(tmp_path: Path) -> None:
     # GIVEN a control port with TLS
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-    ]
-    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=router"]
-    subprocess.run(command, check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         control = probe.getsockname()[1]
