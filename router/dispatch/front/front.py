@@ -13,10 +13,9 @@ from dispatch.front.limits import FrontLimits
 from dispatch.front.routes import RouteTable
 
 if TYPE_CHECKING:
+    from dispatch.front.client_request import ClientRequest
     from dispatch.front.h2 import Http2Protocol
-    from dispatch.front.h2_request import StreamRequest
     from dispatch.front.protocol import ClientProtocol
-    from dispatch.front.request import Request
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds in seconds of the duration histogram; a last, unbounded one follows."""
@@ -55,7 +54,7 @@ class Front:
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""
         self.draining = False
-        self.on_finished: Callable[[Request | StreamRequest, float], object] | None = None
+        self.on_finished: Callable[[ClientRequest, float], object] | None = None
         """Called with each finished request and its duration in seconds: the access log."""
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
@@ -71,7 +70,7 @@ class Front:
             return False
         return any(address in network for network in self._trusted)
 
-    def observe(self, request: "Request | StreamRequest") -> None:
+    def observe(self, request: "ClientRequest") -> None:
         """Count a finished request."""
         seconds = self.clock() - request.arrived
         counts = self.counts[request.route.name]

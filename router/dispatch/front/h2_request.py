@@ -2,34 +2,23 @@
 
 from typing import TYPE_CHECKING
 
-from dispatch.exchange import Exchange, Failure
+from dispatch.exchange import Failure
+from dispatch.front.client_request import ClientRequest
 from dispatch.front.h2_head import RefusedError, RequestHead, response_headers
 from dispatch.front.refusal import STATUS_OF, refusal_parts
 from dispatch.front.response import UNKNOWN_LENGTH, check
 from dispatch.wire import Headers, Stream, frames
 
 if TYPE_CHECKING:
-    from dispatch.dispatcher import Dispatcher
     from dispatch.front.h2 import Http2Protocol
-    from dispatch.front.routes import Route
 
 __all__ = ["StreamRequest"]
 
 
-class StreamRequest(Exchange):
+class StreamRequest(ClientRequest):
     """A client's request and its stream. ``touched`` is when the client last moved it on, by the front's clock."""
 
-    route: "Route"
-    dispatcher: "Dispatcher"
-    method: bytes = b""
-    target: bytes = b""
-    given_id: bytes = b""
-    """The client's own request id, when it sent a good one; else ``number`` makes ours."""
-    number: int = 0
-    status: int = 0
-    sent: int = 0
-    """Bytes of response body."""
-    upload_size: int = 0
+    protocol: "Http2Protocol"
     submitted: bool = False
     over: bool = False
     """Answered, refused or given up; the stream may still have to write what it holds."""
@@ -44,11 +33,6 @@ class StreamRequest(Exchange):
         self.stream = stream
         self.touched = protocol.front.now
         stream.handler = self
-
-    @property
-    def request_id(self) -> bytes:
-        """What the app sees as X-Request-Id."""
-        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
 
     def begin(self, head: RequestHead, end: bool) -> None:
         """Ask for an answer.

@@ -2,14 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from dispatch.exchange import Exchange, Failure
+from dispatch.exchange import Failure
+from dispatch.front.client_request import ClientRequest
 from dispatch.front.refusal import STATUS_OF, refusal
 from dispatch.front.response import UNKNOWN_LENGTH, check
 
 if TYPE_CHECKING:
-    from dispatch.dispatcher import Dispatcher
     from dispatch.front.protocol import ClientProtocol
-    from dispatch.front.routes import Route
 
 _JOIN_UP_TO = 16_384
 """Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its
@@ -17,26 +16,16 @@ own.
 """
 
 
-class Request(Exchange):
+class Request(ClientRequest):
     """A client's request. Responses are written straight to the client's transport."""
 
-    route: "Route"
-    dispatcher: "Dispatcher"
-    method: bytes = b""
-    target: bytes = b""
-    given_id: bytes = b""
-    """The client's own request id, when it sent a good one; else ``number`` makes ours."""
-    number: int = 0
+    protocol: "ClientProtocol"
     keep_alive: bool = True
     http10: bool = False
     upgrade: bool = False
     upload: bool = False
     """A body is to come."""
     expects_continue: bool = False
-    upload_size: int = 0
-    status: int = 0
-    sent: int = 0
-    """Bytes of response body."""
     ends_with_connection: bool = False
     """Nothing but the end of the connection tells the client where the response ends."""
     _head: bytes | None = None
@@ -46,11 +35,6 @@ class Request(Exchange):
 
     def __init__(self, protocol: "ClientProtocol") -> None:
         self.protocol = protocol
-
-    @property
-    def request_id(self) -> bytes:
-        """What the app sees as X-Request-Id."""
-        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
