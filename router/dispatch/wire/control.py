@@ -84,7 +84,7 @@ class ControlFrames:
         return self._codec.encode(headers)
 
     def progress(self) -> None:
-        """A request has come to its proper end: its HEADERS frame was no mere overhead."""
+        """A request has come to its proper end: its frames were no mere overhead."""
         self._budget.earn()
 
     def _spend(self, what: str) -> None:

@@ -57,6 +57,5 @@ class OverheadBudget:
         return True
 
     def earn(self) -> None:
-        """Give one token back, for progress that came of a frame."""
-        if self._tokens < self._burst:
-            self._tokens += 1.0
+        """Give tokens back for a request that came to its end: for its HEADERS, and for one late frame on its stream."""
+        self._tokens = min(self._burst, self._tokens + 2.0)
