@@ -57,5 +57,5 @@ class OverheadBudget:
         return True
 
     def earn(self) -> None:
-        """Give tokens back for a request that came to its end: for its HEADERS, and for one late frame on its stream."""
+        """Give tokens back for a request that came to its end: for its HEADERS, and for one late frame."""
         self._tokens = min(self._burst, self._tokens + 2.0)

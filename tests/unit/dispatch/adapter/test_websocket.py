@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
@@ -437,3 +439,38 @@ def test_a_tunnel_that_ends_without_a_close_is_abnormal() -> None:
     session = played(echo, play)
     assert session.router.ends == 1
     assert isinstance(session.app, AsgiApplication)
+
+
+_FRAMES = st.builds(
+    lambda first, mask, size, payload: bytes([first, mask | size]) + payload,
+    st.sampled_from([0x81, 0x82, 0x01, 0x02, 0x80, 0x00, 0x88, 0x89, 0x8A, 0xC1, 0x83, 0x8F]),
+    st.sampled_from([0x80, 0x80, 0x80, 0x00]),
+    st.integers(0, 127),
+    st.binary(max_size=12),
+)
+
+
+@given(st.lists(_FRAMES | st.binary(max_size=20), max_size=8))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_client_sends_the_channel_goes_on(pieces: list[bytes]) -> None:
+    async def play(session: FakeSession) -> None:
+        Browser(session)
+        await settle()
+        for piece in pieces:
+            session.router.stream.send(pack(BODY, piece))  # an exception here would cost the environment its connection
+            await settle()
+        session.router.stream.send(pack(BODY | END))
+        await settle()
+        session.router.get("/next")
+        await settle()
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await echo(scope, receive, send)
+        else:
+            await send({"type": "http.response.start", "status": 204, "headers": []})
+            await send({"type": "http.response.body"})
+
+    session = played(app, play)
+    assert session.router.status == 204
+    assert session.router.ends == 2
