@@ -19,20 +19,33 @@ class _Connection(Protocol):
 
 
 class ClientRequest(Exchange):
-    """A client's request, once its head is read. Defaults stand on the class, as those of :class:`Exchange` do."""
+    """A client's request, once its head is read. Subclasses set the slots, each at once with its own."""
+
+    __slots__ = (
+        "dispatcher",
+        "given_id",
+        "method",
+        "number",
+        "protocol",
+        "route",
+        "sent",
+        "status",
+        "target",
+        "upload_size",
+    )
 
     protocol: _Connection
     route: "Route"
     dispatcher: "Dispatcher"
-    method: bytes = b""
-    target: bytes = b""
-    given_id: bytes = b""
+    method: bytes
+    target: bytes
+    given_id: bytes
     """The client's own request id, when it sent a good one; else ``number`` makes ours."""
-    number: int = 0
-    upload_size: int = 0
+    number: int
+    upload_size: int
     """Bytes of request body so far."""
-    status: int = 0
-    sent: int = 0
+    status: int
+    sent: int
     """Bytes of response body."""
 
     @property

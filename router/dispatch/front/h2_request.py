@@ -18,20 +18,25 @@ __all__ = ["StreamRequest"]
 class StreamRequest(ClientRequest):
     """A client's request and its stream. ``touched`` is when the client last moved it on, by the front's clock."""
 
+    __slots__ = ("_bodyless", "_declared", "_remaining", "over", "stalled", "stream", "submitted", "touched")
+
     protocol: "Http2Protocol"
-    submitted: bool = False
-    over: bool = False
-    """Answered, refused or given up; the stream may still have to write what it holds."""
-    stalled: bool = False
-    """The upload is held back: by the queue, or by the environment."""
-    _declared: int | None = None
-    _bodyless: bool = False
-    _remaining: int = UNKNOWN_LENGTH
 
     def __init__(self, protocol: "Http2Protocol", stream: Stream) -> None:
+        super().__init__()
         self.protocol = protocol
         self.stream = stream
+        self.method = self.target = self.given_id = b""
+        self.number = self.status = self.sent = self.upload_size = 0
         self.touched = protocol.front.now
+        self.submitted = False
+        self.over = False
+        """Answered, refused or given up; the stream may still have to write what it holds."""
+        self.stalled = False
+        """The upload is held back: by the queue, or by the environment."""
+        self._declared: int | None = None
+        self._bodyless = False
+        self._remaining = UNKNOWN_LENGTH
         stream.handler = self
 
     def begin(self, head: RequestHead, end: bool) -> None:

@@ -5,58 +5,69 @@ from typing import TYPE_CHECKING
 from dispatch.exchange import Failure
 from dispatch.front.client_request import ClientRequest
 from dispatch.front.refusal import STATUS_OF, refusal
-from dispatch.front.response import UNKNOWN_LENGTH, check
+from dispatch.front.response import JOIN_UP_TO, UNKNOWN_LENGTH, check, known
 
 if TYPE_CHECKING:
     from dispatch.front.protocol import ClientProtocol
-
-_JOIN_UP_TO = 16_384
-"""Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its
-own.
-"""
 
 
 class Request(ClientRequest):
     """A client's request. Responses are written straight to the client's transport."""
 
+    __slots__ = (
+        "_bodyless",
+        "_chunked",
+        "_head",
+        "_remaining",
+        "ends_with_connection",
+        "expects_continue",
+        "http10",
+        "keep_alive",
+        "plain",
+        "upgrade",
+        "upload",
+    )
+
     protocol: "ClientProtocol"
-    keep_alive: bool = True
-    http10: bool = False
-    upgrade: bool = False
-    upload: bool = False
-    """A body is to come."""
-    expects_continue: bool = False
-    ends_with_connection: bool = False
-    """Nothing but the end of the connection tells the client where the response ends."""
-    _head: bytes | None = None
-    _chunked: bool = False
-    _bodyless: bool = False
-    _remaining: int = UNKNOWN_LENGTH
 
     def __init__(self, protocol: "ClientProtocol") -> None:
+        super().__init__()
         self.protocol = protocol
+        self.method = b""
+        self.target = b""
+        self.given_id = b""
+        self.number = 0
+        self.keep_alive = True
+        self.plain = False
+        """A response with a length goes to this client as it is: no HEAD, no HTTP/1.0, no Upgrade."""
+        self.http10 = False
+        self.upgrade = False
+        self.upload = False
+        """A body is to come."""
+        self.expects_continue = False
+        self.upload_size = 0
+        self.status = 0
+        self.sent = 0
+        self.ends_with_connection = False
+        """Nothing but the end of the connection tells the client where the response ends."""
+        self._head: bytes | None = None
+        self._chunked = False
+        self._bodyless = False
+        self._remaining = UNKNOWN_LENGTH
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
-        checked = check(head)
-        if (
-            checked is None
-            or checked.length != len(body)
-            or not checked.has_body
-            or not self.keep_alive
-            or self.method == b"HEAD"
-            or self.http10
-            or self.upgrade
-            or len(body) > _JOIN_UP_TO
-        ):
-            if not self.response_head(head, False, False):
-                return False
-            self.response_data(body, True)
+        checked = known(head)
+        if checked is not None and checked.joins == len(body) and self.plain and self.keep_alive:
+            protocol = self.protocol
+            self.status = checked.status
+            self.sent = checked.joins
+            protocol.transport.write(b"".join((checked.whole, body)))
+            protocol.finished(self)
             return True
-        self.status = checked.status
-        self.sent = checked.length
-        self.protocol.transport.write(b"".join((checked.whole, body)))
-        self.protocol.finished(self)
+        if not self.response_head(head, False, False):
+            return False
+        self.response_data(body, True)
         return True
 
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:
@@ -132,7 +143,7 @@ class Request(ClientRequest):
         head = self._head
         if head is not None:
             self._head = None
-            if len(data) <= _JOIN_UP_TO:
+            if len(data) <= JOIN_UP_TO:
                 transport.write(head + data)
             else:
                 transport.write(head)
