@@ -41,9 +41,10 @@ class SimulatedChannel(Channel):
         self.cancelling = self.closed = False
         self._home = home
 
-    def start(self, exchange: Exchange) -> None:
+    def start(self, exchange: Exchange, now: float, until: float) -> None:
         """Answer after the request's service time."""
         assert isinstance(exchange, SimulatedExchange)
+        self.started, self.deadline = now, until
         self.exchange, exchange.channel, exchange.delivered = exchange, self, True
         exchange.attempts += 1
         self._home.timeline.after(exchange.service_s, lambda: self._answer(exchange))
