@@ -19,6 +19,8 @@ __all__ = ["Front"]
 
 _LIMITS = FrontLimits(head=4_096, url=1_024, fields=40, body=20_000, pipelined=4, buffered=2_000)
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+): ([^\r\n\0]*)")
+_HEAD_END = re.compile(rb"(?<=\r\n\r\n)")
+_MADE_ID = re.compile(rb"x-request-id: [0-9a-f]{12}-[0-9a-f]+\r\n")
 _REFUSALS = frozenset({400, 408, 413, 414, 417, 431, 501})
 
 
@@ -28,6 +30,8 @@ class Asked:
 
     method: bytes
     target: bytes
+    fields: bytes
+    """All field lines but the request id that the router has made."""
     body: bytes = b""
     whole: bool = False
 
@@ -43,8 +47,9 @@ class EchoSlot(FakeSlot):
 
     def head_received(self, head: bytes, end: bool, _alone: bool) -> None:
         _check_head(head)
-        method, target, _ = head.split(b"\r\n", 1)[0].split(b" ")
-        self._now = Asked(method, target)
+        line, _, fields = head.partition(b"\r\n")
+        method, target, _ = line.split(b" ")
+        self._now = Asked(method, target, _MADE_ID.sub(b"", fields))
         self._asked.append(self._now)
         if end or self._early or b"\r\nupgrade: websocket\r\n" in head:
             self._respond(whole=end)
@@ -111,9 +116,12 @@ class Front:
         """As many answers as requests and in their order; the same requests as h11 reads, however the bytes are cut."""
         whole = self._serve([data])
         chopped = self._serve(cuts(rng, data))
-        if not self._early and not {414, 431} & {*whole.statuses, *chopped.statuses}:
+        by_request = self._serve(_HEAD_END.split(data))
+        if not self._early and not {414, 431} & {*whole.statuses, *chopped.statuses, *by_request.statuses}:
             expect(whole.asked == chopped.asked, f"whole: {whole.asked}; chopped: {chopped.asked}")
             expect(whole.raw == chopped.raw, f"whole: {whole.raw!r}; chopped: {chopped.raw!r}")
+            expect(whole.asked == by_request.asked, f"whole: {whole.asked}; request by request: {by_request.asked}")
+            expect(whole.raw == by_request.raw, f"whole: {whole.raw!r}; request by request: {by_request.raw!r}")
             _compare(whole, data)
         kinds = {(a.method, a.target[:1], bool(a.body), a.whole) for a in whole.asked}
         return (tuple(whole.statuses), whole.ended, frozenset(kinds), tuple(chopped.statuses))

@@ -80,7 +80,9 @@ TOKENS = (
 
 
 def generate(rng: random.Random) -> bytes:
-    """One to five requests, one behind the other."""
+    """One to five requests, one behind the other; sometimes the same again, as clients repeat themselves."""
+    if rng.random() < 0.2:
+        return _request(rng) * rng.randrange(2, 5)
     return b"".join(_request(rng) for _ in range(rng.choice((1, 1, 2, 2, 3, 5))))
 
 
