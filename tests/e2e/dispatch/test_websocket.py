@@ -13,7 +13,7 @@ from tests.e2e.dispatch.support import RunningRouter, eventually, running
 
 @pytest.fixture(scope="module")
 def router() -> Iterator[RunningRouter]:
-    with running("asgi") as found:
+    with running("asgi", "--processes", "1") as found:
         assert found.request("/") == (200, b"hello")
         yield found
 
