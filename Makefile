@@ -38,6 +38,16 @@ unit: setup ## Unit tests: no network, no emulator
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
 	$(BIN)/pytest tests/e2e/dispatch
 
+MINUTES ?= 10
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
+	$(BIN)/python -m scripts.fuzz_dispatch --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
+	$(BIN)/python -m scripts.soak_dispatch --minutes $(MINUTES)
+
 BENCHMARKS = import patterns publish router scaleup worker
 
 .PHONY: bench

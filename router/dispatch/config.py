@@ -74,6 +74,8 @@ class RouterSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address for clients; 0.0.0.0 behind a load balancer.")
     port: Port = Field(8080, description="Port for clients; 0: any free one.")
+    certificate: Path | None = Field(None, description="PEM certificate of the client port; unset: plain HTTP.")
+    key: Path | None = Field(None, description="PEM key of the client port.")
     admin_host: str = Field("127.0.0.1", description="Address of /healthz, /readyz and /metrics.")
     admin_port: Port = Field(8081, description="Port of /healthz, /readyz and /metrics.")
     control_host: str = Field("127.0.0.1", description="Address on which environments call back.")
@@ -98,6 +100,8 @@ class RouterSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
         if (self.control_certificate is None) != (self.control_key is None):
             raise ValueError("control_certificate and control_key go together")
         if self.control_certificate is None and self.control_host not in _LOOPBACK:

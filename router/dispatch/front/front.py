@@ -14,8 +14,9 @@ from dispatch.front.limits import FrontLimits
 from dispatch.front.routes import RouteTable
 
 if TYPE_CHECKING:
+    from dispatch.front.client_request import ClientRequest
+    from dispatch.front.h2 import Http2Protocol
     from dispatch.front.protocol import ClientProtocol
-    from dispatch.front.request import Request
 
 
 class Front:
@@ -33,12 +34,12 @@ class Front:
         self.limits = limits or FrontLimits()
         self.now = clock()
         """Coarse time for the deadlines of connections, as of the last sweep."""
-        self.connections: set[ClientProtocol] = set()
+        self.connections: set[ClientProtocol | Http2Protocol] = set()
         self.counts = {route.name: route.counts for route in routes.routes}
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""
         self.draining = False
-        self.on_finished: Callable[[Request, float], object] | None = None
+        self.on_finished: Callable[[ClientRequest, float], object] | None = None
         """Called with each finished request and its duration in seconds: the access log."""
         self.lines = RequestLines(self.limits.url)
         self.request_ids = 0
@@ -55,7 +56,7 @@ class Front:
             return False
         return any(address in network for network in self._trusted)
 
-    def observe(self, request: "Request") -> None:
+    def observe(self, request: "ClientRequest") -> None:
         """Count a finished request."""
         seconds = self.clock() - request.arrived
         counts = request.route.counts

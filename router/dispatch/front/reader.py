@@ -13,6 +13,7 @@ import httptools
 from dispatch.front.fields import IDEMPOTENT, SPECIAL, Kind, is_request_id, nominated, provenance
 from dispatch.front.known import KnownFields
 from dispatch.front.request import Request
+from dispatch.front.resumed import resumed_parser
 from dispatch.messages import END, HEAD, HEADER
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _pack = HEADER.pack
 _special = SPECIAL.get
 _HOST_KIND = Kind.HOST
+_BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 
@@ -50,8 +52,14 @@ class RequestReader:
         self.renew()
 
     def renew(self) -> None:
-        """Begin with a fresh parser, after an Upgrade that we do not follow stopped the old one."""
-        self._parser = httptools.HttpRequestParser(self)
+        """Begin with a fresh parser, also after an Upgrade that we do not follow stopped the old one."""
+        request = self.current
+        if request is None or request.complete:
+            self._parser = httptools.HttpRequestParser(self)
+        else:
+            length = self._special.get(Kind.CONTENT_LENGTH)
+            framing = b"transfer-encoding: chunked" if length is None else b"content-length: " + length
+            self._parser = resumed_parser(self, framing)
         self.feed = self._parser.feed_data
 
     @property
@@ -169,7 +177,7 @@ class RequestReader:
         host = self._host
         if self._refuse_with:
             return self._refuse_with
-        if self._special or not keep or host is None or target[:1] != b"/":
+        if self._special or not keep or host is None or target[:1] != b"/" or method == b"CONNECT":
             status = self._unusual(request)
             if status:
                 return status
@@ -191,7 +199,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The current request is whole."""
         request = self.current
-        if request is not None and not request.complete and not request.upgrade:
+        if request is not None and not request.complete and not self._parser.should_upgrade():
             self._connection.request_complete(request)
 
     def _unusual(self, request: Request) -> int:
@@ -224,12 +232,12 @@ class RequestReader:
         scheme, separator, rest = target.partition(b"://")
         if not separator or scheme.lower() not in (b"http", b"https"):
             return 400
-        authority, slash, path = rest.partition(b"/")
-        authority, question, query = authority.partition(b"?")
+        authority = _BEHIND_AUTHORITY.split(rest, maxsplit=1)[0]
         if not authority or b"@" in authority:
             return 400
+        path = rest[len(authority) :]
         self._host = authority
-        request.target = b"/" + (path if slash else question + query)
+        request.target = path if path[:1] == b"/" else b"/" + path
         return 0
 
     def _options(self, request: Request) -> int:
@@ -247,7 +255,8 @@ class RequestReader:
             if expect.lower() != b"100-continue":
                 return 417
             request.expects_continue = request.upload and not request.http10
-        if special.get(Kind.UPGRADE, b"").lower() == b"websocket" and self._parser.should_upgrade():
+        switches = special.get(Kind.UPGRADE, b"").lower() == b"websocket" and self._parser.should_upgrade()
+        if switches and request.method == b"GET" and not request.upload:  # RFC 6455 section 4.1
             request.upgrade = request.upload = True
             request.complete = False
             self.fields += (b"connection: upgrade\r\n", b"upgrade: ", b"websocket", b"\r\n")
