@@ -111,6 +111,20 @@ check-drift: setup ## Fail when a second plan of ENV=local shows more than the k
 check-plan: setup ## Prove from a plan of ENV that no event is lost in silence; needs no AWS account
 	@$(BIN)/python -m scripts.check_plan $(ENV)
 
+.PHONY: diagram
+diagram: setup ## Draw the plan of ENV, and write the catalogue of its events and workers: build/diagram/ENV
+	@$(BIN)/python -m scripts.diagram $(ENV)
+
+.PHONY: diagram-docs
+diagram-docs: setup ## The same of the local environment into docs/
+	@$(BIN)/python -m scripts.diagram local --keep
+
+EVENTS_PER_MONTH ?= 10000000
+
+.PHONY: cost
+cost: setup ## What ENV costs at EVENTS_PER_MONTH=10000000, by event, worker and item; needs no AWS account
+	@$(BIN)/fanout cost --env $(ENV) --events-per-month $(EVENTS_PER_MONTH)
+
 .PHONY: bench-plan-mutants
 bench-plan-mutants: setup ## Count the spoilt plans that check-plan catches
 	@$(BIN)/python -m scripts.bench_plan_mutants

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 class SimulatedExchange(Exchange):
     """A request that takes ``service_s``; says when it was answered."""
 
-    complete = True
-    idempotent = True
-    payload = b"request"
-
     def __init__(self, service_s: float) -> None:
+        super().__init__()
+        self.complete = self.idempotent = True
+        self.payload = b"request"
         self.service_s = service_s
         self.latency_s: float | None = None
         self.failure: Failure | None = None

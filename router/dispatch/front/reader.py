@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from dispatch.front.fields import IDEMPOTENT, SPECIAL, Kind, is_request_id, nominated, provenance
+from dispatch.front.known import KnownFields
 from dispatch.front.request import Request
 from dispatch.front.resumed import resumed_parser
 from dispatch.messages import END, HEAD, HEADER
@@ -23,10 +24,6 @@ _special = SPECIAL.get
 _HOST_KIND = Kind.HOST
 _BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
-_PLAIN_LINE = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1\r\n")
-_KNOWN_HEADS = 4
-"""Heads that are remembered of one connection, of at most so many bytes each:"""
-_KNOWN_BYTES = 1_024
 
 
 class RequestReader:
@@ -51,7 +48,7 @@ class RequestReader:
         self._provenance: tuple[bytes | None, bytes] = (None, b"")
         self._plain: tuple[bytes, bytes] | None = None
         """Host and field lines of the head read last, when nothing in it was special."""
-        self._known: dict[bytes, tuple[bytes, bytes]] = {}
+        self._known = KnownFields()
         self.renew()
 
     def renew(self) -> None:
@@ -71,44 +68,41 @@ class RequestReader:
         return bool(self.fields or self._special) or self._host is not None
 
     def feed_known(self, data: bytes) -> bool:
-        """Take a request without a body whose fields, byte for byte, this connection has sent before; False when
-        it is anything else.
-
-        A client repeats its fields from request to request, which is what HPACK saves the bytes of; here it saves
-        parsing them. Only a request line in characters that need no second look comes this way.
+        """Take a request whose head need not be parsed again, on an idle connection; False when it is anything
+        else.
         """
         line_end = data.find(b"\n") + 1
         known = self._known.get(data[line_end:])
-        if known is None or len(data) > self._front.limits.head:
+        if known is None:
             return False
-        line = _PLAIN_LINE.fullmatch(data, 0, line_end)
-        if line is None or len(line[2]) > self._front.limits.url:
+        front = self._front
+        line_bytes = data[:line_end]
+        line = front.lines.get(line_bytes) or front.lines.parse(line_bytes)
+        if line is None or len(data) > front.limits.head:
             return False
         host, fields = known
-        request = Request(self._connection)
-        request.method, request.target = line.groups()
-        if self._route(request, host, request.target):
+        route = front.routes.only or front.routes.find(host, line.target)
+        if route is None:
             return False
-        self.current = request
+        self.current = request = Request(self._connection)
+        request.method = line.method
+        request.target = line.target
+        request.plain = line.plain
+        request.route = route
+        request.dispatcher = route.dispatcher
         request.complete = request.idempotent = True
-        request.plain = request.method != b"HEAD"
-        self._front.request_ids = request.number = number = self._front.request_ids + 1
-        head = b"%b%b%x\r\n\r\n" % (data[:line_end], fields, number)
-        request.payload = _pack(len(head), HEAD | END) + head
-        self._connection.enqueue(request)
+        front.request_ids = request.number = number = front.request_ids + 1
+        ending = b"%x\r\n\r\n" % number
+        size = line_end + len(fields) + len(ending)
+        request.payload = b"".join((_pack(size, HEAD | END), line_bytes, fields, ending))
+        self._connection.begin(request)
         return True
 
     def remember(self, data: bytes) -> None:
-        """Remember the head that was just read if it was plain, and all of ``data``."""
+        """Remember the head that was just read, if it was plain and is all of ``data``."""
         plain, self._plain = self._plain, None
-        if plain is None or not data.endswith(b"\r\n\r\n") or data.find(b"\r\n\r\n") != len(data) - 4:
-            return
-        line_end = data.find(b"\n") + 1
-        if len(data) - line_end > _KNOWN_BYTES or not _PLAIN_LINE.fullmatch(data, 0, line_end):
-            return
-        if len(self._known) >= _KNOWN_HEADS:
-            self._known.clear()
-        self._known[data[line_end:]] = plain
+        if plain is not None:
+            self._known.remember(data, *plain)
 
     def on_message_begin(self) -> None:
         """A request begins."""

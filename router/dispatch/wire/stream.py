@@ -92,7 +92,7 @@ class Stream:
             link.send_window -= size
             header = _pack(size >> 16, size & 0xFFFF, 0, 1 if end else 0, self.id)
             if size < _COPY_BELOW:
-                link.write(b"%b%b%b" % (header, prefix, data))
+                link.write(b"%b%b%b" % (header, prefix, data) if prefix else header + data)
             else:
                 link.write(header + prefix)
                 link.write(data)
