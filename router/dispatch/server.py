@@ -1,14 +1,15 @@
 """The router as a whole: ports, functions, and the one timer that drives all deadlines."""
 
 import asyncio
-import hashlib
 import logging
 import ssl
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from dispatch.address import control_address
 from dispatch.admin import AdminProtocol
+from dispatch.certificate import control_tls
 from dispatch.config import FunctionSettings, RouterSettings
 from dispatch.control import ControlPort, ControlProtocol
 from dispatch.dispatcher import Dispatcher, DispatchLimits
@@ -61,17 +62,16 @@ class Router:
     async def start(self) -> None:
         """Bind the ports and begin to serve.
 
-        :raises ConfigError: the certificate cannot be read.
+        :raises ConfigError: the certificate cannot be used, or no address is known for the environments.
         :raises OSError: a port is taken.
         """
         settings, loop = self.settings, asyncio.get_running_loop()
-        tls, fingerprint = _control_tls(settings)
+        tls, fingerprint = control_tls(settings)
         gate = FleetGate(self.fleets)
         self.port = ControlPort(gate)
         await self._listen("control", settings.control_host, settings.control_port, tls,
                            lambda: ControlProtocol(self.port, loop))  # fmt: skip
-        scheme = "https" if tls else "http"
-        address = settings.control_address or f"{scheme}://{settings.control_host}:{self.ports['control']}"
+        address = await loop.run_in_executor(None, control_address, settings, self.ports["control"])
         for function in settings.functions:
             self.fleets.append(self._fleet(function, address, fingerprint))
         gate.update(self.fleets)
@@ -216,20 +216,3 @@ def _invoker(function: FunctionSettings) -> ClosableInvoker:
     )  # boto3 takes long to import, and local use needs none of it
 
     return LambdaInvoker(function.lambda_function, qualifier=function.lambda_qualifier, limit=2 * function.maximum)
-
-
-def _control_tls(settings: RouterSettings) -> tuple[ssl.SSLContext | None, str]:
-    """The control port's TLS context and its certificate's SHA-256; (None, "") for plain text on loopback."""
-    certificate, key = settings.control_certificate, settings.control_key
-    if certificate is None or key is None:
-        return None, ""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2"])
-    try:
-        context.load_cert_chain(certificate, key)
-        der = ssl.PEM_cert_to_DER_cert(certificate.read_text().partition("-----END CERTIFICATE-----")[0]
-                                       + "-----END CERTIFICATE-----\n")  # fmt: skip
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"DISPATCH_CONTROL_CERTIFICATE: {certificate} cannot be used: {error}") from None
-    return context, hashlib.sha256(der).hexdigest()

@@ -91,6 +91,16 @@ def test_a_wrong_function_option_is_named(change: dict[str, Any], said: str) -> 
         ({"client_connections": 0}, "DISPATCH_CLIENT_CONNECTIONS"),
         ({"control_host": "0.0.0.0"}, "beyond loopback"),
         ({"control_certificate": Path("x")}, "go together"),
+        ({"control_certificate_pem": "x"}, "control_key_pem go together"),
+        (
+            {
+                "control_certificate": Path("x"),
+                "control_key": Path("x"),
+                "control_certificate_pem": "x",
+                "control_key_pem": "x",
+            },
+            "not both",
+        ),
         ({"functions": [SHOP, SHOP]}, "same name"),
         ({"functions": [SHOP, {**SHOP, "name": "other"}]}, "same host and prefix"),
     ],
