@@ -8,10 +8,7 @@ locals {
       Effect    = "Allow"
       Principal = { Service = "ecs-tasks.amazonaws.com" }
       Action    = "sts:AssumeRole"
-      Condition = {
-        StringEquals = { "aws:SourceAccount" = var.deployment.account_id }
-        ArnLike      = { "aws:SourceArn" = "${local.arns}:ecs:${local.location}:*" }
-      }
+      Condition = { StringEquals = { "aws:SourceAccount" = var.deployment.account_id } }
     }]
   })
   execution_statements = concat(
