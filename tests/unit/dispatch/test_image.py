@@ -1,4 +1,4 @@
-"""The router's image says the same as its task definition: who it runs as, what it runs, how it is asked for its health."""
+"""The router's image says the same as its task definition: its user, its command, its ports, its health check."""
 
 import json
 import re
