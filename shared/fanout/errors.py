@@ -6,6 +6,7 @@
     |   +-- ContractError       an event contract
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
     +-- EventError            an event that breaks its contract: mend the event
+    +-- ParameterError          a parameter or secret that cannot be read: put it there, or mend the permission
     +-- PublishError            events that the bus did not take, after all retries
 
 How a handler asks for a retry or a rejection is not an error of fanout's: see :mod:`fanout.outcomes`.
@@ -17,6 +18,7 @@ __all__ = [
     "EventError",
     "FanoutError",
     "ManifestError",
+    "ParameterError",
     "PatternError",
     "PublishError",
 ]
@@ -44,6 +46,10 @@ class PatternError(FanoutError):
 
 class EventError(FanoutError):
     """An event breaks its contract, or is no event at all."""
+
+
+class ParameterError(FanoutError):
+    """A parameter or a secret that a worker names cannot be read; the text never holds a value."""
 
 
 class PublishError(FanoutError):

@@ -22,6 +22,7 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _queue(manifest)
     yield from _concurrency(manifest)
     yield from _stores(manifest)
+    yield from _parameters(manifest)
     yield from _outbox(manifest)
     yield from _subscriptions(manifest)
     if events is not None:
@@ -89,6 +90,13 @@ def _stores(manifest: Manifest) -> Iterator[str]:
     for name in ("claims", "packages"):
         if name in manifest.buckets:
             yield f"buckets.{name}: is the name of a bucket of the platform's own; rename it"
+
+
+def _parameters(manifest: Manifest) -> Iterator[str]:
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html
+    for name, at in manifest.parameters.items():
+        if at.lower().startswith(("/aws", "/ssm")):
+            yield f"parameters.{name}: {at}: begins as names of AWS's own do; rename it"
 
 
 def _outbox(manifest: Manifest) -> Iterator[str]:

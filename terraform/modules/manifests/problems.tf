@@ -49,7 +49,7 @@ locals {
     for entry in local.entries : [
       for index, value in jsondecode(entry.json) :
       { folder = entry.folder, path = "${entry.path}.${index}", form = entry.form, key = entry.key, json = jsonencode(value) }
-    ] if can(local.form[entry.form][entry.key].items) && startswith(entry.json, "[")
+    ] if can(local.form[entry.form][entry.key].items) && startswith(entry.json, try(local.form[entry.form][entry.key].kind, "") == "list" ? "[" : "{")
   ])
 
   # Every value with the rule it must keep.
@@ -113,7 +113,7 @@ locals {
         for name in keys(jsondecode(entry.json)) :
         { folder = entry.folder, text = "${entry.path}.${name}: ${jsonencode(name)}: must match ${local.resource_name}" }
         if !can(regex(local.resource_name, name))
-      ] if contains(["tables", "buckets"], entry.key) && startswith(entry.json, "{")
+      ] if contains(["tables", "buckets", "parameters", "secrets"], entry.key) && startswith(entry.json, "{")
     ]),
   )
 
@@ -219,6 +219,13 @@ locals {
         for name in ["claims", "packages"] : {
           broken = contains(keys(worker.buckets), name)
           text   = "buckets.${name}: is the name of a bucket of the platform's own; rename it"
+        }
+      ],
+      # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html
+      [
+        for name, at in worker.parameters : {
+          broken = startswith(lower(at), "/aws") || startswith(lower(at), "/ssm")
+          text   = "parameters.${name}: ${at}: begins as names of AWS's own do; rename it"
         }
       ],
     )
