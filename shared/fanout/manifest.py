@@ -306,3 +306,4 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
         file = f"services/{folders[worker].name}/worker.yaml"
         yield from manifest_rules.unknown_stores(file, manifest, manifests)
         yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)
+        yield from manifest_rules.colliding_sources(file, manifest, manifests)

@@ -159,3 +159,18 @@ def unfed_subscriptions(file: str, manifest: Manifest, manifests: Mapping[str, M
                 f"{file}: subscribes.{index}.event: {subscription.event}: no bucket declares events: true; "
                 "add it to the bucket whose objects are meant"
             )
+
+
+def colliding_sources(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Subscriptions to a source whose topic and rules would have the names of another's: AWS's names have no dots."""
+    subscribed = {it.event.partition("/")[0] for other in manifests.values() for it in other.subscribes}
+    firsts: dict[str, str] = {}
+    for source in sorted(subscribed):
+        firsts.setdefault(source.replace(".", "-"), source)
+    for index, subscription in enumerate(manifest.subscribes):
+        source = subscription.event.partition("/")[0]
+        if (first := firsts[source.replace(".", "-")]) != source:
+            yield (
+                f"{file}: subscribes.{index}.event: {subscription.event}: the topic of {source} would have the name "
+                f"of {first}'s; rename one of the sources"
+            )

@@ -345,12 +345,31 @@ locals {
     ] if !local.feeding
   ])
 
+  # Topic and rules of a source have its name with - for every dot, which two sources may come to share.
+  sources = sort(distinct(flatten([
+    for worker in local.together : [for event in worker.subscribes[*].event : split("/", event)[0]]
+  ])))
+  first_sources = { for source in local.sources : replace(source, ".", "-") => source... }
+  source_problems = flatten([
+    for folder, worker in local.together : [
+      for index, event in worker.subscribes[*].event : [
+        for first in [local.first_sources[replace(split("/", event)[0], ".", "-")][0]] : {
+          folder = folder
+          text = join(" ", [
+            "subscribes.${index}.event: ${event}: the topic of ${split("/", event)[0]} would have the name",
+            "of ${first}'s; rename one of the sources",
+          ])
+        } if first != split("/", event)[0]
+      ]
+    ]
+  ])
+
   problems = sort(concat(
     [for folder, is_yaml in local.is_yaml : "${local.files[folder]}: not YAML; mend its syntax" if !is_yaml],
     [
       for problem in concat(
         local.form_problems, local.rule_problems, local.name_problems, local.ownership_problems, local.permission_problems,
-        local.unfed_problems,
+        local.unfed_problems, local.source_problems,
       ) :
       # jsonencode writes <, > and & as HTML would have them.
       replace(replace(replace("${local.files[problem.folder]}: ${problem.text}", "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&")
