@@ -107,7 +107,7 @@ class Values:
             at, why = self._environment[variable], _reason(error)
             if entry is None or now >= entry.read_at + TTL_S + STALE_S:
                 raise ParameterError(
-                    f"{variable}: {at} cannot be read ({why}); may the role read it, and is its service reached?"
+                    f"{variable}: {at} cannot be read ({why}); is it there, and may the role read it?"
                 ) from error
             entry.retry_at = now + RETRY_S
             age_s = round(now - entry.read_at)

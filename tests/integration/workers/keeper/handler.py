@@ -24,10 +24,10 @@ def keep(order: OrderPlaced, _: Context) -> None:
 
 
 def _other() -> str:
-    """What SSM says to a name that ``worker.yaml`` does not have."""
-    name = f"/{os.environ['FANOUT_NAMESPACE']}/keeper/other"
+    """What Secrets Manager says to a name that ``worker.yaml`` does not have."""
+    name = f"{os.environ['FANOUT_NAMESPACE']}/keeper/other"
     try:
-        return client("ssm").get_parameters(Names=[name])["Parameters"][0]["Value"]
+        return client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
     except ClientError as error:
         return error.response["Error"]["Code"]
 
