@@ -42,7 +42,9 @@ StoredName = Annotated[str, StringConstraints(pattern=r"^/?[A-Za-z0-9_.-]+(/[A-Z
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A mapping of a declaration."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -65,14 +67,14 @@ class IdempotencyMode(StrEnum):
     OFF = "off"
 
 
-class Subscription(_Section):
+class Subscription(Section):
     """One kind of event the worker takes."""
 
     event: SubscribedName = Field(description="<source>/<Name> of a contract, or * for every event")
     where: dict[str, Any] = Field(default={}, description="EventBridge pattern over the event's data")
 
 
-class Function(_Section):
+class Function(Section):
     """The Lambda function. Bounds: AWS Lambda quotas."""
 
     memory_mb: int = Field(default=256, ge=128, le=10_240)
@@ -82,7 +84,7 @@ class Function(_Section):
     provisioned_concurrency: int = Field(default=0, ge=0, le=1_000)
 
 
-class Batch(_Section):
+class Batch(Section):
     """The event source mapping. Bounds: AWS Lambda's for Amazon SQS."""
 
     size: int = Field(default=10, ge=1, le=10_000)
@@ -94,7 +96,7 @@ class Batch(_Section):
     )
 
 
-class Queue(_Section):
+class Queue(Section):
     """The SQS queue and its DLQ. Bounds: Amazon SQS quotas."""
 
     fifo: bool = False
@@ -105,7 +107,7 @@ class Queue(_Section):
     )
 
 
-class Retry(_Section):
+class Retry(Section):
     """Backoff of a failed record: full jitter between 0 and min(cap, base x 2^(receives - 1)), in seconds."""
 
     base_s: int = Field(default=2, ge=0, le=43_200)
@@ -117,18 +119,18 @@ def _off(mode: object) -> object:
     return "off" if mode is False else mode
 
 
-class Idempotency(_Section):
+class Idempotency(Section):
     mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(default=IdempotencyMode.STRICT, strict=False)
     ttl_hours: int = Field(default=24, ge=1, le=8_760)
 
 
-class Slo(_Section):
+class Slo(Section):
     """What the team promises of this worker. Bounds: an alarm's least period, SQS's longest retention."""
 
     age_s: int = Field(default=900, ge=60, le=1_209_600, description="an event in the queue for longer is an alarm")
 
 
-class Permission(_Section):
+class Permission(Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
     actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
@@ -137,20 +139,20 @@ class Permission(_Section):
     )
 
 
-class Table(_Section):
+class Table(Section):
     """A DynamoDB table that this worker owns; others may be permitted to it as ``table:NAME``."""
 
     key: str = Field(min_length=1, max_length=255)
     sort_key: str | None = Field(default=None, min_length=1, max_length=255)
 
 
-class Bucket(_Section):
+class Bucket(Section):
     """An S3 bucket that this worker owns."""
 
     events: bool = Field(default=False, description="publish aws.s3/Object Created for its objects to the bus")
 
 
-class Manifest(_Section):
+class Manifest(Section):
     """A worker, as its ``worker.yaml`` declares it."""
 
     description: str = Field(min_length=1, max_length=256)
@@ -233,9 +235,17 @@ def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
 
     :raises ManifestError: unreadable, not UTF-8, not YAML, or a rule broken.
     """
-    file = "/".join(path.parts[-3:])
+    return Manifest.parse(read(path), file=_file(path), events=events)
+
+
+def read(path: Path) -> object:
+    """What a declaration says, with no rule applied yet.
+
+    :raises ManifestError: unreadable, not UTF-8, or not YAML.
+    """
+    file = _file(path)
     try:
-        declared = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except OSError as error:
         raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
     except UnicodeDecodeError as error:
@@ -246,7 +256,11 @@ def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place else ""
         raise ManifestError(f"{file}: not YAML{line}; mend its syntax") from error
-    return Manifest.parse(declared, file=file, events=events)
+
+
+def _file(path: Path) -> str:
+    """The file's name in errors: ``services/<folder>/<file>``."""
+    return "/".join(path.parts[-3:])
 
 
 def worker_name(folder: Path) -> str:
@@ -268,7 +282,7 @@ def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[
     problems: list[str] = []
     for path in sorted(services.glob("*/worker.yaml")):
         name = worker_name(path.parent)
-        problems += _name_problems(name, path.parent, folders.get(name))
+        problems += name_problems(path, folders.get(name))
         folders[name] = path.parent
         try:
             found[name] = load(path, events=known)
@@ -281,8 +295,12 @@ def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[
     return dict(sorted(found.items()))
 
 
-def _name_problems(name: str, folder: Path, taken_by: Path | None) -> Iterator[str]:
-    file = f"services/{folder.name}/worker.yaml"
+def name_problems(path: Path, taken_by: Path | None) -> Iterator[str]:
+    """What is wrong with the name that the file's folder gives.
+
+    :param taken_by: another folder of that name.
+    """
+    file, name = f"services/{path.parent.name}/{path.name}", worker_name(path.parent)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
     if name in {"outbox", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
@@ -304,6 +322,6 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
                 owners.setdefault(name, worker)
     for worker, manifest in sorted(manifests.items()):
         file = f"services/{folders[worker].name}/worker.yaml"
-        yield from manifest_rules.unknown_stores(file, manifest, manifests)
+        yield from manifest_rules.unknown_stores(file, manifest.permissions, manifests)
         yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)
         yield from manifest_rules.colliding_sources(file, manifest, manifests)
