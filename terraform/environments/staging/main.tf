@@ -44,11 +44,5 @@ module "platform" {
 
   # The storefront behind a router, where `router` says where: see docs/router.md.
   router = var.router
-  web = var.router == null ? {} : {
-    storefront = {
-      package   = "${path.root}/../../../build/packages/aws/web/storefront.zip"
-      handler   = "services.storefront.handler.handler"
-      publishes = true
-    }
-  }
+  web    = var.router == null ? {} : { storefront = {} }
 }

@@ -148,20 +148,12 @@ variable "keep_warm" {
 }
 
 variable "web" {
-  description = "Web functions by name: the app's package (a zip), its handler, what it may do, and its route, which is what a router does with it (see modules/router)."
+  description = "The web functions to deploy, by name, of those that a web.yaml in services_dir declares: what differs between environments, and the route, which is what a router does with it (see modules/router)."
   type = map(object({
-    package              = string
-    handler              = string
-    description          = optional(string, "Web function")
-    architecture         = optional(string, "arm64")
-    memory_mb            = optional(number, 1024)
-    timeout_s            = optional(number, 900)
     reserved_concurrency = optional(number)
     environment          = optional(map(string), {})
-    publishes            = optional(bool, false)
     parameters           = optional(map(string), {})
     secrets              = optional(map(string), {})
-    permissions          = optional(list(object({ actions = list(string), resources = list(string) })), [])
     route = optional(object({
       host           = optional(string, "")
       prefix         = optional(string, "/")
@@ -176,11 +168,11 @@ variable "web" {
 
   validation {
     condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
-    error_message = "A web function has the name of a worker or of the platform's own: rename it."
+    error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
-    condition     = alltrue([for function in var.web : fileexists(function.package)])
-    error_message = "There is no package ${join(", ", [for function in var.web : function.package if !fileexists(function.package)])}; run `make build`."
+    condition     = alltrue([for name in keys(var.web) : fileexists("${var.services_dir}/${replace(name, "-", "_")}/web.yaml") || fileexists("${var.services_dir}/${name}/web.yaml")])
+    error_message = "A web function has a folder with a web.yaml in ${var.services_dir}: ${join(", ", keys(var.web))} has not."
   }
 }
 

@@ -1,31 +1,29 @@
 # The web functions and, where there is one, the router in front of them.
 
 locals {
-  web_architectures = { for name, function in var.web : name => coalesce(local.target.architecture, function.architecture) }
+  web_files = { for file in fileset(var.services_dir, "*/web.yaml") : replace(dirname(file), "_", "-") => file }
+
+  # Name => the web function as its web.yaml declares it, with the defaults of shared/fanout/web_manifest.py.
+  web = {
+    for name, declared in { for name in keys(var.web) : name => try(yamldecode(file("${var.services_dir}/${local.web_files[name]}")), {}) } : name => {
+      folder       = try(dirname(local.web_files[name]), name)
+      description  = try(declared.description, "")
+      publishes    = length(try(declared.publishes, [])) > 0
+      permissions  = try([for it in declared.permissions : { actions = it.actions, resources = it.resources }], [])
+      memory_mb    = try(declared.function.memory_mb, 512)
+      timeout_s    = try(declared.function.timeout_s, 900)
+      architecture = coalesce(local.target.architecture, try(declared.function.architecture, "arm64"))
+    }
+  }
   web_vpc = var.router == null ? var.vpc : {
     subnet_ids         = var.router.vpc.private_subnet_ids
     security_group_ids = toset([module.router[0].web_security_group]) # no splat: that would wait for the whole module
   }
 }
 
-resource "aws_s3_object" "web" {
-  for_each = var.web
-
-  bucket = aws_s3_bucket.packages.id
-  key    = "web/${each.key}-${try(filesha256(each.value.package), "")}.zip"
-  source = each.value.package
-
-  # Nobody looks at tags of what lies here for a deployment only, and an object can have but ten.
-  override_provider {
-    default_tags {
-      tags = {}
-    }
-  }
-}
-
 module "web" {
   source   = "../web"
-  for_each = var.web
+  for_each = local.web
 
   deployment  = local.deployment
   security    = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
@@ -33,25 +31,30 @@ module "web" {
   description = each.value.description
   package = {
     bucket       = aws_s3_bucket.packages.id
-    key          = aws_s3_object.web[each.key].key
-    hash         = try(filebase64sha256(each.value.package), "")
-    handler      = each.value.handler
+    key          = aws_s3_object.package["web/${each.key}"].key
+    hash         = local.hashes["web/${each.key}"]
+    handler      = "services.${each.value.folder}.handler.handler"
     runtime      = local.target.runtime
-    architecture = local.web_architectures[each.key]
-    layers       = [aws_lambda_layer_version.this["dependencies-${local.web_architectures[each.key]}"].arn]
+    architecture = each.value.architecture
+    layers = [
+      for layer in ["dependencies-${each.value.architecture}", "layers/${each.key}"] : aws_lambda_layer_version.this[layer].arn
+      if contains(local.layers, layer)
+    ]
   }
   memory_mb            = each.value.memory_mb
   timeout_s            = each.value.timeout_s
-  reserved_concurrency = each.value.reserved_concurrency
-  environment          = merge(each.value.environment, var.function_environment)
-  publishes            = each.value.publishes
-  bus                  = { name = module.bus.name, arn = module.bus.arn }
-  claims_bucket        = module.store.claims_bucket
-  parameters           = each.value.parameters
-  secrets              = each.value.secrets
-  permissions          = each.value.permissions
-  vpc                  = local.web_vpc
-  log_retention_days   = var.log_retention_days
+  reserved_concurrency = var.web[each.key].reserved_concurrency
+  environment = merge(
+    { for name, values in local.store_variables[each.key] : name => values[0] }, var.web[each.key].environment, var.function_environment,
+  )
+  publishes          = each.value.publishes
+  bus                = { name = module.bus.name, arn = module.bus.arn }
+  claims_bucket      = module.store.claims_bucket
+  parameters         = var.web[each.key].parameters
+  secrets            = var.web[each.key].secrets
+  permissions        = local.permissions[each.key]
+  vpc                = local.web_vpc
+  log_retention_days = var.log_retention_days
 }
 
 module "router" {
@@ -79,7 +82,7 @@ module "router" {
     for name, function in var.web : name => merge(function.route, {
       arn                  = module.web[name].function.arn
       alias                = module.web[name].function.alias
-      timeout_s            = function.timeout_s
+      timeout_s            = local.web[name].timeout_s
       reserved_concurrency = function.reserved_concurrency
     })
   }

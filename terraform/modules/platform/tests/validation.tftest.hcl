@@ -77,11 +77,11 @@ run "refuses_a_router_without_a_web_function" {
   expect_failures = [var.router, aws_s3_bucket.packages]
 }
 
-run "refuses_a_web_function_that_is_not_built" {
+run "refuses_a_web_function_without_a_declaration" {
   command = plan
 
   variables {
-    web = { shop = { package = "./tests/packages/web/shop.zip", handler = "services.shop.handler.handler" } }
+    web = { shop = {} }
   }
   expect_failures = [var.web]
 }
@@ -90,7 +90,7 @@ run "refuses_a_web_function_with_a_workers_name" {
   command = plan
 
   variables {
-    web = { billing = { package = "./main.tf", handler = "services.shop.handler.handler" } }
+    web = { billing = {} }
   }
   expect_failures = [var.web]
 }
