@@ -1,4 +1,4 @@
-"""The control port's certificate, from files or from the settings themselves.
+"""The ports' certificates; the control port's is from files or from the settings themselves.
 
 A container with a read-only file system has no place for a key that it was given in its environment, and a key is
 better off on no disk at all: it is put into anonymous memory (memfd) for as long as OpenSSL takes to read it.
@@ -14,7 +14,7 @@ from pathlib import Path
 from dispatch.config import RouterSettings
 from dispatch.errors import ConfigError
 
-__all__ = ["control_tls"]
+__all__ = ["control_tls", "server_tls"]
 
 _END = "-----END CERTIFICATE-----"
 
@@ -26,31 +26,33 @@ def control_tls(settings: RouterSettings) -> tuple[ssl.SSLContext | None, str]:
     """
     if not settings.control_tls:
         return None, ""
-    try:
-        with _files(settings) as (certificate, key):
-            return _context(certificate, key), _fingerprint(certificate)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{_option(settings)}: cannot be used: {error}") from None
+    with _files(settings) as (certificate, key):
+        option = "DISPATCH_CONTROL_CERTIFICATE" + ("_PEM" if settings.control_certificate is None else "")
+        return server_tls(option, certificate, key, ["h2"]), _fingerprint(certificate)
 
 
-def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+def server_tls(option: str, certificate: Path | None, key: Path | None, protocols: list[str]) -> ssl.SSLContext | None:
+    """A port's TLS context; None for plain text.
+
+    :param protocols: for ALPN.
+    :raises ConfigError: certificate or key cannot be used.
+    """
+    if certificate is None or key is None:
+        return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2"])
-    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(protocols)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{option}: {certificate} cannot be used: {error}") from None
     return context
 
 
 def _fingerprint(certificate: Path) -> str:
-    """Of the first certificate of the file: the others are its issuers."""
+    """Of the first certificate of a file that has been loaded: the others are its issuers."""
     leaf = certificate.read_text().partition(_END)[0] + f"{_END}\n"
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(leaf)).hexdigest()
-
-
-def _option(settings: RouterSettings) -> str:
-    if settings.control_certificate is None:
-        return "DISPATCH_CONTROL_CERTIFICATE_PEM"
-    return f"DISPATCH_CONTROL_CERTIFICATE: {settings.control_certificate}"
 
 
 @contextmanager

@@ -9,13 +9,13 @@ from typing import Protocol
 
 from dispatch.address import control_address
 from dispatch.admin import AdminProtocol
-from dispatch.certificate import control_tls
+from dispatch.certificate import control_tls, server_tls
 from dispatch.config import FunctionSettings, RouterSettings
 from dispatch.control import ControlPort, ControlProtocol
 from dispatch.dispatcher import Dispatcher, DispatchLimits
 from dispatch.errors import ConfigError
 from dispatch.fleet import Fleet, FleetGate, FleetOptions, State
-from dispatch.front import ClientProtocol, Front, FrontLimits, Route, RouteTable
+from dispatch.front import ChoosingProtocol, Front, FrontLimits, Route, RouteTable
 from dispatch.invokers.base import Invoker
 from dispatch.invokers.process import ProcessInvoker
 from dispatch.logs import AccessLog, EmfLog
@@ -67,6 +67,7 @@ class Router:
         """
         settings, loop = self.settings, asyncio.get_running_loop()
         tls, fingerprint = control_tls(settings)
+        client_tls = server_tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
         gate = FleetGate(self.fleets)
         self.port = ControlPort(gate)
         await self._listen("control", settings.control_host, settings.control_port, tls,
@@ -78,7 +79,9 @@ class Router:
         metrics = registry(self)
         await self._listen("admin", settings.admin_host, settings.admin_port, None,
                            lambda: AdminProtocol(metrics, self.ready))  # fmt: skip
-        await self._listen("client", settings.host, settings.port, None, lambda: ClientProtocol(self.front))
+        client_scheme = "https" if client_tls else "http"
+        await self._listen("client", settings.host, settings.port, client_tls,
+                           lambda: ChoosingProtocol(self.front, client_scheme, loop))  # fmt: skip
         self._tick()
 
     def ready(self) -> bool:

@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fanout.plans import (
+    Hop,
+    Plan,
+    Resource,
+    block,
+    consumers,
+    dead_letter_queues,
+    deliveries,
+    document,
+    function_of,
+)
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import Hop, consumers, dead_letter_queues, deliveries
-from scripts.check_plan.plan import Plan, Resource, block, document
 
 __all__ = ["consumed_queues", "dead_letters_kept", "dead_letters_taken", "delivered", "retries"]
 
@@ -113,17 +122,11 @@ def consumed_queues(plan: Plan) -> Iterator[Finding]:
         if "ReportBatchItemFailures" not in (mapping.get("function_response_types") or ()):
             problem = "a batch with one failure counts as done, and the failed event is deleted"
             yield _loose(mapping, problem, "set function_response_types to ReportBatchItemFailures")
-        queue, function = plan.at(mapping.get("event_source_arn")), _function(plan, mapping)
+        queue, function = plan.at(mapping.get("event_source_arn")), function_of(plan, mapping)
         if queue and function and (queue.get("visibility_timeout_seconds") or 0) < (function.get("timeout") or 3):
             yield _loose(
                 queue, "an event is visible again before its function ends", "raise visibility_timeout_seconds"
             )
-
-
-def _function(plan: Plan, mapping: Resource) -> Resource | None:
-    called = plan.at(mapping.get("function_name"))
-    names = {called.get("function_name")} if called else {mapping.get("function_name")}
-    return next((it for it in plan.of("aws_lambda_function") if it.get("function_name") in names), None)
 
 
 def _dead(at: Resource, problem: str, mend: str) -> Finding:

@@ -5,8 +5,8 @@ functions its control port. Whoever else could reach that port might try to answ
 from collections.abc import Iterator
 from typing import Any, Final
 
+from fanout.plans import Plan, Resource, block
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.plan import Plan, Resource, block
 from scripts.check_plan.serving import Router, routers
 
 __all__ = ["reached", "redirected", "security_groups", "services", "watched"]

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fanout.plans import Plan, Resource, block
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.keys import WRITING, key_alias
-from scripts.check_plan.plan import Plan, Resource, block
 from scripts.check_plan.policies import Request, allows, of_role, statements
 
 __all__ = ["Router", "configured_needs", "contained", "invoking", "routers", "serving", "started"]

@@ -7,6 +7,7 @@
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
     +-- EventError            an event that breaks its contract: mend the event
     +-- ParameterError          a parameter or secret that cannot be read: put it there, or mend the permission
+    +-- PlanError               a Terraform plan that cannot be made or read
     +-- PublishError            events that the bus did not take, after all retries
 
 How a handler asks for a retry or a rejection is not an error of fanout's: see :mod:`fanout.outcomes`.
@@ -20,6 +21,7 @@ __all__ = [
     "ManifestError",
     "ParameterError",
     "PatternError",
+    "PlanError",
     "PublishError",
 ]
 
@@ -50,6 +52,10 @@ class EventError(FanoutError):
 
 class ParameterError(FanoutError):
     """A parameter or a secret that a worker names cannot be read; the text never holds a value."""
+
+
+class PlanError(FanoutError):
+    """A Terraform plan cannot be made or read; the text names the mend."""
 
 
 class PublishError(FanoutError):

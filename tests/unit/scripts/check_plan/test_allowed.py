@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from fanout.errors import PlanError
+from fanout.plans import Plan
 from scripts.check_plan.allowed import Allowed, Declared, declared, read, unexplained
-from scripts.check_plan.errors import PlanError
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.plan import Plan
 from scripts.check_plan.privilege import narrow
 
 ROLE = 'module.platform.module.worker["audit"].aws_iam_role_policy.this'

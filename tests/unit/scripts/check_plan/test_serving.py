@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dispatch.config import RouterSettings
-from scripts.check_plan.plan import Plan, Resource, document
+from fanout.plans import Plan, Resource, document
 from scripts.check_plan.serving import routers
 from tests.unit.scripts.check_plan.conftest import Judge
 
