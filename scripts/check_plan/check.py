@@ -6,7 +6,7 @@ from typing import Final
 
 from fanout.manifest import Manifest
 from fanout.plans import Plan
-from scripts.check_plan import alarms, dead_letters, grants, keys, privilege, roles, unmatched
+from scripts.check_plan import alarms, dead_letters, grants, keys, network, privilege, roles, serving, unmatched
 from scripts.check_plan.allowed import Allowed, Declared, unexplained
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.paths import Path, paths
@@ -27,8 +27,15 @@ RULES: Final[tuple[Rule, ...]] = (
     keys.usable,
     keys.logged,
     keys.key_scoped,
+    keys.key_by_service,
+    serving.invoking,
+    serving.started,
+    serving.contained,
+    serving.serving,
+    network.reached,
+    network.redirected,
 )
-ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told)
+ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, network.watched)
 
 
 @dataclass(frozen=True, kw_only=True)

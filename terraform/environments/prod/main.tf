@@ -42,4 +42,8 @@ module "platform" {
   protect                 = true
   log_retention_days      = 90
   observability           = { alarm_emails = var.alarm_emails }
+
+  # The storefront behind a router, where `router` says where: see docs/router.md.
+  router = var.router
+  web    = var.router == null ? {} : { storefront = {} }
 }

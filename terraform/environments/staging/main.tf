@@ -41,4 +41,8 @@ module "platform" {
   force_destroy           = true
   log_retention_days      = 30
   observability           = { alarm_emails = var.alarm_emails }
+
+  # The storefront behind a router, where `router` says where: see docs/router.md.
+  router = var.router
+  web    = var.router == null ? {} : { storefront = {} }
 }

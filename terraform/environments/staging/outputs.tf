@@ -37,3 +37,8 @@ output "outbox" {
   description = "The outbox's table, relay and undelivered queue; null when no worker has one."
   value       = module.platform.outbox
 }
+
+output "router" {
+  description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
+  value       = module.platform.router
+}

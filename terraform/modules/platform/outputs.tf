@@ -52,3 +52,13 @@ output "outbox" {
   description = "The outbox's table, relay and undelivered queue; null when no worker has one."
   value       = one(module.outbox[*])
 }
+
+output "web" {
+  description = "The web functions by name."
+  value       = module.web
+}
+
+output "router" {
+  description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
+  value       = one(module.router[*])
+}

@@ -69,6 +69,8 @@ def test_every_default() -> None:
         "permissions": [],
         "tables": {},
         "buckets": {},
+        "parameters": {},
+        "secrets": {},
         "gathers": False,
     }
 
