@@ -41,8 +41,8 @@ locals {
       Sid    = "Idempotency"
       Effect = "Allow"
       Action = [
-        "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem",
         "dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete",
+        "dynamodb:UpdateItem", # of a commit: the completion in the handler's own transaction
       ]
       Resource = [var.idempotency_table.arn]
     }],

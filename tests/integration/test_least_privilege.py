@@ -1,0 +1,205 @@
+"""Each worker has what its role permits, no less and no more: take one permission away, and what needed it fails
+visibly and loses nothing; give it back, and the redelivery succeeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Final
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fanout.invoke import Tree, invoke_all
+from fanout.manifest import load_all
+from fanout.publish import seal
+from scripts.paths import REPOSITORY
+from tests.integration.conftest import EMULATOR
+from tests.integration.iam import provoke
+from tests.integration.iam.mapping import denied_in, taken_over
+from tests.integration.iam.provoke import InItsName, Provocation
+from tests.integration.iam.role import PARTIQL, Permission, Role
+from tests.integration.platform import Platform, client, eventually, order
+
+pytestmark = pytest.mark.skipif(EMULATOR != "ministack", reason="IAM is enforced on MiniStack alone")
+
+MANIFESTS: Final = load_all(REPOSITORY / "services")
+WORKERS: Final = sorted(MANIFESTS)
+
+EVERY_WORKER: Final[Mapping[Permission, Provocation]] = {
+    Permission("Queue", "sqs:ReceiveMessage"): provoke.an_event,
+    Permission("Queue", "sqs:DeleteMessage"): provoke.an_event,
+    Permission("Queue", "sqs:GetQueueAttributes"): provoke.an_event,
+    Permission("Queue", "sqs:ChangeMessageVisibility"): provoke.a_held_event,
+    Permission("DeadLetter", "sqs:SendMessage"): provoke.a_stray_body,
+    Permission("FetchClaims", "s3:GetObject"): provoke.a_claimed_event,
+    Permission("Idempotency", PARTIQL): provoke.an_event,
+}
+
+GATHERING: Final = {
+    Permission("Gather", "dynamodb:GetItem"),
+    Permission("Gather", "dynamodb:PutItem"),
+    Permission("Gather", "dynamodb:UpdateItem"),
+    Permission("Gather", "dynamodb:Query"),
+    Permission("Wake", "sqs:SendMessage"),
+}
+PUBLISHING: Final = Permission("Publish", "events:PutEvents")
+WRITING: Final = {Permission("Permission0", "dynamodb:PutItem"), Permission("Permission0", "dynamodb:UpdateItem")}
+
+BY_ITS_EVENT: Final[Mapping[str, set[Permission]]] = {
+    "audit": {Permission("Permission0", "s3:PutObject")},
+    "billing": {*WRITING, PUBLISHING},
+    "inventory": WRITING,
+    "loyalty": WRITING,
+    "notifications": {Permission("Permission0", "dynamodb:PutItem"), Permission("Permission1", "ses:SendEmail")},
+    "report": {*GATHERING, PUBLISHING, Permission("Permission0", "s3:GetObject")},
+    "scribe": {Permission("Permission0", "dynamodb:PutItem"), Permission("Outbox", "dynamodb:PutItem")},
+    "thumbnails": {
+        *GATHERING,
+        PUBLISHING,
+        Permission("Permission0", "s3:GetObject"),
+        Permission("Permission1", "s3:PutObject"),
+    },
+}
+"""What a worker needs for an event that it handles to the end, beside what every worker does."""
+
+COMMITTING: Final = Permission("Idempotency", "dynamodb:UpdateItem")
+DEPOSITING: Final = Permission("DepositClaims", "s3:PutObject")
+IN_ITS_NAME: Final[Mapping[Permission, InItsName]] = {COMMITTING: provoke.commit, DEPOSITING: provoke.deposit}
+
+INVOKING: Final = Permission("Permission2", "lambda:InvokeFunction")
+
+MISSING: Final = "MiniStack says of an object that is not there that it is not there, also to who may not list"
+LOGGED: Final = "MiniStack writes the log itself"
+
+UNSEEN: Final[Mapping[Permission, tuple[Provocation, str]]] = {
+    Permission("MissClaims", "s3:ListBucket"): (provoke.a_lost_claim, MISSING),
+    Permission("Logs", "logs:CreateLogStream"): (provoke.an_event, LOGGED),
+    Permission("Logs", "logs:PutLogEvents"): (provoke.an_event, LOGGED),
+}
+"""What this emulator does not ask for, of every worker: see docs/emulators.md."""
+
+LISTING: Final = Permission("Permission0", "s3:ListBucket")
+UNSEEN_OF: Final[Mapping[str, set[Permission]]] = {"report": {LISTING}, "thumbnails": {LISTING}}
+
+
+def _trials() -> Iterator[object]:
+    for worker in (*WORKERS, "scribe"):
+        trials = dict(EVERY_WORKER) if worker in WORKERS else {}
+        trials |= dict.fromkeys(sorted(BY_ITS_EVENT.get(worker, ())), provoke.an_event)
+        for permission, provocation in trials.items():
+            yield pytest.param(worker, permission, provocation, id=_id(worker, permission))
+        if worker in WORKERS:
+            yield from _gaps(worker)
+
+
+def _gaps(worker: str) -> Iterator[object]:
+    unseen = {**UNSEEN, **dict.fromkeys(UNSEEN_OF.get(worker, ()), (provoke.a_missing_file, MISSING))}
+    for permission, (provocation, reason) in unseen.items():
+        gap = pytest.mark.gap(emulator="ministack", reason=reason)
+        yield pytest.param(worker, permission, provocation, id=_id(worker, permission), marks=gap)
+
+
+def _id(worker: str, permission: Permission) -> str:
+    return f"{worker}-{permission.sid}-{permission.action}"
+
+
+@pytest.mark.parametrize(("worker", "permission", "provocation"), list(_trials()))
+def test_a_missing_permission_fails_and_loses_nothing(
+    platform: Platform, worker: str, permission: Permission, provocation: Provocation
+) -> None:
+    """GIVEN a worker whose role lacks one permission WHEN a message needs it THEN IAM refuses just that, and the
+    message stays; WHEN the permission is back THEN the redelivery is handled, and only a stray body is in the DLQ."""
+    role = Role(platform.names.function(worker))
+    with taken_over(platform, worker, role) as mapping:
+        with role.without(permission):
+            sent = provocation(platform, worker)
+            refused = mapping.until_refused()
+
+        assert refused.denied == {permission.action}
+        assert refused.kept or sent not in mapping.acknowledged
+        mapping.until_acknowledged({sent, *refused.kept})
+
+    dead = {letter.get("message_id") for letter in platform.dead_letters(worker)} & mapping.acknowledged
+    assert dead == ({sent} if provocation is provoke.a_stray_body else set())
+
+
+def _calls() -> Iterator[object]:
+    for worker, manifest in sorted(MANIFESTS.items()):
+        for permission in [COMMITTING, DEPOSITING] if manifest.publishes else [COMMITTING]:
+            yield pytest.param(worker, permission, id=_id(worker, permission))
+
+
+@pytest.mark.parametrize(("worker", "permission"), list(_calls()))
+def test_a_call_of_the_core_needs_its_permission(platform: Platform, worker: str, permission: Permission) -> None:
+    """GIVEN a call of the worker core that the samples' events do not bring about WHEN it is made in the role's name
+    THEN it succeeds, and without its permission IAM refuses it."""
+    role, call = Role(platform.names.function(worker)), IN_ITS_NAME[permission]
+    with role.assumed() as session:
+        call(platform, worker, session)
+        with role.without(permission), pytest.raises(ClientError) as refused:
+            call(platform, worker, session)
+    assert denied_in(str(refused.value)) == {permission.action}
+
+
+def test_a_tree_needs_to_invoke_itself(platform: Platform) -> None:
+    """GIVEN thumbnails without lambda:InvokeFunction WHEN a tree of it is invoked THEN every answer names the refusal;
+    WHEN the permission is back THEN the function answers itself."""
+    role = Role(platform.names.function("thumbnails"))
+
+    def failures() -> list[str | None]:
+        results = invoke_all(
+            role.name,
+            [{"image": "bm9uZQ==", "longer_side": 8}] * 4,
+            qualifier="live",
+            timeout_s=30,
+            tree=Tree(threshold=1, depth=2),
+        )
+        return [result.failure.message if result.failure else None for result in results]
+
+    with role.without(INVOKING):
+        assert all(INVOKING.action in denied_in(message or "") for message in failures())
+    assert all("is not an image" in (message or "") for message in failures())
+
+
+@pytest.mark.parametrize("worker", WORKERS)
+def test_every_permission_is_on_trial(platform: Platform, worker: str) -> None:
+    """GIVEN the role of a worker WHEN its permissions are listed THEN each has its trial above, or a named gap."""
+    tried = {*EVERY_WORKER, *BY_ITS_EVENT.get(worker, ()), *IN_ITS_NAME}
+    gaps = {*UNSEEN, *UNSEEN_OF.get(worker, ())}
+    invoking = {INVOKING} if worker == "thumbnails" else set()
+
+    untried = Role(platform.names.function(worker)).permissions() - tried - gaps - invoking
+    assert untried == set(), f"{worker}: what needs these? Add its trial, or take them from the role"
+
+
+def test_an_event_through_the_bus_outlives_a_missing_permission(platform: Platform) -> None:
+    """GIVEN three workers that may not write their tables WHEN an order is placed THEN each is refused; WHEN they may
+    again THEN each has its effect by the queue's own redelivery, and no DLQ has the order."""
+    effects = {"billing": "ledger", "inventory": "reservations", "notifications": "confirmations"}
+    permission = Permission("Permission0", "dynamodb:PutItem")
+    provoke.fill_stock(platform)
+    placed = seal(order(f"c-{uuid4()}"))
+
+    def refused(worker: str) -> bool:
+        pages = (
+            client("logs")
+            .get_paginator("filter_log_events")
+            .paginate(logGroupName=platform.names.log_group(worker), filterPattern=f'"{placed.metadata.event_id}"')
+        )
+        return any(permission.action in denied_in(event["message"]) for page in pages for event in page["events"])
+
+    with ExitStack() as taken:
+        for worker in effects:
+            taken.enter_context(Role(platform.names.function(worker)).without(permission))
+        platform.publisher.publish(placed)
+        eventually(lambda: all(map(refused, effects)), bool, "every worker is refused")
+
+    identity = placed.data["order_id"]
+    eventually(
+        lambda: [platform.item(table, order_id=identity) for table in effects.values()], all, "every effect is there"
+    )
+    for worker in effects:
+        letters = {letter.get("event_id") for letter in platform.dead_letters(worker)}
+        assert placed.metadata.event_id not in letters
