@@ -65,3 +65,17 @@ def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
     found = check(plan, more, allowed=read("fixture"), declared=Declared()).findings
 
     assert "aws_sqs_queue fanout-fixture-newcomer" in {it.address for it in found}
+
+
+def test_a_worker_that_may_not_fetch_large_data_is_told_by_its_role(plan: Plan, judge: Judge) -> None:
+    role = next(it for it in plan.resources if it.address == f"{WORKER}.aws_iam_role_policy.this")
+    policy = document(role.get("policy"))
+    policy["Statement"] = [it for it in policy["Statement"] if not it["Sid"].endswith("Claims")]
+
+    findings = judge(plan.changed(role.having(policy=json.dumps(policy))))
+
+    missed = sorted(
+        action for it in findings for action in ("s3:GetObject", "s3:ListBucket", "s3:PutObject") if action in str(it)
+    )
+    assert missed == ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+    assert {it.rule for it in findings} == {"permission"}
