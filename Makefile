@@ -23,7 +23,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, terraform fmt and validate, every worker.yaml
+lint: setup ## ruff, mypy --strict, terraform fmt, validate and test, checkov, every worker.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy shared router services scripts tests

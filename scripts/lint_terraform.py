@@ -1,11 +1,11 @@
-"""Check the format of every Terraform file, that every environment is valid with all the modules it calls, and what the
-modules refuse (``terraform test`` with a mocked provider: no account, no emulator)."""
+"""Check the format of every Terraform file, that every environment is valid with all the modules it calls, what the
+modules refuse (``terraform test`` with a mocked provider: no account, no emulator), and what linters say of them."""
 
 import sys
 import time
 from pathlib import Path
 
-from scripts import terraform
+from scripts import terraform, terraform_linters
 from scripts.paths import BUILD, REPOSITORY
 
 __all__ = ["main"]
@@ -23,7 +23,10 @@ def main() -> int:
         tested = sorted({file.parent.parent for file in TREE.glob("modules/*/tests/*.tftest.hcl")})
         for module in tested:
             _test(module)
-    except terraform.TerraformError as error:
+        terraform_linters.checkov(TREE)
+        if not terraform_linters.tflint(TREE):
+            print("tflint is not on PATH: left out", file=sys.stderr)
+    except (terraform.TerraformError, terraform_linters.LinterError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{len(roots)} Terraform environments are well formed and valid; {len(tested)} modules pass their tests")

@@ -67,6 +67,19 @@ resource "aws_s3_bucket_public_access_block" "packages" {
   restrict_public_buckets = true
 }
 
+resource "aws_s3_bucket_lifecycle_configuration" "packages" {
+  bucket = aws_s3_bucket.packages.id
+
+  rule {
+    id     = "abort"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}
+
 resource "aws_s3_bucket_policy" "packages" {
   count = var.tls_only ? 1 : 0
 

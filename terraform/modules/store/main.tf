@@ -109,6 +109,21 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "worker" {
   }
 }
 
+# The parts of an upload that its worker did not live to end are billed until somebody removes them.
+resource "aws_s3_bucket_lifecycle_configuration" "worker" {
+  for_each = aws_s3_bucket.worker
+
+  bucket = each.value.id
+  rule {
+    id     = "abort"
+    status = "Enabled"
+    filter {}
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 1
+    }
+  }
+}
+
 resource "aws_s3_bucket_policy" "worker" {
   for_each = var.security.tls_only ? aws_s3_bucket.worker : {}
 

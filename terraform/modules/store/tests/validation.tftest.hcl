@@ -22,6 +22,10 @@ run "keeps_what_it_stores" {
     condition     = !aws_s3_bucket.worker["media"].force_destroy && !aws_s3_bucket.claims.force_destroy
     error_message = "a bucket with objects must not be destroyed"
   }
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.worker["media"].rule[0].abort_incomplete_multipart_upload[0].days_after_initiation == 1
+    error_message = "parts of an upload that never ended must go"
+  }
 }
 
 run "lets_go_of_it_when_told" {
