@@ -90,6 +90,8 @@ def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DNS_ADDRESS": "0",
         "EAGER_SERVICE_LOADING": "0",
+        # Else a queue's metrics are a minute old before an alarm sees them, and its own look is a minute apart.
+        "SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL": "10",
         "LAMBDA_RETRY_BASE_DELAY_SECONDS": "1",
         "LAMBDA_RUNTIME_EXECUTOR": "local",
         "FANOUT_FUNCTION_PYTHON": str(ensure_function_python()),
