@@ -44,6 +44,7 @@ module "platform" {
   schedules               = var.schedules
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
+  traffic_shift           = var.traffic_shift
   observability           = { log_queries = false } # no emulator holds them
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of

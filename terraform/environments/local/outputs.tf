@@ -37,3 +37,8 @@ output "outbox" {
   description = "The outbox's table, relay and undelivered queue; null when no worker has one."
   value       = module.platform.outbox
 }
+
+output "traffic" {
+  description = "What `make deploy` shifts the workers' traffic by."
+  value       = module.platform.traffic
+}

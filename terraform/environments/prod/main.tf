@@ -42,4 +42,5 @@ module "platform" {
   protect                 = true
   log_retention_days      = 90
   observability           = { alarm_emails = var.alarm_emails }
+  traffic_shift           = { steps = [10, 50], minutes = 10 }
 }

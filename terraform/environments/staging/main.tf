@@ -41,4 +41,5 @@ module "platform" {
   force_destroy           = true
   log_retention_days      = 30
   observability           = { alarm_emails = var.alarm_emails }
+  traffic_shift           = { steps = [50] }
 }

@@ -52,3 +52,20 @@ output "outbox" {
   description = "The outbox's table, relay and undelivered queue; null when no worker has one."
   value       = one(module.outbox[*])
 }
+
+output "traffic" {
+  description = "What `make deploy` shifts the workers' traffic by: the steps, the newest versions, and the alarms that speak against them."
+  value = {
+    region  = local.deployment.region
+    steps   = var.traffic_shift.steps
+    minutes = var.traffic_shift.minutes
+    workers = {
+      for name, worker in module.worker : name => {
+        function = worker.function.name
+        alias    = worker.function.alias
+        version  = worker.function.version
+        alarms   = module.observability.worker_alarms[name]
+      }
+    }
+  }
+}

@@ -53,11 +53,16 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }
 
+# Leads to the first version from the start; to later ones scripts/traffic moves it, by the environment's traffic_shift.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The version that takes the events"
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
+
+  lifecycle {
+    ignore_changes = [function_version, routing_config]
+  }
 }
 
 resource "aws_lambda_provisioned_concurrency_config" "live" {
