@@ -21,6 +21,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.dead_letters_taken,
     dead_letters.dead_letters_kept,
     dead_letters.consumed_queues,
+    dead_letters.invocations_kept,
     grants.granted,
     grants.scoped,
     keys.encrypted,

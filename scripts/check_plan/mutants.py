@@ -76,6 +76,11 @@ _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "off": {"enabled": False},
         "whole batches": {"function_response_types": []},
         "another function": {"function_name": "elsewhere"},
+        "a filter": {"filter_criteria": [{"filter": [{"pattern": json.dumps({"body": {"source": ["elsewhere"]}})}]}]},
+    },
+    "aws_lambda_function_event_invoke_config": {
+        "no destination": {"destination_config": []},
+        "a destination elsewhere": {"destination_config": [{"on_failure": [{"destination": ELSEWHERE}]}]},
     },
     "aws_lambda_function": {"another role": {"role": "arn:aws:iam::999999999999:role/elsewhere"}},
 }
@@ -181,7 +186,7 @@ def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
     for function in plan.of("aws_lambda_function"):
         if resource.type == "aws_iam_role" and function.get("role") == resource.arn:
             yield function.address
-    if resource.type == "aws_lambda_function":
+    if resource.type in ("aws_lambda_function", "aws_lambda_function_event_invoke_config"):
         aliases = plan.of("aws_lambda_alias")
         yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
 

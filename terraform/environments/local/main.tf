@@ -40,6 +40,7 @@ module "platform" {
   force_destroy           = true
   log_retention_days      = 1
   archive_days            = 1
+  autoscaling             = false # MiniStack has no Application Auto Scaling
   tls_only                = false # emulators answer on plain HTTP
   schedules               = var.schedules
   keep_warm               = var.keep_warm

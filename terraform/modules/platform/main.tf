@@ -110,8 +110,12 @@ module "worker" {
     function    = each.value.function
     batch       = each.value.batch
     queue       = each.value.queue
+    scaling     = each.value.scaling
+
+    scaling_schedule = each.value.scaling_schedule
   }
-  package = local.packages[each.key]
+  autoscaling = var.autoscaling
+  package     = local.packages[each.key]
   bus = {
     name      = module.bus.name
     arn       = module.bus.arn

@@ -171,3 +171,9 @@ variable "traffic_shift" {
     error_message = "A step of traffic_shift takes 5 to 60 whole minutes: an alarm judges by the last five."
   }
 }
+
+variable "autoscaling" {
+  description = "Scale provisioned concurrency as worker.yaml says; an emulator without Application Auto Scaling needs false."
+  type        = bool
+  default     = true
+}

@@ -65,14 +65,6 @@ resource "aws_lambda_alias" "live" {
   }
 }
 
-resource "aws_lambda_provisioned_concurrency_config" "live" {
-  count = var.manifest.function.provisioned_concurrency > 0 ? 1 : 0
-
-  function_name                     = aws_lambda_function.this.function_name
-  qualifier                         = aws_lambda_alias.live.name
-  provisioned_concurrent_executions = var.manifest.function.provisioned_concurrency
-}
-
 resource "aws_lambda_event_source_mapping" "queue" {
   event_source_arn                   = aws_sqs_queue.main.arn
   function_name                      = aws_lambda_alias.live.arn
