@@ -1,10 +1,13 @@
 """Confirms orders by e-mail."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
 from fanout.aws import client
+from fanout.steps import steps
 
 worker = Worker(__file__)
 
@@ -15,14 +18,28 @@ SENDER = "orders@shop.example"
 def confirm(order: OrderPlaced, context: Context) -> None:
     """One e-mail per order. SES cannot take part in a transaction: the worker's strict idempotency keeps it to one,
     but for a crash between SES's answer and its record."""
+    _send(order, f"Your order {order.order_id}", _text(order), tag=context.event_id)
+
+
+def confirm_fulfilment(payload: Mapping[str, Any]) -> None:
+    """A step of a workflow: at least one e-mail."""
+    order = OrderPlaced.model_validate(payload["order"])
+    _send(order, f"Your order {order.order_id} is on its way", _text(order), tag=order.order_id)
+
+
+def regret(payload: Mapping[str, Any]) -> None:
+    """A step of a workflow: at least one e-mail."""
+    order = OrderPlaced.model_validate(payload["order"])
+    text = f"We are sorry: we cannot fulfil your order of {order.placed_on:%d %B %Y}. You are not charged for it.\n"
+    _send(order, f"Your order {order.order_id} cannot be fulfilled", text, tag=order.order_id)
+
+
+def _send(order: OrderPlaced, subject: str, text: str, *, tag: str) -> None:
     client("ses").send_email(
         Source=SENDER,
         Destination={"ToAddresses": [order.email]},
-        Message={
-            "Subject": {"Data": f"Your order {order.order_id}"},
-            "Body": {"Text": {"Data": _text(order)}},
-        },
-        Tags=[{"Name": "event_id", "Value": _tag(context.event_id)}],
+        Message={"Subject": {"Data": subject}, "Body": {"Text": {"Data": text}}},
+        Tags=[{"Name": "event_id", "Value": _tag(tag)}],
     )
 
 
@@ -38,5 +55,7 @@ def _text(order: OrderPlaced) -> str:
         f"Total: {order.total.amount:.2f} {order.total.currency}\n"
     )
 
+
+worker.invoked(steps(confirm=confirm_fulfilment, regret=regret))
 
 handler = worker.lambda_handler
