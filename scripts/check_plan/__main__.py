@@ -18,6 +18,7 @@ from scripts.check_plan.check import Proof, check
 from scripts.check_plan.errors import PlanError
 from scripts.check_plan.plan import Plan
 from scripts.check_plan.planning import plan_environment
+from scripts.check_plan.workflows import declared_patterns
 from scripts.paths import REPOSITORY
 
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         proof = check(
             Plan.read(shown),
             load_all(REPOSITORY / "services"),
+            starts=declared_patterns(REPOSITORY / "services"),
             allowed=read(given.environment),
             declared=(said := declared(root)),
         )

@@ -81,6 +81,10 @@ def _topic(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("sns", it["name"]))
 
 
+def _machine(account: Account, it: Values) -> dict[str, Any]:
+    return dict.fromkeys(("arn", "id"), account.arn("states", f"stateMachine:{it['name']}"))
+
+
 _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_cloudwatch_event_archive": _named("events", "archive/"),
     "aws_cloudwatch_event_bus": _named("events", "event-bus/"),
@@ -95,6 +99,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_lambda_function": _function,
     "aws_lambda_layer_version": _layer,
     "aws_s3_bucket": _bucket,
+    "aws_sfn_state_machine": _machine,
     "aws_sns_topic": _topic,
     "aws_sqs_queue": _queue,
     "terraform_data": _data,

@@ -42,3 +42,8 @@ output "traffic" {
   description = "What `make deploy` shifts the workers' traffic by."
   value       = module.platform.traffic
 }
+
+output "workflows" {
+  description = "The workflows by name: the state machine, and the queue of what could not start it."
+  value       = module.platform.workflows
+}

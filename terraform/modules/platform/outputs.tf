@@ -69,3 +69,8 @@ output "traffic" {
     }
   }
 }
+
+output "workflows" {
+  description = "The workflows by name: the state machine, and the queue of what could not start it."
+  value       = { for name, workflow in module.workflow : name => { arn = workflow.arn, undelivered_queue = workflow.undelivered_queue } }
+}

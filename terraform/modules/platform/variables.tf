@@ -177,3 +177,9 @@ variable "autoscaling" {
   type        = bool
   default     = true
 }
+
+variable "workflow_tracing" {
+  description = "Let Step Functions write X-Ray traces of the workflows' executions; workers themselves use OpenTelemetry."
+  type        = bool
+  default     = false
+}

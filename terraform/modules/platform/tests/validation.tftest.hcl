@@ -107,3 +107,17 @@ run "refuses_a_traffic_step_shorter_than_an_alarm_looks_back" {
   }
   expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
 }
+
+run "refuses_a_workflow_that_is_not_well_declared" {
+  command = plan
+
+  variables {
+    services_dir = "./tests/bad_workflows"
+  }
+  # An unknown key, a missing one, an unknown event, an unknown worker, and no definition.
+  assert {
+    condition     = length(local.workflow_problems) == 5 && length(module.workflow) == 0
+    error_message = "every problem is told at once, and nothing is planned from a bad file: ${join("; ", local.workflow_problems)}"
+  }
+  expect_failures = [terraform_data.workflows, aws_s3_bucket.packages]
+}
