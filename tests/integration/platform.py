@@ -31,6 +31,8 @@ NAMESPACE = "fanout-test"
 NOT_HELD = {"localstack": {"scribe"}}
 """The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
 PATIENCE_S = 240.0
+WARM = "billing"
+"""A worker that gets heartbeats by the clock, and answers direct invocations too."""
 
 T = TypeVar("T")
 
@@ -81,6 +83,7 @@ class Platform:
             "TF_VAR_namespace": NAMESPACE,
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
+            "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
@@ -190,10 +193,11 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
 
 
 def tested_workers(emulator: str) -> Iterator[Path]:
-    """The folders of the real workers, and of the tests' own that the emulator holds."""
+    """The folders of the real workers and workflows, and of the tests' own workers that the emulator holds."""
     for home in (REPOSITORY / "services", REPOSITORY / "tests" / "integration" / "workers"):
         for worker in home.iterdir():
-            if (worker / "worker.yaml").exists() and worker.name not in NOT_HELD.get(emulator, ()):
+            declared = (worker / "worker.yaml").exists() or (worker / "workflow.yaml").exists()
+            if declared and worker.name not in NOT_HELD.get(emulator, ()):
                 yield worker
 
 

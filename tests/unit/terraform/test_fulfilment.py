@@ -71,8 +71,17 @@ def test_an_order_is_fulfilled(machine: dict[str, Any]) -> None:
 
     assert workers.calls == [*FORWARD[:1] * 2, *FORWARD[1:], FORWARD[3]]
     assert run.path[-1] == "Fulfilled"
-    held = [payload for payload in workers.payloads if payload["step"] == "reserve"]
-    assert [(it["order_id"], it["index"], it["line"]["sku"]) for it in held] == [("o-1", 0, "cd-0"), ("o-1", 1, "cd-1")]
+
+
+@pytest.mark.parametrize("step", ["reserve", "pick", "release"])
+def test_each_line_is_named_to_the_warehouse(machine: dict[str, Any], step: str) -> None:
+    """GIVEN an order of two lines WHEN a step goes over its lines THEN it is told the order, which line, and what."""
+    workers = Workers({"inventory pick": [Reject("no")]} if step == "release" else {})
+
+    Run(workers).execute(machine, event(lines=2))
+
+    told = [it for it in workers.payloads if it["step"] == step]
+    assert [(it["order_id"], it["index"], it["line"]["sku"]) for it in told] == [("o-1", 0, "cd-0"), ("o-1", 1, "cd-1")]
 
 
 @pytest.mark.parametrize("failing", FORWARD)
