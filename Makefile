@@ -117,6 +117,13 @@ demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and r
 	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
 	@$(AT_EMULATOR) $(BIN)/fanout demo --orders $(ORDERS)
 
+WEB_PORT ?= 8080
+
+.PHONY: demo-web
+demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
+	@$(AT_EMULATOR) $(BIN)/python -m scripts.web_demo --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
+
 .PHONY: status
 status: setup ## Queues and counts of the workers on EMULATOR
 	@$(AT_EMULATOR) $(BIN)/fanout status

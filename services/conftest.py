@@ -46,16 +46,28 @@ def _no_real_aws() -> Iterator[None]:
 def worker_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AWS with the tables and buckets that the worker under test owns, named as Terraform names them for it."""
     name = Path(request.path).parent.name
-    manifest = load_all(SERVICES)[name]
     with mock_aws():
-        for table in manifest.tables:
-            _make_table(table, manifest, monkeypatch)
-        for bucket in manifest.buckets:
-            monkeypatch.setenv(f"BUCKET_{bucket.upper()}", f"test-{bucket}")
-            aws.client("s3").create_bucket(
-                Bucket=f"test-{bucket}", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-            )
+        _make_stores(load_all(SERVICES)[name], monkeypatch)
         yield
+
+
+@pytest.fixture
+def all_workers_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS with the tables and buckets of all workers, for what reads them."""
+    with mock_aws():
+        for manifest in load_all(SERVICES).values():
+            _make_stores(manifest, monkeypatch)
+        yield
+
+
+def _make_stores(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    for table in manifest.tables:
+        _make_table(table, manifest, monkeypatch)
+    for bucket in manifest.buckets:
+        monkeypatch.setenv(f"BUCKET_{bucket.upper()}", f"test-{bucket}")
+        aws.client("s3").create_bucket(
+            Bucket=f"test-{bucket}", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
 
 
 def _make_table(name: str, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,21 +78,23 @@ class Channel(MessageReader):
 
     # -- towards the environment --
 
-    def start(self, exchange: Exchange) -> None:
-        """Send a request; the channel must be free."""
+    def start(self, exchange: Exchange, now: float, until: float) -> None:
+        """Send a request; the channel must be free. ``until`` is when it has taken too long."""
+        self.started = now
+        self.deadline = until
         self.exchange = exchange
         exchange.channel = self
         exchange.attempts += 1
         if exchange.buffered is not None:
             body, exchange.buffered = b"".join(exchange.buffered), None
             exchange.payload += _pack(len(body), BODY | END if exchange.complete else BODY) + body
-        self._sent_all = exchange.complete
+        self._sent_all = complete = exchange.complete
         if self.stream.send(exchange.payload):
             exchange.delivered = True
         else:
             waiting = self.stream.pending
             exchange.delivered = waiting is None or len(waiting) < len(exchange.payload)
-        if not exchange.complete and self.stream.pending is None:
+        if not complete and self.stream.pending is None:
             exchange.upload_drained()
 
     def send_body(self, data: bytes, end: bool) -> bool:

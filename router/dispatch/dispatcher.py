@@ -84,10 +84,10 @@ class Dispatcher:
 
     def submit(self, exchange: Exchange) -> None:
         """Serve a request now, or when a channel becomes free; it may fail before this returns."""
-        exchange.arrived = self._clock()
+        exchange.arrived = now = self._clock()
         self.counts.submitted += 1
         if self._free:
-            self._start(self._choose(), exchange, exchange.arrived)
+            self._choose().start(exchange, now, now + self.limits.response_timeout)
         elif self._closing:
             self._fail(exchange, Failure.CLOSING)
         elif self.waiting >= self.limits.queue_length:
@@ -121,11 +121,6 @@ class Dispatcher:
         self.waiting -= 1
         if len(self._queue) > 64 and len(self._queue) > 2 * self.waiting:
             self._queue = deque(e for e in self._queue if not e.departed)
-
-    def _start(self, channel: Channel, exchange: Exchange, now: float) -> None:
-        channel.started = now
-        channel.deadline = now + self.limits.response_timeout
-        channel.start(exchange)
 
     def _fail(self, exchange: Exchange, failure: Failure) -> None:
         self.failures[failure] += 1
@@ -196,7 +191,7 @@ class Dispatcher:
                 self.waiting -= 1
                 exchange.waiting = False
                 self.counts.queue_seconds += now - exchange.arrived
-                self._start(channel, exchange, now)
+                channel.start(exchange, now, now + self.limits.response_timeout)
                 return
         self._release(channel, environment)
 
@@ -270,7 +265,8 @@ class Dispatcher:
             return
         self.counts.retried += 1
         if self._free:
-            self._start(self._choose(), exchange, self._clock())
+            now = self._clock()
+            self._choose().start(exchange, now, now + self.limits.response_timeout)
         else:
             self._queue.appendleft(exchange)
             self._count_waiting(exchange)

@@ -25,25 +25,41 @@ class Exchange:
     """A request under way. Its owner sets ``payload``, ``complete`` and ``idempotent`` before it is
     submitted.
 
-    The defaults stand on the class, so that making one costs no assignments: there is one per request.
+    All attributes are slots and set at once: one is made per request, and an attribute that is looked up on the
+    class costs ten times what setting a slot does.
     """
 
-    payload: bytes = b""
-    """The messages to begin with: HEAD, and what body there was. Emptied once more body has followed them."""
-    buffered: list[bytes] | None = None
-    """Body that came before a channel was there."""
-    complete: bool = False
-    """The whole request has come."""
-    idempotent: bool = False
-    """The method may be repeated (RFC 9110 section 9.2.2)."""
-    channel: "Channel | None" = None
-    """Where it is served now; None before and after."""
-    waiting: bool = False
-    answered: bool = False
-    departed: bool = False
-    delivered: bool = False
-    attempts: int = 0
-    arrived: float = 0.0
+    __slots__ = (
+        "answered",
+        "arrived",
+        "attempts",
+        "buffered",
+        "channel",
+        "complete",
+        "delivered",
+        "departed",
+        "idempotent",
+        "payload",
+        "waiting",
+    )
+
+    def __init__(self) -> None:
+        self.payload = b""
+        """The messages to begin with: HEAD, and what body there was. Emptied once more body has followed them."""
+        self.buffered: list[bytes] | None = None
+        """Body that came before a channel was there."""
+        self.complete = False
+        """The whole request has come."""
+        self.idempotent = False
+        """The method may be repeated (RFC 9110 section 9.2.2)."""
+        self.channel: Channel | None = None
+        """Where it is served now; None before and after."""
+        self.waiting = False
+        self.answered = False
+        self.departed = False
+        self.delivered = False
+        self.attempts = 0
+        self.arrived = 0.0
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """Head and body came in one piece; the same as the two calls below."""

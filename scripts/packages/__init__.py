@@ -1,11 +1,12 @@
-"""Build what Lambda runs: a layer with the dependencies, layers for single workers, and a small zip per worker.
+"""Build what Lambda runs: a layer with the dependencies, layers for single functions, a small zip for each function.
 
 python -m scripts.packages local      # for an emulator on this machine
 python -m scripts.packages aws        # for AWS Lambda
 
 build/packages/<target>/target.json                        the runtime it is for, which Terraform reads
 build/packages/<target>/dependencies-<architecture>.zip
-build/packages/<target>/layers/<worker>.zip
+build/packages/<target>/layers/<function>.zip
+build/packages/<target>/web/<function>.zip
 build/packages/<target>/workers/<worker>.zip
 """
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from fanout import manifest, routing
+from fanout import manifest, routing, web_manifest
 from fanout.manifest import Manifest
-from scripts.packages import archive, layers, relay, targets, workers
+from scripts.packages import archive, layers, relay, targets, web, workers
 from scripts.packages.targets import Target
 
 __all__ = ["Package", "build"]
@@ -28,10 +28,12 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
 
     :param target_name: ``local`` or ``aws``.
     :raises PackageError: a layer cannot be built.
-    :raises fanout.errors.ManifestError: a worker.yaml is wrong.
+    :raises fanout.errors.ManifestError: a worker.yaml or web.yaml is wrong.
     """
     manifests = manifest.load_all(repository / "services")
-    wanted = {name: declared.function.architecture for name, declared in manifests.items()}
+    webs = web_manifest.load_all(repository / "services", manifests)
+    wanted: dict[str, str] = {name: declared.function.architecture for name, declared in manifests.items()}
+    wanted |= {name: declared.function.architecture for name, declared in webs.items()}
     target = targets.local() if target_name == "local" else targets.aws(wanted.values())
     made: set[Path] = set()
     for package in chain(_layers(repository, target, wanted, out), _functions(repository, manifests, out)):
@@ -47,9 +49,11 @@ def _layers(repository: Path, target: Target, wanted: Mapping[str, str], out: Pa
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
         yield Package(path=path, built=layers.build(path, _dependencies(repository), constraints, target, architecture))
-    for folder in _folders(repository):
+    own = {folder: workers.requirements(folder) for folder in _folders(repository)}
+    own |= {folder: web.requirements(repository, folder) for folder in _folders(repository, "web.yaml")}
+    for folder, needed in own.items():
         name = manifest.worker_name(folder)
-        if needed := workers.requirements(folder):
+        if needed:
             path = out / "layers" / f"{name}.zip"
             architecture = target.architectures[0] if target.native else wanted[name]
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
@@ -61,14 +65,17 @@ def _functions(repository: Path, manifests: Mapping[str, Manifest], out: Path) -
         routes = routing.routes(manifests[name].publishes, manifests)
         path = out / "workers" / f"{name}.zip"
         yield Package(path=path, built=archive.write(path, workers.entries(repository, folder, routes)))
+    for folder in _folders(repository, "web.yaml"):
+        path = out / "web" / f"{manifest.worker_name(folder)}.zip"
+        yield Package(path=path, built=archive.write(path, web.entries(repository, folder)))
     if events := {event for declared in manifests.values() if declared.outbox for event in declared.publishes}:
         path = out / "outbox-relay.zip"
         entries = relay.entries(repository, routing.routes(events, manifests))
         yield Package(path=path, built=archive.write(path, entries))
 
 
-def _folders(repository: Path) -> list[Path]:
-    return sorted(file.parent for file in (repository / "services").glob("*/worker.yaml"))
+def _folders(repository: Path, declaration: str = "worker.yaml") -> list[Path]:
+    return sorted(file.parent for file in (repository / "services").glob(f"*/{declaration}"))
 
 
 def _remove_others(out: Path, made: set[Path]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fanout import manifest
 from fanout.publish import Routes
 
-__all__ = ["core", "entries", "requirements"]
+__all__ = ["core", "entries", "files", "requirements", "service"]
 
 
 def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dict[str, bytes]:
@@ -19,27 +19,31 @@ def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dic
     :param routes: the ways of the events that it publishes.
     :raises fanout.errors.ManifestError: its worker.yaml is wrong.
     """
-    shared, services = repository / "shared", folder.parent
-    packed = {f"services/{folder.name}/{name}": content for name, content in _files(folder)}
-    packed |= {
-        f"contracts/{name}": content
-        for name, content in _files(shared / "contracts")
-        if not name.startswith("golden/")  # events to test with
-    }
-    packed |= core(repository)
-    packed["services/__init__.py"] = (services / "__init__.py").read_bytes()
+    packed = service(repository, folder)
     packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml", routes or Routes())
     return packed
 
 
+def service(repository: Path, folder: Path) -> dict[str, bytes]:
+    """What any function of ``services`` runs on: its folder, the contracts, the core library."""
+    packed = {f"services/{folder.name}/{name}": content for name, content in files(folder)}
+    packed |= {
+        f"contracts/{name}": content
+        for name, content in files(repository / "shared" / "contracts")
+        if not name.startswith("golden/")  # events to test with
+    }
+    packed["services/__init__.py"] = (folder.parent / "__init__.py").read_bytes()
+    return packed | core(repository)
+
+
 def core(repository: Path) -> dict[str, bytes]:
     """The core library, as every function needs it."""
-    files = _files(repository / "shared" / "fanout")
-    return {f"fanout/{name}": content for name, content in files if not _is_cli(name)}
+    found = files(repository / "shared" / "fanout")
+    return {f"fanout/{name}": content for name, content in found if not _is_cli(name)}
 
 
 def requirements(folder: Path) -> list[str]:
-    """What the worker needs beside the platform's own dependencies; most need nothing."""
+    """What the function needs beside the platform's own dependencies; most need nothing."""
     file = folder / "requirements.txt"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [text for line in lines if (text := line.partition("#")[0].strip())]
@@ -54,7 +58,8 @@ def _declaration(file: Path, routes: Routes) -> bytes:
     return (json.dumps(declared, indent=1) + "\n").encode()
 
 
-def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
+def files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What of a folder runs in Lambda, by its name within it: neither tests nor declarations."""
     for file in folder.rglob("*"):
         name = file.relative_to(folder)
         if file.is_file() and not _left_out(name):
@@ -63,7 +68,7 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 def _left_out(name: Path) -> bool:
     is_test = "tests" in name.parts[:-1] or name.name.startswith("test_") or name.name == "conftest.py"
-    return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "worker.yaml"}
+    return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "web.yaml", "worker.yaml"}
 
 
 def _is_cli(name: str) -> bool:

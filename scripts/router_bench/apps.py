@@ -34,9 +34,28 @@ class Prepared:
         body = _BODIES[call.target.decode()]
         head = b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: %d\r\n\r\n" % len(body)
         call.begin(head)
-        for start in range(0, max(len(body) - _PART, 0), _PART):
-            call.send(body[start : start + _PART], False)
-        call.send(body[(len(body) - 1) // _PART * _PART :], True)
+        if len(body) <= _PART:
+            call.send(body, True)
+        else:
+            _Parts(call, body).send()
+
+
+class _Parts:
+    """Sends a large body part by part, as the router takes them."""
+
+    def __init__(self, call: Call, body: bytes) -> None:
+        self._call = call
+        self._body = body
+        self._sent = 0
+        call.on_drained = self.send
+
+    def send(self) -> None:
+        """Send until the router takes no more for now."""
+        body, size = self._body, len(self._body)
+        while self._sent < size:
+            start, self._sent = self._sent, self._sent + _PART
+            if not self._call.send(body[start : start + _PART], self._sent >= size):
+                return
 
 
 _PART = 65_536

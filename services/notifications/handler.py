@@ -1,13 +1,20 @@
-"""Confirms orders by e-mail."""
+"""Confirms orders by e-mail, and keeps note of those it has confirmed."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
 from fanout.aws import client
+from fanout.resources import table
 from fanout.steps import steps
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 worker = Worker(__file__)
 
@@ -17,8 +24,9 @@ SENDER = "orders@shop.example"
 @worker.handles(OrderPlaced)
 def confirm(order: OrderPlaced, context: Context) -> None:
     """One e-mail per order. SES cannot take part in a transaction: the worker's strict idempotency keeps it to one,
-    but for a crash between SES's answer and its record."""
+    but for a crash between SES's answer and its record. That record is one with the note that the shop reads."""
     _send(order, f"Your order {order.order_id}", _text(order), tag=context.event_id)
+    context.commit([{"Put": {"TableName": table("confirmations"), "Item": _confirmation(order)}}])
 
 
 def confirm_fulfilment(payload: Mapping[str, Any]) -> None:
@@ -41,6 +49,11 @@ def _send(order: OrderPlaced, subject: str, text: str, *, tag: str) -> None:
         Message={"Subject": {"Data": subject}, "Body": {"Text": {"Data": text}}},
         Tags=[{"Name": "event_id", "Value": _tag(tag)}],
     )
+
+
+def _confirmation(order: OrderPlaced) -> dict[str, AttributeValueTypeDef]:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return {"order_id": {"S": order.order_id}, "confirmed_at": {"S": now}}
 
 
 def _tag(event_id: str) -> str:

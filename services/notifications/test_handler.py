@@ -1,6 +1,7 @@
 """One e-mail per order, saying what was ordered."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from services.notifications import handler
 ACCOUNT = "123456789012"
 """moto's."""
 
+Items = Callable[[str], list[dict[str, Any]]]
 MakeOrder = Callable[..., OrderPlaced]
 
 
@@ -49,17 +51,37 @@ def test_a_duplicate_is_not_confirmed_twice(make_order: MakeOrder) -> None:
     assert len(sent()) == 1
 
 
-def test_a_lost_completion_costs_a_second_mail_only_after_the_lock(make_order: MakeOrder, crash: Any) -> None:
-    """GIVEN an e-mail whose completion was lost WHEN the order comes again at once THEN it waits; SES takes part in
-    no transaction, so that only after the lock has run out may it be sent again."""
-    rig = Rig(handler.worker, store=crash.store, clock=crash.clock)
-    [first] = rig.deliver(make_order())
-    assert rig.redeliver(first).outcome is Outcome.RETRIED
-    assert len(sent()) == 1
+def test_a_confirmed_order_is_noted(items: Items, make_order: MakeOrder) -> None:
+    """GIVEN an order WHEN it is confirmed, and its event comes again THEN there is one note of it."""
+    rig, order = Rig(handler.worker), seal(make_order())
+    rig.deliver(order)
+    rig.deliver(order)
+
+    [note] = items("confirmations")
+    assert note["order_id"] == "o-1"
+    assert datetime.fromisoformat(note["confirmed_at"]) <= datetime.now(UTC)
+
+
+def test_a_crash_before_the_note_costs_a_second_mail_only_after_the_lock(
+    items: Items, make_order: MakeOrder, crash: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a process that died between SES's answer and its note WHEN the order comes again at once THEN it waits; SES
+    takes part in no transaction, so that only after the lock has run out may it be sent again."""
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    rig, order = Rig(handler.worker, store=crash.store, clock=crash.clock), seal(make_order())
+    with monkeypatch.context() as dying:
+        dying.setattr(crash.store, "commit", die)
+        with pytest.raises(KeyboardInterrupt):
+            rig.deliver(order)
+    [again] = rig.deliver(order)
+    assert (again.outcome, len(sent()), items("confirmations")) == (Outcome.RETRIED, 1, [])
 
     crash.recover()
-    assert rig.redeliver(first).outcome is Outcome.HANDLED
-    assert len(sent()) == 2
+    assert rig.redeliver(again).outcome is Outcome.HANDLED
+    assert (len(sent()), len(items("confirmations"))) == (2, 1)
 
 
 def test_a_mail_that_ses_does_not_take_is_tried_again(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,9 @@ PermittedResource = Annotated[str, StringConstraints(pattern=r"^((table|bucket|i
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A mapping of a declaration."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -66,14 +68,14 @@ class IdempotencyMode(StrEnum):
     OFF = "off"
 
 
-class Subscription(_Section):
+class Subscription(Section):
     """One kind of event the worker takes."""
 
     event: SubscribedName = Field(description="<source>/<Name> of a contract, or * for every event")
     where: dict[str, Any] = Field(default={}, description="EventBridge pattern over the event's data")
 
 
-class Function(_Section):
+class Function(Section):
     """The Lambda function. Bounds: AWS Lambda quotas."""
 
     memory_mb: int = Field(default=256, ge=128, le=10_240)
@@ -83,7 +85,7 @@ class Function(_Section):
     provisioned_concurrency: int = Field(default=0, ge=0, le=1_000)
 
 
-class Batch(_Section):
+class Batch(Section):
     """The event source mapping. Bounds: AWS Lambda's for Amazon SQS."""
 
     size: int = Field(default=10, ge=1, le=10_000)
@@ -95,7 +97,7 @@ class Batch(_Section):
     )
 
 
-class Queue(_Section):
+class Queue(Section):
     """The SQS queue and its DLQ. Bounds: Amazon SQS quotas."""
 
     fifo: bool = False
@@ -106,7 +108,7 @@ class Queue(_Section):
     )
 
 
-class Retry(_Section):
+class Retry(Section):
     """Backoff of a failed record: full jitter between 0 and min(cap, base x 2^(receives - 1)), in seconds."""
 
     base_s: int = Field(default=2, ge=0, le=43_200)
@@ -118,12 +120,12 @@ def _off(mode: object) -> object:
     return "off" if mode is False else mode
 
 
-class Idempotency(_Section):
+class Idempotency(Section):
     mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(default=IdempotencyMode.STRICT, strict=False)
     ttl_hours: int = Field(default=24, ge=1, le=8_760)
 
 
-class Scaling(_Section):
+class Scaling(Section):
     """Provisioned concurrency that follows its use, from ``function.provisioned_concurrency`` up to ``max``. Bounds:
     AWS Lambda's quotas, and Application Auto Scaling's for the metric."""
 
@@ -131,7 +133,7 @@ class Scaling(_Section):
     utilization_percent: int = Field(default=70, ge=10, le=90, description="of it in use, on the average of a minute")
 
 
-class ScheduledScaling(_Section):
+class ScheduledScaling(Section):
     """From this time on, other bounds of provisioned concurrency."""
 
     expression: str = Field(pattern=r"^(cron|rate|at)\(.+\)$", description="cron(0 7 ? * MON-FRI *)")
@@ -140,13 +142,13 @@ class ScheduledScaling(_Section):
     max: int = Field(ge=1, le=1_000)
 
 
-class Slo(_Section):
+class Slo(Section):
     """What the team promises of this worker. Bounds: an alarm's least period, SQS's longest retention."""
 
     age_s: int = Field(default=900, ge=60, le=1_209_600, description="an event in the queue for longer is an alarm")
 
 
-class Permission(_Section):
+class Permission(Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
     actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
@@ -155,20 +157,20 @@ class Permission(_Section):
     )
 
 
-class Table(_Section):
+class Table(Section):
     """A DynamoDB table that this worker owns; others may be permitted to it as ``table:NAME``."""
 
     key: str = Field(min_length=1, max_length=255)
     sort_key: str | None = Field(default=None, min_length=1, max_length=255)
 
 
-class Bucket(_Section):
+class Bucket(Section):
     """An S3 bucket that this worker owns."""
 
     events: bool = Field(default=False, description="publish aws.s3/Object Created for its objects to the bus")
 
 
-class Manifest(_Section):
+class Manifest(Section):
     """A worker, as its ``worker.yaml`` declares it."""
 
     description: str = Field(min_length=1, max_length=256)
@@ -247,9 +249,17 @@ def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
 
     :raises ManifestError: unreadable, not UTF-8, not YAML, or a rule broken.
     """
-    file = "/".join(path.parts[-3:])
+    return Manifest.parse(read(path), file=_file(path), events=events)
+
+
+def read(path: Path) -> object:
+    """What a declaration says, with no rule applied yet.
+
+    :raises ManifestError: unreadable, not UTF-8, or not YAML.
+    """
+    file = _file(path)
     try:
-        declared = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
     except OSError as error:
         raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
     except UnicodeDecodeError as error:
@@ -260,7 +270,11 @@ def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place else ""
         raise ManifestError(f"{file}: not YAML{line}; mend its syntax") from error
-    return Manifest.parse(declared, file=file, events=events)
+
+
+def _file(path: Path) -> str:
+    """The file's name in errors: ``services/<folder>/<file>``."""
+    return "/".join(path.parts[-3:])
 
 
 def worker_name(folder: Path) -> str:
@@ -282,7 +296,7 @@ def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[
     problems: list[str] = []
     for path in sorted(services.glob("*/worker.yaml")):
         name = worker_name(path.parent)
-        problems += _name_problems(name, path.parent, folders.get(name))
+        problems += name_problems(path, folders.get(name))
         folders[name] = path.parent
         try:
             found[name] = load(path, events=known)
@@ -295,8 +309,12 @@ def load_all(services: Path, *, events: Iterable[str] | None = None) -> Mapping[
     return dict(sorted(found.items()))
 
 
-def _name_problems(name: str, folder: Path, taken_by: Path | None) -> Iterator[str]:
-    file = f"services/{folder.name}/worker.yaml"
+def name_problems(path: Path, taken_by: Path | None) -> Iterator[str]:
+    """What is wrong with the name that the file's folder gives.
+
+    :param taken_by: another folder of that name.
+    """
+    file, name = f"services/{path.parent.name}/{path.name}", worker_name(path.parent)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
     if name in {"outbox", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
@@ -318,5 +336,5 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
                 owners.setdefault(name, worker)
     for worker, manifest in sorted(manifests.items()):
         file = f"services/{folders[worker].name}/worker.yaml"
-        yield from manifest_rules.unknown_stores(file, manifest, manifests)
+        yield from manifest_rules.unknown_stores(file, manifest.permissions, manifests)
         yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)

@@ -6,14 +6,14 @@ The same rules in the same words stand in ``terraform/modules/manifests``.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from fanout import routing
 from fanout.errors import PatternError
 
 if TYPE_CHECKING:
-    from fanout.manifest import Manifest
+    from fanout.manifest import Manifest, Permission
 
 
 def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
@@ -139,7 +139,16 @@ def _subscriptions(manifest: Manifest) -> Iterator[str]:
 
 def _unknown_events(manifest: Manifest, events: list[str]) -> Iterator[str]:
     named = [(f"subscribes.{i}.event", s.event) for i, s in enumerate(manifest.subscribes) if s.event != "*"]
-    named += [(f"publishes.{i}", event) for i, event in enumerate(manifest.publishes)]
+    yield from unknown_events([*named, *published(manifest.publishes)], events)
+
+
+def published(events: Iterable[str]) -> list[tuple[str, str]]:
+    """Each event with its key under ``publishes``."""
+    return [(f"publishes.{index}", event) for index, event in enumerate(events)]
+
+
+def unknown_events(named: Iterable[tuple[str, str]], events: Collection[str]) -> Iterator[str]:
+    """Those of the named events (by key) that no contract declares."""
     for key, event in named:
         if event not in events:
             near = difflib.get_close_matches(event, events, n=1)
@@ -147,11 +156,11 @@ def _unknown_events(manifest: Manifest, events: list[str]) -> Iterator[str]:
             yield f"{key}: {event}: no such event; {hint}declare it in shared/contracts or correct the name"
 
 
-def unknown_stores(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+def unknown_stores(file: str, permissions: Iterable[Permission], manifests: Mapping[str, Manifest]) -> Iterator[str]:
     """Permissions to a table or bucket that no worker declares."""
     tables = {name for other in manifests.values() for name in other.tables}
     buckets = {name for other in manifests.values() for name in other.buckets}
-    for index, permission in enumerate(manifest.permissions):
+    for index, permission in enumerate(permissions):
         for resource in permission.resources:
             kind, _, name = resource.partition(":")
             known = {"table": tables, "bucket": buckets}.get(kind)

@@ -1,26 +1,35 @@
-"""The JSON Schema of ``worker.yaml``, for editors: ``python -m fanout.manifest_schema`` writes it anew."""
+"""The JSON Schemas of ``worker.yaml`` and ``web.yaml``, for editors: ``python -m fanout.manifest_schema`` writes them
+anew."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from fanout.manifest import Manifest
+from fanout.web_manifest import WebManifest
 
-__all__ = ["FILE", "schema", "text"]
+__all__ = ["FILES", "schema", "text"]
 
-FILE = Path(__file__).with_name("worker.schema.json")
-
-
-def schema() -> dict[str, Any]:
-    """The manifest's schema, in the dialect that pydantic writes."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Manifest.model_json_schema()}
+FILES: Mapping[Path, type[BaseModel]] = {
+    Path(__file__).with_name("worker.schema.json"): Manifest,
+    Path(__file__).with_name("web.schema.json"): WebManifest,
+}
 
 
-def text() -> str:
-    """What the file has to hold."""
-    return json.dumps(schema(), indent=2) + "\n"
+def schema(model: type[BaseModel]) -> dict[str, Any]:
+    """A declaration's schema, in the dialect that pydantic writes."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
+
+
+def text(model: type[BaseModel]) -> str:
+    """What its file has to hold."""
+    return json.dumps(schema(model), indent=2) + "\n"
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
-    print(f"wrote {FILE}")
+    for file, declared in FILES.items():
+        file.write_text(text(declared), encoding="utf-8")
+        print(f"wrote {file}")

@@ -193,10 +193,10 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
 
 
 def tested_workers(emulator: str) -> Iterator[Path]:
-    """The folders of the real workers and workflows, and of the tests' own workers that the emulator holds."""
+    """The folders of what services has, and of the tests' own workers that the emulator holds."""
     for home in (REPOSITORY / "services", REPOSITORY / "tests" / "integration" / "workers"):
         for worker in home.iterdir():
-            declared = (worker / "worker.yaml").exists() or (worker / "workflow.yaml").exists()
+            declared = any((worker / name).exists() for name in ("worker.yaml", "workflow.yaml", "web.yaml"))
             if declared and worker.name not in NOT_HELD.get(emulator, ()):
                 yield worker
 
@@ -204,7 +204,7 @@ def tested_workers(emulator: str) -> Iterator[Path]:
 def _stage(stage: Path, workers: Iterable[Path]) -> Path:
     """A repository whose services are these."""
     stage.mkdir(parents=True)
-    for name in ("pyproject.toml", "constraints.txt", "shared"):
+    for name in ("pyproject.toml", "constraints.txt", "shared", "router"):
         (stage / name).symlink_to(REPOSITORY / name)
     (stage / "services").mkdir()
     (stage / "services" / "__init__.py").touch()

@@ -10,6 +10,7 @@ import logging
 from typing import Protocol, cast
 
 from dispatch.channel import Channel
+from dispatch.control.buffers import ReadBuffers
 from dispatch.control.outbox import Outbox
 from dispatch.dispatcher import Dispatcher
 from dispatch.environment import Environment
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 CHANNEL_PATH = b"/dispatch/v1/channel"
 ENVIRONMENT_FIELD = b"dispatch-environment"
 _MAX_REFUSALS = 3
+_COPY_BELOW = 65_536
+_NO_BUFFER = bytearray()
 
 
 class Gate(Protocol):
@@ -52,6 +55,7 @@ class ControlPort:
         self.gate = gate
         self.limits = limits or WireLimits()
         self.max_strangers = max_strangers
+        self.buffers = ReadBuffers()
         self.strangers: dict[ControlProtocol, float] = {}
         self.refused = 0
         """Channels refused for a wrong secret, path or environment."""
@@ -64,7 +68,7 @@ class ControlPort:
                 protocol.abort()
 
 
-class ControlProtocol(asyncio.Protocol):
+class ControlProtocol(asyncio.BufferedProtocol):
     """One connection of an environment, or of a stranger."""
 
     transport: asyncio.Transport
@@ -76,10 +80,20 @@ class ControlProtocol(asyncio.Protocol):
         self._refusals = 0
         self._outbox = Outbox(loop)
         self.wire = ServerConnection(self, self._outbox.write, loop.time, port.limits)
-        # Set before the transport takes it: one call less for each piece of data.
-        self.data_received = self.wire.receive  # type: ignore[method-assign]
+        self._buffer = _NO_BUFFER
 
     # -- transport --
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
+        """Where the next read goes."""
+        self._buffer = buffer = self._port.buffers.take()
+        return buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came. Few are copied, because slices of bytes are cheaper than slices of a view."""
+        view = memoryview(self._buffer)[:nbytes]
+        self._buffer = _NO_BUFFER
+        self.wire.receive(bytes(view) if nbytes < _COPY_BELOW else view)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet; when there are too many strangers, the one that has been here longest goes."""

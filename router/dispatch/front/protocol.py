@@ -77,8 +77,11 @@ class ClientProtocol(asyncio.Protocol):
         if self._tunnel is not None:
             self._upload(self._tunnel, data)
             return
-        if self._idle:
+        was_idle = self._idle
+        if was_idle:
             self._idle = False
+            if self._reader.feed_known(data):
+                return
             self.deadline = self.front.now + self.front.limits.head_timeout
         in_head = self._reader.in_head
         try:
@@ -87,6 +90,8 @@ class ClientProtocol(asyncio.Protocol):
             self._upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self.refuse(400)
+        if was_idle:
+            self._reader.remember(data)
         if in_head and self._reader.in_head:
             self._reader.head_bytes += len(data)
             if self._reader.head_bytes > self.front.limits.head:

@@ -21,6 +21,10 @@ _pack = HEADER.pack
 _special = SPECIAL.get
 _HOST_KIND = Kind.HOST
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_PLAIN_LINE = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1\r\n")
+_KNOWN_HEADS = 4
+"""Heads that are remembered of one connection, of at most so many bytes each:"""
+_KNOWN_BYTES = 1_024
 
 
 class RequestReader:
@@ -43,6 +47,9 @@ class RequestReader:
         self._claimed: dict[bytes, bytes] = {}
         self._refuse_with = 0
         self._provenance: tuple[bytes | None, bytes] = (None, b"")
+        self._plain: tuple[bytes, bytes] | None = None
+        """Host and field lines of the head read last, when nothing in it was special."""
+        self._known: dict[bytes, tuple[bytes, bytes]] = {}
         self.renew()
 
     def renew(self) -> None:
@@ -54,6 +61,46 @@ class RequestReader:
     def has_fields(self) -> bool:
         """Whether the head has come as far as its first field."""
         return bool(self.fields or self._special) or self._host is not None
+
+    def feed_known(self, data: bytes) -> bool:
+        """Take a request without a body whose fields, byte for byte, this connection has sent before; False when
+        it is anything else.
+
+        A client repeats its fields from request to request, which is what HPACK saves the bytes of; here it saves
+        parsing them. Only a request line in characters that need no second look comes this way.
+        """
+        line_end = data.find(b"\n") + 1
+        known = self._known.get(data[line_end:])
+        if known is None or len(data) > self._front.limits.head:
+            return False
+        line = _PLAIN_LINE.fullmatch(data, 0, line_end)
+        if line is None or len(line[2]) > self._front.limits.url:
+            return False
+        host, fields = known
+        request = Request(self._connection)
+        request.method, request.target = line.groups()
+        if self._route(request, host, request.target):
+            return False
+        self.current = request
+        request.complete = request.idempotent = True
+        request.plain = request.method != b"HEAD"
+        self._front.request_ids = request.number = number = self._front.request_ids + 1
+        head = b"%b%b%x\r\n\r\n" % (data[:line_end], fields, number)
+        request.payload = _pack(len(head), HEAD | END) + head
+        self._connection.enqueue(request)
+        return True
+
+    def remember(self, data: bytes) -> None:
+        """Remember the head that was just read if it was plain, and all of ``data``."""
+        plain, self._plain = self._plain, None
+        if plain is None or not data.endswith(b"\r\n\r\n") or data.find(b"\r\n\r\n") != len(data) - 4:
+            return
+        line_end = data.find(b"\n") + 1
+        if len(data) - line_end > _KNOWN_BYTES or not _PLAIN_LINE.fullmatch(data, 0, line_end):
+            return
+        if len(self._known) >= _KNOWN_HEADS:
+            self._known.clear()
+        self._known[data[line_end:]] = plain
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -110,6 +157,7 @@ class RequestReader:
         if not status:
             head = self._head(request, self._host or b"")
             if len(head) <= self._front.limits.head:
+                request.plain = not (request.http10 or request.upgrade or request.method == b"HEAD")
                 request.payload = _pack(len(head), HEAD | END if request.complete else HEAD) + head
                 self._connection.enqueue(request)
                 return
@@ -232,16 +280,12 @@ class RequestReader:
         given = self._special.get(Kind.REQUEST_ID) if self._special else None
         if given is not None and is_request_id(given):
             request.given_id = given
-            name, number = given, b""
+            name = given
         else:
-            front.request_ids = request.number = count = front.request_ids + 1
-            name, number = front.id_prefix, b"%x" % count
-        return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%bx-request-id: %b%b\r\n\r\n" % (
-            request.method,
-            request.target,
-            host,
-            b"".join(self.fields),
-            added,
-            name,
-            number,
-        )
+            front.request_ids = request.number = front.request_ids + 1
+            name = front.id_prefix
+        fields = b"host: %b\r\n%b%bx-request-id: %b" % (host, b"".join(self.fields), added, name)
+        if not self._special:
+            self._plain = host, fields
+        number = b"" if request.given_id else b"%x" % request.number
+        return b"%b %b HTTP/1.1\r\n%b%b\r\n\r\n" % (request.method, request.target, fields, number)

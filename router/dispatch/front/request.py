@@ -4,48 +4,70 @@ from typing import TYPE_CHECKING
 
 from dispatch.exchange import Exchange, Failure
 from dispatch.front.refusal import STATUS_OF, refusal
-from dispatch.front.response import UNKNOWN_LENGTH, check
+from dispatch.front.response import JOIN_UP_TO, UNKNOWN_LENGTH, check, known
 
 if TYPE_CHECKING:
     from dispatch.dispatcher import Dispatcher
     from dispatch.front.protocol import ClientProtocol
     from dispatch.front.routes import Route
 
-_JOIN_UP_TO = 16_384
-"""Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its
-own.
-"""
-
 
 class Request(Exchange):
     """A client's request. Responses are written straight to the client's transport."""
 
+    __slots__ = (
+        "_bodyless",
+        "_chunked",
+        "_head",
+        "_remaining",
+        "dispatcher",
+        "ends_with_connection",
+        "expects_continue",
+        "given_id",
+        "http10",
+        "keep_alive",
+        "method",
+        "number",
+        "plain",
+        "protocol",
+        "route",
+        "sent",
+        "status",
+        "target",
+        "upgrade",
+        "upload",
+        "upload_size",
+    )
+
     route: "Route"
     dispatcher: "Dispatcher"
-    method: bytes = b""
-    target: bytes = b""
-    given_id: bytes = b""
-    """The client's own request id, when it sent a good one; else ``number`` makes ours."""
-    number: int = 0
-    keep_alive: bool = True
-    http10: bool = False
-    upgrade: bool = False
-    upload: bool = False
-    """A body is to come."""
-    expects_continue: bool = False
-    upload_size: int = 0
-    status: int = 0
-    sent: int = 0
-    """Bytes of response body."""
-    ends_with_connection: bool = False
-    """Nothing but the end of the connection tells the client where the response ends."""
-    _head: bytes | None = None
-    _chunked: bool = False
-    _bodyless: bool = False
-    _remaining: int = UNKNOWN_LENGTH
 
     def __init__(self, protocol: "ClientProtocol") -> None:
+        Exchange.__init__(self)
         self.protocol = protocol
+        self.method = b""
+        self.target = b""
+        self.given_id = b""
+        """The client's own request id, when it sent a good one; else ``number`` makes ours."""
+        self.number = 0
+        self.keep_alive = True
+        self.plain = False
+        """A response with a length goes to this client as it is: no HEAD, no HTTP/1.0, no Upgrade."""
+        self.http10 = False
+        self.upgrade = False
+        self.upload = False
+        """A body is to come."""
+        self.expects_continue = False
+        self.upload_size = 0
+        self.status = 0
+        self.sent = 0
+        """Bytes of response body."""
+        self.ends_with_connection = False
+        """Nothing but the end of the connection tells the client where the response ends."""
+        self._head: bytes | None = None
+        self._chunked = False
+        self._bodyless = False
+        self._remaining = UNKNOWN_LENGTH
 
     @property
     def request_id(self) -> bytes:
@@ -54,25 +76,17 @@ class Request(Exchange):
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
-        checked = check(head)
-        if (
-            checked is None
-            or checked.length != len(body)
-            or not checked.has_body
-            or not self.keep_alive
-            or self.method == b"HEAD"
-            or self.http10
-            or self.upgrade
-            or len(body) > _JOIN_UP_TO
-        ):
-            if not self.response_head(head, False, False):
-                return False
-            self.response_data(body, True)
+        checked = known(head)
+        if checked is not None and checked.joins == len(body) and self.plain and self.keep_alive:
+            protocol = self.protocol
+            self.status = checked.status
+            self.sent = checked.joins
+            protocol.transport.write(b"".join((checked.whole, body)))
+            protocol.finished(self)
             return True
-        self.status = checked.status
-        self.sent = checked.length
-        self.protocol.transport.write(b"".join((checked.whole, body)))
-        self.protocol.finished(self)
+        if not self.response_head(head, False, False):
+            return False
+        self.response_data(body, True)
         return True
 
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:
@@ -153,7 +167,7 @@ class Request(Exchange):
         head = self._head
         if head is not None:
             self._head = None
-            if len(data) <= _JOIN_UP_TO:
+            if len(data) <= JOIN_UP_TO:
                 transport.write(head + data)
             else:
                 transport.write(head)

@@ -26,6 +26,8 @@ _DECISIVE = re.compile(
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9])[ \r]")
 UNKNOWN_LENGTH = -1
 _CACHED_HEADS = 512
+JOIN_UP_TO = 16_384
+"""Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its own."""
 
 
 @dataclass(slots=True)
@@ -39,13 +41,18 @@ class ResponseHead:
     """The head as it goes to a client whose connection stays open."""
     has_body: bool = field(init=False)
     """Whether a body may follow this status (RFC 9110 section 6.4.1)."""
+    joins: int = field(init=False)
+    """The length of a body that is sent in one write with ``whole``; ``UNKNOWN_LENGTH`` when none is."""
 
     def __post_init__(self) -> None:
         self.whole = self.fields + b"\r\n"
         self.has_body = self.status >= 200 and self.status not in (204, 304)
+        self.joins = self.length if self.has_body and self.length <= JOIN_UP_TO else UNKNOWN_LENGTH
 
 
 _cache: dict[bytes, ResponseHead | None] = {}
+known = _cache.get
+"""What :func:`check` said of a head before; None when it has not seen it lately, or would pass none such."""
 
 
 def check(head: bytes) -> ResponseHead | None:

@@ -54,6 +54,8 @@ class ProcessInvoker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 env=self._environment,
+                # Ctrl-C in a terminal is for the router alone, which drains its environments.
+                start_new_session=True,
             )
         except OSError as error:
             done(Result(ending=Ending.NOT_INVOKED, detail=str(error)))

@@ -70,18 +70,40 @@ class Connection(ControlFrames):
             if stream.handler is not None:
                 stream.handler.stream_closed(frames.CANCEL)
 
-    def receive(self, data: bytes) -> None:
-        """Take bytes from the transport; calls the handlers. Bytes after a failure are dropped."""
+    def receive(self, data: bytes | memoryview) -> None:
+        """Take bytes from the transport; calls the handlers. Bytes after a failure are dropped.
+
+        A memoryview is looked at during the call, and in views of it that are passed on.
+        """
         if self.closed:
             return
         try:
-            self._receive(self._buffer + data if self._buffer else data)
+            start = 0
+            if self._buffer:
+                start = self._complete(data)
+                if not start:
+                    data = self._buffer + data
+            if not self.closed:
+                self._receive(data, start)
         except WireError as error:
             self._fail(error)
 
-    def _receive(self, data: bytes) -> None:
+    def _complete(self, data: bytes | memoryview) -> int:
+        """Complete the frame whose beginning came before, without joining all of ``data`` to it; how many bytes
+        that took, 0 when it is not so simple.
+        """
+        held = self._buffer
+        if len(held) < 9 or self._preface_missing:
+            return 0
+        missing = 9 + (held[0] << 16 | held[1] << 8 | held[2]) - len(held)
+        if not 0 < missing <= len(data):
+            return 0
+        self._buffer = b""
+        self._receive(held + data[:missing], 0)
+        return missing
+
+    def _receive(self, data: bytes | memoryview, start: int) -> None:
         size = len(data)
-        start = 0
         if self._preface_missing:
             start = self._take_preface(data)
         view = memoryview(data) if size > 2 * _VIEW_FROM else data
@@ -118,11 +140,11 @@ class Connection(ControlFrames):
                 source = view if length > _VIEW_FROM else data
                 stream.handler.data_received(source[begin:end], flags == 1)  # type: ignore[union-attr]
             else:
-                self._other(kind, flags, stream_id & 0x7FFFFFFF, data[begin:end])
+                self._other(kind, flags, stream_id & 0x7FFFFFFF, bytes(data[begin:end]))
             if self.closed:
                 return
             start = end
-        self._buffer = b"" if start == size else data[start:] if start else data
+        self._buffer = b"" if start == size else bytes(data[start:])
 
     def _go_on(self, data: bytes | memoryview) -> int:
         """Pass on the next part of a large DATA frame, without waiting for the whole; how many bytes it took."""
@@ -149,7 +171,7 @@ class Connection(ControlFrames):
             self.connection_lost()
             self.handler.connection_failed(error)
 
-    def _take_preface(self, data: bytes) -> int:
+    def _take_preface(self, data: bytes | memoryview) -> int:
         if data[:24] != frames.PREFACE[: len(data)]:
             raise WireError(frames.PROTOCOL_ERROR, "no HTTP/2 connection preface")
         if len(data) < 24:

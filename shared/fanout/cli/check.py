@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from fanout import contract_check, golden, snapshots, upcasting
+from fanout import contract_check, golden, snapshots, upcasting, web_manifest
 from fanout.cli.options import DEFAULT_SERVICES, Services
 from fanout.cli.output import complain, console
 from fanout.errors import ContractError, DeclarationError, ManifestError
@@ -19,8 +19,8 @@ __all__ = ["command"]
 
 
 def command(services: Services = DEFAULT_SERVICES) -> None:
-    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml, and that each subscribed event
-    has a handler."""
+    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, and that each
+    subscribed event has a handler."""
     problems = list(_problems(services))
     for problem in problems:
         complain(problem)
@@ -37,8 +37,10 @@ def _problems(services: Path) -> Iterator[str]:
     except ContractError as error:
         yield str(error)
         return
+    events = {contract.contract.identifier for contract in contracts}
     try:
-        manifests = load_all(services, events={contract.contract.identifier for contract in contracts})
+        manifests = load_all(services, events=events)
+        web_manifest.load_all(services, manifests, events=events)
     except ManifestError as error:
         yield from str(error).splitlines()
         return

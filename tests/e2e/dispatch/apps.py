@@ -12,8 +12,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 async def asgi(scope: Message, receive: Receive, send: Send) -> None:
-    """/ says hello; /echo, /hash, /size/N, /slow/S, /stream, /crash, /crash-late, /die, /fields do what they
-    say.
+    """/ says hello; /echo, /hash, /size/N, /slow/S, /stream, /crash, /crash-late, /die, /fields do what they say.
+    /events/NAME sends an event, and one more when another request asks for /tell/NAME; /listeners counts who waits.
     """
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
@@ -23,6 +23,7 @@ async def asgi(scope: Message, receive: Receive, send: Send) -> None:
     await {
         "": hello, "echo": echo, "hash": digest, "size": size, "slow": slow, "stream": stream, "crash": crash,
         "crash-late": crash_late, "die": die, "fields": fields, "pid": pid,
+        "events": events, "tell": tell, "listeners": listeners,
     }.get(name, missing)(scope, receive, send, argument)  # fmt: skip
 
 
@@ -104,6 +105,30 @@ async def die(_scope: Message, _receive: Receive, _send: Send, _argument: str) -
 
 async def fields(scope: Message, _receive: Receive, send: Send, _argument: str) -> None:
     await answer(send, b"\n".join(b"%b: %b" % pair for pair in scope["headers"]))
+
+
+_told: dict[str, asyncio.Event] = {}
+
+
+async def events(_scope: Message, _receive: Receive, send: Send, argument: str) -> None:
+    kind = (b"content-type", b"text/event-stream")
+    told = _told[argument] = asyncio.Event()
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+        await send({"type": "http.response.body", "body": b"data: waiting\n\n", "more_body": True})
+        await told.wait()
+        await send({"type": "http.response.body", "body": b"data: told\n\n"})
+    finally:
+        del _told[argument]
+
+
+async def tell(_scope: Message, _receive: Receive, send: Send, argument: str) -> None:
+    _told[argument].set()
+    await answer(send, b"told")
+
+
+async def listeners(_scope: Message, _receive: Receive, send: Send, _argument: str) -> None:
+    await answer(send, b"%d" % len(_told))
 
 
 def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

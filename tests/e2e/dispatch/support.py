@@ -89,6 +89,7 @@ def running(app: str = "asgi", *options: str, environment: dict[str, str] | None
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        start_new_session=True,  # a process group, as a terminal gives it one
         env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
     )
     try:

@@ -180,6 +180,23 @@ def test_sigterm_finishes_what_runs_and_exits_0() -> None:
         assert router.process.wait(20) == 0
 
 
+def test_ctrl_c_in_a_terminal_finishes_what_runs() -> None:
+    """GIVEN a request under way that nobody may repeat WHEN the terminal sends SIGINT to the router's whole process
+    group THEN the environment does not take it for itself: the request is answered, and the router exits with 0."""
+    with running("asgi") as router:
+        assert router.request("/") == (200, b"hello")
+
+        async def slow_then_stop() -> tuple[int, dict[str, str], bytes]:
+            slow = asyncio.create_task(exchange(router.port, "POST /slow/1 HTTP/1.1\r\nHost: a"))
+            await asyncio.sleep(0.3)
+            os.killpg(router.process.pid, signal.SIGINT)
+            return await slow
+
+        status, _, body = asyncio.run(slow_then_stop())
+        assert (status, body) == (200, b"slept")
+        assert router.process.wait(20) == 0
+
+
 def test_a_killed_router_takes_its_environments_with_it() -> None:
     with running("asgi", "--minimum", "2") as router:
         eventually(lambda: router.metric("dispatch_environments", state="serving") == 2)

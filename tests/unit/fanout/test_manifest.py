@@ -8,7 +8,7 @@ import pytest
 from fanout import ManifestError
 from fanout.event import load_contracts
 from fanout.manifest import Manifest, load, load_all, worker_name
-from fanout.manifest_schema import FILE, text
+from fanout.manifest_schema import FILES, text
 
 SERVICES = Path(__file__).parents[3] / "services"
 LEAST: dict[str, Any] = {"description": "Probe", "subscribes": [{"event": "shop.orders/OrderPlaced"}]}
@@ -32,10 +32,11 @@ def test_the_projects_own_workers_load(events: list[str]) -> None:
     ]
 
 
-def test_the_editors_schema_is_up_to_date() -> None:
-    """GIVEN the model WHEN its JSON Schema is written THEN it is the committed file; else run
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_the_editors_schema_is_up_to_date(file: Path) -> None:
+    """GIVEN a model WHEN its JSON Schema is written THEN it is the committed file; else run
     ``python -m fanout.manifest_schema``."""
-    assert FILE.read_text(encoding="utf-8") == text()
+    assert file.read_text(encoding="utf-8") == text(FILES[file])
 
 
 def test_every_default() -> None:

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from contracts.orders import OrderPlaced
 from fanout import aws
-from fanout.cli.demo import cdnow
+from fanout.cli.demo import cdnow, shelf
 from fanout.cli.demo.reconcile import Check, checks, dead_letters, thumbnail_sizes
-from fanout.cli.demo.scenario import ARTICLES, REJECTS, Scenario, sku
+from fanout.cli.demo.scenario import REJECTS, Scenario
 from fanout.cli.deployment import Deployment, DeploymentError
 from fanout.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, Namespace, Services
 from fanout.cli.output import console, print_rows
@@ -46,7 +46,7 @@ def command(
     deployment = Deployment(Names(namespace), load_all(services))
     deployment.depths()  # says what is missing before anything is sent
     console.print(f"run {scenario.run}: {orders} orders, {scenario.duplicates} of them twice, {REJECTS} in euros")
-    _fill_shelf(deployment)
+    shelf.fill(deployment.names.table("stock"))
     _show_refusals(scenario)
     started_ms, began = int(time.time() * 1000), time.monotonic()
     _send(scenario, deployment)
@@ -57,19 +57,6 @@ def command(
     _report(scenario, deployment, counts, letters, results, elapsed)
     if not all(check.holds for check in results):
         raise typer.Exit(1)
-
-
-def _fill_shelf(deployment: Deployment) -> None:
-    dynamodb, table = aws.client("dynamodb"), deployment.names.table("stock")
-    for start in range(0, ARTICLES, 25):  # BatchWriteItem takes 25
-        dynamodb.batch_write_item(
-            RequestItems={
-                table: [
-                    {"PutRequest": {"Item": {"sku": {"S": sku(number)}, "available": {"N": "1000000"}}}}
-                    for number in range(start, start + 25)
-                ]
-            }
-        )
 
 
 def _show_refusals(scenario: Scenario) -> None:

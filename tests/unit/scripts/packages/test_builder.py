@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,31 @@ def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
         "workers/painter.zip",
         "workers/plain.zip",
     ]
+
+
+def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
+    """GIVEN a web function beside the workers WHEN built THEN it has a zip and a layer of its own, with what the
+    adapter needs; and no worker is made of it."""
+    folder = repository / "services" / "shop"
+    folder.mkdir()
+    (folder / "web.yaml").write_text("description: Probe\n")
+    (folder / "app.py").write_text("app = None\n")
+    (folder / "page.html").write_text("<html>")
+    (folder / "requirements.txt").write_text("starlette\n")
+    (repository / "router" / "dispatch").mkdir(parents=True)
+    (repository / "router" / "dispatch" / "serve.py").touch()
+    (repository / "pyproject.toml").write_text(
+        '[project]\ndependencies = []\noptional-dependencies.adapter = ["hpack>=4"]\n'
+    )
+    made = _made(repository, "aws")
+
+    assert [name for name in made if "shop" in name] == ["layers/shop.zip", "web/shop.zip"]
+    with zipfile.ZipFile(repository / "out" / "aws" / "web" / "shop.zip") as zipped:
+        packed = set(zipped.namelist())
+    assert {"services/shop/app.py", "services/shop/page.html", "dispatch/serve.py", "fanout/__init__.py"} <= packed
+    assert "services/shop/web.yaml" not in packed
+    with zipfile.ZipFile(repository / "out" / "aws" / "layers" / "shop.zip") as zipped:
+        assert zipped.read("inputs") == b"['starlette', 'hpack>=4'] arm64"
 
 
 def test_a_second_build_changes_nothing(repository: Path) -> None:

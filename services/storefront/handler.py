@@ -1,0 +1,8 @@
+"""The storefront as a Lambda function."""
+
+from dispatch.adapter import serve
+from services.storefront.app import app
+
+__all__ = ["handler"]
+
+handler = serve(app)

@@ -1,0 +1,48 @@
+// Places an order, and shows the workers' progress from the order's server-sent events.
+
+const form = document.querySelector("#order");
+const said = document.querySelector("#said");
+const table = document.querySelector("#progress");
+let events = null;
+
+form.addEventListener("submit", async (submitted) => {
+  submitted.preventDefault();
+  const { customer_id, email, sku, quantity } = Object.fromEntries(new FormData(form));
+  const response = await fetch("/orders", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ customer_id, email, lines: [{ sku, quantity: Number(quantity) }] }),
+  });
+  const answer = await response.json();
+  if (response.ok) {
+    watch(answer);
+  } else {
+    const errors = (answer.errors || []).map((error) => `${error.field}: ${error.message}`);
+    said.textContent = [answer.detail, ...errors].join("; ");
+  }
+});
+
+function watch(order) {
+  events?.close();
+  said.textContent = `Order ${order.order_id}, ${order.total.amount} ${order.total.currency}: the workers have begun.`;
+  table.querySelector("caption").textContent = order.order_id;
+  table.hidden = false;
+  events = new EventSource(order.events);
+  events.addEventListener("progress", (event) => show(JSON.parse(event.data).workers));
+  events.addEventListener("done", () => {
+    events.close();
+    said.textContent = `Order ${order.order_id}: everything is done.`;
+  });
+}
+
+function show(workers) {
+  const rows = Object.entries(workers).map(([worker, { state, detail }]) => {
+    const row = document.createElement("tr");
+    row.dataset.state = state;
+    for (const text of [worker, state, detail]) {
+      row.insertCell().textContent = text;
+    }
+    return row;
+  });
+  table.querySelector("tbody").replaceChildren(...rows);
+}
