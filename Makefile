@@ -38,6 +38,16 @@ unit: setup ## Unit tests: no network, no emulator
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
 	$(BIN)/pytest tests/e2e/dispatch
 
+MINUTES ?= 10
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
+	$(BIN)/python -m scripts.fuzz_dispatch --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
+	$(BIN)/python -m scripts.soak_dispatch --minutes $(MINUTES)
+
 BENCHMARKS = import patterns publish router scaleup worker
 
 .PHONY: bench
@@ -100,6 +110,20 @@ check-drift: setup ## Fail when a second plan of ENV=local shows more than the k
 .PHONY: check-plan
 check-plan: setup ## Prove from a plan of ENV that no event is lost in silence; needs no AWS account
 	@$(BIN)/python -m scripts.check_plan $(ENV)
+
+.PHONY: diagram
+diagram: setup ## Draw the plan of ENV, and write the catalogue of its events and workers: build/diagram/ENV
+	@$(BIN)/python -m scripts.diagram $(ENV)
+
+.PHONY: diagram-docs
+diagram-docs: setup ## The same of the local environment into docs/
+	@$(BIN)/python -m scripts.diagram local --keep
+
+EVENTS_PER_MONTH ?= 10000000
+
+.PHONY: cost
+cost: setup ## What ENV costs at EVENTS_PER_MONTH=10000000, by event, worker and item; needs no AWS account
+	@$(BIN)/fanout cost --env $(ENV) --events-per-month $(EVENTS_PER_MONTH)
 
 .PHONY: bench-plan-mutants
 bench-plan-mutants: setup ## Count the spoilt plans that check-plan catches

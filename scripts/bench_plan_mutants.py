@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fanout.manifest import load_all
+from fanout.plans import Plan
 from scripts.bench_support import format_table, write_results
 from scripts.check_plan.allowed import Declared, read
 from scripts.check_plan.check import check
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.fixture import FIXTURE
 from scripts.check_plan.mutants import Mutant, mutants
-from scripts.check_plan.plan import Plan
 from scripts.check_plan.workflows import declared_patterns
 
 __all__ = ["Verdict", "verdicts"]

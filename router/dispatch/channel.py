@@ -183,7 +183,8 @@ class Channel(MessageReader):
         if not exchange.response_head(head, end, alone):
             self._fail(Failure.BAD_RESPONSE)
         elif end:
-            self._finish()
+            if self.exchange is not None:  # else it has cancelled itself meanwhile
+                self._finish()
         elif alone:
             self.owner.channel_active(self)
 

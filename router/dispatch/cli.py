@@ -90,8 +90,9 @@ async def _serve(settings: RouterSettings) -> None:
     router = Router(settings)
     await router.start()
     _calm_collector()
+    scheme = "https" if settings.certificate else "http"
     print(
-        f"fanout-router: clients on http://{settings.host}:{router.ports['client']}, "
+        f"fanout-router: clients on {scheme}://{settings.host}:{router.ports['client']}, "
         f"health and metrics on http://{settings.admin_host}:{router.ports['admin']}",
         flush=True,
     )

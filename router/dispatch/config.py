@@ -37,9 +37,9 @@ class FunctionSettings(BaseModel):
     minimum: int = Field(0, ge=0, le=10_000, description="Environments kept in any case.")
     maximum: int = Field(100, ge=1, le=10_000, description="Environments at most.")
     spare: int = Field(0, ge=0, le=1_000, description="Environments beyond the need, while there is any load.")
-    target_wait_s: Seconds = Field(0.05, description="Wait that scaling out aims at.")
-    utilisation: float = Field(0.5, gt=0, le=1, description="Share of channels in use that scaling aims at.")
-    cooldown_s: Seconds = Field(60.0, description="Scale in to the largest need within this time.")
+    target_wait_s: Seconds = Field(0.2, description="Wait that scaling out aims at.")
+    utilisation: float = Field(0.55, gt=0, le=1, description="Share of channels in use that scaling aims at.")
+    cooldown_s: Seconds = Field(10.0, description="Scale in to the largest need within this time.")
     function_timeout_s: float = Field(900.0, ge=30, le=900, description="The Lambda function's own timeout.")
     drain_margin_s: Seconds = Field(30.0, description="Drain an environment this long before its timeout.")
     open_timeout_s: Seconds = Field(30.0, description="From invocation to the first channel.")
@@ -74,6 +74,8 @@ class RouterSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address for clients; 0.0.0.0 behind a load balancer.")
     port: Port = Field(8080, description="Port for clients; 0: any free one.")
+    certificate: Path | None = Field(None, description="PEM certificate of the client port; unset: plain HTTP.")
+    key: Path | None = Field(None, description="PEM key of the client port.")
     admin_host: str = Field("127.0.0.1", description="Address of /healthz, /readyz and /metrics.")
     admin_port: Port = Field(8081, description="Port of /healthz, /readyz and /metrics.")
     control_host: str = Field("127.0.0.1", description="Address on which environments call back.")
@@ -98,6 +100,8 @@ class RouterSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
         if (self.control_certificate is None) != (self.control_key is None):
             raise ValueError("control_certificate and control_key go together")
         if self.control_certificate is None and self.control_host not in _LOOPBACK:

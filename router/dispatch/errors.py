@@ -9,8 +9,8 @@
     |   +-- ThrottledError     the account's or the function's concurrency is used up: try later
     +-- AdapterError           the app could not be loaded, started or reached
 
-What a *client* of the router does wrong is no exception: it is answered with a status, see
-:mod:`dispatch.front.refusal`.
+What a *client* of the router does wrong is no error of the router: it is answered with a status, see
+:mod:`dispatch.front.refusal`. (:class:`dispatch.front.h2_head.RefusedError` carries that status a few lines far.)
 """
 
 __all__ = [

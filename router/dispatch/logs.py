@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from dispatch.front.request import Request
+    from dispatch.front.client_request import ClientRequest
     from dispatch.server import Router
 
 
@@ -18,7 +18,7 @@ class AccessLog:
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
 
-    def __call__(self, request: "Request", seconds: float) -> None:
+    def __call__(self, request: "ClientRequest", seconds: float) -> None:
         """Write the line. The query is left out: it may hold what is not ours to log."""
         line = {
             "time": time.time(),

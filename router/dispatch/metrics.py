@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from dispatch.budget import BreakerState
 from dispatch.fleet import Fleet, State
-from dispatch.front.front import BUCKETS
+from dispatch.front.counts import BUCKETS
 
 if TYPE_CHECKING:
     from dispatch.server import Router

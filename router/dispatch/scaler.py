@@ -4,7 +4,8 @@ With n serving environments of c channels, a mean service time S, arrivals at ra
 C, a new environment helps from C on. Within T = C + W (W: the target wait) the present ones serve n c T / S
 requests, while q + a T have to be served (q wait now). What is left over is shared among new environments,
 each of which serves at least c, and c W / S when W is longer than a request. Besides, there are always enough
-for the present load at a target utilisation (Little's law: a S requests are in service at a time).
+for the present load at a target utilisation: for the requests in service now, which shows slow ones long before
+they count in S, and for as many as the arrivals will keep in service (Little's law: a S).
 """
 
 import math
@@ -49,10 +50,10 @@ class ScalerOptions:
     maximum: int = 100
     spare: int = 0
     """Environments beyond what the load needs, while there is any load."""
-    target_wait_s: float = 0.05
-    utilisation: float = 0.5
-    """Of all channels, in the long run."""
-    cooldown_s: float = 60.0
+    target_wait_s: float = 0.2
+    utilisation: float = 0.55
+    """Of all channels, at the busiest moment within the cooldown."""
+    cooldown_s: float = 10.0
     """The largest need within this time is what counts: scale out at once, in slowly."""
 
 
@@ -86,7 +87,10 @@ class QueueScaler:
         options, channels = self._options, load.channels
         service = load.service_s or self._ASSUMED_SERVICE_S
         rate = self._rate(load)
-        steady = math.ceil(rate * service / (channels * options.utilisation) - 1e-9)
+        # Where every channel is busy, that many is what there is, and tells nothing of what is needed.
+        saturated = load.busy >= load.serving * channels
+        in_service = max(0 if saturated else load.busy, rate * service)
+        steady = math.ceil(in_service / (channels * options.utilisation) - 1e-9)
         steady = max(steady, math.ceil(load.busy / channels))
         if not load.waiting:
             return steady

@@ -6,6 +6,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from dispatch.admin import AdminProtocol
@@ -14,7 +15,7 @@ from dispatch.control import ControlPort, ControlProtocol
 from dispatch.dispatcher import Dispatcher, DispatchLimits
 from dispatch.errors import ConfigError
 from dispatch.fleet import Fleet, FleetGate, FleetOptions, State
-from dispatch.front import ClientProtocol, Front, FrontLimits, Route, RouteTable
+from dispatch.front import ChoosingProtocol, Front, FrontLimits, Route, RouteTable
 from dispatch.invokers.base import Invoker
 from dispatch.invokers.process import ProcessInvoker
 from dispatch.logs import AccessLog, EmfLog
@@ -65,7 +66,9 @@ class Router:
         :raises OSError: a port is taken.
         """
         settings, loop = self.settings, asyncio.get_running_loop()
-        tls, fingerprint = _control_tls(settings)
+        tls = _tls("DISPATCH_CONTROL_CERTIFICATE", settings.control_certificate, settings.control_key, ["h2"])
+        fingerprint = "" if settings.control_certificate is None else _fingerprint(settings.control_certificate)
+        client_tls = _tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
         gate = FleetGate(self.fleets)
         self.port = ControlPort(gate)
         await self._listen("control", settings.control_host, settings.control_port, tls,
@@ -78,7 +81,9 @@ class Router:
         metrics = registry(self)
         await self._listen("admin", settings.admin_host, settings.admin_port, None,
                            lambda: AdminProtocol(metrics, self.ready))  # fmt: skip
-        await self._listen("client", settings.host, settings.port, None, lambda: ClientProtocol(self.front))
+        client_scheme = "https" if client_tls else "http"
+        await self._listen("client", settings.host, settings.port, client_tls,
+                           lambda: ChoosingProtocol(self.front, client_scheme, loop))  # fmt: skip
         self._tick()
 
     def ready(self) -> bool:
@@ -218,18 +223,24 @@ def _invoker(function: FunctionSettings) -> ClosableInvoker:
     return LambdaInvoker(function.lambda_function, qualifier=function.lambda_qualifier, limit=2 * function.maximum)
 
 
-def _control_tls(settings: RouterSettings) -> tuple[ssl.SSLContext | None, str]:
-    """The control port's TLS context and its certificate's SHA-256; (None, "") for plain text on loopback."""
-    certificate, key = settings.control_certificate, settings.control_key
+def _tls(option: str, certificate: Path | None, key: Path | None, protocols: list[str]) -> ssl.SSLContext | None:
+    """A port's TLS context; None for plain text.
+
+    :raises ConfigError: certificate or key cannot be used.
+    """
     if certificate is None or key is None:
-        return None, ""
+        return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols(protocols)
     try:
         context.load_cert_chain(certificate, key)
-        der = ssl.PEM_cert_to_DER_cert(certificate.read_text().partition("-----END CERTIFICATE-----")[0]
-                                       + "-----END CERTIFICATE-----\n")  # fmt: skip
     except (OSError, ValueError) as error:
-        raise ConfigError(f"DISPATCH_CONTROL_CERTIFICATE: {certificate} cannot be used: {error}") from None
-    return context, hashlib.sha256(der).hexdigest()
+        raise ConfigError(f"{option}: {certificate} cannot be used: {error}") from None
+    return context
+
+
+def _fingerprint(certificate: Path) -> str:
+    """The SHA-256 of the first certificate in a PEM file that has been loaded."""
+    first, end, _ = certificate.read_text().partition("-----END CERTIFICATE-----")
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first + end + "\n")).hexdigest()

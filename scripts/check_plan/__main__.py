@@ -10,13 +10,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fanout.errors import ManifestError
+from fanout.errors import ManifestError, PlanError
 from fanout.manifest import load_all
+from fanout.plans import Plan
 from scripts import bench_support, emulators, terraform
 from scripts.check_plan.allowed import declared, read
 from scripts.check_plan.check import Proof, check
-from scripts.check_plan.errors import PlanError
-from scripts.check_plan.plan import Plan
 from scripts.check_plan.planning import plan_environment
 from scripts.check_plan.workflows import declared_patterns
 from scripts.paths import REPOSITORY

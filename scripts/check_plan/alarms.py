@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
+from fanout.plans import Plan, Resource, dead_letter_queues
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import dead_letter_queues
 from scripts.check_plan.keys import WRITING, key_of
-from scripts.check_plan.plan import Plan, Resource
 from scripts.check_plan.policies import Request, allows, of_resource
 
 __all__ = ["alarmed", "queues_watched", "told"]

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from scripts.check_plan.errors import PlanError
+from fanout.errors import PlanError
 from scripts.check_plan.findings import Finding
 
 __all__ = ["ALLOWED", "Allowed", "Declared", "declared", "read", "unexplained"]

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fanout.manifest import Manifest
+from fanout.plans import Plan
 from scripts.check_plan import alarms, dead_letters, grants, keys, privilege, roles, unmatched, workflows
 from scripts.check_plan.allowed import Allowed, Declared, unexplained
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.paths import Path, paths
-from scripts.check_plan.plan import Plan
 
 __all__ = ["RULES", "Proof", "check"]
 

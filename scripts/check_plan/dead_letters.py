@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fanout.plans import (
+    Hop,
+    Plan,
+    Resource,
+    block,
+    consumers,
+    dead_letter_queues,
+    deliveries,
+    document,
+    function_of,
+)
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import Hop, consumers, dead_letter_queues, deliveries
-from scripts.check_plan.plan import Plan, Resource, block, document
 from scripts.check_plan.policies import Request, allows, of_role
 
 __all__ = ["consumed_queues", "dead_letters_kept", "dead_letters_taken", "delivered", "invocations_kept", "retries"]
@@ -117,7 +126,7 @@ def consumed_queues(plan: Plan) -> Iterator[Finding]:
         if mapping.get("filter_criteria"):
             problem = "SQS deletes the events that its filter does not match, and nobody is told"
             yield _loose(mapping, problem, "remove filter_criteria, and let the subscription or rule select")
-        queue, function = plan.at(mapping.get("event_source_arn")), _function(plan, mapping)
+        queue, function = plan.at(mapping.get("event_source_arn")), function_of(plan, mapping)
         if queue and function and (queue.get("visibility_timeout_seconds") or 0) < (function.get("timeout") or 3):
             yield _loose(
                 queue, "an event is visible again before its function ends", "raise visibility_timeout_seconds"
@@ -137,7 +146,7 @@ def invocations_kept(plan: Plan) -> Iterator[Finding]:
             ),
             None,
         )
-        queue, function = plan.at(_on_failure(config)), _function(plan, alias)
+        queue, function = plan.at(_on_failure(config)), function_of(plan, alias)
         role = plan.at(function.get("role")) if function else None
         if queue is None or queue.type != "aws_sqs_queue" or queue.get("fifo_queue"):
             problem = "an asynchronous invocation that fails is lost: it has no standard queue of the plan on failure"
@@ -153,12 +162,6 @@ def _on_failure(config: Resource | None) -> str | None:
         return None
     kept: list[dict[str, Any]] = block(config, "destination_config").get("on_failure") or []
     return next((it.get("destination") for it in kept), None)
-
-
-def _function(plan: Plan, mapping: Resource) -> Resource | None:
-    called = plan.at(mapping.get("function_name"))
-    names = {called.get("function_name")} if called else {mapping.get("function_name")}
-    return next((it for it in plan.of("aws_lambda_function") if it.get("function_name") in names), None)
 
 
 def _dead(at: Resource, problem: str, mend: str) -> Finding:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from fanout.errors import PlanError
+from fanout.plans import resources
 from scripts import emulators, terraform
-from scripts.check_plan.errors import PlanError
-from scripts.check_plan.identities import resources
 from scripts.check_plan.planning import plan_root
 from scripts.paths import BUILD, REPOSITORY
 

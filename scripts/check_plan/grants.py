@@ -5,9 +5,8 @@ A missing grant on a dead-letter queue loses events twice over: the event, and t
 
 from collections.abc import Iterator
 
+from fanout.plans import Hop, Plan, Resource, deliveries
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import Hop, deliveries
-from scripts.check_plan.plan import Plan, Resource
 from scripts.check_plan.policies import (
     Request,
     Statement,

@@ -6,11 +6,13 @@ Formats: https://docs.aws.amazon.com/service-authorization/latest/reference/refe
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["ACCOUNT", "Account", "identified", "resources"]
+from fanout.plans import resources
+
+__all__ = ["ACCOUNT", "Account", "identified"]
 
 ACCOUNT: Final = "000000000000"
 """The account that a plan without an account is made for."""
@@ -104,13 +106,6 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_sqs_queue": _queue,
     "terraform_data": _data,
 }
-
-
-def resources(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every resource of a module in a plan's values, and of the modules in it."""
-    yield from module.get("resources", ())
-    for child in module.get("child_modules", ()):
-        yield from resources(child)
 
 
 def identified(shown: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,8 @@ need of a queue's key: GenerateDataKey and Decrypt. AWS's own keys (alias/aws/sq
 from collections.abc import Iterator
 from typing import Final
 
+from fanout.plans import Plan, Resource, deliveries
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import deliveries
-from scripts.check_plan.plan import Plan, Resource
 from scripts.check_plan.policies import SCOPES, Request, allows, of_resource
 
 __all__ = ["WRITING", "encrypted", "key_alias", "key_of", "key_scoped", "logged", "usable"]

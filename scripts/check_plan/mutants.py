@@ -11,11 +11,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fanout.plans import Plan, Resource, deliveries, document
 from scripts.check_plan.alarms import queues_watched
 from scripts.check_plan.definitions import functions
-from scripts.check_plan.hops import deliveries
 from scripts.check_plan.keys import key_of
-from scripts.check_plan.plan import Plan, Resource, document
 from scripts.check_plan.workflows import machines_watched
 
 __all__ = ["Mutant", "mutants"]

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from fanout.manifest import Manifest, Via
 from fanout.naming import ALIAS, Names
+from fanout.plans import Plan, Resource, document, names_of
 from fanout.publish.routes import QUEUE_BYTES
 from fanout.routing import rule_patterns, subscription_filters
-from scripts.check_plan.errors import PlanError
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.plan import Plan, Resource, document
 
-__all__ = ["Path", "names_of", "paths"]
+__all__ = ["Path", "paths"]
 
 KIB: Final = 1024
 BUS_BYTES: Final = 1024 * KIB
@@ -39,19 +38,6 @@ class Path:
     def miss(self, at: str, problem: str, mend: str) -> None:
         finding = Finding(address=at, rule="path", problem=f"{self.event} to {self.worker}: {problem}", mend=mend)
         self.findings.append(finding)
-
-
-def names_of(plan: Plan) -> Names:
-    """How things are called in this plan.
-
-    :raises PlanError: it has not exactly one bus.
-    """
-    buses = [str(it.get("name")) for it in plan.of("aws_cloudwatch_event_bus")]
-    if len(buses) != 1:
-        raise PlanError(
-            f"the plan has {len(buses)} event buses; an environment has one: plan a root of modules/platform"
-        )
-    return Names(buses[0])
 
 
 def paths(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Path]:

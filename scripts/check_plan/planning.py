@@ -17,10 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from fanout.errors import PlanError
+from fanout.plans import unknown_values
 from scripts import emulators, terraform
-from scripts.check_plan.errors import PlanError
 from scripts.check_plan.identities import ACCOUNT, identified
-from scripts.check_plan.state import state_of, unknown_values
+from scripts.check_plan.state import state_of
 from scripts.paths import BUILD, REPOSITORY
 
 __all__ = ["plan_environment", "plan_root"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from scripts.check_plan.plan import Plan, Resource, document
+from fanout.plans import Plan, Resource, document
 
 __all__ = ["SCOPES", "Request", "Statement", "allows", "matches", "of_resource", "of_role", "source_arns", "statements"]
 

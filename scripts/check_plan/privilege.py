@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from fanout.plans import Plan
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.plan import Plan
 from scripts.check_plan.policies import SCOPES, Statement, statements
 
 __all__ = ["narrow"]

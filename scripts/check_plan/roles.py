@@ -6,10 +6,9 @@ from typing import Final
 
 from fanout.manifest import IdempotencyMode, Manifest
 from fanout.naming import Names
+from fanout.plans import Plan, Resource, block, document, names_of
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.keys import WRITING, key_alias, key_of
-from scripts.check_plan.paths import names_of
-from scripts.check_plan.plan import Plan, Resource, block, document
 from scripts.check_plan.policies import Request, allows, of_resource, of_role, statements
 
 __all__ = ["permitted"]

@@ -1,17 +1,15 @@
-"""A plan's values as a Terraform state, from which the next plan starts; and what a plan does not know.
+"""A plan's values as a Terraform state, from which the next plan starts.
 
 The format is version 4 of Terraform's own state file: https://developer.hashicorp.com/terraform/language/state
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from scripts.check_plan.identities import resources
+from fanout.plans import resources
 
-__all__ = ["state_of", "unknown_values"]
+__all__ = ["state_of"]
 
-_KEY: Final = re.compile(r"""\["(?:[^"\\]|\\.)*"\]|\[\d+\]""")
 _DYNAMIC: Final = ("input", "output", "triggers_replace")
 """The attributes of terraform_data that hold a value of any type, and are stored together with it."""
 
@@ -61,34 +59,3 @@ def _type(value: Any) -> Any:
     if value is None:
         return "dynamic"
     return "bool" if isinstance(value, bool) else "string" if isinstance(value, str) else "number"
-
-
-def unknown_values(shown: Mapping[str, Any]) -> list[str]:
-    """What the configuration sets and the plan does not know, as ``address: attribute``."""
-    configured = dict(_configured(shown["configuration"]["root_module"], ""))
-    return [
-        f"{change['address']}: {name}"
-        for change in shown["resource_changes"]
-        if change["mode"] == "managed"
-        for name, unknown in (change["change"].get("after_unknown") or {}).items()
-        if unknown and _holds_true(unknown) and name in configured.get(_without_keys(change), set())
-    ]
-
-
-def _configured(module: Mapping[str, Any], path: str) -> Iterator[tuple[str, set[str]]]:
-    for resource in module.get("resources", ()):
-        yield path + resource["address"], set(resource.get("expressions", {}))
-    for name, call in module.get("module_calls", {}).items():
-        yield from _configured(call["module"], f"{path}module.{name}.")
-
-
-def _without_keys(change: Mapping[str, Any]) -> str:
-    """The address without for_each keys and counts: that of the block in the configuration."""
-    module = _KEY.sub("", change.get("module_address", ""))
-    return ".".join(part for part in (module, change["type"], change["name"]) if part)
-
-
-def _holds_true(unknown: Any) -> bool:
-    if isinstance(unknown, Mapping):
-        return any(map(_holds_true, unknown.values()))
-    return any(map(_holds_true, unknown)) if isinstance(unknown, list) else bool(unknown)

@@ -4,10 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from fanout.manifest import Manifest
 from fanout.patterns import EVENTBRIDGE, Pattern
+from fanout.plans import Hop, Plan, consumers, deliveries, document, names_of
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import Hop, consumers, deliveries
-from scripts.check_plan.paths import names_of
-from scripts.check_plan.plan import Plan, document
 
 __all__ = ["unmatched_kept"]
 

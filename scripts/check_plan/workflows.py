@@ -6,11 +6,9 @@ from typing import Any, Final
 
 import yaml
 
+from fanout.plans import Plan, Resource, block, deliveries, document, names_of
 from scripts.check_plan import definitions
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.hops import deliveries
-from scripts.check_plan.paths import names_of
-from scripts.check_plan.plan import Plan, Resource, block, document
 from scripts.check_plan.policies import Request, allows, of_role, statements
 
 __all__ = ["declared_patterns", "failures_told", "invoking", "machines_watched", "sound", "started"]

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 class SimulatedExchange(Exchange):
     """A request that takes ``service_s``; says when it was answered."""
 
-    complete = True
-    idempotent = True
-    payload = b"request"
-
     def __init__(self, service_s: float) -> None:
+        super().__init__()
+        self.complete = self.idempotent = True
+        self.payload = b"request"
         self.service_s = service_s
         self.latency_s: float | None = None
         self.failure: Failure | None = None
@@ -41,9 +40,10 @@ class SimulatedChannel(Channel):
         self.cancelling = self.closed = False
         self._home = home
 
-    def start(self, exchange: Exchange) -> None:
+    def start(self, exchange: Exchange, now: float, until: float) -> None:
         """Answer after the request's service time."""
         assert isinstance(exchange, SimulatedExchange)
+        self.started, self.deadline = now, until
         self.exchange, exchange.channel, exchange.delivered = exchange, self, True
         exchange.attempts += 1
         self._home.timeline.after(exchange.service_s, lambda: self._answer(exchange))

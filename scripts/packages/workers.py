@@ -39,7 +39,7 @@ def service(repository: Path, folder: Path) -> dict[str, bytes]:
 def core(repository: Path) -> dict[str, bytes]:
     """The core library, as every function needs it."""
     found = files(repository / "shared" / "fanout")
-    return {f"fanout/{name}": content for name, content in found if not _is_cli(name)}
+    return {f"fanout/{name}": content for name, content in found if not _is_tool(name)}
 
 
 def requirements(folder: Path) -> list[str]:
@@ -71,6 +71,7 @@ def _left_out(name: Path) -> bool:
     return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "web.yaml", "worker.yaml"}
 
 
-def _is_cli(name: str) -> bool:
-    """The operator's command line never goes to Lambda: it needs more than the layer holds."""
-    return name.split("/")[0] in {"cli", "cli.py"} or name.startswith("cli_")
+def _is_tool(name: str) -> bool:
+    """The operator's command line and what only it and the scripts need never goes to Lambda: it needs more than the
+    layer holds."""
+    return name.split("/")[0] in {"cli", "cli.py", "plans"} or name.startswith("cli_")

@@ -7,7 +7,7 @@ from fanout.event import Event
 __all__ = ["InvoiceIssued"]
 
 
-class InvoiceIssued(Event, source="shop.billing", version=1):
+class InvoiceIssued(Event, source="shop.billing", version=1, owner="finance"):
     """An order has been entered in the ledger and billed to its customer."""
 
     invoice_id: Identifier

@@ -53,7 +53,7 @@ class Thumbnail(BaseModel):
     height: Annotated[int, Field(ge=1)]
 
 
-class ThumbnailsCreated(Event, source="shop.media", version=1):
+class ThumbnailsCreated(Event, source="shop.media", version=1, owner="media"):
     """All sizes of an uploaded photograph are in S3."""
 
     photograph: str
@@ -61,14 +61,14 @@ class ThumbnailsCreated(Event, source="shop.media", version=1):
     thumbnails: Annotated[list[Thumbnail], Field(min_length=1)]
 
 
-class AlbumUploaded(Event, source="shop.media", version=1):
+class AlbumUploaded(Event, source="shop.media", version=1, owner="media"):
     """All photographs of an album are in the albums bucket."""
 
     album_id: Identifier
     photographs: Annotated[list[Key], Field(min_length=1, max_length=500)]
 
 
-class PhotographAdded(Event, source="shop.media", version=1):
+class PhotographAdded(Event, source="shop.media", version=1, owner="media"):
     """A photograph is one of an uploaded album."""
 
     album_id: Identifier
@@ -84,7 +84,7 @@ class AlbumPhotograph(BaseModel):
     thumbnails: Annotated[list[Thumbnail], Field(min_length=1)]
 
 
-class AlbumReady(Event, source="shop.media", version=1):
+class AlbumReady(Event, source="shop.media", version=1, owner="media"):
     """The thumbnails of an album are in S3, but for those of photographs that could not be read."""
 
     album_id: Identifier

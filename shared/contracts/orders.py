@@ -23,7 +23,7 @@ class OrderLine(BaseModel):
     quantity: Annotated[int, Field(ge=1, le=1_000)]
 
 
-class OrderPlaced(Event, source="shop.orders", version=2):
+class OrderPlaced(Event, source="shop.orders", version=2, owner="shop"):
     """A customer has placed and paid for an order."""
 
     order_id: Identifier

@@ -14,14 +14,14 @@ Key = Annotated[str, Field(min_length=1, max_length=1_024)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class SalesReportRequested(Event, source="shop.reports", version=1):
+class SalesReportRequested(Event, source="shop.reports", version=1, owner="finance"):
     """Somebody wants the sales of a file of orders summed up."""
 
     report_id: Identifier
     key: Key = Field(description="the file in the reports bucket: lines of id, customer, yyyymmdd, pieces, dollars")
 
 
-class SalesChunkAssigned(Event, source="shop.reports", version=1):
+class SalesChunkAssigned(Event, source="shop.reports", version=1, owner="finance"):
     """The lines that begin in a range of the file's bytes are to be counted."""
 
     report_id: Identifier
@@ -31,7 +31,7 @@ class SalesChunkAssigned(Event, source="shop.reports", version=1):
     last_byte: Count
 
 
-class SalesSummarised(Event, source="shop.reports", version=1):
+class SalesSummarised(Event, source="shop.reports", version=1, owner="finance"):
     """The sales of a file; what could not be counted is told, and is not in the totals."""
 
     report_id: Identifier

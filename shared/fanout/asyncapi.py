@@ -38,12 +38,12 @@ def document(
     :param golden: become the messages' examples.
     :param version: of the application that the document describes.
     """
-    summaries = {contract.contract.identifier: contract.__doc__ or "" for contract in contracts}
+    declared = {contract.contract.identifier: contract for contract in contracts}
     examples: dict[Contract, list[Golden]] = {}
     for each in golden:
         examples.setdefault(each.contract, []).append(each)
     messages = {
-        _key(contract): _message(contract, summaries.get(contract.identifier, ""), examples.get(contract, []))
+        _key(contract): _message(contract, declared.get(contract.identifier), examples.get(contract, []))
         for contract in sorted(schemas)
     }
     return {
@@ -86,13 +86,15 @@ def _channels(contracts: Iterable[Contract]) -> Iterator[tuple[str, Json]]:
         )
 
 
-def _message(contract: Contract, doc: str, golden: Iterable[Golden]) -> Json:
+def _message(contract: Contract, declared: type[Event] | None, golden: Iterable[Golden]) -> Json:
+    doc, owner = (declared.__doc__ or "", declared.contract.owner) if declared else ("", None)
     summary, _, rest = doc.strip().partition("\n\n")
     message: Json = {
         "name": contract.name,
         "title": str(contract),
         "summary": " ".join(summary.split()),
         "contentType": "application/json",
+        "tags": _owner_tags(owner),
         "payload": _payload(contract),
         "examples": [{"name": each.case, "payload": json.loads(each.delivered())} for each in golden],
     }
@@ -196,7 +198,7 @@ def _event_key(contract: Contract) -> str:
 
 def _operation(action: str, worker: str, manifest: "Manifest", events: list[Contract]) -> Json:
     source = events[0].source
-    tags = [{"name": worker}, *([{"name": f"owner:{manifest.owner}"}] if manifest.owner else [])]
+    tags = [{"name": worker}, *_owner_tags(manifest.owner)]
     return {
         "action": action,
         "channel": _reference("channels", source),
@@ -205,6 +207,10 @@ def _operation(action: str, worker: str, manifest: "Manifest", events: list[Cont
         "tags": tags,
         "messages": [_reference("channels", source, "messages", _message_key(each)) for each in events],
     }
+
+
+def _owner_tags(owner: str | None) -> list[Json]:
+    return [{"name": f"owner:{owner}"}] if owner else []
 
 
 def _reference(*steps: str) -> Json:

@@ -6,6 +6,7 @@
     |   +-- ContractError       an event contract
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
     +-- EventError            an event that breaks its contract: mend the event
+    +-- PlanError               a Terraform plan that cannot be made or read
     +-- PublishError            events that the bus did not take, after all retries
 
 How a handler asks for a retry or a rejection is not an error of fanout's: see :mod:`fanout.outcomes`.
@@ -18,6 +19,7 @@ __all__ = [
     "FanoutError",
     "ManifestError",
     "PatternError",
+    "PlanError",
     "PublishError",
 ]
 
@@ -44,6 +46,10 @@ class PatternError(FanoutError):
 
 class EventError(FanoutError):
     """An event breaks its contract, or is no event at all."""
+
+
+class PlanError(FanoutError):
+    """A Terraform plan cannot be made or read; the text names the mend."""
 
 
 class PublishError(FanoutError):

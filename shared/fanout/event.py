@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import orjson
@@ -40,6 +40,10 @@ class Contract:
     """In the past tense, EventBridge's detail-type."""
     version: int
     """Of the schema."""
+    owner: str | None = field(default=None, compare=False)
+    """The team to ask about the event; the catalogue names it."""
+    deprecated: str | None = field(default=None, compare=False)
+    """What to use in its place, and until when it is still published; None while nothing speaks against it."""
 
     @property
     def identifier(self) -> str:
@@ -57,7 +61,7 @@ class Contract:
 
 class Event(BaseModel):
     """Base of every contract; the class arguments are the ``source`` (the domain), the ``name`` (the class's own
-    unless given) and the schema's ``version``."""
+    unless given), the schema's ``version``, the ``owner`` (a team), and ``deprecated`` (what to use instead)."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -65,13 +69,24 @@ class Event(BaseModel):
     upcasters: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]]
     """What brings the data of a version forward to the next, by version; see :mod:`fanout.upcasting`."""
 
-    def __init_subclass__(cls, *, source: str | None = None, name: str | None = None, version: int = 1) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        source: str | None = None,
+        name: str | None = None,
+        version: int = 1,
+        owner: str | None = None,
+        deprecated: str | None = None,
+    ) -> None:
         super().__init_subclass__()
         if source is None:
             raise ContractError(f"{_place(cls)}: has no source; write class {cls.__name__}(Event, source=...)")
         if type(version) is not int or version < 1:
             raise ContractError(f"{_place(cls)}: version {version!r}: must be a whole number, 1 or more")
-        cls.contract = Contract(source, name or cls.__name__, version)
+        for argument, text in (("owner", owner), ("deprecated", deprecated)):
+            if text is not None and not text.strip():
+                raise ContractError(f"{_place(cls)}: {argument}: is empty; write it or leave it out")
+        cls.contract = Contract(source, name or cls.__name__, version, owner, deprecated)
         cls.upcasters = {}
         if not _IDENTIFIER.fullmatch(cls.contract.identifier):
             raise ContractError(f"{_place(cls)}: {cls.contract.identifier}: must match {_IDENTIFIER.pattern}")

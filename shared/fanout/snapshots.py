@@ -7,13 +7,15 @@ They are what other languages read, what Terraform knows the declared events by,
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fanout import upcasting
 from fanout.errors import ContractError
 from fanout.event import Contract, Event
 
-__all__ = ["SCHEMAS", "contract_in", "path_of", "read_all", "schema", "text", "write"]
+__all__ = ["SCHEMAS", "contract_in", "path_of", "read_all", "readable", "schema", "text", "write"]
 
 SCHEMAS = Path("shared/contracts/schemas")
 
@@ -83,3 +85,19 @@ def read_all(directory: Path) -> dict[Contract, dict[str, Any]]:
 def _files(directory: Path) -> Iterator[tuple[Path, Contract | None]]:
     for path in sorted(directory.glob("*/*.json")):
         yield path, contract_in(path)
+
+
+def readable(contracts: Iterable[type[Event]], directory: Path) -> Iterator[tuple[Contract, dict[str, Any]]]:
+    """The schema of each version that is still read: the newest as declared, older ones as committed.
+
+    :raises ContractError: an older version's is missing.
+    """
+    released = read_all(directory)
+    for contract in contracts:
+        newest = contract.contract
+        for version in upcasting.readable_versions(contract)[:-1]:
+            older = replace(newest, version=version)
+            if older not in released:
+                raise ContractError(f"{path_of(older, directory)}: is missing; run `fanout check`")
+            yield older, released[older]
+        yield newest, schema(contract)

@@ -1,4 +1,4 @@
-"""ASGI apps in-process (specification 3.0, HTTP and lifespan)."""
+"""ASGI apps in-process (specification 3.0: HTTP, lifespan, and WebSocket where wsproto is there)."""
 
 import asyncio
 import logging
@@ -18,6 +18,7 @@ AsgiCallable = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
 ]
 
+_UPGRADE = b"\r\nupgrade: websocket\r\n"
 _LARGEST_PART = 65_536
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # An eager task runs at once up to its first wait: most small requests never need the event loop.
@@ -48,13 +49,30 @@ class AsgiApplication:
 
     def handle(self, call: Call) -> None:
         """See :class:`dispatch.adapter.call.Application`."""
+        if not call.ended and _UPGRADE in call.raw:
+            self._keep(asyncio.get_running_loop().create_task(self._run_websocket(call)))
+            return
         exchange = _Exchange(call)
         task = asyncio.Task(self._run(call, exchange), loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
         if not task.done():
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(task)
             if call.method in _SAFE and not call.cancelled:
                 _cancel_with(call, task)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_websocket(self, call: Call) -> None:
+        try:
+            from dispatch.adapter.websocket import WebSocket  # wsproto is an extra, and few apps need it
+        except ImportError:
+            _log.error("a WebSocket was asked for, and the package wsproto is not there: install the extra websocket")
+            call.start(501, [(b"content-length", b"0")])
+            call.send(b"", True)
+            call.done()
+            return
+        await WebSocket(call).run(self._app, _scope(call, self._state))
 
     async def _run(self, call: Call, exchange: "_Exchange") -> None:
         try:

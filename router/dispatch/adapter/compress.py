@@ -1,4 +1,4 @@
-"""gzip for ASGI responses, where it is right: the environment has CPU to spare that the router has not.
+"""Compressed ASGI responses, where it is right: the environment has CPU to spare that the router has not.
 
 Left alone are bodies that are encoded already, partial content (a range counts bytes of the plain body), types that do
 not shrink, small bodies, and whatever says ``no-transform``. Streams are flushed with every part, so that server-sent
@@ -6,18 +6,15 @@ events arrive as they happen.
 """
 
 import re
-import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from dispatch.adapter.asgi import AsgiCallable, Message, Scope
+from dispatch.adapter.encodings import Encoder, available, choose, encoder
 
 _COMPRESSIBLE = re.compile(
     rb"(text/|application/(json|javascript|xml|xhtml|wasm|manifest)|image/svg|[^;]*\+(json|xml))", re.IGNORECASE
 )
-_GZIP = re.compile(rb"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=([0-9.]+))?\s*(?:,|$)", re.IGNORECASE)
 _SMALLEST = 512
-_LEVEL = 5
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -36,47 +33,52 @@ class Compress:
             await self._app(scope, receive, send)
             return
         accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-        await self._app(scope, receive, _Response(send, accepts_gzip(accepted)).send)
-
-
-def accepts_gzip(accepted: bytes) -> bool:
-    """Whether an Accept-Encoding value allows gzip."""
-    found = _GZIP.search(accepted)
-    return found is not None and (found[1] is None or float(found[1]) > 0)
+        await self._app(scope, receive, _Response(send, choose(accepted, available())).send)
 
 
 class _Response:
     """Holds the head back until the first part of the body has told how large it is."""
 
-    def __init__(self, send: Callable[[Message], Awaitable[None]], accepted: bool) -> None:
+    def __init__(self, send: Callable[[Message], Awaitable[None]], coding: bytes | None) -> None:
         self._send = send
-        self._accepted = accepted
+        self._coding = coding
         self._start: Message | None = None
-        self._gzip: Any = None
+        self._encoder: Encoder | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._start = message
             return
+        if message["type"] != "http.response.body":  # what an extension knows
+            await self._send(message)
+            return
         more = message.get("more_body", False)
         body = bytes(message.get("body", b""))
-        if self._start is not None:
-            start, self._start = self._start, None
-            fields = [(name.lower(), value) for name, value in start.get("headers", ())]
-            if self._is_compressible(start["status"], fields):
-                _vary(fields)
-                if self._accepted and (more or len(body) >= _SMALLEST):
-                    self._gzip = zlib.compressobj(_LEVEL, wbits=31)
-                    fields = _encoded(fields)
-            start["headers"] = fields
-            if self._gzip is not None and not more:
-                body = self._gzip.compress(body) + self._gzip.flush()
-                self._gzip = None
-                fields.append((b"content-length", b"%d" % len(body)))
+        start, self._start = self._start, None
+        if start is None:
+            if self._encoder is not None:
+                body = self._encoder.part(body) if more else self._encoder.last(body)
+        else:
+            body = self._begin(start, body, more)
             await self._send(start)
-        if self._gzip is not None:
-            body = self._gzip.compress(body) + self._gzip.flush(zlib.Z_SYNC_FLUSH if more else zlib.Z_FINISH)
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    def _begin(self, start: Message, body: bytes, more: bool) -> bytes:
+        """Settle the head by the first part of the body; that part, encoded or as it is."""
+        fields = [(name.lower(), value) for name, value in start.get("headers", ())]
+        start["headers"] = fields
+        if not self._is_compressible(start["status"], fields):
+            return body
+        _vary(fields)
+        if self._coding is None or not (more or len(body) >= _SMALLEST):
+            return body
+        self._encoder = encoder(self._coding)
+        start["headers"] = fields = _encoded(fields, self._coding)
+        if more:
+            return self._encoder.part(body)
+        body = self._encoder.last(body)
+        fields.append((b"content-length", b"%d" % len(body)))
+        return body
 
     @staticmethod
     def _is_compressible(status: int, fields: Fields) -> bool:
@@ -101,8 +103,8 @@ def _vary(fields: Fields) -> None:
     fields.append((b"vary", b"accept-encoding"))
 
 
-def _encoded(fields: Fields) -> Fields:
+def _encoded(fields: Fields, coding: bytes) -> Fields:
     """The fields of the encoded response: another length, and an entity tag that is only weakly the same."""
     kept = [(name, value) for name, value in fields if name not in (b"content-length", b"accept-ranges")]
     kept = [(n, b"W/" + v if n == b"etag" and not v.startswith(b"W/") else v) for n, v in kept]
-    return [*kept, (b"content-encoding", b"gzip")]
+    return [*kept, (b"content-encoding", coding)]

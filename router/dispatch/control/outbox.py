@@ -33,7 +33,9 @@ class Outbox:
         if not pieces:
             return
         transport = self._transport
-        if len(pieces) == 1:
+        if transport.is_closing():  # the peer is gone, and uvloop's transport would raise
+            pass
+        elif len(pieces) == 1:
             transport.write(pieces[0])
         elif sum(map(len, pieces)) < _JOIN_BELOW:
             transport.write(b"".join(pieces))

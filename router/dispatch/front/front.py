@@ -5,32 +5,18 @@ deadlines.
 import ipaddress
 import secrets
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from dispatch.front.counts import BUCKETS
+from dispatch.front.known import RequestLines
 from dispatch.front.limits import FrontLimits
 from dispatch.front.routes import RouteTable
 
 if TYPE_CHECKING:
+    from dispatch.front.client_request import ClientRequest
+    from dispatch.front.h2 import Http2Protocol
     from dispatch.front.protocol import ClientProtocol
-    from dispatch.front.request import Request
-
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds in seconds of the duration histogram; a last, unbounded one follows."""
-
-
-class RouteCounts:
-    """What has happened on one route; plain numbers, because they are touched once per request."""
-
-    __slots__ = ("durations", "received", "seconds", "sent", "statuses")
-
-    def __init__(self) -> None:
-        self.statuses: Counter[int] = Counter()
-        self.durations = [0] * (len(BUCKETS) + 1)
-        self.seconds = 0.0
-        self.received = 0
-        self.sent = 0
 
 
 class Front:
@@ -48,13 +34,14 @@ class Front:
         self.limits = limits or FrontLimits()
         self.now = clock()
         """Coarse time for the deadlines of connections, as of the last sweep."""
-        self.connections: set[ClientProtocol] = set()
-        self.counts = {route.name: RouteCounts() for route in routes.routes}
+        self.connections: set[ClientProtocol | Http2Protocol] = set()
+        self.counts = {route.name: route.counts for route in routes.routes}
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""
         self.draining = False
-        self.on_finished: Callable[[Request, float], object] | None = None
+        self.on_finished: Callable[[ClientRequest, float], object] | None = None
         """Called with each finished request and its duration in seconds: the access log."""
+        self.lines = RequestLines(self.limits.url)
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
         self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
@@ -69,10 +56,10 @@ class Front:
             return False
         return any(address in network for network in self._trusted)
 
-    def observe(self, request: "Request") -> None:
+    def observe(self, request: "ClientRequest") -> None:
         """Count a finished request."""
         seconds = self.clock() - request.arrived
-        counts = self.counts[request.route.name]
+        counts = request.route.counts
         counts.statuses[request.status] += 1
         counts.durations[bisect_left(BUCKETS, seconds)] += 1
         counts.seconds += seconds

@@ -134,7 +134,14 @@ class ClientProtocol(asyncio.Protocol):
         if request.channel is not None:
             request.channel.send_body(b"", True)
 
+    def begin(self, request: Request) -> None:
+        """Serve the one request of an idle connection, which is whole."""
+        self._requests.append(request)
+        self.deadline = _NEVER
+        request.dispatcher.submit(request)
+
     def enqueue(self, request: Request) -> None:
+        """Serve a request in its turn; more of it may come."""
         requests = self._requests
         requests.append(request)
         self.deadline = _NEVER if request.complete else self.front.now + self.front.limits.body_timeout

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import httptools
 
 from dispatch.front.fields import IDEMPOTENT, SPECIAL, Kind, is_request_id, nominated, provenance
+from dispatch.front.known import KnownFields
 from dispatch.front.request import Request
+from dispatch.front.resumed import resumed_parser
 from dispatch.messages import END, HEAD, HEADER
 
 if TYPE_CHECKING:
@@ -20,11 +22,8 @@ if TYPE_CHECKING:
 _pack = HEADER.pack
 _special = SPECIAL.get
 _HOST_KIND = Kind.HOST
+_BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
-_PLAIN_LINE = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1\r\n")
-_KNOWN_HEADS = 4
-"""Heads that are remembered of one connection, of at most so many bytes each:"""
-_KNOWN_BYTES = 1_024
 
 
 class RequestReader:
@@ -49,12 +48,18 @@ class RequestReader:
         self._provenance: tuple[bytes | None, bytes] = (None, b"")
         self._plain: tuple[bytes, bytes] | None = None
         """Host and field lines of the head read last, when nothing in it was special."""
-        self._known: dict[bytes, tuple[bytes, bytes]] = {}
+        self._known = KnownFields()
         self.renew()
 
     def renew(self) -> None:
-        """Begin with a fresh parser, after an Upgrade that we do not follow stopped the old one."""
-        self._parser = httptools.HttpRequestParser(self)
+        """Begin with a fresh parser, also after an Upgrade that we do not follow stopped the old one."""
+        request = self.current
+        if request is None or request.complete:
+            self._parser = httptools.HttpRequestParser(self)
+        else:
+            length = self._special.get(Kind.CONTENT_LENGTH)
+            framing = b"transfer-encoding: chunked" if length is None else b"content-length: " + length
+            self._parser = resumed_parser(self, framing)
         self.feed = self._parser.feed_data
 
     @property
@@ -63,44 +68,41 @@ class RequestReader:
         return bool(self.fields or self._special) or self._host is not None
 
     def feed_known(self, data: bytes) -> bool:
-        """Take a request without a body whose fields, byte for byte, this connection has sent before; False when
-        it is anything else.
-
-        A client repeats its fields from request to request, which is what HPACK saves the bytes of; here it saves
-        parsing them. Only a request line in characters that need no second look comes this way.
+        """Take a request whose head need not be parsed again, on an idle connection; False when it is anything
+        else.
         """
         line_end = data.find(b"\n") + 1
         known = self._known.get(data[line_end:])
-        if known is None or len(data) > self._front.limits.head:
+        if known is None:
             return False
-        line = _PLAIN_LINE.fullmatch(data, 0, line_end)
-        if line is None or len(line[2]) > self._front.limits.url:
+        front = self._front
+        line_bytes = data[:line_end]
+        line = front.lines.get(line_bytes) or front.lines.parse(line_bytes)
+        if line is None or len(data) > front.limits.head:
             return False
         host, fields = known
-        request = Request(self._connection)
-        request.method, request.target = line.groups()
-        if self._route(request, host, request.target):
+        route = front.routes.only or front.routes.find(host, line.target)
+        if route is None:
             return False
-        self.current = request
+        self.current = request = Request(self._connection)
+        request.method = line.method
+        request.target = line.target
+        request.plain = line.plain
+        request.route = route
+        request.dispatcher = route.dispatcher
         request.complete = request.idempotent = True
-        request.plain = request.method != b"HEAD"
-        self._front.request_ids = request.number = number = self._front.request_ids + 1
-        head = b"%b%b%x\r\n\r\n" % (data[:line_end], fields, number)
-        request.payload = _pack(len(head), HEAD | END) + head
-        self._connection.enqueue(request)
+        front.request_ids = request.number = number = front.request_ids + 1
+        ending = b"%x\r\n\r\n" % number
+        size = line_end + len(fields) + len(ending)
+        request.payload = b"".join((_pack(size, HEAD | END), line_bytes, fields, ending))
+        self._connection.begin(request)
         return True
 
     def remember(self, data: bytes) -> None:
-        """Remember the head that was just read if it was plain, and all of ``data``."""
+        """Remember the head that was just read, if it was plain and is all of ``data``."""
         plain, self._plain = self._plain, None
-        if plain is None or not data.endswith(b"\r\n\r\n") or data.find(b"\r\n\r\n") != len(data) - 4:
-            return
-        line_end = data.find(b"\n") + 1
-        if len(data) - line_end > _KNOWN_BYTES or not _PLAIN_LINE.fullmatch(data, 0, line_end):
-            return
-        if len(self._known) >= _KNOWN_HEADS:
-            self._known.clear()
-        self._known[data[line_end:]] = plain
+        if plain is not None:
+            self._known.remember(data, *plain)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -175,7 +177,7 @@ class RequestReader:
         host = self._host
         if self._refuse_with:
             return self._refuse_with
-        if self._special or not keep or host is None or target[:1] != b"/":
+        if self._special or not keep or host is None or target[:1] != b"/" or method == b"CONNECT":
             status = self._unusual(request)
             if status:
                 return status
@@ -197,7 +199,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The current request is whole."""
         request = self.current
-        if request is not None and not request.complete and not request.upgrade:
+        if request is not None and not request.complete and not self._parser.should_upgrade():
             self._connection.request_complete(request)
 
     def _unusual(self, request: Request) -> int:
@@ -230,12 +232,12 @@ class RequestReader:
         scheme, separator, rest = target.partition(b"://")
         if not separator or scheme.lower() not in (b"http", b"https"):
             return 400
-        authority, slash, path = rest.partition(b"/")
-        authority, question, query = authority.partition(b"?")
+        authority = _BEHIND_AUTHORITY.split(rest, maxsplit=1)[0]
         if not authority or b"@" in authority:
             return 400
+        path = rest[len(authority) :]
         self._host = authority
-        request.target = b"/" + (path if slash else question + query)
+        request.target = path if path[:1] == b"/" else b"/" + path
         return 0
 
     def _options(self, request: Request) -> int:
@@ -253,7 +255,8 @@ class RequestReader:
             if expect.lower() != b"100-continue":
                 return 417
             request.expects_continue = request.upload and not request.http10
-        if special.get(Kind.UPGRADE, b"").lower() == b"websocket" and self._parser.should_upgrade():
+        switches = special.get(Kind.UPGRADE, b"").lower() == b"websocket" and self._parser.should_upgrade()
+        if switches and request.method == b"GET" and not request.upload:  # RFC 6455 section 4.1
             request.upgrade = request.upload = True
             request.complete = False
             self.fields += (b"connection: upgrade\r\n", b"upgrade: ", b"websocket", b"\r\n")

@@ -35,16 +35,22 @@ STATUS_OF: dict[Failure, int] = {
 
 def refusal(status: int, *, close: bool = True, body: bool = True, request_id: str = "") -> bytes:
     """The whole response. ``body`` is False for HEAD: the fields stay, the body goes."""
-    extra = f', "request_id": "{request_id}"' if request_id else ""
-    text = f'{{"status": {status}, "error": "{REASONS[status]}"{extra}}}\n'.encode()
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "content-type: application/json",
-        f"content-length: {len(text)}",
-        "cache-control: no-store",
-    ]
-    if status == 503:
-        lines.append(f"retry-after: {_RETRY_AFTER_S}")
+    fields, text = refusal_parts(status, request_id)
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields)]
     if close:
         lines.append("connection: close")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + (text if body else b"")
+
+
+def refusal_parts(status: int, request_id: str = "") -> tuple[list[tuple[str, str]], bytes]:
+    """The response's fields and body, for either version of HTTP."""
+    extra = f', "request_id": "{request_id}"' if request_id else ""
+    text = f'{{"status": {status}, "error": "{REASONS[status]}"{extra}}}\n'.encode()
+    fields = [
+        ("content-type", "application/json"),
+        ("content-length", str(len(text))),
+        ("cache-control", "no-store"),
+    ]
+    if status == 503:
+        fields.append(("retry-after", str(_RETRY_AFTER_S)))
+    return fields, text

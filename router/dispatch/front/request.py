@@ -2,17 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from dispatch.exchange import Exchange, Failure
+from dispatch.exchange import Failure
+from dispatch.front.client_request import ClientRequest
 from dispatch.front.refusal import STATUS_OF, refusal
 from dispatch.front.response import JOIN_UP_TO, UNKNOWN_LENGTH, check, known
 
 if TYPE_CHECKING:
-    from dispatch.dispatcher import Dispatcher
     from dispatch.front.protocol import ClientProtocol
-    from dispatch.front.routes import Route
 
 
-class Request(Exchange):
+class Request(ClientRequest):
     """A client's request. Responses are written straight to the client's transport."""
 
     __slots__ = (
@@ -20,35 +19,23 @@ class Request(Exchange):
         "_chunked",
         "_head",
         "_remaining",
-        "dispatcher",
         "ends_with_connection",
         "expects_continue",
-        "given_id",
         "http10",
         "keep_alive",
-        "method",
-        "number",
         "plain",
-        "protocol",
-        "route",
-        "sent",
-        "status",
-        "target",
         "upgrade",
         "upload",
-        "upload_size",
     )
 
-    route: "Route"
-    dispatcher: "Dispatcher"
+    protocol: "ClientProtocol"
 
     def __init__(self, protocol: "ClientProtocol") -> None:
-        Exchange.__init__(self)
+        super().__init__()
         self.protocol = protocol
         self.method = b""
         self.target = b""
         self.given_id = b""
-        """The client's own request id, when it sent a good one; else ``number`` makes ours."""
         self.number = 0
         self.keep_alive = True
         self.plain = False
@@ -61,18 +48,12 @@ class Request(Exchange):
         self.upload_size = 0
         self.status = 0
         self.sent = 0
-        """Bytes of response body."""
         self.ends_with_connection = False
         """Nothing but the end of the connection tells the client where the response ends."""
         self._head: bytes | None = None
         self._chunked = False
         self._bodyless = False
         self._remaining = UNKNOWN_LENGTH
-
-    @property
-    def request_id(self) -> bytes:
-        """What the app sees as X-Request-Id."""
-        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
@@ -94,11 +75,9 @@ class Request(Exchange):
         write.
         """
         checked = check(head)
-        if checked is None:
+        if checked is None or (checked.status < 200 and not (checked.status == 101 and self.upgrade)):
             return False
         out, self.status, self._remaining = checked.fields, checked.status, checked.length
-        if self.status < 200 and not self._switching():
-            return False
         if self.upgrade and self.status != 101:
             self.keep_alive = False
         if self.method == b"HEAD" or not checked.has_body:
@@ -124,9 +103,6 @@ class Request(Exchange):
             return b""
         self._chunked = True
         return b"transfer-encoding: chunked\r\n"
-
-    def _switching(self) -> bool:
-        return self.status == 101 and self.upgrade
 
     def _connection_field(self) -> bytes:
         if self.status == 101:
@@ -198,7 +174,7 @@ class Request(Exchange):
         """Answer in the app's stead, or cut the response off where it stands."""
         if self.departed:
             return
-        if self.status and failure is not Failure.BAD_RESPONSE:
+        if self.status:
             self.protocol.cut(self)
             return
         if self.protocol.transport.is_closing():

@@ -1,8 +1,9 @@
 """Which web function serves a request: by host and by the longest path prefix."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dispatch.dispatcher import Dispatcher
+from dispatch.front.counts import RouteCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +14,7 @@ class Route:
     dispatcher: Dispatcher
     host: str = ""
     prefix: str = "/"
+    counts: RouteCounts = field(default_factory=RouteCounts, compare=False)
 
 
 class RouteTable:

@@ -1,5 +1,5 @@
-"""HTTP/2 for the control channel, as a codec without I/O: see :mod:`dispatch.wire.connection` for why it is
-ours.
+"""HTTP/2 for the control channel and for clients, as a codec without I/O: see :mod:`dispatch.wire.connection` for
+why it is ours.
 """
 
 from dispatch.wire.connection import ClientConnection, Connection, ServerConnection

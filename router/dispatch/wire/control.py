@@ -83,6 +83,10 @@ class ControlFrames:
         """A header block for this connection; blocks must be written in the order they were encoded."""
         return self._codec.encode(headers)
 
+    def progress(self) -> None:
+        """A request has come to its proper end: its frames were no mere overhead."""
+        self._budget.earn()
+
     def _spend(self, what: str) -> None:
         if not self._budget.spend():
             raise WireError(frames.ENHANCE_YOUR_CALM, f"too many frames without progress, last: {what}")

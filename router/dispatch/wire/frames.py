@@ -4,7 +4,7 @@ Plain integers rather than enumerations: they are compared once per frame on the
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
@@ -38,6 +38,15 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
     """One whole frame."""
     size = len(payload)
     return HEADER.pack(size >> 16, size & 0xFFFF, kind, flags, stream_id) + payload
+
+
+def header_block(flags: int, stream_id: int, block: bytes, largest: int) -> Iterator[bytes]:
+    """A header block as one HEADERS frame and CONTINUATIONs, none with a payload above ``largest``."""
+    kind = HEADERS
+    while block:
+        part, block = block[:largest], block[largest:]
+        yield frame(kind, flags if block else flags | END_HEADERS, stream_id, part)
+        kind, flags = CONTINUATION, 0
 
 
 def settings(values: Iterable[tuple[int, int]]) -> bytes:

@@ -55,3 +55,7 @@ class OverheadBudget:
                 return False
         self._tokens -= 1.0
         return True
+
+    def earn(self) -> None:
+        """Give tokens back for a request that came to its end: for its HEADERS, and for one late frame."""
+        self._tokens = min(self._burst, self._tokens + 2.0)

@@ -62,10 +62,15 @@ class Stream:
         self.closed = False
 
     def send_headers(self, headers: Headers, end: bool = False) -> None:
-        """Send a header block; ours always fit one frame."""
-        block = self.connection.encode_headers(headers)
-        flags = frames.END_HEADERS | (frames.END_STREAM if end else 0)
-        self.connection.write(frames.frame(frames.HEADERS, flags, self.id, block))
+        """Send a header block, in as many frames as the peer's frame size asks for."""
+        link = self.connection
+        block = link.encode_headers(headers)
+        largest = link.peer_frame_size
+        flags = frames.END_STREAM if end else 0
+        if len(block) <= largest:
+            link.write(frames.frame(frames.HEADERS, flags | frames.END_HEADERS, self.id, block))
+        else:
+            link.write(b"".join(frames.header_block(flags, self.id, block, largest)))
         if end:
             self._ended()
 
@@ -87,7 +92,7 @@ class Stream:
             link.send_window -= size
             header = _pack(size >> 16, size & 0xFFFF, 0, 1 if end else 0, self.id)
             if size < _COPY_BELOW:
-                link.write(b"%b%b%b" % (header, prefix, data))
+                link.write(b"%b%b%b" % (header, prefix, data) if prefix else header + data)
             else:
                 link.write(header + prefix)
                 link.write(data)

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from fanout.cli import check, contract, outbox, publish, status
+from fanout.cli.cost import command as cost
 from fanout.cli.demo import command as demo
 from fanout.errors import FanoutError
 
@@ -21,6 +22,7 @@ app.command("publish")(publish.command)
 app.command("status")(status.command)
 app.command("outbox")(outbox.command)
 app.command("check")(check.command)
+app.command("cost")(cost.command)
 app.command("demo")(demo.command)
 app.add_typer(contract.app, name="contract")
 

@@ -1,8 +1,7 @@
 """``fanout contract``: the event contracts, their committed snapshots and golden events."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -14,8 +13,8 @@ from fanout import asyncapi, contract_check, golden, snapshots, upcasting
 from fanout.cli.options import DEFAULT_SERVICES, Services
 from fanout.cli.output import complain, console
 from fanout.contract_check import Finding
-from fanout.errors import ContractError, EventError
-from fanout.event import Contract, Event, contract_of, load_contracts
+from fanout.errors import EventError
+from fanout.event import contract_of, load_contracts
 from fanout.manifest import load_all
 
 __all__ = ["app"]
@@ -106,7 +105,7 @@ def export(
     workers' subscriptions.
     """
     contracts = load_contracts()
-    schemas = dict(_schemas(contracts))
+    schemas = dict(snapshots.readable(contracts, snapshots.SCHEMAS))
     files: dict[str, Any]
     if form is Format.ASYNCAPI:
         workers = load_all(services, events={each.contract.identifier for each in contracts})
@@ -125,19 +124,6 @@ def export(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         console.print(str(path))
-
-
-def _schemas(contracts: Iterable[type[Event]]) -> Iterator[tuple[Contract, dict[str, Any]]]:
-    """Of each version that is still read: the newest as declared, older ones as committed."""
-    released = snapshots.read_all(snapshots.SCHEMAS)
-    for contract in contracts:
-        newest = contract.contract
-        for version in upcasting.readable_versions(contract)[:-1]:
-            older = replace(newest, version=version)
-            if older not in released:
-                raise ContractError(f"{snapshots.path_of(older, snapshots.SCHEMAS)}: is missing; run `fanout check`")
-            yield older, released[older]
-        yield newest, snapshots.schema(contract)
 
 
 def _tell(findings: Iterable[Finding]) -> int:

@@ -18,6 +18,9 @@ async def asgi(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
+    if scope["type"] == "websocket":
+        await websocket(scope, receive, send)
+        return
     _, _, rest = scope["path"].partition("/")
     name, _, argument = rest.partition("/")
     await {
@@ -25,6 +28,23 @@ async def asgi(scope: Message, receive: Receive, send: Send) -> None:
         "crash-late": crash_late, "die": die, "fields": fields, "pid": pid,
         "events": events, "tell": tell, "listeners": listeners,
     }.get(name, missing)(scope, receive, send, argument)  # fmt: skip
+
+
+async def websocket(scope: Message, receive: Receive, send: Send) -> None:
+    """Echoes messages; "close 4321" closes with that code; "crash" crashes. /no is declined."""
+    await receive()
+    if scope["path"] == "/no":
+        await send({"type": "websocket.close"})
+        return
+    await send({"type": "websocket.accept", "subprotocol": (scope["subprotocols"] or [None])[0]})
+    while (message := await receive())["type"] == "websocket.receive":
+        text = message.get("text") or ""
+        if text.startswith("close "):
+            await send({"type": "websocket.close", "code": int(text.split()[1]), "reason": "as you like"})
+            return
+        if text == "crash":
+            raise RuntimeError("crash")
+        await send({**message, "type": "websocket.send"})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

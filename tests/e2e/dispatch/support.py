@@ -70,13 +70,13 @@ class RunningRouter:
 
 @contextmanager
 def running(app: str = "asgi", *options: str, environment: dict[str, str] | None = None) -> Iterator[RunningRouter]:
-    """A router that serves one of the test apps from local processes."""
+    """A router that serves one of the test apps, or ``module:app``, from local processes."""
     command = [
         sys.executable,
         "-m",
         "dispatch",
         "run",
-        f"{APPS}:{app}",
+        app if ":" in app else f"{APPS}:{app}",
         "--port",
         "0",
         "--admin-port",
@@ -101,6 +101,16 @@ def running(app: str = "asgi", *options: str, environment: dict[str, str] | None
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for localhost and its key, made by openssl."""
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
 
 
 def eventually(check: Callable[[], bool], within_s: float = 20) -> None:

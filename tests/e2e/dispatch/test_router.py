@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import http.client
 import os
 import random
 import shutil
@@ -18,7 +19,7 @@ import h2.connection
 import h2.events
 import pytest
 
-from tests.e2e.dispatch.support import RunningRouter, eventually, exchange, running
+from tests.e2e.dispatch.support import RunningRouter, eventually, exchange, running, self_signed
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,28 @@ def test_a_thousand_concurrent_random_bodies_come_back_byte_for_byte(router: Run
     got = asyncio.run(all_at_once())
     # THEN each came back as it was
     assert got == [hashlib.sha256(body).hexdigest() for body in bodies]
+
+
+def test_a_hundred_gets_and_posts_of_10_kb_on_one_connection(router: RunningRouter) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", router.port, timeout=30)
+    for number in range(100):
+        connection.request("GET", f"/?n={number}")
+        assert connection.getresponse().read() == b"hello"
+        body = b"%d " % number * 2_500
+        connection.request("POST", "/echo", body)
+        assert connection.getresponse().read() == body
+    connection.close()
+
+
+def test_heads_of_124_kb_pass_when_the_limit_allows() -> None:
+    with running("asgi", environment={"DISPATCH_MAX_HEAD_BYTES": "200000"}) as router:
+        connection = http.client.HTTPConnection("127.0.0.1", router.port, timeout=30)
+        many = {f"x-{number}": "y" * 1_200 for number in range(100)}
+        connection.request("GET", "/fields", headers={**many, "x-one": "z" * 62_000})
+        body = connection.getresponse().read()
+        assert body.count(b"y" * 1_200) == 100
+        assert b"x-one: " + b"z" * 62_000 in body
+        connection.close()
 
 
 def test_a_large_upload_and_download(router: RunningRouter) -> None:
@@ -209,19 +232,7 @@ def test_a_killed_router_takes_its_environments_with_it() -> None:
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the package openssl")
 def test_the_control_channel_over_pinned_tls_admits_no_stranger(tmp_path: Path) -> None:
     # GIVEN a control port with TLS
-    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-    ]
-    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=router"]
-    subprocess.run(command, check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         control = probe.getsockname()[1]

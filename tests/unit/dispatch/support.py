@@ -126,8 +126,8 @@ class FakeEnvironment:
         for _ in range(channels):
             self.open()
 
-    def open(self) -> FakeSlot:
-        slot = FakeSlot()
+    def open(self, slot: FakeSlot | None = None) -> FakeSlot:
+        slot = slot or FakeSlot()
         slot.stream = self.client.open_stream([*REQUEST], slot)
         theirs = self.server.connection.streams[slot.stream.id]
         theirs.send_headers([(b":status", b"200")])

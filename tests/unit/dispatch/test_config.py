@@ -90,7 +90,8 @@ def test_a_wrong_function_option_is_named(change: dict[str, Any], said: str) -> 
         ({"head_timeout_s": 0}, "DISPATCH_HEAD_TIMEOUT_S"),
         ({"client_connections": 0}, "DISPATCH_CLIENT_CONNECTIONS"),
         ({"control_host": "0.0.0.0"}, "beyond loopback"),
-        ({"control_certificate": Path("x")}, "go together"),
+        ({"control_certificate": Path("x")}, "control_certificate and control_key go together"),
+        ({"certificate": Path("x")}, "certificate and key go together"),
         ({"functions": [SHOP, SHOP]}, "same name"),
         ({"functions": [SHOP, {**SHOP, "name": "other"}]}, "same host and prefix"),
     ],
@@ -98,3 +99,32 @@ def test_a_wrong_function_option_is_named(change: dict[str, Any], said: str) -> 
 def test_a_wrong_option_is_named(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         RouterSettings.load(**given)
+
+
+def _bounds() -> list[tuple[str, str, float]]:
+    """(where, option, a value just beyond one of its bounds), for every number there is."""
+    found = []
+    for where, model in (("function", FunctionSettings), ("router", RouterSettings)):
+        for name, properties in model.model_json_schema()["properties"].items():
+            for shape in [properties, *properties.get("anyOf", [])]:
+                beyond = {"minimum": -1e-3, "exclusiveMinimum": 0.0, "maximum": 1e-3}
+                whole = shape.get("type") == "integer"
+                for bound in beyond.keys() & shape.keys():
+                    step = beyond[bound] * (1_000 if whole else 1)
+                    found.append((where, name, (int if whole else float)(shape[bound] + step)))
+    return found
+
+
+@pytest.mark.parametrize(("where", "name", "value"), _bounds())
+def test_every_number_is_refused_beyond_its_bounds(where: str, name: str, value: float) -> None:
+    given = {"functions": [{**SHOP, name: value}]} if where == "function" else {"functions": [SHOP], name: value}
+    with pytest.raises(ConfigError, match=f"(?i){name}"):
+        RouterSettings.load(**given)
+
+
+def test_every_number_has_bounds() -> None:
+    bounded = {name for _, name, _ in _bounds()}
+    for model in (FunctionSettings, RouterSettings):
+        for name, properties in model.model_json_schema()["properties"].items():
+            kinds = {shape.get("type") for shape in [properties, *properties.get("anyOf", [])]}
+            assert name in bounded or not kinds & {"integer", "number"}, name

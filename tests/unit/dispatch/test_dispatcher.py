@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from dispatch.exchange import Failure
-from tests.unit.dispatch.support import FakeEnvironment, FakeExchange, Rig
+from dispatch.messages import HEAD, pack
+from tests.unit.dispatch.support import OK_HEAD, FakeEnvironment, FakeExchange, Rig
 
 
 def test_waiting_requests_are_served_in_the_order_they_came() -> None:
@@ -300,3 +301,80 @@ class Machine(RuleBasedStateMachine):
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestMachine = Machine.TestCase
+
+
+def test_a_request_is_served_whether_it_or_its_channel_comes_first() -> None:
+    rig = Rig()
+    early = rig.submit("early")
+    assert rig.dispatcher.waiting == 1
+    slot = rig.environment().slots[0]
+    assert slot.last == "early"
+    slot.answer()
+    late = rig.submit("late")
+    assert slot.last == "late"
+    slot.answer()
+    assert early.finished
+    assert late.finished
+
+
+def test_a_waiting_request_is_given_to_one_of_two_channels_that_come_at_once() -> None:
+    rig = Rig()
+    exchange = rig.submit()
+    slots = rig.environment(channels=2).slots
+    assert sorted(len(slot.heads) for slot in slots) == [0, 1]
+    assert exchange.attempts == 1
+    assert rig.dispatcher.free == 1
+
+
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+def test_after_a_time_out_all_counts_are_back_to_zero(when: str) -> None:
+    # GIVEN a request that takes too long before it is started, before it is answered, or amid its answer
+    rig = Rig(queue_timeout=5, response_timeout=5, idle_timeout=5)
+    environment = rig.environment() if when != "before" else None
+    exchange = rig.submit()
+    if environment is not None and when == "after":
+        environment.slots[0].say(pack(HEAD, OK_HEAD))
+    # WHEN its time is up
+    rig.wait(6)
+    # THEN it has failed once, and nothing is left of it
+    assert exchange.failure is (Failure.QUEUE_TIMEOUT if when == "before" else Failure.RESPONSE_TIMEOUT)
+    if environment is not None:
+        environment.slots[0].confirm()
+        assert (environment.environment.busy, rig.dispatcher.free) == (0, 1)
+    assert (rig.dispatcher.waiting, rig.dispatcher.busy) == (0, 0)
+    # AND a channel that comes later is not given it
+    late = rig.environment("late")
+    assert late.slots[0].heads == []
+
+
+def test_a_channel_that_goes_and_comes_again_is_counted_once() -> None:
+    rig = Rig()
+    environment = rig.environment(channels=2)
+    for _ in range(3):
+        environment.reset(environment.slots[-1])
+        assert rig.dispatcher.free == 1
+        environment.open()
+        assert rig.dispatcher.free == 2
+    assert len(environment.environment.channels) == 2
+    exchanges = [rig.submit(str(number)) for number in range(3)]
+    assert [exchange.attempts for exchange in exchanges] == [1, 1, 0]
+
+
+def test_environments_of_one_channel_take_turns() -> None:
+    rig = Rig()
+    environments = [rig.environment(name) for name in "abc"]
+    order = []
+    for number in range(6):
+        rig.submit(str(number))
+        (busy,) = [e for e in environments if e.serving()]
+        order.append(busy.environment.id)
+        busy.slots[0].answer()
+    assert order == ["a", "b", "c", "a", "b", "c"]
+
+
+def test_a_channel_of_an_environment_that_drains_is_closed_when_it_opens() -> None:
+    rig = Rig()
+    environment = rig.environment()
+    rig.dispatcher.drain(environment.environment)
+    assert environment.open().ended
+    assert rig.dispatcher.free == 0

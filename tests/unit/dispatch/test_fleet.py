@@ -26,7 +26,7 @@ def test_from_zero_to_served_and_back_to_zero() -> None:
 
 
 def test_a_spike_from_zero_is_answered_in_one_step() -> None:
-    rig = FleetRig(cold_start_s=8)
+    rig = FleetRig(cold_start_s=8, scaling=ScalerOptions(target_wait_s=0.05))
     exchanges = rig.submit(300)
     rig.run(9)
     assert all(e.finished for e in exchanges)

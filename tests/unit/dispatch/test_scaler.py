@@ -33,12 +33,16 @@ def test_one_request_starts_one_environment_from_zero() -> None:
     assert QueueScaler(ScalerOptions()).desired(load(waiting=1)) == 1
 
 
+HASTY = ScalerOptions(target_wait_s=0.05, utilisation=0.5)
+"""Aims at less wait than a request takes: an environment for every ten that wait."""
+
+
 def test_a_spike_from_zero_gets_all_it_needs_in_one_step() -> None:
-    assert QueueScaler(ScalerOptions()).desired(load(waiting=1_000)) == 100
+    assert QueueScaler(HASTY).desired(load(waiting=1_000)) == 100
 
 
 def test_what_is_starting_is_not_asked_for_again() -> None:
-    scaler = QueueScaler(ScalerOptions())
+    scaler = QueueScaler(HASTY)
     assert scaler.desired(load(waiting=100)) == 10
     assert scaler.desired(load(0.1, waiting=100, starting=10, submitted=0)) == 10
 
@@ -49,7 +53,7 @@ def test_a_queue_that_the_serving_drain_before_a_cold_start_needs_no_more() -> N
 
 def test_a_queue_that_stands_is_shared_among_new_environments() -> None:
     # GIVEN two environments at their limit of 200 requests a second, and as many arriving
-    scaler = QueueScaler(ScalerOptions())
+    scaler = QueueScaler(HASTY)
     scaler.desired(load(0, busy=20, serving=2))
     # THEN the 80 that wait are given eight more
     assert scaler.desired(load(1, waiting=80, busy=20, serving=2, submitted=200)) == 10
@@ -62,15 +66,26 @@ def test_a_steady_load_is_served_at_the_target_utilisation() -> None:
     assert scaler.desired(load(1, busy=50, serving=6, submitted=500)) == 10
 
 
+def test_slow_requests_count_while_they_are_served() -> None:
+    # GIVEN 22 requests in service, though those that have finished took next to no time
+    # THEN there are environments for them at the target utilisation
+    assert QueueScaler(ScalerOptions(utilisation=0.55)).desired(load(busy=22, serving=3, service_s=0.001)) == 4
+
+
+def test_a_longer_target_wait_asks_for_fewer_environments() -> None:
+    # GIVEN 100 requests of 0.1 s that wait: in 0.2 s an environment of ten channels serves 20
+    assert QueueScaler(ScalerOptions(target_wait_s=0.2)).desired(load(waiting=100)) == 5
+
+
 def test_scale_in_waits_for_the_cooldown() -> None:
-    scaler = QueueScaler(ScalerOptions(cooldown_s=60))
+    scaler = QueueScaler(ScalerOptions(cooldown_s=60, target_wait_s=0.05))
     assert scaler.desired(load(0, waiting=100)) == 10
     assert scaler.desired(load(59, serving=10)) == 10
     assert scaler.desired(load(61, serving=10)) == 0
 
 
 def test_minimum_maximum_and_spare() -> None:
-    scaler = QueueScaler(ScalerOptions(minimum=2, maximum=5, spare=1))
+    scaler = QueueScaler(ScalerOptions(minimum=2, maximum=5, spare=1, utilisation=1))
     assert scaler.desired(load()) == 2
     assert scaler.desired(load(1, busy=14, serving=2)) == 3
     assert scaler.desired(load(2, waiting=1_000)) == 5

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from pathlib import Path
 
 import h2.connection
 import h2.events
@@ -38,6 +39,17 @@ async def started(**given: object) -> Router:
 def test_a_router_needs_a_function() -> None:
     with pytest.raises(ConfigError, match="DISPATCH_FUNCTIONS"):
         Router(settings(functions=[]))
+
+
+@pytest.mark.parametrize("option", ["certificate", "control_certificate"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path, option: str, content: str | None) -> None:
+    path = tmp_path / "cert.pem"
+    if content is not None:
+        path.write_text(content)
+    given = {option: path, option.replace("certificate", "key"): path}
+    with pytest.raises(ConfigError, match=f"DISPATCH_{option.upper()}: .*cert.pem cannot be used"):
+        asyncio.run(started(**given))
 
 
 def test_health_readiness_and_metrics() -> None:

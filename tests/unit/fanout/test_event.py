@@ -48,6 +48,20 @@ def test_a_contract_is_its_class_arguments() -> None:
     assert ObjectCreated.contract.foreign
 
 
+def test_whose_a_contract_is_does_not_make_it_another() -> None:
+    """GIVEN an owner WHEN compared with a contract that was read off a file's name THEN they are one."""
+    assert OrderPlaced.contract.owner == "shop"
+    assert OrderPlaced.contract.deprecated is None
+    assert hash(OrderPlaced.contract) == hash(Contract("shop.orders", "OrderPlaced", 2))
+
+
+@pytest.mark.parametrize("argument", ["owner", "deprecated"])
+def test_an_empty_word_on_a_contract_is_refused(argument: str) -> None:
+    """GIVEN an owner or deprecation without text WHEN declared THEN the error names the argument."""
+    with pytest.raises(ContractError, match=rf"Vague: {argument}: is empty; write it or leave it out"):
+        type("Vague", (Event,), {}, source="shop.test", **{argument: " "})
+
+
 def test_a_contract_needs_a_source() -> None:
     """GIVEN an event without a source WHEN declared THEN the error names the class and what to write."""
     with pytest.raises(ContractError, match=r"Homeless: has no source; write class Homeless\(Event, source=\.\.\.\)"):

@@ -1,6 +1,7 @@
 """Servers in any language behind the adapter: a small scripted server on loopback stands for them."""
 
 import asyncio
+import functools
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -222,3 +223,56 @@ def test_health_is_waited_for(status: int, healthy: bool) -> None:
     else:
         with pytest.raises(AdapterError):
             asyncio.run(run())
+
+
+def test_health_may_come_late() -> None:
+    # GIVEN a server that is unhealthy at first, then silent, then healthy
+    asked: list[bytes] = []
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        if len(asked) <= 3:
+            writer.write(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n" if len(asked) < 3 else b"")
+            return
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    async def run() -> None:
+        async with listening(server) as port:
+            await ProxyApplication(port, health_path="/up", health_timeout_s=5).startup()
+
+    asyncio.run(run())
+    assert asked == [b"GET /up HTTP/1.1\r\n"] * 4
+
+
+def test_a_server_that_accepts_and_says_nothing_is_not_healthy() -> None:
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def run() -> None:
+        async with listening(server) as port:
+            await ProxyApplication(port, health_timeout_s=0.3).startup()
+
+    with pytest.raises(AdapterError, match="nothing healthy"):
+        asyncio.run(run())
+
+
+def test_a_server_that_closes_after_each_response_serves_a_hundred() -> None:
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")  # and it does not say that it closes
+
+    async def run() -> FakeSession:
+        async with proxied(server) as session:
+            for _ in range(100):
+                more = functools.partial(_answered_beyond, session, session.router.ends)
+                session.router.get()
+                await until(more)
+        return session
+
+    session = asyncio.run(run())
+    assert session.router.body == b"ok" * 100
+    assert not session.router.signals
+
+
+def _answered_beyond(session: FakeSession, ends: int) -> bool:
+    return session.router.ends > ends

@@ -122,11 +122,15 @@ def test_trace_context_passes_untouched() -> None:
     assert (fields["traceparent"], fields["tracestate"]) == ([trace], ["a=b"])
 
 
-def test_an_absolute_target_gives_the_host() -> None:
+@pytest.mark.parametrize(
+    ("behind", "target"),
+    [("/x?y=1", "/x?y=1"), ("", "/"), ("?y=1", "/?y=1"), ("?y=/admin/?z", "/?y=/admin/?z"), ("//x", "//x")],
+)
+def test_an_absolute_target_gives_the_host(behind: str, target: str) -> None:
     rig = FrontRig()
-    rig.client().send(b"GET http://real.example/x?y=1 HTTP/1.1\r\nHost: other\r\n\r\n")
+    rig.client().send(f"GET http://real.example{behind} HTTP/1.1\r\nHost: other\r\n\r\n".encode())
     line, fields = head_of(rig.slot())
-    assert line == "GET /x?y=1 HTTP/1.1"
+    assert line == f"GET {target} HTTP/1.1"
     assert fields["host"] == ["real.example"]
 
 

@@ -247,6 +247,31 @@ def test_another_upgrade_is_ignored_and_what_follows_is_a_request() -> None:
     assert [a.body for a in client.answers()] == [b"1", b"2"]
 
 
+@pytest.mark.parametrize("chunk", [0, 1, 7])
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-T: 1\r\n\r\n")],
+)
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_an_upload_that_asks_for_an_upgrade_keeps_its_body(
+    protocol: str, framing: str, body: bytes, chunk: int
+) -> None:
+    # GIVEN a body behind an Upgrade that is not followed; it must never be read as a request of its own
+    rig = FrontRig()
+    client = rig.client()
+    head = f"POST /up HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n{framing}\r\n\r\n"
+    client.send(head.encode() + body + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n", chunk)
+    # WHEN it is answered
+    slot = rig.slot()
+    assert slot.body == b"hello"
+    assert "upgrade" not in head_of(slot)[1]
+    respond(slot, body=b"one")
+    # THEN what follows is the next request, and nothing else is
+    assert head_of(rig.slot())[0] == "GET /next HTTP/1.1"
+    respond(rig.slot(), body=b"two")
+    assert [answer.body for answer in client.answers()] == [b"one", b"two"]
+
+
 def test_a_client_that_leaves_cancels_its_request() -> None:
     rig = FrontRig()
     client = rig.client()
@@ -330,3 +355,32 @@ def test_draining_finishes_requests_and_closes_idle_connections() -> None:
     assert working.answer().fields["connection"] == "close"
     assert working.transport.state == "closed"
     assert rig.client().answer().status == 503
+
+
+@pytest.mark.parametrize(
+    "target", ["//", "//a//b", "/?a=1&a=2", "/a%20b%2Fc?q=%26%3D", "/%F0%9F%8D%95", "/?", "/a;b=c/../d"]
+)
+def test_targets_pass_as_they_are(target: str) -> None:
+    rig = FrontRig()
+    rig.client().get(target)
+    assert head_of(rig.slot())[0] == f"GET {target} HTTP/1.1"
+
+
+def test_a_client_that_leaves_amid_its_head_leaves_nothing_behind() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-Half: ye")
+    client.leave()
+    rig.wait(20)
+    assert not rig.front.connections
+    assert (rig.dispatcher.counts.submitted, rig.front.refused) == (0, {})
+
+
+def test_a_response_head_of_64_kb_stays_a_head() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get()
+    value = "y" * 64_000
+    respond(rig.slot(), f"x-large: {value}", body=b"body")
+    assert client.answer().fields["x-large"] == value
+    assert client.answer().body == b"body"

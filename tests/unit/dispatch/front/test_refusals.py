@@ -75,6 +75,7 @@ def test_a_transfer_coding_that_we_do_not_know_is_501(coding: bytes) -> None:
     ("data", "status"),
     [
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+        (b"CONNECT /a HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         (b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\nContent-Length: 1\r\n\r\n", 417),
         (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: 1\r\n" * 201 + b"\r\n", 431),
@@ -261,6 +262,29 @@ def test_an_app_that_fails_amid_its_body_cuts_the_connection() -> None:
     assert not client.raw.endswith(b"0\r\n\r\n")
     rig.client().get()
     assert len(rig.busy()) == 1
+
+
+def test_a_head_that_ends_short_of_its_length_frees_its_channel_once() -> None:
+    rig = FrontRig(channels=1)
+    client = rig.client()
+    client.get()
+    slot = rig.slot()
+    slot.say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
+    assert client.transport.state == "closed"
+    assert rig.dispatcher.free == 0  # its cancellation is under way
+    slot.confirm()
+    assert (rig.dispatcher.free, rig.dispatcher.busy) == (1, 0)
+
+
+def test_a_channel_that_breaks_amid_a_body_cuts_the_response_and_adds_nothing_to_it() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get()
+    slot = rig.slot()
+    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 300\r\n\r\n"), pack(BODY, b"abc"))
+    slot.say(pack(HEAD | BODY, b"no message"))
+    assert client.raw.endswith(b"\r\n\r\nabc")
+    assert client.transport.state == "closed"
 
 
 def test_hop_by_hop_fields_of_a_response_end_here() -> None:

@@ -348,3 +348,15 @@ def test_a_large_frame_beyond_the_window_is_cut_off_in_its_midst() -> None:
     server = Server(WireLimits(stream_window=30_000))
     server.receive(headers(1) + frames.frame(0, 0, 1, b"x" * 60_000)[:40_000])
     assert failure(server) == frames.FLOW_CONTROL_ERROR
+
+
+def test_requests_that_end_well_are_no_flood() -> None:
+    server = Server(WireLimits(overhead_burst=10, overhead_rate=0.001))
+    for stream in range(1, 201, 2):
+        server.receive(headers(stream, end=True))
+        opened = server.said.streams[stream].stream
+        assert opened is not None
+        opened.send_headers([(b":status", b"204")], end=True)
+        server.connection.progress()
+        server.receive(frames.window_update(stream, 65_535))  # crosses the end of its stream, as it may
+    assert server.said.failure is None

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from fanout.manifest import Manifest, load_all
+from fanout.plans import Plan
 from scripts.check_plan.allowed import Declared, read
 from scripts.check_plan.check import check
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.fixture import FIXTURE
-from scripts.check_plan.plan import Plan
 from scripts.check_plan.workflows import declared_patterns
 
 STARTS = declared_patterns(FIXTURE / "services")

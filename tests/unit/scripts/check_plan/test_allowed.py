@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fanout.errors import PlanError
 from scripts.check_plan.allowed import Allowed, Declared, declared, read, unexplained
-from scripts.check_plan.errors import PlanError
 from scripts.check_plan.findings import Finding
 
 ROLE = 'module.platform.module.worker["audit"].aws_iam_role_policy.this'

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 
 from fanout.manifest import Manifest
+from fanout.plans import Plan, document
 from scripts.check_plan.allowed import Declared, read
 from scripts.check_plan.check import check
-from scripts.check_plan.plan import Plan, document
 from tests.unit.scripts.check_plan.conftest import STARTS, Judge
 
 WORKER = 'module.platform.module.worker["billing"]'

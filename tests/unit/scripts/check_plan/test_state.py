@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from scripts.check_plan.errors import PlanError
+from fanout.errors import PlanError
+from fanout.plans import Plan, unknown_values
 from scripts.check_plan.identities import identified
-from scripts.check_plan.plan import Plan
-from scripts.check_plan.state import state_of, unknown_values
+from scripts.check_plan.state import state_of
 
 QUEUE = 'module.worker["a.b"].aws_sqs_queue.main[0]'
 

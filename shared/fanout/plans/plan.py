@@ -1,7 +1,8 @@
-"""A plan as the rules see it: resources with all their values, found by type, address or ARN.
+"""A plan as its readers see it: resources with all their values, found by type, address or ARN.
 
 References are resolved by ARN, not by Terraform's references: what AWS will see is the ARN, so that a wrong name in a
-policy is found even where the reference beside it is right. ``planning.py`` makes plans in which every ARN is known.
+policy is found even where the reference beside it is right. ``scripts/check_plan/planning.py`` makes plans in which
+every ARN is known.
 """
 
 import json
@@ -10,11 +11,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
-from scripts.check_plan.errors import PlanError
-from scripts.check_plan.identities import resources
-from scripts.check_plan.state import unknown_values
+from fanout.errors import PlanError
+from fanout.naming import Names
+from fanout.plans.unknown import unknown_values
 
-__all__ = ["Plan", "Resource", "block", "document"]
+__all__ = ["Plan", "Resource", "block", "document", "names_of", "resources"]
 
 _BORROWED: Final = ("aws_cloudwatch_event_target", "aws_sns_topic_policy", "aws_cloudwatch_event_bus_policy")
 """Types whose attribute ``arn`` is another resource's."""
@@ -102,3 +103,23 @@ def document(text: str | None) -> dict[str, Any]:
     """What a JSON attribute holds; empty when it is not set."""
     found = json.loads(text) if text else {}
     return found if isinstance(found, dict) else {}
+
+
+def resources(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every resource of a module in a plan's values, and of the modules in it."""
+    yield from module.get("resources", ())
+    for child in module.get("child_modules", ()):
+        yield from resources(child)
+
+
+def names_of(plan: Plan) -> Names:
+    """How things are called in this plan.
+
+    :raises PlanError: it has not exactly one bus.
+    """
+    buses = [str(it.get("name")) for it in plan.of("aws_cloudwatch_event_bus")]
+    if len(buses) != 1:
+        raise PlanError(
+            f"the plan has {len(buses)} event buses; an environment has one: plan a root of modules/platform"
+        )
+    return Names(buses[0])

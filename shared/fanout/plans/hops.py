@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from scripts.check_plan.plan import Plan, Resource, block, document
+from fanout.plans.plan import Plan, Resource, block, document
 
-__all__ = ["Hop", "consumers", "dead_letter_queues", "deliveries"]
+__all__ = ["Hop", "consumers", "dead_letter_queues", "deliveries", "function_of"]
 
 ACTIONS: Final = {
     "aws_sqs_queue": "sqs:SendMessage",
@@ -58,6 +58,13 @@ def consumers(plan: Plan) -> list[Resource]:
     return [
         it for it in mappings if it.get("event_source_arn") in queues or ":sqs:" in (it.get("event_source_arn") or "")
     ]
+
+
+def function_of(plan: Plan, mapping: Resource) -> Resource | None:
+    """The function that a mapping invokes, by name or by the ARN of its alias; None when the plan has none."""
+    called = plan.at(mapping.get("function_name"))
+    names = {called.get("function_name")} if called else {mapping.get("function_name")}
+    return next((it for it in plan.of("aws_lambda_function") if it.get("function_name") in names), None)
 
 
 def dead_letter_queues(plan: Plan) -> list[Resource]:

@@ -1,0 +1,54 @@
+"""What every client's request has, whichever version of HTTP it came by: what is counted, logged and answered."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from dispatch.exchange import Exchange
+
+if TYPE_CHECKING:
+    from dispatch.dispatcher import Dispatcher
+    from dispatch.front.front import Front
+    from dispatch.front.routes import Route
+
+__all__ = ["ClientRequest"]
+
+
+class _Connection(Protocol):
+    """A client connection, as far as a request's name needs it."""
+
+    front: "Front"
+
+
+class ClientRequest(Exchange):
+    """A client's request, once its head is read. Subclasses set the slots, each at once with its own."""
+
+    __slots__ = (
+        "dispatcher",
+        "given_id",
+        "method",
+        "number",
+        "protocol",
+        "route",
+        "sent",
+        "status",
+        "target",
+        "upload_size",
+    )
+
+    protocol: _Connection
+    route: "Route"
+    dispatcher: "Dispatcher"
+    method: bytes
+    target: bytes
+    given_id: bytes
+    """The client's own request id, when it sent a good one; else ``number`` makes ours."""
+    number: int
+    upload_size: int
+    """Bytes of request body so far."""
+    status: int
+    sent: int
+    """Bytes of response body."""
+
+    @property
+    def request_id(self) -> bytes:
+        """What the app sees as X-Request-Id."""
+        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number

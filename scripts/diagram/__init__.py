@@ -1,0 +1,1 @@
+"""The picture and the catalogue of an environment, from its plan: docs/topology.md tells how to read them."""

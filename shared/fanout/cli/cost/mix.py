@@ -1,0 +1,125 @@
+"""What is not in a plan: how many events of which kind and size come, and how long their handling takes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fanout.errors import FanoutError
+
+__all__ = ["EventMix", "Mix", "MixError", "Traffic", "WebMix", "WorkerMix", "traffic"]
+
+
+class MixError(FanoutError):
+    """A mix file is wrong; a line for each problem: key, and what is wrong with it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class EventMix(_Section):
+    """One kind of event."""
+
+    share: float = Field(default=1.0, ge=0, description="of all events, relative to the others")
+    bytes: int | None = Field(default=None, ge=1, le=1_048_576, description="of the event; else of its golden events")
+
+
+class WorkerMix(_Section):
+    """One worker; what is left out is the mix's."""
+
+    match: float = Field(default=1.0, ge=0, le=1, description="share of events that pass its condition, if it has one")
+    batch_fill: float | None = Field(default=None, ge=1, description="records a batch; else of rate and window")
+    batch_ms: float | None = Field(default=None, ge=0, description="of an invocation beside its records")
+    record_ms: float | None = Field(default=None, ge=0, description="of one record")
+    writes: float = Field(default=0, ge=0, description="write request units a record, of the handler's own")
+    reads: float = Field(default=0, ge=0, description="read request units a record, of the handler's own")
+    puts: float = Field(default=0, ge=0, description="S3 PUT requests a record, of the handler's own")
+    log_bytes: int = Field(default=0, ge=0, description="a record, of the handler's own lines")
+
+
+class WebMix(_Section):
+    """What a router does."""
+
+    environments: float = Field(default=1, ge=0, description="of each web function, running in the mean")
+    lcu: float = Field(default=1, ge=0, description="load balancer capacity units, in the mean")
+
+
+class Mix(_Section):
+    """The whole file; ``Mix()`` is what is assumed without one."""
+
+    active_hours: float = Field(default=730, gt=0, le=744, description="of a month, over which events come evenly")
+    batch_ms: float = Field(default=15, ge=0, description="of an invocation beside its records")
+    record_ms: float = Field(default=20, ge=0, description="of one record")
+    retries: float = Field(default=0, ge=0, le=100, description="further receives a record")
+    duplicates: float = Field(default=0, ge=0, le=1, description="share of records whose event was handled before")
+    item_bytes: int = Field(default=400, ge=1, le=409_600, description="of an idempotency record")
+    batch_log_bytes: int = Field(default=1_000, ge=0, description="an invocation: the core's line, and Lambda's three")
+    events: dict[str, EventMix] = {}
+    workers: dict[str, WorkerMix] = {}
+    web: WebMix = WebMix()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The mix in a YAML file.
+
+        :raises MixError: it cannot be read, is not YAML, or says something impossible.
+        """
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        except (OSError, UnicodeDecodeError) as error:
+            raise MixError(f"{path}: cannot be read: {error}") from error
+        except yaml.YAMLError as error:
+            raise MixError(f"{path}: not YAML; mend its syntax: {error}") from error
+        except ValidationError as error:
+            lines = [f"{path}: {'.'.join(map(str, it['loc'])) or 'the file'}: {it['msg']}" for it in error.errors()]
+            raise MixError("\n".join(lines)) from error
+
+    def hold(self, events: Iterable[str], workers: Iterable[str]) -> None:
+        """Refuse names that nothing has.
+
+        :raises MixError: an event or worker is not one of these.
+        """
+        for kind, named, known in (("events", self.events, sorted(events)), ("workers", self.workers, sorted(workers))):
+            if unknown := sorted(named.keys() - set(known)):
+                raise MixError(f"{kind}.{unknown[0]}: there is none in the plan; write one of {', '.join(known)}")
+
+    def worker(self, name: str) -> WorkerMix:
+        """A worker's own figures, with the mix's where it has none."""
+        own = self.workers.get(name, WorkerMix())
+        return own.model_copy(
+            update={
+                "batch_ms": self.batch_ms if own.batch_ms is None else own.batch_ms,
+                "record_ms": self.record_ms if own.record_ms is None else own.record_ms,
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """The events of a month."""
+
+    events: Mapping[str, float]
+    """How many of each."""
+    bytes: Mapping[str, int]
+    """How large one is."""
+
+
+def traffic(mix: Mix, events: Iterable[str], a_month: float, golden: Mapping[str, int]) -> Traffic:
+    """Share the events of a month out; all kinds alike unless the mix names some, which then are all.
+
+    :param golden: bytes of an event, where the mix does not say: those of its golden events.
+    :raises MixError: every share is 0.
+    """
+    shares = {it: own.share for it, own in mix.events.items()} or dict.fromkeys(events, 1.0)
+    total = sum(shares.values())
+    if total <= 0:
+        raise MixError("events: every share is 0; give one event a share")
+    sizes = {it: mix.events.get(it, EventMix()).bytes or golden.get(it, DEFAULT_BYTES) for it in shares}
+    return Traffic(events={it: a_month * share / total for it, share in shares.items()}, bytes=sizes)
+
+
+DEFAULT_BYTES = 1_024

@@ -1,0 +1,53 @@
+"""The list prices, from the one file that has them."""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+
+__all__ = ["PRICES", "Price", "Prices", "load"]
+
+PRICES: Final = Path(__file__).with_name("prices-us-east-1.yaml")
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Price(_Declared):
+    """One price."""
+
+    usd: float = Field(ge=0)
+    per: int = Field(ge=1, description="for so many units")
+    unit: str
+    page: HttpUrl
+    """Where AWS publishes it."""
+    seen: str
+    """Which copy of it was read."""
+    dated: date | None = None
+    """The copy's date; None where the price could not be verified."""
+
+    @property
+    def each(self) -> float:
+        """Dollars for one unit."""
+        return self.usd / self.per
+
+
+class Prices(_Declared):
+    """The price list of one region."""
+
+    region: str
+    read_on: date
+    prices: dict[str, Price]
+
+    def __getitem__(self, key: str) -> Price:
+        return self.prices[key]
+
+
+@cache
+def load(path: Path = PRICES) -> Prices:
+    """The price list in a file."""
+    return Prices.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
