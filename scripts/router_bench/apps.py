@@ -48,6 +48,7 @@ class _Parts:
         self._body = body
         self._sent = 0
         call.on_drained = self.send
+        call.on_cancel = call.done
 
     def send(self) -> None:
         """Send until the router takes no more for now."""

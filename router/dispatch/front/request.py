@@ -146,8 +146,7 @@ class Request(ClientRequest):
             if len(data) <= JOIN_UP_TO:
                 transport.write(head + data)
             else:
-                transport.write(head)
-                transport.write(data)
+                transport.writelines((head, data))
         elif data:
             transport.write(data)
         if end:

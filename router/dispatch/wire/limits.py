@@ -13,9 +13,10 @@ from dataclasses import dataclass
 class WireLimits:
     """Sizes in bytes, rates per second, for one connection."""
 
-    frame_size: int = 65_536 + 16
-    """Largest frame taken: 64 KiB of body with its message header still fits in one."""
-    stream_window: int = 1 << 18
+    frame_size: int = 65_536 + 2_048
+    """Largest frame taken: 64 KiB of body fit in one with the head of the response before them."""
+    stream_window: int = 4 * (65_536 + 2_048)
+    """Four such frames, so that none of them has to be cut in two."""
     connection_window: int = 1 << 24
     streams: int = 1_000
     """Streams open at a time."""

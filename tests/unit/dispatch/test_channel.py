@@ -6,7 +6,7 @@ import pytest
 
 from dispatch.exchange import Failure
 from dispatch.messages import BODY, END, HEAD, pack
-from dispatch.wire import frames
+from dispatch.wire import WireLimits, frames
 from tests.unit.dispatch.support import OK_HEAD, FakeExchange, Rig
 
 
@@ -163,7 +163,7 @@ def test_withheld_credit_stops_the_environment_and_is_returned() -> None:
     slot.say(pack(HEAD, OK_HEAD))
     # WHEN the environment sends more than the window
     slot.say(pack(BODY, b"x" * 400_000))
-    window = 1 << 18
+    window = WireLimits().stream_window
     assert len(exchange.body) <= window
     # THEN the rest comes when the client reads on
     exchange.hold = False
