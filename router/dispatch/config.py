@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dispatch.errors import ConfigError
@@ -80,9 +80,15 @@ class RouterSettings(BaseSettings):
     admin_port: Port = Field(8081, description="Port of /healthz, /readyz and /metrics.")
     control_host: str = Field("127.0.0.1", description="Address on which environments call back.")
     control_port: Port = Field(8443, description="Port on which environments call back.")
-    control_address: str = Field("", description="https://host:port that environments are told; empty: as bound.")
+    control_address: str = Field(
+        "", description="https://host:port that environments are told; empty: as bound, or the ECS task's own address."
+    )
     control_certificate: Path | None = Field(None, description="PEM certificate of the control port.")
     control_key: Path | None = Field(None, description="PEM key of the control port.")
+    control_certificate_pem: SecretStr | None = Field(
+        None, description="The certificate itself, where it comes from a store of secrets and no file may be written."
+    )
+    control_key_pem: SecretStr | None = Field(None, description="The key itself.")
     trusted_proxies: list[str] = Field([], description="Networks whose X-Forwarded-* is believed.")
     client_connections: int = Field(10_000, ge=1, le=1_000_000, description="Client connections at most.")
     max_head_bytes: int = Field(65_536, ge=1_024, le=262_144, description="Request line and fields; then 431.")
@@ -104,7 +110,11 @@ class RouterSettings(BaseSettings):
             raise ValueError("certificate and key go together")
         if (self.control_certificate is None) != (self.control_key is None):
             raise ValueError("control_certificate and control_key go together")
-        if self.control_certificate is None and self.control_host not in _LOOPBACK:
+        if (self.control_certificate_pem is None) != (self.control_key_pem is None):
+            raise ValueError("control_certificate_pem and control_key_pem go together")
+        if self.control_certificate is not None and self.control_certificate_pem is not None:
+            raise ValueError("give either control_certificate and control_key or their _pem, not both")
+        if not self.control_tls and self.control_host not in _LOOPBACK:
             raise ValueError(
                 f"control_host {self.control_host} is beyond loopback: it needs control_certificate and control_key"
             )
@@ -115,6 +125,11 @@ class RouterSettings(BaseSettings):
         if len(set(places)) != len(places):
             raise ValueError("two functions serve the same host and prefix")
         return self
+
+    @property
+    def control_tls(self) -> bool:
+        """Whether the control port speaks TLS."""
+        return self.control_certificate is not None or self.control_certificate_pem is not None
 
     @classmethod
     def load(cls, **given: object) -> "RouterSettings":

@@ -282,6 +282,7 @@ class Dispatcher:
             if not exchange.departed:
                 self.waiting -= 1
                 exchange.waiting = False
+                self.counts.queue_seconds += now - exchange.arrived
                 self._fail(exchange, Failure.QUEUE_TIMEOUT)
         for environment in list(self.environments):
             late = [c for c in environment.channels if c.deadline <= now and (c.exchange or c.cancelling)]

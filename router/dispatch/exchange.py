@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from dispatch.channel import Channel
 
 
+IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+"""Methods that may be repeated (RFC 9110 section 9.2.2)."""
+
+
 class Failure(Enum):
     """Why a request is answered by the router instead of the app."""
 

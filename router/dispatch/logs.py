@@ -5,9 +5,12 @@ a body.
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+from dispatch.budget import BreakerState
 
 if TYPE_CHECKING:
+    from dispatch.fleet import Fleet
     from dispatch.front.client_request import ClientRequest
     from dispatch.server import Router
 
@@ -35,46 +38,71 @@ class AccessLog:
         self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
+class _Totals(NamedTuple):
+    """What a function's line holds the change of."""
+
+    requests: int = 0
+    errors_5xx: int = 0
+    invokes: int = 0
+    submitted: int = 0
+    queue_seconds: float = 0.0
+
+
 class EmfLog:
-    """CloudWatch embedded metric format: the change since the last line, per function."""
+    """CloudWatch embedded metric format: the change since the last line, per function.
+
+    ``QueueTime`` is the mean wait of the period's requests for a channel, ``BreakerOpen`` is 1 while the circuit
+    breaker holds invocations back.
+    """
 
     _METRICS = (
         ("Requests", "Count"),
         ("Errors5xx", "Count"),
         ("QueueDepth", "Count"),
+        ("QueueTime", "Milliseconds"),
         ("Environments", "Count"),
         ("Invokes", "Count"),
+        ("BreakerOpen", "Count"),
     )
 
     def __init__(self, router: "Router", namespace: str, out: TextIO | None = None) -> None:
         self._router = router
         self._namespace = namespace
         self._out = out or sys.stdout
-        self._last: dict[str, tuple[int, int, int]] = {}
+        self._last: dict[str, _Totals] = {}
 
     def write(self) -> None:
         """Write a line for each function; call once a minute."""
         for fleet in self._router.fleets:
-            statuses = self._router.front.counts[fleet.name].statuses
-            now = (sum(statuses.values()), sum(n for s, n in statuses.items() if s >= 500), fleet.invoked)
-            before = self._last.get(fleet.name, (0, 0, 0))
+            now = self._totals(fleet)
+            before = self._last.get(fleet.name, _Totals())
             self._last[fleet.name] = now
+            waited_ms = 1_000 * (now.queue_seconds - before.queue_seconds)
             line = {
-                "_aws": {
-                    "Timestamp": int(time.time() * 1_000),
-                    "CloudWatchMetrics": [
-                        {
-                            "Namespace": self._namespace,
-                            "Dimensions": [["Function"]],
-                            "Metrics": [{"Name": name, "Unit": unit} for name, unit in self._METRICS],
-                        }
-                    ],
-                },
+                "_aws": self._directive(),
                 "Function": fleet.name,
-                "Requests": now[0] - before[0],
-                "Errors5xx": now[1] - before[1],
+                "Requests": now.requests - before.requests,
+                "Errors5xx": now.errors_5xx - before.errors_5xx,
                 "QueueDepth": fleet.dispatcher.waiting,
+                "QueueTime": round(waited_ms / max(now.submitted - before.submitted, 1), 3),
                 "Environments": len(fleet.members),
-                "Invokes": now[2] - before[2],
+                "Invokes": now.invokes - before.invokes,
+                "BreakerOpen": int(fleet.breaker.state is not BreakerState.CLOSED),
             }
             self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+    def _totals(self, fleet: "Fleet") -> _Totals:
+        statuses = self._router.front.counts[fleet.name].statuses
+        counts = fleet.dispatcher.counts
+        return _Totals(
+            requests=sum(statuses.values()),
+            errors_5xx=sum(n for status, n in statuses.items() if status >= 500),
+            invokes=fleet.invoked,
+            submitted=counts.submitted,
+            queue_seconds=counts.queue_seconds,
+        )
+
+    def _directive(self) -> dict[str, object]:
+        metrics = [{"Name": name, "Unit": unit} for name, unit in self._METRICS]
+        described = {"Namespace": self._namespace, "Dimensions": [["Function"]], "Metrics": metrics}
+        return {"Timestamp": int(time.time() * 1_000), "CloudWatchMetrics": [described]}

@@ -1,15 +1,15 @@
 """The router as a whole: ports, functions, and the one timer that drives all deadlines."""
 
 import asyncio
-import hashlib
 import logging
 import ssl
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
+from dispatch.address import control_address
 from dispatch.admin import AdminProtocol
+from dispatch.certificate import control_tls, server_tls
 from dispatch.config import FunctionSettings, RouterSettings
 from dispatch.control import ControlPort, ControlProtocol
 from dispatch.dispatcher import Dispatcher, DispatchLimits
@@ -62,19 +62,17 @@ class Router:
     async def start(self) -> None:
         """Bind the ports and begin to serve.
 
-        :raises ConfigError: the certificate cannot be read.
+        :raises ConfigError: the certificate cannot be used, or no address is known for the environments.
         :raises OSError: a port is taken.
         """
         settings, loop = self.settings, asyncio.get_running_loop()
-        tls = _tls("DISPATCH_CONTROL_CERTIFICATE", settings.control_certificate, settings.control_key, ["h2"])
-        fingerprint = "" if settings.control_certificate is None else _fingerprint(settings.control_certificate)
-        client_tls = _tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
+        tls, fingerprint = control_tls(settings)
+        client_tls = server_tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
         gate = FleetGate(self.fleets)
         self.port = ControlPort(gate)
         await self._listen("control", settings.control_host, settings.control_port, tls,
                            lambda: ControlProtocol(self.port, loop))  # fmt: skip
-        scheme = "https" if tls else "http"
-        address = settings.control_address or f"{scheme}://{settings.control_host}:{self.ports['control']}"
+        address = await loop.run_in_executor(None, control_address, settings, self.ports["control"])
         for function in settings.functions:
             self.fleets.append(self._fleet(function, address, fingerprint))
         gate.update(self.fleets)
@@ -221,26 +219,3 @@ def _invoker(function: FunctionSettings) -> ClosableInvoker:
     )  # boto3 takes long to import, and local use needs none of it
 
     return LambdaInvoker(function.lambda_function, qualifier=function.lambda_qualifier, limit=2 * function.maximum)
-
-
-def _tls(option: str, certificate: Path | None, key: Path | None, protocols: list[str]) -> ssl.SSLContext | None:
-    """A port's TLS context; None for plain text.
-
-    :raises ConfigError: certificate or key cannot be used.
-    """
-    if certificate is None or key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(protocols)
-    try:
-        context.load_cert_chain(certificate, key)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{option}: {certificate} cannot be used: {error}") from None
-    return context
-
-
-def _fingerprint(certificate: Path) -> str:
-    """The SHA-256 of the first certificate in a PEM file that has been loaded."""
-    first, end, _ = certificate.read_text().partition("-----END CERTIFICATE-----")
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first + end + "\n")).hexdigest()

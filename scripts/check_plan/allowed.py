@@ -27,6 +27,8 @@ class Allowed(BaseModel):
     values: list[str] = Field(min_length=1)
     environments: list[str] = Field(min_length=1)
     reason: str = Field(min_length=1)
+    optional: bool = False
+    """Whether it speaks of a part that an environment may be without: it is then not stale where nothing needs it."""
 
     def explaining(self, finding: Finding) -> list[str]:
         """Those of the entry's values that speak of the finding."""
@@ -76,6 +78,8 @@ def unexplained(findings: Iterable[Finding], entries: Iterable[Allowed]) -> list
     found, known = list(findings), list(entries)
     left = [it for it in found if not any(entry.explaining(it) for entry in known)]
     for entry in known:
+        if entry.optional:
+            continue
         needed = {value for it in found for value in entry.explaining(it)}
         left += [_stale(entry, value) for value in entry.values if value not in needed]
     return left

@@ -6,7 +6,18 @@ from typing import Any, Final
 
 from fanout.manifest import Manifest
 from fanout.plans import Plan
-from scripts.check_plan import alarms, dead_letters, grants, keys, privilege, roles, unmatched, workflows
+from scripts.check_plan import (
+    alarms,
+    dead_letters,
+    grants,
+    keys,
+    network,
+    privilege,
+    roles,
+    serving,
+    unmatched,
+    workflows,
+)
 from scripts.check_plan.allowed import Allowed, Declared, unexplained
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.paths import Path, paths
@@ -28,10 +39,17 @@ RULES: Final[tuple[Rule, ...]] = (
     keys.usable,
     keys.logged,
     keys.key_scoped,
+    keys.key_by_service,
+    serving.invoking,
+    serving.started,
+    serving.contained,
+    serving.serving,
+    network.reached,
+    network.redirected,
     workflows.sound,
     workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, workflows.failures_told)
+ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, network.watched, workflows.failures_told)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -134,9 +134,10 @@ def consumed_queues(plan: Plan) -> Iterator[Finding]:
 
 
 def invocations_kept(plan: Plan) -> Iterator[Finding]:
-    """What is invoked without waiting for an answer, and fails, is kept: the alias has a queue on failure that its
-    function may write to (Lambda writes in the name of the function's role)."""
-    for alias in plan.of("aws_lambda_alias"):
+    """What is invoked without waiting for an answer, and fails, is kept: a worker's alias has a queue on failure that
+    its function may write to (Lambda writes in the name of the function's role). A web function's caller waits."""
+    workers = {mapping.get("function_name") for mapping in consumers(plan)}
+    for alias in (it for it in plan.of("aws_lambda_alias") if it.arn in workers):
         name, qualifier = alias.get("function_name"), alias.get("name")
         config = next(
             (

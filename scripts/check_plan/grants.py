@@ -70,8 +70,15 @@ def scoped(plan: Plan) -> Iterator[Finding]:
     for role in plan.of("aws_iam_role"):
         for statement in statements(role.address, role.get("assume_role_policy")):
             # Lambda sets no source when it assumes a function's role: only PassRole decides which function has it.
-            if ("Service", "lambda.amazonaws.com") not in statement.principals:
+            # The same goes for ECS, which tells of the account at least.
+            if ("Service", "lambda.amazonaws.com") not in statement.principals and not _of_account(role, statement):
                 yield from _scoped(plan, statement)
+
+
+def _of_account(role: Resource, statement: Statement) -> bool:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html"""
+    told = ("StringEquals", "aws:sourceaccount", (role.arn.split(":")[4],))
+    return statement.principals == (("Service", "ecs-tasks.amazonaws.com"),) and told in statement.conditions
 
 
 def _scoped(plan: Plan, statement: Statement) -> Iterator[Finding]:

@@ -87,6 +87,33 @@ def _machine(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("states", f"stateMachine:{it['name']}"))
 
 
+def _balanced(kind: str) -> Callable[[Account, Values], dict[str, Any]]:
+    """Of Elastic Load Balancing, whose ARNs end in 16 digits of its own choice."""
+
+    def identity(account: Account, it: Values) -> dict[str, Any]:
+        suffix = f"{kind}/{it['name']}/{uuid.uuid5(uuid.NAMESPACE_URL, it['address']).hex[:16]}"
+        arn = account.arn("elasticloadbalancing", suffix if kind == "targetgroup" else f"loadbalancer/{suffix}")
+        domain = f"{it['name']}.{account.region}.elb.amazonaws.com"
+        return {"arn": arn, "id": arn, "arn_suffix": suffix, "dns_name": domain, "zone_id": "Z0"}
+
+    return identity
+
+
+def _repository(account: Account, it: Values) -> dict[str, Any]:
+    url = f"{account.number}.dkr.ecr.{account.region}.amazonaws.com/{it['name']}"
+    return {"arn": account.arn("ecr", f"repository/{it['name']}"), "id": it["name"], "repository_url": url}
+
+
+def _task_definition(account: Account, it: Values) -> dict[str, Any]:
+    family = account.arn("ecs", f"task-definition/{it['family']}")
+    return {"arn": f"{family}:1", "arn_without_revision": family, "id": it["family"], "revision": 1}
+
+
+def _security_group(account: Account, it: Values) -> dict[str, Any]:
+    number = f"sg-{uuid.uuid5(uuid.NAMESPACE_URL, it['address']).hex[:17]}"
+    return {"arn": account.arn("ec2", f"security-group/{number}"), "id": number}
+
+
 _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_cloudwatch_event_archive": _named("events", "archive/"),
     "aws_cloudwatch_event_bus": _named("events", "event-bus/"),
@@ -94,14 +121,20 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_cloudwatch_log_group": _named("logs", "log-group:"),
     "aws_cloudwatch_metric_alarm": _named("cloudwatch", "alarm:", "alarm_name"),
     "aws_dynamodb_table": _named("dynamodb", "table/"),
+    "aws_ecr_repository": _repository,
+    "aws_ecs_cluster": lambda account, it: dict.fromkeys(("arn", "id"), account.arn("ecs", f"cluster/{it['name']}")),
+    "aws_ecs_task_definition": _task_definition,
     "aws_iam_role": lambda account, it: {"arn": account.world_arn("iam", f"role/{it['name']}"), "id": it["name"]},
     "aws_kms_alias": _named("kms", ""),
     "aws_kms_key": _key,
     "aws_lambda_alias": _alias,
     "aws_lambda_function": _function,
     "aws_lambda_layer_version": _layer,
+    "aws_lb": _balanced("app"),
+    "aws_lb_target_group": _balanced("targetgroup"),
     "aws_s3_bucket": _bucket,
     "aws_sfn_state_machine": _machine,
+    "aws_security_group": _security_group,
     "aws_sns_topic": _topic,
     "aws_sqs_queue": _queue,
     "terraform_data": _data,

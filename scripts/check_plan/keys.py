@@ -9,9 +9,9 @@ from typing import Final
 
 from fanout.plans import Plan, Resource, deliveries
 from scripts.check_plan.findings import Finding
-from scripts.check_plan.policies import SCOPES, Request, allows, of_resource
+from scripts.check_plan.policies import SCOPES, Request, allows, of_resource, statements
 
-__all__ = ["WRITING", "encrypted", "key_alias", "key_of", "key_scoped", "logged", "usable"]
+__all__ = ["WRITING", "encrypted", "key_alias", "key_by_service", "key_of", "key_scoped", "logged", "usable"]
 
 WRITING: Final = ("kms:GenerateDataKey", "kms:Decrypt")
 _ATTRIBUTES: Final = ("kms_master_key_id", "kms_key_identifier", "kms_key_id")
@@ -76,6 +76,16 @@ def key_scoped(plan: Plan) -> Iterator[Finding]:
                 yield Finding(
                     address=it.at, rule="scope", problem=problem, mend="add aws:SourceAccount or aws:SourceArn"
                 )
+
+
+def key_by_service(plan: Plan) -> Iterator[Finding]:
+    """A role uses keys by way of the services that keep what they encrypt, never by itself."""
+    for it in plan.of("aws_iam_role_policy", "aws_iam_policy"):
+        for statement in statements(it.address, it.get("policy")):
+            tied = any(name == "kms:viaservice" for _, name, _ in statement.conditions)
+            if statement.allow and not tied and any(action.startswith("kms:") for action in statement.actions):
+                problem = f"allows {', '.join(statement.actions)} whatever it is that the key encrypts"
+                yield Finding(address=it.address, rule="scope", problem=problem, mend="add kms:ViaService as condition")
 
 
 def key_name(resource: Resource) -> str:

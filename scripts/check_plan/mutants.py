@@ -15,6 +15,8 @@ from fanout.plans import Plan, Resource, deliveries, document
 from scripts.check_plan.alarms import queues_watched
 from scripts.check_plan.definitions import functions
 from scripts.check_plan.keys import key_of
+from scripts.check_plan.network import security_groups, services
+from scripts.check_plan.serving import routers
 from scripts.check_plan.workflows import machines_watched
 
 __all__ = ["Mutant", "mutants"]
@@ -45,6 +47,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
         for attribute in _POLICIES:
             if isinstance(resource.get(attribute), str):
                 yield from _policies(plan, resource, attribute)
+    yield from _containers(plan)
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
     yield from _workflow_mutants(plan)
@@ -86,7 +89,34 @@ _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "a destination elsewhere": {"destination_config": [{"on_failure": [{"destination": ELSEWHERE}]}]},
     },
     "aws_lambda_function": {"another role": {"role": "arn:aws:iam::999999999999:role/elsewhere"}},
+    "aws_ecs_task_definition": {
+        "another role": {"task_role_arn": "arn:aws:iam::999999999999:role/elsewhere"},
+        "another role to start": {"execution_role_arn": "arn:aws:iam::999999999999:role/elsewhere"},
+    },
+    "aws_lb_listener": {
+        "plain text": {"protocol": "HTTP", "certificate_arn": None, "default_action": [{"type": "forward"}]},
+    },
+    "aws_lb_target_group": {"no readiness": {"health_check": [{"path": "/", "port": "8080"}]}},
+    "aws_vpc_security_group_ingress_rule": {
+        "every port": {"from_port": 0, "to_port": 65535},
+        "from another group": {"referenced_security_group_id": "sg-0", "from_port": 22, "to_port": 22},
+        "from everywhere": {"referenced_security_group_id": None, "cidr_ipv4": "0.0.0.0/0"},
+    },
 }
+_CONTAINER: Final[dict[str, dict[str, Any]]] = {
+    "root": {"user": "root"},
+    "no user": {"user": None},
+    "a file system to write to": {"readonlyRootFilesystem": False},
+    "killed before its drain": {"stopTimeout": 30},
+}
+
+
+def _containers(plan: Plan) -> Iterator[Mutant]:
+    for task in plan.of("aws_ecs_task_definition"):
+        whole = json.loads(task.get("container_definitions"))
+        for change, spoilt in _CONTAINER.items():
+            text = json.dumps([{**it, **spoilt} for it in whole])
+            yield _mutant(task, change, plan.changed(task.having(container_definitions=text)))
 
 
 def _policies(plan: Plan, resource: Resource, attribute: str) -> Iterator[Mutant]:
@@ -111,7 +141,7 @@ def _spoilt(statement: dict[str, Any], kind: str) -> Iterator[tuple[str, dict[st
     delegating = "AWS" in statement.get("Principal", {})
     if statement["Action"] != "sts:AssumeRole" and not delegating:
         yield "for every action", {**statement, "Action": f"{service}:*"}
-    if statement.get("Resource", ["*"]) != ["*"] and kind != "aws_kms_key":
+    if statement.get("Resource", ["*"]) not in ("*", ["*"]) and kind != "aws_kms_key":
         yield "on every resource", {**statement, "Resource": "*"}
     if "Condition" in statement:
         yield "without condition", {key: value for key, value in statement.items() if key != "Condition"}
@@ -175,6 +205,7 @@ def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
         if resource.arn and document(queue.get("redrive_policy")).get("deadLetterTargetArn") == resource.arn:
             yield queue.address
     yield from _leaning_functions(plan, resource)
+    yield from _leaning_routers(plan, resource)
     if resource.type in ("aws_kms_key", "aws_kms_alias"):
         yield from (
             it.address
@@ -197,6 +228,18 @@ def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
     if resource.type in ("aws_lambda_function", "aws_lambda_function_event_invoke_config"):
         aliases = plan.of("aws_lambda_alias")
         yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
+
+
+def _leaning_routers(plan: Plan, resource: Resource) -> Iterator[str]:
+    for router in routers(plan):
+        if resource.arn in (*router.aliases, router.task.get("task_role_arn"), router.task.get("execution_role_arn")):
+            yield router.task.address
+        if resource.type == "aws_vpc_security_group_ingress_rule":
+            inside = {group for it in services(plan, router) for group in security_groups(it)}
+            if resource.get("security_group_id") in inside:
+                yield from (it.address for it in services(plan, router))
+    if resource.type == "aws_cloudwatch_metric_alarm" and resource.get("metric_name") == "HealthyHostCount":
+        yield from (it.address for it in plan.of("aws_lb_target_group"))
 
 
 def _dead_letter_mutants(plan: Plan) -> Iterator[Mutant]:

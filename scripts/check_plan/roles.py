@@ -10,6 +10,7 @@ from fanout.plans import Plan, Resource, block, document, names_of
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.keys import WRITING, key_alias, key_of
 from scripts.check_plan.policies import Request, allows, of_resource, of_role, statements
+from scripts.check_plan.serving import configured_needs
 
 __all__ = ["permitted"]
 
@@ -41,6 +42,7 @@ def permitted(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Finding
             continue
         yield from _assumed(role)
         yield from _allowed(plan, role, [*_core(plan, names, worker, manifest, function), *_own(plan, names, manifest)])
+        yield from _configured(plan, role, function)
         yield from _keys(plan, role, names, worker, manifest)
 
 
@@ -54,6 +56,13 @@ def _allowed(plan: Plan, role: Resource, needs: list[Need]) -> Iterator[Finding]
     policy = of_role(plan, role)
     for action, arn in needs:
         if not allows(policy, Request(action=action, resource=arn)):
+            yield _lacks(role.address, f"does not allow {action} on {arn}", "allow it in the role's policy")
+
+
+def _configured(plan: Plan, role: Resource, function: Resource) -> Iterator[Finding]:
+    policy = of_role(plan, role)
+    for action, arn, told in configured_needs(function):
+        if not allows(policy, Request(action=action, resource=arn, told=told)):
             yield _lacks(role.address, f"does not allow {action} on {arn}", "allow it in the role's policy")
 
 
@@ -76,6 +85,12 @@ def _core(plan: Plan, names: Names, worker: str, manifest: Manifest, function: R
             yield from _claims(it, manifest)
     if manifest.publishes:
         yield from (("events:PutEvents", it.arn) for it in plan.of("aws_cloudwatch_event_bus"))
+    for bucket in plan.of("aws_s3_bucket"):
+        if bucket.get("bucket") == (block(function, "environment").get("variables") or {}).get("FANOUT_CLAIMS_BUCKET"):
+            yield "s3:GetObject", f"{bucket.arn}/any"
+            yield "s3:ListBucket", bucket.arn
+            if manifest.publishes:
+                yield "s3:PutObject", f"{bucket.arn}/any"
 
 
 def _claims(bucket: Resource, manifest: Manifest) -> Iterator[Need]:

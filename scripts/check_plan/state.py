@@ -12,6 +12,8 @@ __all__ = ["state_of"]
 
 _DYNAMIC: Final = ("input", "output", "triggers_replace")
 """The attributes of terraform_data that hold a value of any type, and are stored together with it."""
+_LEFT_OUT: Final = ("aws_vpc_security_group_egress_rule", "aws_vpc_security_group_ingress_rule")
+"""Nothing refers to these, and the provider (5.100) fails on one whose source the state does not know."""
 
 
 def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:
@@ -23,7 +25,9 @@ def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:
         "lineage": "00000000-0000-0000-0000-000000000000",
         "outputs": {},
         "resources": [
-            _in_state(it) for it in resources(shown["planned_values"]["root_module"]) if it["mode"] == "managed"
+            _in_state(it)
+            for it in resources(shown["planned_values"]["root_module"])
+            if it["mode"] == "managed" and it["type"] not in _LEFT_OUT
         ],
     }
 

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ses import SESClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
 
 __all__ = ["client", "forget_clients"]
@@ -46,11 +48,15 @@ def client(service: Literal["logs"]) -> CloudWatchLogsClient: ...
 @overload
 def client(service: Literal["s3"]) -> S3Client: ...
 @overload
+def client(service: Literal["secretsmanager"]) -> SecretsManagerClient: ...
+@overload
 def client(service: Literal["ses"]) -> SESClient: ...
 @overload
 def client(service: Literal["sns"]) -> SNSClient: ...
 @overload
 def client(service: Literal["sqs"]) -> SQSClient: ...
+@overload
+def client(service: Literal["ssm"]) -> SSMClient: ...
 @overload
 def client(service: Literal["sts"]) -> STSClient: ...
 def client(service: str) -> Any:

@@ -6,6 +6,7 @@
     |   +-- ContractError       an event contract
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
     +-- EventError            an event that breaks its contract: mend the event
+    +-- ParameterError          a parameter or secret that cannot be read: put it there, or mend the permission
     +-- PlanError               a Terraform plan that cannot be made or read
     +-- PublishError            events that the bus did not take, after all retries
 
@@ -18,6 +19,7 @@ __all__ = [
     "EventError",
     "FanoutError",
     "ManifestError",
+    "ParameterError",
     "PatternError",
     "PlanError",
     "PublishError",
@@ -46,6 +48,10 @@ class PatternError(FanoutError):
 
 class EventError(FanoutError):
     """An event breaks its contract, or is no event at all."""
+
+
+class ParameterError(FanoutError):
+    """A parameter or a secret that a worker names cannot be read; the text never holds a value."""
 
 
 class PlanError(FanoutError):

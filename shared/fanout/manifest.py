@@ -40,6 +40,7 @@ __all__ = [
 EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$")]
 SubscribedName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$")]
 PermittedResource = Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity|function):[^*]+|arn:.+)$")]
+StoredName = Annotated[str, StringConstraints(pattern=r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
 
 
@@ -190,6 +191,12 @@ class Manifest(Section):
     permissions: list[Permission] = []
     tables: dict[ResourceName, Table] = {}
     buckets: dict[ResourceName, Bucket] = {}
+    parameters: dict[ResourceName, StoredName] = Field(
+        default={}, description="SSM parameters it reads: /<namespace>/NAME, or /NAME as it is"
+    )
+    secrets: dict[ResourceName, StoredName] = Field(
+        default={}, description="Secrets Manager's secrets it reads: <namespace>/NAME, or /NAME as it is, without the /"
+    )
     gathers: bool = Field(default=False, description="scatters events into parts, or handles such parts")
 
     @property
@@ -338,3 +345,4 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
         file = f"services/{folders[worker].name}/worker.yaml"
         yield from manifest_rules.unknown_stores(file, manifest.permissions, manifests)
         yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)
+        yield from manifest_rules.colliding_sources(file, manifest, manifests)

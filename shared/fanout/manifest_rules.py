@@ -23,6 +23,7 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _concurrency(manifest)
     yield from _scaling(manifest)
     yield from _stores(manifest)
+    yield from _parameters(manifest)
     yield from _outbox(manifest)
     yield from _subscriptions(manifest)
     if events is not None:
@@ -112,6 +113,13 @@ def _stores(manifest: Manifest) -> Iterator[str]:
             yield f"buckets.{name}: is the name of a bucket of the platform's own; rename it"
 
 
+def _parameters(manifest: Manifest) -> Iterator[str]:
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html
+    for name, at in manifest.parameters.items():
+        if at.lower().startswith(("/aws", "/ssm")):
+            yield f"parameters.{name}: {at}: begins as names of AWS's own do; rename it"
+
+
 def _outbox(manifest: Manifest) -> Iterator[str]:
     if manifest.outbox and not manifest.publishes:
         yield "outbox: true: the relay has to know the ways of its events; name them under publishes"
@@ -180,4 +188,19 @@ def unfed_subscriptions(file: str, manifest: Manifest, manifests: Mapping[str, M
             yield (
                 f"{file}: subscribes.{index}.event: {subscription.event}: no bucket declares events: true; "
                 "add it to the bucket whose objects are meant"
+            )
+
+
+def colliding_sources(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Subscriptions to a source whose topic and rules would have the names of another's: AWS's names have no dots."""
+    subscribed = {it.event.partition("/")[0] for other in manifests.values() for it in other.subscribes}
+    firsts: dict[str, str] = {}
+    for source in sorted(subscribed):
+        firsts.setdefault(source.replace(".", "-"), source)
+    for index, subscription in enumerate(manifest.subscribes):
+        source = subscription.event.partition("/")[0]
+        if (first := firsts[source.replace(".", "-")]) != source:
+            yield (
+                f"{file}: subscribes.{index}.event: {subscription.event}: the topic of {source} would have the name "
+                f"of {first}'s; rename one of the sources"
             )

@@ -13,6 +13,7 @@ import httptools
 
 from dispatch.adapter.call import Call
 from dispatch.errors import AdapterError
+from dispatch.exchange import IDEMPOTENT
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"})
 _KEPT = 64
@@ -79,8 +80,12 @@ class ProxyApplication:
         while self._free:
             upstream = self._free.pop()
             if not upstream.transport.is_closing():
-                upstream.start(call)
+                upstream.start(call, reused=True)
                 return
+        self.connect(call)
+
+    def connect(self, call: Call) -> None:
+        """Pass a call on by a new connection."""
         task = asyncio.get_running_loop().create_task(self._connect(call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -120,13 +125,16 @@ class _Upstream(asyncio.Protocol):
         self._call: Call | None = None
         self._lines: list[bytes] = []
         self._reason = b""
-        self._chunked = self._tunnel = self._keep = False
+        self._chunked = self._tunnel = self._keep = self._repeatable = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
 
-    def start(self, call: Call) -> None:
-        """Pass a call on."""
+    def start(self, call: Call, reused: bool = False) -> None:
+        """Pass a call on. A ``reused`` connection may just be closed from the other end, which is told apart from a
+        failure by no answer at all: what may be repeated is then sent once more, by a new connection (RFC 9112
+        section 9.3.1).
+        """
         if call.cancelled:
             self._app.release(self)
             call.done()
@@ -136,6 +144,8 @@ class _Upstream(asyncio.Protocol):
         self._lines = []
         self._reason = b""
         self._tunnel = b"\r\nupgrade: websocket" in call.raw
+        bodyless = call.ended and not call.body
+        self._repeatable = reused and bodyless and not self._tunnel and call.method in IDEMPOTENT
         unframed = b"\r\ncontent-length: " not in call.raw and not self._tunnel
         self._chunked = unframed and (bool(call.body) or not call.ended)
         head = call.raw[:-2] + b"transfer-encoding: chunked\r\n\r\n" if self._chunked else call.raw
@@ -234,7 +244,9 @@ class _Upstream(asyncio.Protocol):
         call, self._call = self._call, None
         if call is None:
             return
-        if call.answered and (self._tunnel or not self._framed()):
+        if self._repeatable and not call.answered and not self._reason:
+            self._app.connect(call)
+        elif call.answered and (self._tunnel or not self._framed()):
             call.send(b"", True)
         else:
             call.fail()

@@ -45,8 +45,6 @@ SPECIAL: dict[bytes, Kind] = {
     b"x-request-id": Kind.REQUEST_ID,
 }
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
-
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 

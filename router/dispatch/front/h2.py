@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from dispatch.control.outbox import Outbox
 from dispatch.errors import WireError
-from dispatch.front.fields import IDEMPOTENT
+from dispatch.exchange import IDEMPOTENT
 from dispatch.front.front import Front
 from dispatch.front.h2_head import HeadReader, RefusedError, RequestHead
 from dispatch.front.h2_request import StreamRequest

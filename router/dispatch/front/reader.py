@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import httptools
 
-from dispatch.front.fields import IDEMPOTENT, SPECIAL, Kind, is_request_id, nominated, provenance
+from dispatch.exchange import IDEMPOTENT
+from dispatch.front.fields import SPECIAL, Kind, is_request_id, nominated, provenance
 from dispatch.front.known import KnownFields
 from dispatch.front.request import Request
 from dispatch.front.resumed import resumed_parser
@@ -84,7 +85,11 @@ class RequestReader:
         route = front.routes.only or front.routes.find(host, line.target)
         if route is None:
             return False
-        self.current = request = Request(self._connection)
+        request = self.current
+        if request is not None and request.spent:
+            request.renew()
+        else:
+            self.current = request = Request(self._connection)
         request.method = line.method
         request.target = line.target
         request.plain = line.plain

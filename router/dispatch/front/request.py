@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dispatch.exchange import Failure
+from dispatch.exchange import Exchange, Failure
 from dispatch.front.client_request import ClientRequest
 from dispatch.front.refusal import STATUS_OF, refusal
 from dispatch.front.response import JOIN_UP_TO, UNKNOWN_LENGTH, check, known
@@ -24,6 +24,7 @@ class Request(ClientRequest):
         "http10",
         "keep_alive",
         "plain",
+        "spent",
         "upgrade",
         "upload",
     )
@@ -31,7 +32,7 @@ class Request(ClientRequest):
     protocol: "ClientProtocol"
 
     def __init__(self, protocol: "ClientProtocol") -> None:
-        super().__init__()
+        Exchange.__init__(self)  # by name: half the price of super() on the hottest path
         self.protocol = protocol
         self.method = b""
         self.target = b""
@@ -40,6 +41,8 @@ class Request(ClientRequest):
         self.keep_alive = True
         self.plain = False
         """A response with a length goes to this client as it is: no HEAD, no HTTP/1.0, no Upgrade."""
+        self.spent = False
+        """Answered in one plain piece: nobody holds it any more, and the connection's next request may be it again."""
         self.http10 = False
         self.upgrade = False
         self.upload = False
@@ -55,6 +58,12 @@ class Request(ClientRequest):
         self._bodyless = False
         self._remaining = UNKNOWN_LENGTH
 
+    def renew(self) -> None:
+        """Be the next plain request of the connection: as new, but for what its reader sets anyway."""
+        self.spent = self.answered = self.delivered = False
+        self.attempts = self.status = self.sent = 0
+        self.given_id = b""
+
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
         checked = known(head)
@@ -62,6 +71,7 @@ class Request(ClientRequest):
             protocol = self.protocol
             self.status = checked.status
             self.sent = checked.joins
+            self.spent = self.complete and not self.upload
             protocol.transport.write(b"".join((checked.whole, body)))
             protocol.finished(self)
             return True

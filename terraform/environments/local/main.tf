@@ -49,15 +49,16 @@ module "platform" {
   observability           = { log_queries = false } # no emulator holds them
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of
-  # PartiQL's statements or of an e-mail.
+  # PartiQL's statements, of an e-mail or of parameters read together.
   iam_dialect = {
     aliases = {
       "dynamodb:PartiQLInsert"      = ["dynamodb:BatchExecuteStatement"]
       "dynamodb:PartiQLUpdate"      = ["dynamodb:BatchExecuteStatement"]
       "ses:SendEmail"               = ["ses:SendEmail"]
+      "ssm:GetParameters"           = ["ssm:GetParameters"]
       "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
       "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
     }
-    unscoped = ["dynamodb:BatchExecuteStatement", "ses:SendEmail"]
+    unscoped = ["dynamodb:BatchExecuteStatement", "ses:SendEmail", "ssm:GetParameters"]
   }
 }

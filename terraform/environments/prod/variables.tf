@@ -24,3 +24,20 @@ variable "publishers" {
   }))
   default = []
 }
+
+variable "router" {
+  description = "Where the storefront's router is: VPC, certificate, secret of the control channel, image (see modules/platform); null: no storefront."
+  type = object({
+    vpc = object({
+      id                 = string
+      cidr_blocks        = list(string)
+      public_subnet_ids  = set(string)
+      private_subnet_ids = set(string)
+    })
+    image_tag          = string
+    certificate_arn    = string
+    control_secret     = object({ arn = string, key_arn = optional(string) })
+    access_logs_bucket = optional(string)
+  })
+  default = null
+}

@@ -42,4 +42,8 @@ module "platform" {
   log_retention_days      = 30
   observability           = { alarm_emails = var.alarm_emails }
   traffic_shift           = { steps = [50] }
+
+  # The storefront behind a router, where `router` says where: see docs/router.md.
+  router = var.router
+  web    = var.router == null ? {} : { storefront = {} }
 }

@@ -1,7 +1,7 @@
 # The form of a worker.yaml: what each key of each section may hold, and what it is when left out.
 #
 #   kind     whole, flag, text, choice, list, mapping, or section (a mapping with the form of that name)
-#   each     the form of every entry of a list or mapping;  items: what every entry of a list of texts must be
+#   each     the form of every entry of a list or mapping;  items: what every entry of a list or mapping of texts must be
 #   least, most, pattern, choices   the bounds;  a key without a default must be there
 #
 # shared/fanout/manifest.py states the same for the Python side; tests/unit/fanout/manifest_cases holds them together.
@@ -11,6 +11,7 @@ locals {
   any_event     = "^(\\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$"
   action        = "^[a-z0-9-]+:[A-Za-z*]+$"
   resource      = "^((table|bucket|identity|function):[^*]+|arn:.+)$"
+  stored_name   = "^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
   resource_name = "^[a-z][a-z0-9-]{1,28}$"
 
   form = {
@@ -31,6 +32,8 @@ locals {
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
       buckets     = { kind = "mapping", each = "bucket", default = {} }
+      parameters  = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
+      secrets     = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       gathers     = { kind = "flag", default = false }
 
       scaling_schedule = { kind = "mapping", each = "scheduled_scaling", default = {} }

@@ -30,6 +30,8 @@ locals {
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})
       buckets     = try({ for name, bucket in given.buckets : name => merge(local.defaults.bucket, bucket) }, {})
+      parameters  = try({ for name, at in given.parameters : name => at }, {})
+      secrets     = try({ for name, at in given.secrets : name => at }, {})
       gathers     = try(given.gathers, local.defaults.manifest.gathers)
 
       scaling_schedule = try({ for name, it in given.scaling_schedule : name => merge(local.defaults.scheduled_scaling, it) }, {})

@@ -49,7 +49,7 @@ locals {
     for entry in local.entries : [
       for index, value in jsondecode(entry.json) :
       { folder = entry.folder, path = "${entry.path}.${index}", form = entry.form, key = entry.key, json = jsonencode(value) }
-    ] if can(local.form[entry.form][entry.key].items) && startswith(entry.json, "[")
+    ] if can(local.form[entry.form][entry.key].items) && startswith(entry.json, try(local.form[entry.form][entry.key].kind, "") == "list" ? "[" : "{")
   ])
 
   # Every value with the rule it must keep.
@@ -113,7 +113,7 @@ locals {
         for name in keys(jsondecode(entry.json)) :
         { folder = entry.folder, text = "${entry.path}.${name}: ${jsonencode(name)}: must match ${local.resource_name}" }
         if !can(regex(local.resource_name, name))
-      ] if contains(["tables", "buckets", "scaling_schedule"], entry.key) && startswith(entry.json, "{")
+      ] if contains(["tables", "buckets", "parameters", "scaling_schedule", "secrets"], entry.key) && startswith(entry.json, "{")
     ]),
   )
 
@@ -264,6 +264,13 @@ locals {
           text   = "buckets.${name}: is the name of a bucket of the platform's own; rename it"
         }
       ],
+      # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-parameter-name-constraints.html
+      [
+        for name, at in worker.parameters : {
+          broken = startswith(lower(at), "/aws") || startswith(lower(at), "/ssm")
+          text   = "parameters.${name}: ${at}: begins as names of AWS's own do; rename it"
+        }
+      ],
     )
   }
 
@@ -381,12 +388,31 @@ locals {
     ] if !local.feeding
   ])
 
+  # Topic and rules of a source have its name with - for every dot, which two sources may come to share.
+  sources = sort(distinct(flatten([
+    for worker in local.together : [for event in worker.subscribes[*].event : split("/", event)[0]]
+  ])))
+  first_sources = { for source in local.sources : replace(source, ".", "-") => source... }
+  source_problems = flatten([
+    for folder, worker in local.together : [
+      for index, event in worker.subscribes[*].event : [
+        for first in [local.first_sources[replace(split("/", event)[0], ".", "-")][0]] : {
+          folder = folder
+          text = join(" ", [
+            "subscribes.${index}.event: ${event}: the topic of ${split("/", event)[0]} would have the name",
+            "of ${first}'s; rename one of the sources",
+          ])
+        } if first != split("/", event)[0]
+      ]
+    ]
+  ])
+
   problems = sort(concat(
     [for folder, is_yaml in local.is_yaml : "${local.files[folder]}: not YAML; mend its syntax" if !is_yaml],
     [
       for problem in concat(
         local.form_problems, local.rule_problems, local.name_problems, local.ownership_problems, local.permission_problems,
-        local.unfed_problems,
+        local.unfed_problems, local.source_problems,
       ) :
       # jsonencode writes <, > and & as HTML would have them.
       replace(replace(replace("${local.files[problem.folder]}: ${problem.text}", "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&")

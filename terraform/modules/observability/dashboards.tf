@@ -26,7 +26,7 @@ locals {
       { title = "Invocations", stat = "Sum", metrics = [for metric in ["Invocations", "Errors", "Throttles"] : ["AWS/Lambda", metric, "FunctionName", worker.function]] },
       { title = "Duration in ms", stat = "p99", metrics = [["AWS/Lambda", "Duration", "FunctionName", worker.function]] },
       { title = "Concurrent executions", stat = "Maximum", metrics = [["AWS/Lambda", "ConcurrentExecutions", "FunctionName", worker.function]] },
-      { title = "Records by outcome", stat = "Sum", metrics = [for outcome in ["handled", "duplicates", "retried", "rejected", "postponed", "expired"] : ["fanout", outcome, "worker", name]] },
+      { title = "Records by outcome", stat = "Sum", metrics = [for outcome in ["handled", "duplicates", "retried", "rejected", "postponed", "expired"] : ["fanout", outcome, "namespace", var.deployment.namespace, "worker", name]] },
     ]
   }
   bodies = {

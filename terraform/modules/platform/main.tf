@@ -130,6 +130,8 @@ module "worker" {
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   gather             = each.value.gathers ? { table = module.store.gather_table, queues = local.gather_queues } : null
   permissions        = local.permissions[each.key]
+  parameters         = each.value.parameters
+  secrets            = each.value.secrets
   vpc                = var.vpc
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days

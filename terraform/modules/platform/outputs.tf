@@ -74,3 +74,13 @@ output "workflows" {
   description = "The workflows by name: the state machine, and the queue of what could not start it."
   value       = { for name, workflow in module.workflow : name => { arn = workflow.arn, undelivered_queue = workflow.undelivered_queue } }
 }
+
+output "web" {
+  description = "The web functions by name."
+  value       = module.web
+}
+
+output "router" {
+  description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
+  value       = one(module.router[*])
+}

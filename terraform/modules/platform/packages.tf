@@ -8,9 +8,9 @@ locals {
 
   # On an emulator the packages are for the machine's own architecture, whatever the worker declares.
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
-  dependencies  = toset([for architecture in local.architectures : "dependencies-${architecture}"])
-  own_layers    = toset([for name in keys(local.workers) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays))
+  dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"])
+  own_layers    = toset([for name in concat(keys(local.workers), keys(local.web)) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays))
   relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
 
   packages = {

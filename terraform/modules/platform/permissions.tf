@@ -1,9 +1,14 @@
-# What the workers' `permissions` mean: ARNs for their roles, and names for their environment.
+# What the `permissions` of workers and web functions mean: ARNs for their roles, and names for their environment.
 
 locals {
+  permitted = merge(
+    { for name, worker in local.workers : name => worker.permissions },
+    { for name, function in local.web : name => function.permissions },
+  )
+
   # Every resource named => its kind (table, bucket, identity, function, arn), its name, and the path within it.
   resources = {
-    for resource in distinct(flatten([for worker in local.workers : worker.permissions[*].resources])) : resource => {
+    for resource in distinct(flatten([for permissions in local.permitted : permissions[*].resources])) : resource => {
       kind = split(":", resource)[0]
       name = regex("^[a-z]+:([^/]*)", resource)[0]
       path = regex("^[^/]*(.*)$", resource)[0]
@@ -23,8 +28,8 @@ locals {
   }
 
   permissions = {
-    for name, worker in local.workers : name => [
-      for permission in worker.permissions : {
+    for name, permissions in local.permitted : name => [
+      for permission in permissions : {
         actions   = permission.actions
         resources = flatten([for resource in permission.resources : local.arns[resource]])
       }
@@ -37,8 +42,8 @@ locals {
     bucket = { for name, bucket in module.store.buckets : name => bucket.name }
   }
   store_variables = {
-    for name, worker in local.workers : name => {
-      for it in distinct([for resource in flatten(worker.permissions[*].resources) : local.resources[resource]]) :
+    for name, permissions in local.permitted : name => {
+      for it in distinct([for resource in flatten(permissions[*].resources) : local.resources[resource]]) :
       "${upper(it.kind)}_${upper(replace(it.name, "-", "_"))}" => local.store_names[it.kind][it.name]...
       if contains(["table", "bucket"], it.kind)
     }

@@ -183,3 +183,79 @@ variable "workflow_tracing" {
   type        = bool
   default     = false
 }
+
+variable "web" {
+  description = "The web functions to deploy, by name, of those that a web.yaml in services_dir declares: what differs between environments, and the route, which is what a router does with it (see modules/router)."
+  type = map(object({
+    reserved_concurrency = optional(number)
+    environment          = optional(map(string), {})
+    parameters           = optional(map(string), {})
+    secrets              = optional(map(string), {})
+    route = optional(object({
+      host           = optional(string, "")
+      prefix         = optional(string, "/")
+      channels       = optional(number, 10)
+      minimum        = optional(number, 1)
+      maximum        = optional(number, 100)
+      spare          = optional(number, 0)
+      open_timeout_s = optional(number, 30)
+    }), {})
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
+    error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.web) : fileexists("${var.services_dir}/${replace(name, "-", "_")}/web.yaml") || fileexists("${var.services_dir}/${name}/web.yaml")])
+    error_message = "A web function has a folder with a web.yaml in ${var.services_dir}: ${join(", ", keys(var.web))} has not."
+  }
+}
+
+variable "router" {
+  description = "The router in front of the web functions, by the ids of what there is already: VPC, certificate, secret of the control channel (see modules/router); null: none."
+  type = object({
+    vpc = object({
+      id                 = string
+      cidr_blocks        = list(string)
+      public_subnet_ids  = set(string)
+      private_subnet_ids = set(string)
+    })
+    image_tag       = string
+    certificate_arn = string
+    control_secret = object({
+      arn     = string
+      key_arn = optional(string)
+    })
+    task = optional(object({
+      cpu          = optional(number, 512)
+      memory_mb    = optional(number, 1024)
+      architecture = optional(string, "arm64")
+      spot_percent = optional(number, 0)
+    }), {})
+    scaling = optional(object({
+      minimum       = optional(number, 2)
+      maximum       = optional(number, 4)
+      cpu_percent   = optional(number, 60)
+      queue_time_ms = optional(number, 250)
+    }), {})
+    timeouts = optional(object({
+      queue_s    = optional(number, 10)
+      response_s = optional(number, 30)
+      idle_s     = optional(number, 60)
+      drain_s    = optional(number, 45)
+    }), {})
+    client_cidrs       = optional(set(string), ["0.0.0.0/0", "::/0"])
+    internal           = optional(bool, false)
+    access_logs_bucket = optional(string)
+    access_log         = optional(bool, false)
+    error_rate_percent = optional(number, 5)
+  })
+  default = null
+
+  validation {
+    condition     = var.router == null || length(var.web) > 0
+    error_message = "A router needs a web function to serve: name one in web."
+  }
+}

@@ -37,6 +37,7 @@ resource "aws_lambda_function" "this" {
       var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
       var.gather == null ? {} : { FANOUT_GATHER_TABLE = var.gather.table.name },
       var.outbox_table == null ? {} : { FANOUT_OUTBOX_TABLE = var.outbox_table.name },
+      module.configuration.environment,
       var.environment,
     )
   }

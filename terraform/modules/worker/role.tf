@@ -109,6 +109,7 @@ locals {
       Action   = ["s3:PutObject"]
       Resource = ["${var.claims_bucket.arn}/*"]
     }],
+    module.configuration.statements,
     [for index, permission in var.permissions : {
       Sid      = "Permission${index}"
       Effect   = "Allow"
@@ -127,6 +128,14 @@ locals {
     Action   = sort(local.unscoped)
     Resource = ["*"]
   }])
+}
+
+module "configuration" {
+  source = "../configuration"
+
+  deployment = var.deployment
+  parameters = var.parameters
+  secrets    = var.secrets
 }
 
 resource "aws_iam_role" "this" {

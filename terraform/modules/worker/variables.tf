@@ -172,6 +172,18 @@ variable "permissions" {
   default = []
 }
 
+variable "parameters" {
+  description = "SSM parameters that the worker may read, by its own names for them: see modules/configuration."
+  type        = map(string)
+  default     = {}
+}
+
+variable "secrets" {
+  description = "Secrets that the worker may read, by its own names for them: see modules/configuration."
+  type        = map(string)
+  default     = {}
+}
+
 variable "log_retention_days" {
   description = "How long CloudWatch keeps the function's logs."
   type        = number

@@ -92,6 +92,16 @@ def test_a_wrong_function_option_is_named(change: dict[str, Any], said: str) -> 
         ({"control_host": "0.0.0.0"}, "beyond loopback"),
         ({"control_certificate": Path("x")}, "control_certificate and control_key go together"),
         ({"certificate": Path("x")}, "certificate and key go together"),
+        ({"control_certificate_pem": "x"}, "control_key_pem go together"),
+        (
+            {
+                "control_certificate": Path("x"),
+                "control_key": Path("x"),
+                "control_certificate_pem": "x",
+                "control_key_pem": "x",
+            },
+            "not both",
+        ),
         ({"functions": [SHOP, SHOP]}, "same name"),
         ({"functions": [SHOP, {**SHOP, "name": "other"}]}, "same host and prefix"),
     ],

@@ -82,6 +82,7 @@ def test_a_request_waits_no_longer_than_the_queue_timeout() -> None:
     slot = rig.environment().slots[0]
     assert slot.last == "late"
     assert not late.over
+    assert rig.dispatcher.counts.queue_seconds == 4  # whoever was never served waited too
 
 
 def test_a_response_that_does_not_begin_in_time_fails_and_frees_the_channel() -> None:

@@ -159,12 +159,21 @@ def test_emf_lines_hold_the_change_since_the_last() -> None:
     async def run() -> None:
         await router.start()
         router.front.counts["web"].statuses.update({200: 5, 502: 1})
+        counts = router.fleets[0].dispatcher.counts
+        counts.submitted, counts.queue_seconds = 6, 1.5
         emf.write()
         router.front.counts["web"].statuses[200] += 2
+        counts.submitted, counts.queue_seconds = 8, 1.6
+        for _ in range(5):
+            router.fleets[0].breaker.failed()
         emf.write()
         await router.close()
 
     asyncio.run(run())
     first, second = (json.loads(line) for line in out.getvalue().splitlines())
     assert (first["Requests"], first["Errors5xx"], second["Requests"], second["Errors5xx"]) == (6, 1, 2, 0)
-    assert first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Shop"
+    assert (first["QueueTime"], second["QueueTime"]) == (250.0, 50.0)
+    assert (first["BreakerOpen"], second["BreakerOpen"]) == (0, 1)
+    described = first["_aws"]["CloudWatchMetrics"][0]
+    assert described["Namespace"] == "Shop"
+    assert {metric["Name"] for metric in described["Metrics"]} == first.keys() - {"_aws", "Function"}

@@ -71,6 +71,8 @@ def test_every_default() -> None:
         "permissions": [],
         "tables": {},
         "buckets": {},
+        "parameters": {},
+        "secrets": {},
         "gathers": False,
     }
 

@@ -153,6 +153,17 @@ def test_standard_output_may_be_replaced(lines: Lines, monkeypatch: pytest.Monke
         assert json.loads(out.read())["message"] == "m"
 
 
+def test_deployments_in_one_account_are_told_apart(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a function of a deployment WHEN it counts THEN its metrics have the deployment's namespace as dimension."""
+    monkeypatch.setenv("FANOUT_NAMESPACE", "fanout-prod")
+    emit_metrics({"worker": "probe"}, {"handled": 3}, {})
+    line = lines.one()
+
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Dimensions"] == [["namespace", "worker"]]
+    assert (line["namespace"], line["worker"]) == ("fanout-prod", "probe")
+
+
 def test_metrics_are_what_cloudwatch_demands(lines: Lines) -> None:
     """GIVEN counts and durations WHEN emitted THEN the line has every member that the embedded metric format
     requires, and each name that it declares is a member of the right type."""

@@ -60,6 +60,10 @@ run "rings_for_each_queue_that_should_be_empty" {
     error_message = "a worker's dashboard shows its DLQ"
   }
   assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.worker["billing"].dashboard_body, "[\"fanout\",\"handled\",\"namespace\",\"fanout-test\",\"worker\",\"billing\"]")
+    error_message = "a worker's dashboard shows this deployment's records, not those of another in the account"
+  }
+  assert {
     condition     = aws_cloudwatch_query_definition.this["errors"].log_group_names == tolist(["/aws/lambda/fanout-test-billing"])
     error_message = "queries are kept with the workers' log groups"
   }

@@ -121,3 +121,35 @@ run "refuses_a_workflow_that_is_not_well_declared" {
   }
   expect_failures = [terraform_data.workflows, aws_s3_bucket.packages]
 }
+
+run "refuses_a_router_without_a_web_function" {
+  command = plan
+
+  variables {
+    router = {
+      vpc             = { id = "vpc-1", cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
+      image_tag       = "1.4.0"
+      certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678"
+      control_secret  = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:router-AbCdEf" }
+    }
+  }
+  expect_failures = [var.router, aws_s3_bucket.packages]
+}
+
+run "refuses_a_web_function_without_a_declaration" {
+  command = plan
+
+  variables {
+    web = { shop = {} }
+  }
+  expect_failures = [var.web]
+}
+
+run "refuses_a_web_function_with_a_workers_name" {
+  command = plan
+
+  variables {
+    web = { billing = {} }
+  }
+  expect_failures = [var.web]
+}

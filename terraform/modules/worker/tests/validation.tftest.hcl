@@ -263,3 +263,29 @@ run "refuses_to_scale_over_the_reserved_concurrency" {
   }
   expect_failures = [var.manifest]
 }
+
+run "reads_the_parameters_and_secrets_that_it_names" {
+  command = plan
+
+  variables {
+    parameters = { discount = "shop/discount" }
+    secrets    = { stripe = "shop/stripe" }
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["PARAMETER_DISCOUNT"] == "/fanout-test/shop/discount" && aws_lambda_function.this.environment[0].variables["SECRET_STRIPE"] == "fanout-test/shop/stripe"
+    error_message = "the function is told the names in AWS"
+  }
+  assert {
+    condition     = length(setintersection(jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid, ["Parameters", "ParametersKey", "Secrets", "SecretsKey"])) == 4
+    error_message = "the role may read them"
+  }
+}
+
+run "reads_none_that_it_does_not_name" {
+  command = plan
+
+  assert {
+    condition     = length(setintersection(jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid, ["Parameters", "ParametersKey", "Secrets", "SecretsKey"])) == 0
+    error_message = "the role may read nothing of SSM and Secrets Manager"
+  }
+}

@@ -109,3 +109,34 @@ def test_two_requests_in_one_piece_are_two() -> None:
     for _ in range(2):
         respond(rig.slot(), body=b"ok")
     assert [answer.status for answer in client.answers()] == [200] * 3
+
+
+def test_nothing_of_a_request_is_left_for_the_next() -> None:
+    # GIVEN a connection whose request of known fields was answered, and then one with an id of the client's own
+    rig = FrontRig()
+    client = rig.client()
+    seen = []
+    rig.front.on_finished = lambda request, _: seen.append((request.request_id, request.status, request.attempts))
+    own = "Host: shop.example\r\nX-Request-Id: mine\r\n\r\n"
+    for fields in (FIELDS, FIELDS, own, FIELDS, FIELDS):
+        ask(rig, client, "GET /a HTTP/1.1", fields)
+    # THEN what is logged of each is its own
+    ids = [name for name, _, _ in seen]
+    assert ids[2] == b"mine"
+    assert len(set(ids)) == 5
+    assert [rest for _, *rest in seen] == [[200, 1]] * 5
+
+
+def test_a_request_that_failed_is_not_taken_for_the_next() -> None:
+    # GIVEN a request of known fields whose environment dies, twice
+    rig = FrontRig()
+    client = rig.client()
+    for _ in range(2):
+        ask(rig, client, "GET /a HTTP/1.1")
+    client.send(f"GET /b HTTP/1.1\r\n{FIELDS}".encode())
+    rig.slot().fail()
+    assert client.answers()[-1].status == 502
+    # THEN the next is served as if nothing had been
+    ask(rig, client, "GET /c HTTP/1.1")
+    assert client.answers()[-1].status == 200
+    assert client.answers()[-1].body == b"ok"

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from fanout.errors import PlanError
+from fanout.plans import Plan
 from scripts.check_plan.allowed import Allowed, Declared, declared, read, unexplained
 from scripts.check_plan.findings import Finding
+from scripts.check_plan.privilege import narrow
 
 ROLE = 'module.platform.module.worker["audit"].aws_iam_role_policy.this'
 WIDE = Finding(address=ROLE, rule="wildcard-action", problem="allows s3:*", mend="name it", value="s3:*")
@@ -36,6 +38,17 @@ def test_each_value_has_to_be_needed() -> None:
     assert [str(it).partition(";")[0] for it in left] == [
         f"{ROLE}: wildcard-action: sqs:* is allowed and not in the plan"
     ]
+
+
+def test_an_entry_of_an_optional_part_is_not_stale_without_it() -> None:
+    assert unexplained([], [_entry(optional=True)]) == []
+    assert unexplained([WIDE], [_entry(optional=True)]) == []
+
+
+def test_the_fixture_has_every_optional_part(plan: Plan) -> None:
+    found = list(narrow(plan))
+    for entry in read("fixture"):
+        assert all(any(value in entry.explaining(it) for it in found) for value in entry.values), entry
 
 
 def test_only_the_entries_of_the_environment_are_read(tmp_path: Path) -> None:

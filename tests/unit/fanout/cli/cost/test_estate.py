@@ -63,41 +63,32 @@ def test_the_months_own_is_counted(plan: Plan) -> None:
     found = fixed(plan)
 
     alarms = list(plan.of("aws_cloudwatch_metric_alarm"))
-    metrics = [sum(bool(query.get("metric")) for query in it.get("metric_query") or ()) for it in alarms]
-    assert found.alarm_metrics == sum(max(1, it) for it in metrics)  # a rate is of two, executions end badly in three
-    assert (found.keys, found.alarm_metrics_high_resolution, found.tasks, found.web) == (1, 0, (), ())
+    queries = [it.get("metric_query") or () for it in alarms]  # of all but one a metric, where it is an expression
+    assert found.alarm_metrics == len(alarms) + sum(len(it) - 2 for it in queries if len(it) > 2)
+    assert (found.keys, found.alarm_metrics_high_resolution) == (1, 0)
     assert found.encrypted_queues == len(list(plan.of("aws_sqs_queue")))
 
 
 def test_a_router_is_counted_where_the_plan_has_one(plan: Plan) -> None:
-    task = {"arn": "arn:t:1", "cpu": "512", "memory": "1024", "runtime_platform": [{"cpu_architecture": "ARM64"}]}
-    more = (
-        Resource(address="t", type="aws_ecs_task_definition", values=task),
-        Resource(
-            address="s",
-            type="aws_ecs_service",
-            values={"name": "router", "desired_count": 2, "task_definition": "arn:t:1"},
-        ),
-        Resource(
-            address="w",
-            type="aws_lambda_function",
-            values={"function_name": "shop", "arn": "arn:w", "memory_size": 1024, "architectures": ["arm64"]},
-        ),
-        Resource(address="l", type="aws_lb", values={"name": "router"}),
-        Resource(
-            address="e",
-            type="aws_vpc_endpoint",
-            values={"vpc_endpoint_type": "Interface", "subnet_ids": ["a", "b"]},
-        ),
-        Resource(address="g", type="aws_vpc_endpoint", values={"vpc_endpoint_type": "Gateway"}),
+    zonal = Resource(
+        address="e", type="aws_vpc_endpoint", values={"vpc_endpoint_type": "Interface", "subnet_ids": ["a", "b"]}
     )
+    free = Resource(address="g", type="aws_vpc_endpoint", values={"vpc_endpoint_type": "Gateway"})
 
-    found = fixed(replace(plan, resources=(*plan.resources, *more)))
+    found = fixed(replace(plan, resources=(*plan.resources, zonal, free)))
 
     (router,) = found.tasks
     assert (router.tasks, router.vcpu, router.gb, router.architecture) == (2, 0.5, 1.0, "arm64")
-    assert [it.name for it in found.web] == ["shop"]
+    assert [it.name for it in found.web] == ["fanout-fixture-storefront"]
     assert (found.balancers, found.endpoints) == (1, 2)
+
+
+def test_without_a_router_none_is_counted(plan: Plan) -> None:
+    parts = ("module.platform.module.router", "module.platform.module.web")
+
+    found = fixed(replace(plan, resources=tuple(it for it in plan.resources if not it.address.startswith(parts))))
+
+    assert (found.tasks, found.web, found.balancers) == ((), (), 0)
 
 
 def test_what_costs_by_use_and_is_not_reckoned_is_named() -> None:
