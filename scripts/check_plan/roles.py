@@ -75,11 +75,14 @@ def _core(plan: Plan, names: Names, worker: str, manifest: Manifest, function: R
     for group in plan.of("aws_cloudwatch_log_group"):
         if group.get("name") == names.log_group(worker):
             yield from ((action, f"{group.arn}:log-stream:any") for action in LOGGING)
+    told = block(function, "environment").get("variables") or {}
     if manifest.idempotency.mode is not IdempotencyMode.OFF:
-        table = (block(function, "environment").get("variables") or {}).get("FANOUT_IDEMPOTENCY_TABLE")
         for it in plan.of("aws_dynamodb_table"):
-            if it.get("name") == table:
+            if it.get("name") == told.get("FANOUT_IDEMPOTENCY_TABLE"):
                 yield from ((action, it.arn) for action in CLAIMING)
+    for it in plan.of("aws_s3_bucket"):
+        if it.get("bucket") == told.get("FANOUT_CLAIMS_BUCKET"):
+            yield from _claims(it, manifest)
     if manifest.publishes:
         yield from (("events:PutEvents", it.arn) for it in plan.of("aws_cloudwatch_event_bus"))
     for bucket in plan.of("aws_s3_bucket"):
@@ -88,6 +91,14 @@ def _core(plan: Plan, names: Names, worker: str, manifest: Manifest, function: R
             yield "s3:ListBucket", bucket.arn
             if manifest.publishes:
                 yield "s3:PutObject", f"{bucket.arn}/any"
+
+
+def _claims(bucket: Resource, manifest: Manifest) -> Iterator[Need]:
+    """The data of large events: without leave to list, S3 says of what has expired that it may not be read."""
+    yield "s3:GetObject", f"{bucket.arn}/any"
+    yield "s3:ListBucket", bucket.arn
+    if manifest.publishes:
+        yield "s3:PutObject", f"{bucket.arn}/any"
 
 
 def _own(plan: Plan, names: Names, manifest: Manifest) -> Iterator[Need]:
