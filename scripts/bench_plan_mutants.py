@@ -20,6 +20,7 @@ from scripts.check_plan.check import check
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.fixture import FIXTURE
 from scripts.check_plan.mutants import Mutant, mutants
+from scripts.check_plan.workflows import declared_patterns
 
 __all__ = ["Verdict", "verdicts"]
 
@@ -40,8 +41,9 @@ def verdicts() -> Iterator[Verdict]:
     """The rules' verdict on every mutant of the fixture; the fixture itself passes, which a unit test holds."""
     plan = Plan.read(json.loads((FIXTURE / "plan.json").read_text(encoding="utf-8")))
     manifests, allowed = load_all(FIXTURE / "services"), read("fixture")
+    starts = declared_patterns(FIXTURE / "services")
     for mutant in mutants(plan):
-        proof = check(mutant.plan, manifests, allowed=allowed, declared=Declared())
+        proof = check(mutant.plan, manifests, starts=starts, allowed=allowed, declared=Declared())
         yield Verdict(mutant=mutant, findings=proof.findings)
 
 

@@ -11,13 +11,19 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
 
 from fanout.errors import ManifestError
-from scripts import check_drift, emulators, packages, terraform
+from scripts import check_drift, emulators, packages, terraform, traffic
 from scripts.paths import BUILD, REPOSITORY
 
 __all__ = ["Deployment", "local", "of_functions", "remote"]
@@ -52,6 +58,46 @@ class Deployment:
         given = (command, PARALLELISM, *approval, *args)
         terraform.run(self.root, *given, data_dir=self.data_dir, env=self.env, interactive=asks)
 
+    def deploy(self) -> None:
+        """Apply, then shift the workers' traffic to the versions that were published.
+
+        :raises TrafficError: an alarm rang: some workers have their old version.
+        """
+        self.run("apply")
+        self.shift()
+
+    def shift(self) -> None:
+        """Let the workers' aliases lead to the newest versions, by the environment's ``traffic_shift``. Whoever ends
+        this process by Ctrl-C or SIGTERM sets back what is under way.
+
+        :raises TrafficError: some workers have their old version.
+        """
+        output = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("traffic")
+        if output is None:
+            return  # nothing is deployed
+        lately, cloudwatch = traffic.Traffic.read(output), self._client("cloudwatch", output["region"])
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            traffic.Shift(
+                strategy=lately.strategy,
+                aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
+                ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
+                clock=time,
+                tell=lambda line: print(line, file=sys.stderr),
+            ).run(lately.workers)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _client(self, service: str, region: str) -> Any:
+        """A client of what Terraform speaks to."""
+        reached = {**os.environ, **self.env}
+        session = boto3.session.Session(
+            aws_access_key_id=self.env.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=self.env.get("AWS_SECRET_ACCESS_KEY"),
+            region_name=region,
+        )
+        return session.client(service, endpoint_url=reached.get("AWS_ENDPOINT_URL"))  # type: ignore[call-overload]
+
     def release(self) -> list[str]:
         """Forget the guards of what is protected, so that the next plan may destroy it.
 
@@ -73,6 +119,10 @@ class Deployment:
         shown = ("show", "-json", plan.removeprefix("-out="))
         text = terraform.run(self.root, *shown, data_dir=self.data_dir, env=self.env, capture=True)
         return len(check_drift.check(json.loads(text), emulator))
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def of_functions(emulator: str, endpoints: emulators.Endpoints) -> dict[str, str]:
@@ -128,8 +178,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"no drift but {known} known" if (known := deployment.drift(given.emulator)) else "no drift")
         elif given.command == "release":
             print("\n".join(deployment.release()) or "nothing is guarded")
+        elif given.command == "deploy":
+            deployment.deploy()
         else:
-            deployment.run({"deploy": "apply"}.get(given.command, given.command))
+            deployment.run(given.command)
     except terraform.TerraformCommandError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -139,9 +191,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         packages.PackageError,
         ManifestError,
         check_drift.DriftError,
+        traffic.TrafficError,
     ) as error:
         print(f"{given.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"{given.command}: interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -17,6 +17,7 @@ from scripts import bench_support, emulators, terraform
 from scripts.check_plan.allowed import declared, read
 from scripts.check_plan.check import Proof, check
 from scripts.check_plan.planning import plan_environment
+from scripts.check_plan.workflows import declared_patterns
 from scripts.paths import REPOSITORY
 
 
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         proof = check(
             Plan.read(shown),
             load_all(REPOSITORY / "services"),
+            starts=declared_patterns(REPOSITORY / "services"),
             allowed=read(given.environment),
             declared=(said := declared(root)),
         )

@@ -2,11 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from fanout.manifest import Manifest
 from fanout.plans import Plan
-from scripts.check_plan import alarms, dead_letters, grants, keys, network, privilege, roles, serving, unmatched
+from scripts.check_plan import (
+    alarms,
+    dead_letters,
+    grants,
+    keys,
+    network,
+    privilege,
+    roles,
+    serving,
+    unmatched,
+    workflows,
+)
 from scripts.check_plan.allowed import Allowed, Declared, unexplained
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.paths import Path, paths
@@ -21,6 +32,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.dead_letters_taken,
     dead_letters.dead_letters_kept,
     dead_letters.consumed_queues,
+    dead_letters.invocations_kept,
     grants.granted,
     grants.scoped,
     keys.encrypted,
@@ -34,8 +46,10 @@ RULES: Final[tuple[Rule, ...]] = (
     serving.serving,
     network.reached,
     network.redirected,
+    workflows.sound,
+    workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, network.watched)
+ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, network.watched, workflows.failures_told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,15 +61,24 @@ class Proof:
     """Each once, by address; empty: no event is lost in silence."""
 
 
-def check(plan: Plan, manifests: Mapping[str, Manifest], *, allowed: Iterable[Allowed], declared: Declared) -> Proof:
+def check(
+    plan: Plan,
+    manifests: Mapping[str, Manifest],
+    *,
+    starts: Mapping[str, Mapping[str, Any]],
+    allowed: Iterable[Allowed],
+    declared: Declared,
+) -> Proof:
     """Judge a plan by all rules.
 
+    :param starts: the declared workflows: :func:`scripts.check_plan.workflows.declared_patterns`.
     :param allowed: the wide grants that are explained, of this environment.
     :param declared: what the environment says of itself.
     :raises PlanError: the plan is not of one platform.
     """
     ways = list(paths(plan, manifests))
     found = set(_found(plan, manifests, declared))
+    found.update(workflows.started(plan, starts))
     found.update(finding for way in ways for finding in way.findings)
     found.update(unexplained(privilege.narrow(plan), allowed))
     return Proof(paths=ways, findings=sorted(found))

@@ -15,8 +15,9 @@ from fanout.plans import (
     function_of,
 )
 from scripts.check_plan.findings import Finding
+from scripts.check_plan.policies import Request, allows, of_role
 
-__all__ = ["consumed_queues", "dead_letters_kept", "dead_letters_taken", "delivered", "retries"]
+__all__ = ["consumed_queues", "dead_letters_kept", "dead_letters_taken", "delivered", "invocations_kept", "retries"]
 
 
 def retries(plan: Plan) -> Iterator[Finding]:
@@ -122,11 +123,46 @@ def consumed_queues(plan: Plan) -> Iterator[Finding]:
         if "ReportBatchItemFailures" not in (mapping.get("function_response_types") or ()):
             problem = "a batch with one failure counts as done, and the failed event is deleted"
             yield _loose(mapping, problem, "set function_response_types to ReportBatchItemFailures")
+        if mapping.get("filter_criteria"):
+            problem = "SQS deletes the events that its filter does not match, and nobody is told"
+            yield _loose(mapping, problem, "remove filter_criteria, and let the subscription or rule select")
         queue, function = plan.at(mapping.get("event_source_arn")), function_of(plan, mapping)
         if queue and function and (queue.get("visibility_timeout_seconds") or 0) < (function.get("timeout") or 3):
             yield _loose(
                 queue, "an event is visible again before its function ends", "raise visibility_timeout_seconds"
             )
+
+
+def invocations_kept(plan: Plan) -> Iterator[Finding]:
+    """What is invoked without waiting for an answer, and fails, is kept: a worker's alias has a queue on failure that
+    its function may write to (Lambda writes in the name of the function's role). A web function's caller waits."""
+    workers = {mapping.get("function_name") for mapping in consumers(plan)}
+    for alias in (it for it in plan.of("aws_lambda_alias") if it.arn in workers):
+        name, qualifier = alias.get("function_name"), alias.get("name")
+        config = next(
+            (
+                it
+                for it in plan.of("aws_lambda_function_event_invoke_config")
+                if (it.get("function_name"), it.get("qualifier")) == (name, qualifier)
+            ),
+            None,
+        )
+        queue, function = plan.at(_on_failure(config)), function_of(plan, alias)
+        role = plan.at(function.get("role")) if function else None
+        if queue is None or queue.type != "aws_sqs_queue" or queue.get("fifo_queue"):
+            problem = "an asynchronous invocation that fails is lost: it has no standard queue of the plan on failure"
+            yield _dead(config or alias, problem, "name one as destination of on_failure")
+        elif role and not allows(of_role(plan, role), Request(action="sqs:SendMessage", resource=queue.arn)):
+            yield _dead(
+                role, f"may not write to {queue.address}, its alias's queue on failure", "allow sqs:SendMessage"
+            )
+
+
+def _on_failure(config: Resource | None) -> str | None:
+    if config is None:
+        return None
+    kept: list[dict[str, Any]] = block(config, "destination_config").get("on_failure") or []
+    return next((it.get("destination") for it in kept), None)
 
 
 def _dead(at: Resource, problem: str, mend: str) -> Finding:

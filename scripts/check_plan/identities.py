@@ -83,6 +83,10 @@ def _topic(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("sns", it["name"]))
 
 
+def _machine(account: Account, it: Values) -> dict[str, Any]:
+    return dict.fromkeys(("arn", "id"), account.arn("states", f"stateMachine:{it['name']}"))
+
+
 def _balanced(kind: str) -> Callable[[Account, Values], dict[str, Any]]:
     """Of Elastic Load Balancing, whose ARNs end in 16 digits of its own choice."""
 
@@ -129,6 +133,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_lb": _balanced("app"),
     "aws_lb_target_group": _balanced("targetgroup"),
     "aws_s3_bucket": _bucket,
+    "aws_sfn_state_machine": _machine,
     "aws_security_group": _security_group,
     "aws_sns_topic": _topic,
     "aws_sqs_queue": _queue,

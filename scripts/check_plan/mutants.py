@@ -5,6 +5,7 @@ resources a finding may name: the one that was changed or, where it was taken aw
 """
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from typing import Any, Final
 
 from fanout.plans import Plan, Resource, deliveries, document
 from scripts.check_plan.alarms import queues_watched
+from scripts.check_plan.definitions import functions
 from scripts.check_plan.keys import key_of
 from scripts.check_plan.network import security_groups, services
 from scripts.check_plan.serving import routers
+from scripts.check_plan.workflows import machines_watched
 
 __all__ = ["Mutant", "mutants"]
 
@@ -47,6 +50,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _containers(plan)
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
+    yield from _workflow_mutants(plan)
 
 
 _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
@@ -78,6 +82,11 @@ _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "off": {"enabled": False},
         "whole batches": {"function_response_types": []},
         "another function": {"function_name": "elsewhere"},
+        "a filter": {"filter_criteria": [{"filter": [{"pattern": json.dumps({"body": {"source": ["elsewhere"]}})}]}]},
+    },
+    "aws_lambda_function_event_invoke_config": {
+        "no destination": {"destination_config": []},
+        "a destination elsewhere": {"destination_config": [{"on_failure": [{"destination": ELSEWHERE}]}]},
     },
     "aws_lambda_function": {"another role": {"role": "arn:aws:iam::999999999999:role/elsewhere"}},
     "aws_ecs_task_definition": {
@@ -203,6 +212,11 @@ def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
             for it in plan.resources
             if key_of(plan, it) and key_of(plan.without(resource.address), it) is None
         )
+    for machine in plan.of("aws_sfn_state_machine"):
+        invoked = {arn for _, arn in functions(document(machine.get("definition")))}
+        log = str((machine.get("logging_configuration") or [{}])[0].get("log_destination")).removesuffix(":*")
+        if resource.arn in (machine.get("role_arn"), log, *invoked) or machine.arn in machines_watched(resource):
+            yield machine.address
     for queue_name in queues_watched(resource):
         yield from (it.address for it in plan.of("aws_sqs_queue") if it.get("name") == queue_name)
 
@@ -211,7 +225,7 @@ def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
     for function in plan.of("aws_lambda_function"):
         if resource.type == "aws_iam_role" and function.get("role") == resource.arn:
             yield function.address
-    if resource.type == "aws_lambda_function":
+    if resource.type in ("aws_lambda_function", "aws_lambda_function_event_invoke_config"):
         aliases = plan.of("aws_lambda_alias")
         yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
 
@@ -261,6 +275,31 @@ _ALARMS: Final[dict[str, dict[str, Any]]] = {
     "another queue": {"dimensions": {"QueueName": "elsewhere"}},
     "another metric": {"metric_name": "NumberOfMessagesSent"},
 }
+
+
+def _workflow_mutants(plan: Plan) -> Iterator[Mutant]:
+    """State machines that nothing catches, ends or finds; alarms that do not tell of their failures."""
+    for machine in plan.of("aws_sfn_state_machine"):
+        whole = document(machine.get("definition"))
+        for state in whole["States"]:
+            for key in ("Catch", "Retry", "TimeoutSeconds", "Next"):
+                if key in whole["States"][state]:
+                    spoilt = deepcopy(whole)
+                    del spoilt["States"][state][key]
+                    mutated = machine.having(definition=json.dumps(spoilt))
+                    yield _mutant(machine, f"{state} without {key}", plan.changed(mutated))
+        elsewhere = re.sub(r"function:[^:\"]+", "function:elsewhere", machine.get("definition"))
+        yield _mutant(machine, "another function", plan.changed(machine.having(definition=elsewhere)))
+        yield _mutant(machine, "no log", plan.changed(machine.having(logging_configuration=[{"level": "OFF"}])))
+        watching = [it for it in plan.of("aws_cloudwatch_metric_alarm") if machine.arn in machines_watched(it)]
+        for alarm in watching:
+            for change in ("a high threshold", "the wrong way", "no actions", "actions off"):
+                yield _mutant(alarm, change, plan.changed(alarm.having(**_ALARMS[change])), machine.address)
+            for index, query in enumerate(alarm.get("metric_query")):
+                if query.get("metric"):
+                    left = [it for number, it in enumerate(alarm.get("metric_query")) if number != index]
+                    name = f"without {query['metric'][0]['metric_name']}"
+                    yield _mutant(alarm, name, plan.changed(alarm.having(metric_query=left)), machine.address)
 
 
 def _fed(plan: Plan, rule: Resource) -> list[str]:

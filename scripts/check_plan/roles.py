@@ -22,8 +22,6 @@ CLAIMING: Final = (
     "dynamodb:PartiQLDelete",
     "dynamodb:UpdateItem",
 )
-FETCHING: Final = ("s3:GetObject",)
-DEPOSITING: Final = ("s3:PutObject",)
 LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 Need = tuple[str, str]
@@ -78,23 +76,24 @@ def _core(plan: Plan, names: Names, worker: str, manifest: Manifest, function: R
     for group in plan.of("aws_cloudwatch_log_group"):
         if group.get("name") == names.log_group(worker):
             yield from ((action, f"{group.arn}:log-stream:any") for action in LOGGING)
-    variables = block(function, "environment").get("variables") or {}
+    told = block(function, "environment").get("variables") or {}
     if manifest.idempotency.mode is not IdempotencyMode.OFF:
         for it in plan.of("aws_dynamodb_table"):
-            if it.get("name") == variables.get("FANOUT_IDEMPOTENCY_TABLE"):
+            if it.get("name") == told.get("FANOUT_IDEMPOTENCY_TABLE"):
                 yield from ((action, it.arn) for action in CLAIMING)
     for it in plan.of("aws_s3_bucket"):
-        if it.get("bucket") == variables.get("FANOUT_CLAIMS_BUCKET"):
-            yield "s3:ListBucket", it.arn  # else data that have expired look as if they may not be read
-            yield from ((action, f"{it.arn}/any") for action in FETCHING + (DEPOSITING if manifest.publishes else ()))
+        if it.get("bucket") == told.get("FANOUT_CLAIMS_BUCKET"):
+            yield from _claims(it, manifest)
     if manifest.publishes:
         yield from (("events:PutEvents", it.arn) for it in plan.of("aws_cloudwatch_event_bus"))
-    for bucket in plan.of("aws_s3_bucket"):
-        if bucket.get("bucket") == (block(function, "environment").get("variables") or {}).get("FANOUT_CLAIMS_BUCKET"):
-            yield "s3:GetObject", f"{bucket.arn}/any"
-            yield "s3:ListBucket", bucket.arn
-            if manifest.publishes:
-                yield "s3:PutObject", f"{bucket.arn}/any"
+
+
+def _claims(bucket: Resource, manifest: Manifest) -> Iterator[Need]:
+    """The data of large events: without leave to list, S3 says of what has expired that it may not be read."""
+    yield "s3:GetObject", f"{bucket.arn}/any"
+    yield "s3:ListBucket", bucket.arn
+    if manifest.publishes:
+        yield "s3:PutObject", f"{bucket.arn}/any"
 
 
 def _own(plan: Plan, names: Names, manifest: Manifest) -> Iterator[Need]:

@@ -68,7 +68,7 @@ def _queue(plan: Plan, canvas: Canvas, manifests: Mapping[str, Manifest], queue:
     name, consumer = str(queue.get("name")), reading.consumer_of(plan, queue)
     watched = ("QueueName", name)
     if consumer is None:
-        _dead_letter_queue(canvas, manifests, queue, watched)
+        _dead_letter_queue(plan, canvas, manifests, queue, watched)
         return
     mapping, function = consumer
     worker = reading.environment_of(function).get("FANOUT_WORKER") or canvas.short(str(function.get("function_name")))
@@ -89,12 +89,12 @@ def _taken(manifest: Manifest | None) -> tuple[str, ...]:
 
 
 def _dead_letter_queue(
-    canvas: Canvas, manifests: Mapping[str, Manifest], queue: Resource, watched: tuple[str, str]
+    plan: Plan, canvas: Canvas, manifests: Mapping[str, Manifest], queue: Resource, watched: tuple[str, str]
 ) -> None:
-    short = canvas.short(watched[1])
     # The longest name: worker `a-b` has a queue that worker `a` seems to have.
     owner = max((it for it in manifests if _is_dead_letter_queue(canvas.names, it, watched[1])), key=len, default=None)
-    layer = Layer.QUEUE if owner or short in ("unmatched", "undelivered") else Layer.TOPIC
+    topics = {f"{it.get('name')}-undelivered" for it in plan.of("aws_sns_topic")}
+    layer = Layer.TOPIC if watched[1] in topics and not owner else Layer.QUEUE
     facts = reading.queue_facts(queue, None)
     canvas.add(queue, Kind.DEAD_LETTER_QUEUE, layer, watched[1], watched=watched, worker=owner, facts=facts)
 
@@ -162,7 +162,9 @@ def _hop(canvas: Canvas, bus: Resource, hop: Hop) -> None:
         canvas.add(destination, Kind.TOPIC, Layer.TOPIC, topic, watched=("TopicName", topic))
     elif not canvas.has(destination):
         kind = Kind.WORKFLOW if destination.type == "aws_sfn_state_machine" else Kind.FUNCTION
-        canvas.add(destination, kind, Layer.FUNCTION, str(destination.get("name") or destination.get("function_name")))
+        name = str(destination.get("name") or destination.get("function_name"))
+        watched = ("StateMachineArn", destination.arn) if kind is Kind.WORKFLOW else ("FunctionName", name)
+        canvas.add(destination, kind, Layer.FUNCTION, name, watched=watched)
     canvas.connect(writer, destination)
     dead = canvas.at(hop.dead_letter_arn)
     # A worker's DLQ is drawn as its queue's: what SNS cannot deliver ends in the same place.

@@ -10,6 +10,8 @@ from contracts.orders import OrderPlaced
 from fanout import Context, Reject, Retry, Worker
 from fanout.aws import client
 from fanout.resources import table
+from fanout.steps import steps
+from services.inventory.holds import pick_line, release_line, reserve_line
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -82,5 +84,7 @@ def _explain(order: OrderPlaced, skus: list[str], codes: list[str | None]) -> No
         raise Reject(f"order {order.order_id}: not in stock: {', '.join(short)}")
     raise Retry(f"order {order.order_id}: the transaction was cancelled: {codes}")
 
+
+worker.invoked(steps(reserve=reserve_line, pick=pick_line, release=release_line))
 
 handler = worker.lambda_handler

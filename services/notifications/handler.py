@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
 from fanout.aws import client
 from fanout.resources import table
+from fanout.steps import steps
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -23,16 +25,30 @@ SENDER = "orders@shop.example"
 def confirm(order: OrderPlaced, context: Context) -> None:
     """One e-mail per order. SES cannot take part in a transaction: the worker's strict idempotency keeps it to one,
     but for a crash between SES's answer and its record. That record is one with the note that the shop reads."""
+    _send(order, f"Your order {order.order_id}", _text(order), tag=context.event_id)
+    context.commit([{"Put": {"TableName": table("confirmations"), "Item": _confirmation(order)}}])
+
+
+def confirm_fulfilment(payload: Mapping[str, Any]) -> None:
+    """A step of a workflow: at least one e-mail."""
+    order = OrderPlaced.model_validate(payload["order"])
+    _send(order, f"Your order {order.order_id} is on its way", _text(order), tag=order.order_id)
+
+
+def regret(payload: Mapping[str, Any]) -> None:
+    """A step of a workflow: at least one e-mail."""
+    order = OrderPlaced.model_validate(payload["order"])
+    text = f"We are sorry: we cannot fulfil your order of {order.placed_on:%d %B %Y}. You are not charged for it.\n"
+    _send(order, f"Your order {order.order_id} cannot be fulfilled", text, tag=order.order_id)
+
+
+def _send(order: OrderPlaced, subject: str, text: str, *, tag: str) -> None:
     client("ses").send_email(
         Source=SENDER,
         Destination={"ToAddresses": [order.email]},
-        Message={
-            "Subject": {"Data": f"Your order {order.order_id}"},
-            "Body": {"Text": {"Data": _text(order)}},
-        },
-        Tags=[{"Name": "event_id", "Value": _tag(context.event_id)}],
+        Message={"Subject": {"Data": subject}, "Body": {"Text": {"Data": text}}},
+        Tags=[{"Name": "event_id", "Value": _tag(tag)}],
     )
-    context.commit([{"Put": {"TableName": table("confirmations"), "Item": _confirmation(order)}}])
 
 
 def _confirmation(order: OrderPlaced) -> dict[str, AttributeValueTypeDef]:
@@ -52,5 +68,7 @@ def _text(order: OrderPlaced) -> str:
         f"Total: {order.total.amount:.2f} {order.total.currency}\n"
     )
 
+
+worker.invoked(steps(confirm=confirm_fulfilment, regret=regret))
 
 handler = worker.lambda_handler

@@ -9,7 +9,7 @@ from contracts.money import Money
 from fanout.event import Event
 from fanout.upcasting import upcasts
 
-__all__ = ["OrderLine", "OrderPlaced"]
+__all__ = ["FulfilmentRequested", "OrderLine", "OrderPlaced"]
 
 Identifier = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -32,6 +32,12 @@ class OrderPlaced(Event, source="shop.orders", version=2, owner="shop"):
     placed_on: date
     lines: Annotated[list[OrderLine], Field(min_length=1)]
     total: Money
+
+
+class FulfilmentRequested(Event, source="shop.orders", version=1):
+    """An order is to be fulfilled as a whole: reserved, charged and sent, or none of it."""
+
+    order: OrderPlaced
 
 
 @upcasts(OrderPlaced, from_version=1)

@@ -27,6 +27,8 @@ __all__ = [
     "Permission",
     "Queue",
     "Retry",
+    "Scaling",
+    "ScheduledScaling",
     "Slo",
     "Subscription",
     "Table",
@@ -124,6 +126,23 @@ class Idempotency(Section):
     ttl_hours: int = Field(default=24, ge=1, le=8_760)
 
 
+class Scaling(Section):
+    """Provisioned concurrency that follows its use, from ``function.provisioned_concurrency`` up to ``max``. Bounds:
+    AWS Lambda's quotas, and Application Auto Scaling's for the metric."""
+
+    max: int | None = Field(default=None, ge=1, le=1_000, description="null: does not follow its use")
+    utilization_percent: int = Field(default=70, ge=10, le=90, description="of it in use, on the average of a minute")
+
+
+class ScheduledScaling(Section):
+    """From this time on, other bounds of provisioned concurrency."""
+
+    expression: str = Field(pattern=r"^(cron|rate|at)\(.+\)$", description="cron(0 7 ? * MON-FRI *)")
+    timezone: str = Field(default="UTC", min_length=1, max_length=64, description="Europe/Berlin")
+    min: int = Field(ge=1, le=1_000)
+    max: int = Field(ge=1, le=1_000)
+
+
 class Slo(Section):
     """What the team promises of this worker. Bounds: an alarm's least period, SQS's longest retention."""
 
@@ -166,6 +185,8 @@ class Manifest(Section):
     retry: Retry = Retry()
     idempotency: Idempotency = Idempotency()
     slo: Slo = Slo()
+    scaling: Scaling = Scaling()
+    scaling_schedule: dict[ResourceName, ScheduledScaling] = {}
     outbox: bool = Field(default=False, description="write events in the worker's own DynamoDB transactions")
     permissions: list[Permission] = []
     tables: dict[ResourceName, Table] = {}

@@ -21,6 +21,7 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _batch(manifest)
     yield from _queue(manifest)
     yield from _concurrency(manifest)
+    yield from _scaling(manifest)
     yield from _stores(manifest)
     yield from _parameters(manifest)
     yield from _outbox(manifest)
@@ -81,6 +82,26 @@ def _concurrency(manifest: Manifest) -> Iterator[str]:
             f"function.provisioned_concurrency: {provisioned}: is over function.reserved_concurrency {reserved}; "
             f"write {reserved} or less"
         )
+
+
+def _scaling(manifest: Manifest) -> Iterator[str]:
+    least, most = manifest.function.provisioned_concurrency, manifest.scaling.max
+    scaled = [("scaling.max", most)] if most is not None else []
+    scaled += [(f"scaling_schedule.{name}.max", it.max) for name, it in manifest.scaling_schedule.items()]
+    for key, value in scaled:
+        if least < 1:
+            yield (
+                f"{key}: {value}: scales function.provisioned_concurrency, which is 0; "
+                "write function.provisioned_concurrency: 1 or more"
+            )
+        reserved = manifest.function.reserved_concurrency
+        if reserved is not None and value > reserved:
+            yield f"{key}: {value}: is over function.reserved_concurrency {reserved}; write {reserved} or less"
+    if most is not None and most < least:
+        yield f"scaling.max: {most}: is under function.provisioned_concurrency {least}; write {least} or more"
+    for name, it in manifest.scaling_schedule.items():
+        if it.max < it.min:
+            yield f"scaling_schedule.{name}.max: {it.max}: is under min {it.min}; write {it.min} or more"
 
 
 def _stores(manifest: Manifest) -> Iterator[str]:

@@ -58,6 +58,10 @@ class Names:
     def log_group(self, worker: str) -> str:
         return f"/aws/lambda/{self.function(worker)}"
 
+    def workflow(self, name: str) -> str:
+        """A workflow's state machine."""
+        return f"{self.namespace}-{name}"
+
     def table(self, name: str) -> str:
         return f"{self.namespace}-{name}"
 

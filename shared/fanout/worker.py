@@ -146,9 +146,7 @@ class Worker:
     def invoked(self, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         """Declare what answers those who invoke the function directly, by :func:`fanout.invoke.invoke_all` for
         instance: a function of the payload and Lambda's context. Its payloads have no key ``Records``."""
-        from fanout.invoke import tree_handler
-
-        self._invoked = tree_handler(handler)
+        self._invoked = handler
         return handler
 
     def lambda_handler(self, event: Mapping[str, Any], context: Any) -> Any:
@@ -180,7 +178,15 @@ class Worker:
             return {"heartbeat": self.settings.worker, **heartbeat.beat(event)}
         if self._invoked is None:
             return {"heartbeat": self.settings.worker}
-        return self._invoked(event, context)
+        return self._direct(event, context)
+
+    @cached_property
+    def _direct(self) -> Callable[[Any, Any], Any]:
+        # Not before somebody calls: batches need none of it, and a cold start would be longer by asyncio.
+        from fanout.invoke import tree_handler
+
+        assert self._invoked is not None
+        return tree_handler(self._invoked)
 
     @cached_property
     def _processor(self) -> Processor:

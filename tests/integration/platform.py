@@ -31,6 +31,8 @@ NAMESPACE = "fanout-test"
 NOT_HELD = {"localstack": {"scribe"}}
 """The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
 PATIENCE_S = 240.0
+WARM = "billing"
+"""A worker that gets heartbeats by the clock, and answers direct invocations too."""
 
 T = TypeVar("T")
 
@@ -81,12 +83,23 @@ class Platform:
             "TF_VAR_namespace": NAMESPACE,
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
+            "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
         began = time.monotonic()
         terraformed.run("apply")
         return cls(emulator, stage / "services", terraformed, apply_s=time.monotonic() - began)
+
+    def change(self, worker: str, old: str, new: str) -> None:
+        """Deploy a worker with this piece of its handler replaced; no traffic is shifted."""
+        handler = self.services / worker / "handler.py"
+        code = handler.read_text(encoding="utf-8")
+        assert old in code
+        handler.write_text(code.replace(old, new), encoding="utf-8")
+        for _ in packages.build(self.services.parent, "local", Path(self.terraformed.env["TF_VAR_packages_dir"])):
+            pass
+        self.terraformed.run("apply")
 
     def destroy(self) -> None:
         if self.deployed:
@@ -180,10 +193,10 @@ def order(customer: str = "customer-1", *, order_id: str | None = None, amount: 
 
 
 def tested_workers(emulator: str) -> Iterator[Path]:
-    """The folders of the real workers and web functions, and of the tests' own workers that the emulator holds."""
+    """The folders of what services has, and of the tests' own workers that the emulator holds."""
     for home in (REPOSITORY / "services", REPOSITORY / "tests" / "integration" / "workers"):
         for worker in home.iterdir():
-            declared = any((worker / name).exists() for name in ("worker.yaml", "web.yaml"))
+            declared = any((worker / name).exists() for name in ("worker.yaml", "workflow.yaml", "web.yaml"))
             if declared and worker.name not in NOT_HELD.get(emulator, ()):
                 yield worker
 

@@ -14,8 +14,16 @@ def install_fanout_fixes() -> None:
         events_dead_letter,
         events_replay,
         gateway,
+        lambda_alias_weights,
         sqs_redrive_allow,
     )
 
-    for fix in (gateway, cloudwatch_tags, events_replay, events_dead_letter, sqs_redrive_allow):
+    for fix in (
+        gateway,
+        cloudwatch_tags,
+        events_replay,
+        events_dead_letter,
+        lambda_alias_weights,
+        sqs_redrive_allow,
+    ):
         fix.install()

@@ -40,10 +40,12 @@ module "platform" {
   force_destroy           = true
   log_retention_days      = 1
   archive_days            = 1
+  autoscaling             = false # MiniStack has no Application Auto Scaling
   tls_only                = false # emulators answer on plain HTTP
   schedules               = var.schedules
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
+  traffic_shift           = var.traffic_shift
   observability           = { log_queries = false } # no emulator holds them
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of

@@ -37,3 +37,13 @@ output "outbox" {
   description = "The outbox's table, relay and undelivered queue; null when no worker has one."
   value       = module.platform.outbox
 }
+
+output "traffic" {
+  description = "What `make deploy` shifts the workers' traffic by."
+  value       = module.platform.traffic
+}
+
+output "workflows" {
+  description = "The workflows by name: the state machine, and the queue of what could not start it."
+  value       = module.platform.workflows
+}

@@ -54,3 +54,12 @@ variable "keep_warm" {
   })
   default = {}
 }
+
+variable "traffic_shift" {
+  description = "How new code of a worker gets its events; see modules/platform."
+  type = object({
+    steps   = optional(list(number), [])
+    minutes = optional(number, 5)
+  })
+  default = {}
+}

@@ -42,6 +42,7 @@ module "platform" {
   protect                 = true
   log_retention_days      = 90
   observability           = { alarm_emails = var.alarm_emails }
+  traffic_shift           = { steps = [10, 50], minutes = 10 }
 
   # The storefront behind a router, where `router` says where: see docs/router.md.
   router = var.router

@@ -41,6 +41,7 @@ module "platform" {
   force_destroy           = true
   log_retention_days      = 30
   observability           = { alarm_emails = var.alarm_emails }
+  traffic_shift           = { steps = [50] }
 
   # The storefront behind a router, where `router` says where: see docs/router.md.
   router = var.router

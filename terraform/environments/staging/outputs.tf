@@ -38,6 +38,16 @@ output "outbox" {
   value       = module.platform.outbox
 }
 
+output "traffic" {
+  description = "What `make deploy` shifts the workers' traffic by."
+  value       = module.platform.traffic
+}
+
+output "workflows" {
+  description = "The workflows by name: the state machine, and the queue of what could not start it."
+  value       = module.platform.workflows
+}
+
 output "router" {
   description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
   value       = module.platform.router

@@ -17,7 +17,7 @@ locals {
     "sns.amazonaws.com"        = ["${local.arns}:sns:${local.location}:${local.namespace}-*"]
     "cloudwatch.amazonaws.com" = ["${local.arns}:cloudwatch:${local.location}:alarm:${local.namespace}-*"]
   }
-  logs = [for prefix in ["/aws/lambda/", "/aws/events/", "/aws/ecs/"] : "${local.arns}:logs:${local.location}:log-group:${prefix}${local.namespace}-*"]
+  logs = [for prefix in ["/aws/lambda/", "/aws/events/", "/aws/ecs/", "/aws/vendedlogs/states/"] : "${local.arns}:logs:${local.location}:log-group:${prefix}${local.namespace}-*"]
 }
 
 resource "aws_kms_key" "this" {

@@ -27,6 +27,7 @@ locals {
       retry       = { kind = "section", default = {} }
       idempotency = { kind = "section", default = {} }
       slo         = { kind = "section", default = {} }
+      scaling     = { kind = "section", default = {} }
       outbox      = { kind = "flag", default = false }
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
@@ -34,6 +35,8 @@ locals {
       parameters  = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       secrets     = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       gathers     = { kind = "flag", default = false }
+
+      scaling_schedule = { kind = "mapping", each = "scheduled_scaling", default = {} }
     }
     subscription = {
       event = { kind = "text", pattern = local.any_event }
@@ -70,6 +73,16 @@ locals {
     }
     slo = {
       age_s = { kind = "whole", least = 60, most = 1209600, default = 900 }
+    }
+    scaling = {
+      max                 = { kind = "whole", least = 1, most = 1000, default = null }
+      utilization_percent = { kind = "whole", least = 10, most = 90, default = 70 }
+    }
+    scheduled_scaling = {
+      expression = { kind = "text", pattern = "^(cron|rate|at)\\(.+\\)$" }
+      timezone   = { kind = "text", most = 64, default = "UTC" }
+      min        = { kind = "whole", least = 1, most = 1000 }
+      max        = { kind = "whole", least = 1, most = 1000 }
     }
     permission = {
       actions   = { kind = "list", least = 1, items = { kind = "text", pattern = local.action } }

@@ -25,6 +25,7 @@ locals {
       retry       = try(merge(local.defaults.retry, given.retry), local.defaults.retry)
       idempotency = try(merge(local.defaults.idempotency, given.idempotency, local.off[folder]), local.defaults.idempotency)
       slo         = try(merge(local.defaults.slo, given.slo), local.defaults.slo)
+      scaling     = try(merge(local.defaults.scaling, given.scaling), local.defaults.scaling)
       outbox      = try(given.outbox, local.defaults.manifest.outbox)
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})
@@ -32,6 +33,8 @@ locals {
       parameters  = try({ for name, at in given.parameters : name => at }, {})
       secrets     = try({ for name, at in given.secrets : name => at }, {})
       gathers     = try(given.gathers, local.defaults.manifest.gathers)
+
+      scaling_schedule = try({ for name, it in given.scaling_schedule : name => merge(local.defaults.scheduled_scaling, it) }, {})
     }
   }
 

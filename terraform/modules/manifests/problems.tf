@@ -113,7 +113,7 @@ locals {
         for name in keys(jsondecode(entry.json)) :
         { folder = entry.folder, text = "${entry.path}.${name}: ${jsonencode(name)}: must match ${local.resource_name}" }
         if !can(regex(local.resource_name, name))
-      ] if contains(["tables", "buckets", "parameters", "secrets"], entry.key) && startswith(entry.json, "{")
+      ] if contains(["tables", "buckets", "parameters", "scaling_schedule", "secrets"], entry.key) && startswith(entry.json, "{")
     ]),
   )
 
@@ -131,7 +131,7 @@ locals {
   rule_problems = flatten([
     for folder, worker in local.sound : [
       for rule in concat(
-        local.key_rules[folder], local.store_rules[folder], local.subscription_rules[folder], local.event_rules[folder],
+        local.key_rules[folder], local.scaling_rules[folder], local.store_rules[folder], local.subscription_rules[folder], local.event_rules[folder],
       ) :
       { folder = folder, text = rule.text } if rule.broken
     ]
@@ -205,6 +205,49 @@ locals {
         text   = "outbox: true: the relay has to know the ways of its events; name them under publishes"
       },
     ]
+  }
+
+  # What a worker scales to: key => the most provisioned concurrency.
+  scaled = {
+    for folder, worker in local.sound : folder => merge(
+      worker.scaling.max == null ? {} : { "scaling.max" = worker.scaling.max },
+      { for name, it in worker.scaling_schedule : "scaling_schedule.${name}.max" => it.max },
+    )
+  }
+  scaling_rules = {
+    for folder, worker in local.sound : folder => concat(
+      [
+        for key, value in local.scaled[folder] : {
+          broken = worker.function.provisioned_concurrency < 1
+          text = join(" ", [
+            "${key}: ${value}: scales function.provisioned_concurrency, which is 0;",
+            "write function.provisioned_concurrency: 1 or more",
+          ])
+        }
+      ],
+      [
+        for key, value in local.scaled[folder] : {
+          broken = try(value > worker.function.reserved_concurrency, false)
+          text = try(join(" ", [
+            "${key}: ${value}: is over function.reserved_concurrency ${worker.function.reserved_concurrency};",
+            "write ${worker.function.reserved_concurrency} or less",
+          ]), "")
+        }
+      ],
+      [{
+        broken = try(worker.scaling.max < worker.function.provisioned_concurrency, false)
+        text = try(join(" ", [
+          "scaling.max: ${worker.scaling.max}: is under function.provisioned_concurrency",
+          "${worker.function.provisioned_concurrency}; write ${worker.function.provisioned_concurrency} or more",
+        ]), "")
+      }],
+      [
+        for name, it in worker.scaling_schedule : {
+          broken = it.max < it.min
+          text   = "scaling_schedule.${name}.max: ${it.max}: is under min ${it.min}; write ${it.min} or more"
+        }
+      ],
+    )
   }
 
   store_rules = {

@@ -158,3 +158,37 @@ resource "aws_cloudwatch_metric_alarm" "topic_lost" {
   alarm_actions       = [local.topic_arn]
   ok_actions          = [local.topic_arn]
 }
+
+# A workflow undoes what it cannot do, and that is no failure: an execution that fails could not even be undone.
+resource "aws_cloudwatch_metric_alarm" "executions" {
+  for_each = var.workflows
+
+  alarm_name          = "${var.deployment.namespace}-${each.key}-executions"
+  alarm_description   = "An execution of workflow ${each.key} failed, timed out or was aborted: read its history, mend it, and redrive it"
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+
+  metric_query {
+    id          = "unfinished"
+    label       = "Executions that did not succeed"
+    expression  = "FILL(failed, 0) + FILL(timed_out, 0) + FILL(aborted, 0)"
+    return_data = true
+  }
+  dynamic "metric_query" {
+    for_each = { failed = "ExecutionsFailed", timed_out = "ExecutionsTimedOut", aborted = "ExecutionsAborted" }
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AWS/States"
+        metric_name = metric_query.value
+        dimensions  = { StateMachineArn = each.value }
+        stat        = "Sum"
+        period      = 60
+      }
+    }
+  }
+}

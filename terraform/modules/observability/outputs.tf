@@ -7,3 +7,17 @@ output "dashboards" {
   description = "The names of the dashboards: of the environment, and of each worker."
   value       = concat([aws_cloudwatch_dashboard.environment.dashboard_name], [for it in aws_cloudwatch_dashboard.worker : it.dashboard_name])
 }
+
+output "worker_alarms" {
+  description = "The names of each worker's alarms."
+  value = {
+    for name, worker in var.workers : name => concat(
+      [
+        aws_cloudwatch_metric_alarm.age[name].alarm_name,
+        aws_cloudwatch_metric_alarm.errors[name].alarm_name,
+        aws_cloudwatch_metric_alarm.throttles[name].alarm_name,
+      ],
+      [for queue in worker.dead_letter_queues : aws_cloudwatch_metric_alarm.dead_letters[queue].alarm_name],
+    )
+  }
+}

@@ -40,6 +40,12 @@ variable "relays" {
   default     = []
 }
 
+variable "workflows" {
+  description = "The workflows' state machines (ARN), by name."
+  type        = map(string)
+  default     = {}
+}
+
 variable "emails" {
   description = "Whom the alarms write to; each address has to confirm."
   type        = set(string)

@@ -61,7 +61,7 @@ module "bus" {
 
   deployment = local.deployment
   protect    = var.protect
-  subscribed = local.subscribed
+  subscribed = local.taken
   forwarded  = local.forwarded
   security   = local.security
 
@@ -110,8 +110,12 @@ module "worker" {
     function    = each.value.function
     batch       = each.value.batch
     queue       = each.value.queue
+    scaling     = each.value.scaling
+
+    scaling_schedule = each.value.scaling_schedule
   }
-  package = local.packages[each.key]
+  autoscaling = var.autoscaling
+  package     = local.packages[each.key]
   bus = {
     name      = module.bus.name
     arn       = module.bus.arn
@@ -157,7 +161,9 @@ module "observability" {
     module.outbox[*].watched.dead_letter_queue,
     [for topic in module.topic : topic.watched.dead_letter_queue],
     flatten([for worker in module.worker : worker.watched.dead_letter_queues]),
+    [for workflow in module.workflow : workflow.watched.dead_letter_queue],
   )
+  workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
   workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
   relays             = module.outbox[*].watched.function
   emails             = var.observability.alarm_emails

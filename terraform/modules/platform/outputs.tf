@@ -53,6 +53,28 @@ output "outbox" {
   value       = one(module.outbox[*])
 }
 
+output "traffic" {
+  description = "What `make deploy` shifts the workers' traffic by: the steps, the newest versions, and the alarms that speak against them."
+  value = {
+    region  = local.deployment.region
+    steps   = var.traffic_shift.steps
+    minutes = var.traffic_shift.minutes
+    workers = {
+      for name, worker in module.worker : name => {
+        function = worker.function.name
+        alias    = worker.function.alias
+        version  = worker.function.version
+        alarms   = module.observability.worker_alarms[name]
+      }
+    }
+  }
+}
+
+output "workflows" {
+  description = "The workflows by name: the state machine, and the queue of what could not start it."
+  value       = { for name, workflow in module.workflow : name => { arn = workflow.arn, undelivered_queue = workflow.undelivered_queue } }
+}
+
 output "web" {
   description = "The web functions by name."
   value       = module.web

@@ -52,10 +52,18 @@ locals {
   # Source => the names of what some worker subscribes to; one that takes every event does not count.
   subscribed = { for item in flatten(values(local.selections)) : item.source => item.detail... if item.event != "*" }
 
+  # The same with what starts a workflow.
+  taken = {
+    for event in distinct(concat(
+      [for item in flatten(values(local.selections)) : item.event if item.event != "*"],
+      [for workflow in local.workflows : workflow.event],
+    )) : split("/", event)[0] => split("/", event)[1]...
+  }
+
   # The events of AWS services come over from the default bus; of S3, those of the buckets that say `events: true`.
   event_buckets = [for name, bucket in local.buckets : module.store.buckets[name].name if bucket.events]
   forwarded = {
-    for source, names in local.subscribed : source => jsonencode(merge(
+    for source, names in local.taken : source => jsonencode(merge(
       { source = [source], detail-type = distinct(names) },
       source == "aws.s3" ? { detail = { bucket = { name = local.event_buckets } } } : null,
     )) if startswith(source, "aws.")

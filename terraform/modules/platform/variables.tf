@@ -147,6 +147,43 @@ variable "keep_warm" {
   default = {}
 }
 
+variable "traffic_shift" {
+  description = "How new code of a worker gets its events. {}: all at once. Else its share of the invocations in percent, step by step, each for so many minutes, before all; an alarm of the worker meanwhile gives all back to the old code."
+  type = object({
+    steps   = optional(list(number), [])
+    minutes = optional(number, 5)
+  })
+  default = {}
+
+  validation {
+    condition = alltrue([
+      for index, step in var.traffic_shift.steps :
+      step == floor(step) && step <= 99 && step > (index == 0 ? 0 : var.traffic_shift.steps[max(index - 1, 0)])
+    ])
+    error_message = "The steps of traffic_shift are whole percentages from 1 to 99, each over the one before."
+  }
+  validation {
+    condition     = alltrue([for step in var.traffic_shift.steps : step > var.observability.error_rate_percent])
+    error_message = "Code that always fails would not ring: write steps of traffic_shift over observability.error_rate_percent (${var.observability.error_rate_percent})."
+  }
+  validation {
+    condition     = var.traffic_shift.minutes >= 5 && var.traffic_shift.minutes <= 60 && floor(var.traffic_shift.minutes) == var.traffic_shift.minutes
+    error_message = "A step of traffic_shift takes 5 to 60 whole minutes: an alarm judges by the last five."
+  }
+}
+
+variable "autoscaling" {
+  description = "Scale provisioned concurrency as worker.yaml says; an emulator without Application Auto Scaling needs false."
+  type        = bool
+  default     = true
+}
+
+variable "workflow_tracing" {
+  description = "Let Step Functions write X-Ray traces of the workflows' executions; workers themselves use OpenTelemetry."
+  type        = bool
+  default     = false
+}
+
 variable "web" {
   description = "The web functions to deploy, by name, of those that a web.yaml in services_dir declares: what differs between environments, and the route, which is what a router does with it (see modules/router)."
   type = map(object({

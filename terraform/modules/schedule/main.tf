@@ -74,7 +74,7 @@ resource "aws_scheduler_schedule" "event" {
   }
 }
 
-# What is no batch of SQS is a heartbeat to the worker core: it answers at once.
+# fanout.heartbeat.KEY: the worker core answers at once, also where it answers direct invocations.
 resource "aws_scheduler_schedule" "heartbeat" {
   for_each = var.heartbeats
 
@@ -89,7 +89,7 @@ resource "aws_scheduler_schedule" "heartbeat" {
   target {
     arn      = each.value
     role_arn = aws_iam_role.this[0].arn
-    input    = jsonencode({ heartbeat = each.key })
+    input    = jsonencode({ fanout_heartbeat_s = 0 })
 
     dead_letter_config {
       arn = var.dead_letter_queue

@@ -54,19 +54,16 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }
 
+# Leads to the first version from the start; to later ones scripts/traffic moves it, by the environment's traffic_shift.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The version that takes the events"
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
-}
 
-resource "aws_lambda_provisioned_concurrency_config" "live" {
-  count = var.manifest.function.provisioned_concurrency > 0 ? 1 : 0
-
-  function_name                     = aws_lambda_function.this.function_name
-  qualifier                         = aws_lambda_alias.live.name
-  provisioned_concurrent_executions = var.manifest.function.provisioned_concurrency
+  lifecycle {
+    ignore_changes = [function_version, routing_config]
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "queue" {

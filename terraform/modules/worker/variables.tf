@@ -35,7 +35,35 @@ variable "manifest" {
       max_receives   = number
       visibility_s   = number
     })
+    scaling = optional(object({
+      max                 = optional(number)
+      utilization_percent = optional(number, 70)
+    }), {})
+    scaling_schedule = optional(map(object({
+      expression = string
+      timezone   = optional(string, "UTC")
+      min        = number
+      max        = number
+    })), {})
   })
+
+  validation {
+    condition     = var.manifest.function.provisioned_concurrency > 0 || (var.manifest.scaling.max == null && length(var.manifest.scaling_schedule) == 0)
+    error_message = "What is scaled is provisioned concurrency: declare function.provisioned_concurrency."
+  }
+  validation {
+    condition = alltrue([
+      for most in concat(var.manifest.scaling.max == null ? [] : [var.manifest.scaling.max], [for it in var.manifest.scaling_schedule : it.max]) :
+      var.manifest.function.reserved_concurrency == null ? true : most <= var.manifest.function.reserved_concurrency
+    ])
+    error_message = "Provisioned concurrency is part of function.reserved_concurrency: it cannot be scaled over that."
+  }
+}
+
+variable "autoscaling" {
+  description = "Let provisioned concurrency be scaled as worker.yaml says; an emulator without Application Auto Scaling needs false."
+  type        = bool
+  default     = true
 }
 
 variable "package" {

@@ -155,7 +155,11 @@ def test_a_channel_is_a_domain(shop: dict[str, Any]) -> None:
     """GIVEN the shop WHEN its channels are read THEN each is a source, with its events in every version."""
     assert list(shop["channels"]) == ["aws.s3", "shop.billing", "shop.media", "shop.orders", "shop.reports"]
     assert shop["channels"]["shop.orders"]["address"] == "shop.orders"
-    assert list(shop["channels"]["shop.orders"]["messages"]) == ["OrderPlaced.v1", "OrderPlaced.v2"]
+    assert list(shop["channels"]["shop.orders"]["messages"]) == [
+        "FulfilmentRequested.v1",
+        "OrderPlaced.v1",
+        "OrderPlaced.v2",
+    ]
     message = pointed(shop["channels"]["aws.s3"]["messages"]["Object-Created.v1"], shop)
     assert message["name"] == "Object Created"
     assert "correlationId" not in message
@@ -202,6 +206,7 @@ def test_a_worker_of_everything_receives_every_event(shop: dict[str, Any]) -> No
         "audit.receive.shop.media.AlbumUploaded",
         "audit.receive.shop.media.PhotographAdded",
         "audit.receive.shop.media.ThumbnailsCreated",
+        "audit.receive.shop.orders.FulfilmentRequested",
         "audit.receive.shop.orders.OrderPlaced",
         "audit.receive.shop.reports.SalesChunkAssigned",
         "audit.receive.shop.reports.SalesReportRequested",

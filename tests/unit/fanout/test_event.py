@@ -139,6 +139,7 @@ def test_all_contracts_of_a_package() -> None:
         "shop.media/AlbumUploaded version 1",
         "shop.media/PhotographAdded version 1",
         "shop.media/ThumbnailsCreated version 1",
+        "shop.orders/FulfilmentRequested version 1",
         "shop.orders/OrderPlaced version 2",
         "shop.reports/SalesChunkAssigned version 1",
         "shop.reports/SalesReportRequested version 1",

@@ -65,6 +65,8 @@ def test_every_default() -> None:
         "retry": {"base_s": 2, "cap_s": 900},
         "idempotency": {"mode": "strict", "ttl_hours": 24},
         "slo": {"age_s": 900},
+        "scaling": {"max": None, "utilization_percent": 70},
+        "scaling_schedule": {},
         "outbox": False,
         "permissions": [],
         "tables": {},

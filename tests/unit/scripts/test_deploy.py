@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts import deploy, emulators, packages, terraform
+from scripts import deploy, emulators, packages, terraform, traffic
 from scripts.emulators import Endpoints
 
 Call = tuple[tuple[str, ...], dict[str, Any]]
@@ -25,6 +25,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
     monkeypatch.setattr(terraform, "run", run)
     monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {})
     monkeypatch.setattr(packages, "build", lambda *_args: iter(()))
     monkeypatch.setattr(
         emulators,
@@ -86,3 +87,53 @@ def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.Captu
     assert deploy.main(["plan", "nowhere"]) == 1
 
     assert "there is no environment 'nowhere'; there is: dev, local" in capsys.readouterr().err
+
+
+TRAFFIC = {
+    "region": "eu-central-1",
+    "steps": [],
+    "minutes": 5,
+    "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "alarms": ["a"]}},
+}
+
+
+@pytest.fixture
+def published(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """An apply has published version 4 of billing, whose alias is at version 3."""
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": TRAFFIC})
+    at_three = traffic.Alias(version="3", revision="r", weights={})
+    monkeypatch.setattr(traffic.LambdaAliases, "get", lambda _self, _worker: at_three)
+    return calls
+
+
+def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    led: list[tuple[str, int]] = []
+
+    def lead(_self: object, worker: traffic.Worker, seen: traffic.Alias, version: str, _weights: object) -> object:
+        led.append((f"{worker.name} {version}", len(published)))
+        return seen
+
+    monkeypatch.setattr(traffic.LambdaAliases, "lead", lead)
+
+    assert deploy.main(["deploy", "dev"]) == 0
+
+    assert led == [("billing 4", 1)]  # after the one call of Terraform
+
+
+def test_a_plan_shifts_nothing(published: list[Call]) -> None:
+    assert deploy.main(["plan", "dev"]) == 0
+
+    assert [args[0] for args, _ in published] == ["plan"]
+
+
+def test_traffic_that_was_set_back_fails_the_deployment(
+    published: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> object:
+        raise traffic.TrafficError("no")
+
+    monkeypatch.setattr(traffic.LambdaAliases, "lead", refuse)
+
+    assert deploy.main(["deploy", "dev"]) == 1
+
+    assert "deploy: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err

@@ -8,6 +8,7 @@ variables {
   topics             = ["fanout-test-shop-orders"]
   dead_letter_queues = ["fanout-test-unmatched", "fanout-test-billing-dlq"]
   relays             = ["fanout-test-outbox"]
+  workflows          = { fulfilment = "arn:aws:states:eu-central-1:111122223333:stateMachine:fanout-test-fulfilment" }
   workers = {
     billing = {
       queue              = "fanout-test-billing"
@@ -39,10 +40,20 @@ run "rings_for_each_queue_that_should_be_empty" {
       for alarms in [
         aws_cloudwatch_metric_alarm.dead_letters, aws_cloudwatch_metric_alarm.age, aws_cloudwatch_metric_alarm.throttles,
         aws_cloudwatch_metric_alarm.topic_lost, aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.rules,
-        aws_cloudwatch_metric_alarm.relay_age,
+        aws_cloudwatch_metric_alarm.relay_age, aws_cloudwatch_metric_alarm.executions,
       ] : [for alarm in alarms : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111122223333:fanout-test-alarms"])]
     ]))
     error_message = "every alarm speaks to the alarm topic"
+  }
+  assert {
+    condition = toset(flatten([for query in aws_cloudwatch_metric_alarm.executions["fulfilment"].metric_query : query.metric[*].metric_name])) == toset([
+      "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted",
+    ])
+    error_message = "an execution may end badly in three ways"
+  }
+  assert {
+    condition     = join(" ", output.worker_alarms["billing"]) == join(" ", ["fanout-test-billing-age", "fanout-test-billing-errors", "fanout-test-billing-throttles", "fanout-test-billing-dlq-not-empty"])
+    error_message = "these alarms set a worker's traffic back"
   }
   assert {
     condition     = strcontains(aws_cloudwatch_dashboard.worker["billing"].dashboard_body, "fanout-test-billing-dlq")

@@ -63,6 +63,65 @@ run "refuses_an_archive_that_outlives_the_claims" {
   expect_failures = [var.claims_retention_days, aws_s3_bucket.packages]
 }
 
+run "refuses_traffic_steps_that_do_not_rise" {
+  command = plan
+
+  variables {
+    traffic_shift = { steps = [50, 10] }
+  }
+  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+}
+
+run "refuses_a_traffic_step_of_all" {
+  command = plan
+
+  variables {
+    traffic_shift = { steps = [100] }
+  }
+  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+}
+
+run "refuses_half_a_percent_of_traffic" {
+  command = plan
+
+  variables {
+    traffic_shift = { steps = [10.5] }
+  }
+  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+}
+
+run "refuses_a_traffic_step_that_no_alarm_would_see" {
+  command = plan
+
+  variables {
+    traffic_shift = { steps = [5] }
+  }
+  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+}
+
+run "refuses_a_traffic_step_shorter_than_an_alarm_looks_back" {
+  command = plan
+
+  variables {
+    traffic_shift = { steps = [10], minutes = 4 }
+  }
+  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+}
+
+run "refuses_a_workflow_that_is_not_well_declared" {
+  command = plan
+
+  variables {
+    services_dir = "./tests/bad_workflows"
+  }
+  # An unknown key, a missing one, an unknown event, an unknown worker, and no definition.
+  assert {
+    condition     = length(local.workflow_problems) == 5 && length(module.workflow) == 0
+    error_message = "every problem is told at once, and nothing is planned from a bad file: ${join("; ", local.workflow_problems)}"
+  }
+  expect_failures = [terraform_data.workflows, aws_s3_bucket.packages]
+}
+
 run "refuses_a_router_without_a_web_function" {
   command = plan
 

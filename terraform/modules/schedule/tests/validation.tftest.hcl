@@ -39,6 +39,10 @@ run "keeps_workers_warm" {
     error_message = "one minute is singular"
   }
   assert {
+    condition     = jsondecode(aws_scheduler_schedule.heartbeat["billing"].target[0].input) == { fanout_heartbeat_s = 0 }
+    error_message = "a worker that answers direct invocations would take anything else for one"
+  }
+  assert {
     condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["Heartbeat", "DeadLetter"]
     error_message = "the role may do what its schedules need, and no more"
   }

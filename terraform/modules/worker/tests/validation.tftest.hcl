@@ -170,6 +170,100 @@ run "refuses_a_vpc_without_subnets" {
   expect_failures = [var.vpc]
 }
 
+run "follows_the_use_of_its_provisioned_concurrency_and_the_clock" {
+  command = plan
+
+  variables {
+    manifest = {
+      description      = "Issue invoices"
+      function         = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2, reserved_concurrency = 50 }
+      batch            = { size = 10, window_s = 0 }
+      queue            = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      scaling          = { max = 20, utilization_percent = 60 }
+      scaling_schedule = { morning = { expression = "cron(0 7 ? * MON-FRI *)", timezone = "Europe/Berlin", min = 5, max = 50 } }
+    }
+  }
+  assert {
+    condition     = aws_appautoscaling_target.live[0].resource_id == "function:fanout-test-billing:live" && aws_appautoscaling_target.live[0].min_capacity == 2 && aws_appautoscaling_target.live[0].max_capacity == 20
+    error_message = "the alias is scaled, between what is declared"
+  }
+  assert {
+    condition     = aws_appautoscaling_policy.utilization[0].target_tracking_scaling_policy_configuration[0].target_value == 0.6
+    error_message = "the metric is a share of 1"
+  }
+  assert {
+    condition     = one(aws_appautoscaling_scheduled_action.this["morning"].scalable_target_action).min_capacity == "5" && aws_appautoscaling_scheduled_action.this["morning"].timezone == "Europe/Berlin"
+    error_message = "from that time on there are other bounds"
+  }
+}
+
+run "follows_the_clock_alone" {
+  command = plan
+
+  variables {
+    manifest = {
+      description      = "Issue invoices"
+      function         = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
+      batch            = { size = 10, window_s = 0 }
+      queue            = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      scaling_schedule = { morning = { expression = "rate(1 day)", min = 5, max = 5 } }
+    }
+  }
+  assert {
+    condition     = length(aws_appautoscaling_policy.utilization) == 0 && aws_appautoscaling_target.live[0].max_capacity == 2
+    error_message = "without scaling.max nothing follows the use"
+  }
+}
+
+run "is_not_scaled_where_nothing_scales" {
+  command = plan
+
+  variables {
+    autoscaling = false
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      scaling     = { max = 20 }
+    }
+  }
+  assert {
+    condition     = length(aws_appautoscaling_target.live) == 0 && terraform_data.provisioned[0].input == "2"
+    error_message = "then the provisioned concurrency is what is declared"
+  }
+}
+
+run "refuses_to_scale_nothing" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      scaling     = { max = 20 }
+    }
+  }
+  expect_failures = [var.manifest]
+}
+
+run "refuses_to_scale_over_the_reserved_concurrency" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2, reserved_concurrency = 10 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      scaling     = { max = 20 }
+    }
+  }
+  expect_failures = [var.manifest]
+}
+
 run "reads_the_parameters_and_secrets_that_it_names" {
   command = plan
 

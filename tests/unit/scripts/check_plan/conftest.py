@@ -11,6 +11,9 @@ from scripts.check_plan.allowed import Declared, read
 from scripts.check_plan.check import check
 from scripts.check_plan.findings import Finding
 from scripts.check_plan.fixture import FIXTURE
+from scripts.check_plan.workflows import declared_patterns
+
+STARTS = declared_patterns(FIXTURE / "services")
 
 Judge = Callable[[Plan], list[Finding]]
 
@@ -28,4 +31,4 @@ def manifests() -> Mapping[str, Manifest]:
 @pytest.fixture
 def judge(manifests: Mapping[str, Manifest]) -> Judge:
     """All rules over a plan."""
-    return lambda plan: check(plan, manifests, allowed=read("fixture"), declared=Declared()).findings
+    return lambda plan: check(plan, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings

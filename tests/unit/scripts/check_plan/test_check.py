@@ -7,13 +7,13 @@ from fanout.manifest import Manifest
 from fanout.plans import Plan, document
 from scripts.check_plan.allowed import Declared, read
 from scripts.check_plan.check import check
-from tests.unit.scripts.check_plan.conftest import Judge
+from tests.unit.scripts.check_plan.conftest import STARTS, Judge
 
 WORKER = 'module.platform.module.worker["billing"]'
 
 
 def test_the_good_plan_has_every_pair_whole_and_no_finding(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
-    proof = check(plan, manifests, allowed=read("fixture"), declared=Declared())
+    proof = check(plan, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared())
 
     assert proof.findings == []
     assert [(path.event, path.worker) for path in proof.paths] == [
@@ -48,11 +48,15 @@ def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
 ) -> None:
     silent = Plan(tuple(it for it in plan.resources if it.type != "aws_cloudwatch_metric_alarm"))
     # the alarms' topic and key grant nobody any more
-    missed = check(silent, manifests, allowed=read("fixture"), declared=Declared()).findings
-    excused = check(silent, manifests, allowed=read("fixture"), declared=Declared(no_alarms="a test")).findings
+    missed = check(silent, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
+    excused = check(
+        silent, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared(no_alarms="a test")
+    ).findings
 
     assert {it.address for it in missed if it.rule == "alarm"} == {
-        it.address for it in plan.of("aws_sqs_queue", "aws_lb_target_group") if "main" not in it.address
+        it.address
+        for it in plan.of("aws_sqs_queue", "aws_lb_target_group", "aws_sfn_state_machine")
+        if "main" not in it.address
     }
     assert not [it for it in excused if it.rule == "alarm"]
 
@@ -62,7 +66,7 @@ def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
 ) -> None:
     more = {**manifests, "newcomer": manifests["billing"]}
 
-    found = check(plan, more, allowed=read("fixture"), declared=Declared()).findings
+    found = check(plan, more, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
 
     assert "aws_sqs_queue fanout-fixture-newcomer" in {it.address for it in found}
 
@@ -79,3 +83,12 @@ def test_a_worker_that_may_not_fetch_large_data_is_told_by_its_role(plan: Plan, 
     )
     assert missed == ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
     assert {it.rule for it in findings} == {"permission"}
+
+
+def test_a_declared_workflow_that_is_not_there_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    starts = {**STARTS, "returns": {"source": ["shop.orders"], "detail-type": ["OrderReturned"]}}
+
+    found = check(plan, manifests, starts=starts, allowed=read("fixture"), declared=Declared()).findings
+
+    told = "is declared and not in the plan; let modules/workflow make it"
+    assert [str(it) for it in found] == [f"aws_sfn_state_machine fanout-fixture-returns: workflow: {told}"]

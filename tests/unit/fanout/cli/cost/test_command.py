@@ -19,7 +19,10 @@ def test_tables_and_what_they_rest_on(run: Run) -> None:
     assert done.exit_code == 0
     for told in ("# By event", "# By worker", "dearest items", "# What the levers", "a month.", "Prices: us-east-1"):
         assert told in done.stdout
-    assert "Not reckoned, by what is done with them: 1 aws_ecr_repository, 5 aws_s3_bucket." in done.stdout
+    assert (
+        "Not reckoned, by what is done with them: 1 aws_ecr_repository, 5 aws_s3_bucket, 1 aws_sfn_state_machine."
+        in done.stdout
+    )
 
 
 def test_json_has_it_all(run: Run, tmp_path: Path) -> None:
