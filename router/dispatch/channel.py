@@ -1,25 +1,42 @@
 """The router's end of a channel: one long-lived stream from an environment that carries requests one at a
-time.
+time; and the environment as the dispatcher sees it, which is its channels and how many of them are busy.
 
 Whatever goes wrong with a request stays within its channel: a client that leaves cancels its request in-band
 and the channel is used again; an app that fails says so in-band; only broken framing resets the stream, and
 only this one.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from dispatch.errors import ChannelError
 from dispatch.exchange import Exchange, Failure
 from dispatch.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, MessageReader, pack
 from dispatch.wire import Headers, Stream, frames
 
-if TYPE_CHECKING:
-    from dispatch.environment import Environment
-
 _CANCEL = pack(CANCEL)
 _pack = HEADER.pack
 _unpack = HEADER.unpack_from
 _LAST_BODY = BODY | END
+
+
+class Environment:
+    """An environment that serves, or served, requests. Identity is what counts: compared and hashed as an
+    object.
+    """
+
+    __slots__ = ("busy", "channels", "draining", "free", "id")
+
+    def __init__(self, environment_id: str) -> None:
+        self.id = environment_id
+        self.channels: set[Channel] = set()
+        self.free: list[Channel] = []
+        self.busy = 0
+        """Channels with a request, or with a cancellation under way."""
+        self.draining = False
+
+    def __repr__(self) -> str:
+        state = "draining" if self.draining else "serving"
+        return f"<Environment {self.id} {state} channels={len(self.channels)} busy={self.busy}>"
 
 
 class ChannelOwner(Protocol):
@@ -34,7 +51,7 @@ class ChannelOwner(Protocol):
     def channel_gone(self, channel: "Channel") -> None:
         """The channel is closed."""
 
-    def environment_lost(self, environment: "Environment") -> None:
+    def environment_lost(self, environment: Environment) -> None:
         """The environment's connection is gone: forget its free channels, before any request is tried
         again.
         """
@@ -60,7 +77,7 @@ class Channel(MessageReader):
         "stream",
     )
 
-    def __init__(self, stream: Stream, environment: "Environment", owner: ChannelOwner) -> None:
+    def __init__(self, stream: Stream, environment: Environment, owner: ChannelOwner) -> None:
         super().__init__()
         self.stream = stream
         self.environment = environment

@@ -17,8 +17,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dispatch.channel import Channel
-from dispatch.environment import Environment
+from dispatch.channel import Channel, Environment
 from dispatch.exchange import Exchange, Failure
 
 _MAX_ATTEMPTS = 3

@@ -3,11 +3,7 @@ side.
 """
 
 from enum import Enum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from dispatch.channel import Channel
-
+from typing import Protocol
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
@@ -23,6 +19,19 @@ class Failure(Enum):
     APP_FAILED = "app_failed"
     BAD_RESPONSE = "bad_response"
     CLOSING = "closing"
+
+
+class Carrier(Protocol):
+    """Takes an exchange to an environment: its channel, as far as the client's side needs it."""
+
+    def send_body(self, data: bytes, end: bool) -> bool:
+        """Send more of the request's body; False asks for no more until ``upload_drained``."""
+
+    def resume(self) -> None:
+        """The client takes data again: return the credit that was withheld."""
+
+    def cancel(self, until: float) -> None:
+        """Give the request up, without a word to its exchange; ``until`` is when patience ends."""
 
 
 class Exchange:
@@ -56,7 +65,7 @@ class Exchange:
         """The whole request has come."""
         self.idempotent = False
         """The method may be repeated (RFC 9110 section 9.2.2)."""
-        self.channel: Channel | None = None
+        self.channel: Carrier | None = None
         """Where it is served now; None before and after."""
         self.waiting = False
         self.answered = False
@@ -77,7 +86,7 @@ class Exchange:
         raise NotImplementedError
 
     def response_data(self, data: bytes | memoryview, end: bool) -> bool:
-        """A part of the response's body; True asks to withhold credit until :meth:`Channel.resume`."""
+        """A part of the response's body; True asks to withhold credit until :meth:`Carrier.resume`."""
         raise NotImplementedError
 
     def upload_drained(self) -> None:

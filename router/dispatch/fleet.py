@@ -18,8 +18,8 @@ from enum import Enum
 from typing import Protocol
 
 from dispatch.budget import CircuitBreaker, TokenBucket
+from dispatch.channel import Environment
 from dispatch.dispatcher import Dispatcher
-from dispatch.environment import Environment
 from dispatch.errors import AdmissionError
 from dispatch.invokers.base import Ending, Invoker, Order, Result
 from dispatch.scaler import Load, Scaler

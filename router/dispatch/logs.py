@@ -5,14 +5,14 @@ a body.
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
 
 from dispatch.budget import BreakerState
 
 if TYPE_CHECKING:
     from dispatch.fleet import Fleet
+    from dispatch.front import Front
     from dispatch.front.client_request import ClientRequest
-    from dispatch.server import Router
 
 
 class AccessLog:
@@ -48,6 +48,13 @@ class _Totals(NamedTuple):
     queue_seconds: float = 0.0
 
 
+class EmfSource(Protocol):
+    """What the lines are made of: the router."""
+
+    front: "Front"
+    fleets: "list[Fleet]"
+
+
 class EmfLog:
     """CloudWatch embedded metric format: the change since the last line, per function.
 
@@ -65,7 +72,7 @@ class EmfLog:
         ("BreakerOpen", "Count"),
     )
 
-    def __init__(self, router: "Router", namespace: str, out: TextIO | None = None) -> None:
+    def __init__(self, router: EmfSource, namespace: str, out: TextIO | None = None) -> None:
         self._router = router
         self._namespace = namespace
         self._out = out or sys.stdout

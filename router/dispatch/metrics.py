@@ -3,7 +3,7 @@ additions only.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -14,13 +14,22 @@ from dispatch.fleet import Fleet, State
 from dispatch.front.counts import BUCKETS
 
 if TYPE_CHECKING:
-    from dispatch.server import Router
+    from dispatch.control import ControlPort
+    from dispatch.front import Front
+
+
+class MetricsSource(Protocol):
+    """What the metrics are read from: the router, once it is started."""
+
+    front: "Front"
+    fleets: list[Fleet]
+    port: "ControlPort"
 
 
 class RouterCollector(Collector):
     """Turns the router's state into metrics."""
 
-    def __init__(self, router: "Router") -> None:
+    def __init__(self, router: MetricsSource) -> None:
         self._router = router
 
     def collect(self) -> Iterator[Metric]:
@@ -122,7 +131,7 @@ def _fleet_gauges(fleet: Fleet, environments: GaugeMetricFamily, breaker: GaugeM
         breaker.add_metric([fleet.name, condition.value], float(fleet.breaker.state is condition))
 
 
-def registry(router: "Router") -> CollectorRegistry:
+def registry(router: MetricsSource) -> CollectorRegistry:
     """A registry of the router's metrics alone."""
     found = CollectorRegistry(auto_describe=False)
     found.register(RouterCollector(router))

@@ -7,12 +7,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from dispatch.messages import BODY, END, FAILED, HEAD, HEADER, pack
-
-if TYPE_CHECKING:
-    from dispatch.adapter.slot import Slot
 
 _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
@@ -21,6 +18,19 @@ _HOP_BY_HOP = frozenset(
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 Fields = list[tuple[bytes, bytes]]
+
+
+class ResponseChannel(Protocol):
+    """Where a call's response goes."""
+
+    def write(self, data: bytes, prefix: bytes = b"") -> bool:
+        """Send messages; False when some of them have to wait."""
+
+    def credit(self) -> None:
+        """The app has taken all body that had come."""
+
+    def call_finished(self, call: "Call", failed: bool = False) -> None:
+        """The call is over: answered, failed, or cancelled and its app has ended."""
 
 
 class Application(Protocol):
@@ -49,7 +59,7 @@ class Call:
     on_cancel: Callable[[], object] | None = None
     _head: bytes | None = None
 
-    def __init__(self, slot: "Slot", head: bytes, end: bool) -> None:
+    def __init__(self, slot: ResponseChannel, head: bytes, end: bool) -> None:
         self._slot = slot
         self.raw = head
         self.method, self.target, _ = head[: head.index(b"\r\n")].split(b" ", 2)

@@ -68,7 +68,7 @@ async def answer(app: Application, event: Event) -> dict[str, Any]:
     body = event.get("body") or ""
     data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     slot = _Answer()
-    call = Call(slot, _head(event, len(data)), end=True)  # type: ignore[arg-type]
+    call = Call(slot, _head(event, len(data)), end=True)
     if data:
         call.body.append(data)
     app.handle(call)

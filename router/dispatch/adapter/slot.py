@@ -1,16 +1,32 @@
 """The environment's end of a channel: requests come in one after the other, and become calls."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from dispatch.adapter.call import Call
+from dispatch.adapter.call import Application, Call
 from dispatch.errors import ChannelError
 from dispatch.messages import CANCEL, MessageReader, pack
-from dispatch.wire import Headers, Stream, frames
-
-if TYPE_CHECKING:
-    from dispatch.adapter.session import Session
+from dispatch.wire import ClientConnection, Headers, Stream, frames
 
 _CANCELLED = pack(CANCEL)
+
+
+class SlotOwner(Protocol):
+    """Who opens a slot's stream and is told what becomes of the slot: the session."""
+
+    app: Application
+    wire: ClientConnection
+
+    def open_stream(self, slot: "Slot") -> Stream:
+        """Open a channel."""
+
+    def slot_closed(self, slot: "Slot", *, reopen: bool) -> None:
+        """The channel is closed; with ``reopen`` another one may take its place."""
+
+    def refused(self, status: str) -> None:
+        """The router did not admit the channel."""
+
+    def count(self, call: Call, failed: bool) -> None:
+        """A call is over."""
 
 
 class Slot(MessageReader):
@@ -18,7 +34,7 @@ class Slot(MessageReader):
 
     __slots__ = ("_credit_at", "_session", "_stream", "call")
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: SlotOwner) -> None:
         super().__init__()
         self._session = session
         self.call: Call | None = None

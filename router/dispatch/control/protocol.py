@@ -9,11 +9,10 @@ import asyncio
 import logging
 from typing import Protocol, cast
 
-from dispatch.channel import Channel
+from dispatch.channel import Channel, Environment
 from dispatch.control.buffers import ReadBuffers
 from dispatch.control.outbox import Outbox
 from dispatch.dispatcher import Dispatcher
-from dispatch.environment import Environment
 from dispatch.errors import AdmissionError, WireError
 from dispatch.wire import Headers, ServerConnection, Stream, WireLimits, frames
 

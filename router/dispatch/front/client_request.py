@@ -6,16 +6,23 @@ from dispatch.exchange import Exchange
 
 if TYPE_CHECKING:
     from dispatch.dispatcher import Dispatcher
-    from dispatch.front.front import Front
     from dispatch.front.routes import Route
 
-__all__ = ["ClientRequest"]
+__all__ = ["ClientRequest", "Connection"]
 
 
-class _Connection(Protocol):
-    """A client connection, as far as a request's name needs it."""
+class _IdSource(Protocol):
+    """What makes our request ids unlike another router's."""
 
-    front: "Front"
+    id_prefix: bytes
+
+
+class Connection(Protocol):
+    """A client connection, as far as a request's id needs it."""
+
+    @property
+    def front(self) -> _IdSource:
+        """What all client connections share."""
 
 
 class ClientRequest(Exchange):
@@ -34,7 +41,7 @@ class ClientRequest(Exchange):
         "upload_size",
     )
 
-    protocol: _Connection
+    protocol: Connection
     route: "Route"
     dispatcher: "Dispatcher"
     method: bytes

@@ -2,11 +2,12 @@
 deadlines.
 """
 
+import asyncio
 import ipaddress
 import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dispatch.front.counts import BUCKETS
 from dispatch.front.known import RequestLines
@@ -15,8 +16,19 @@ from dispatch.front.routes import RouteTable
 
 if TYPE_CHECKING:
     from dispatch.front.client_request import ClientRequest
-    from dispatch.front.h2 import Http2Protocol
-    from dispatch.front.protocol import ClientProtocol
+
+
+class ClientConnection(Protocol):
+    """A client connection of either version of HTTP. ``deadline`` is when it expires, by the front's clock."""
+
+    deadline: float
+    transport: asyncio.Transport
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+
+    def drain(self) -> None:
+        """Take no more requests; close when those under way are answered."""
 
 
 class Front:
@@ -34,7 +46,7 @@ class Front:
         self.limits = limits or FrontLimits()
         self.now = clock()
         """Coarse time for the deadlines of connections, as of the last sweep."""
-        self.connections: set[ClientProtocol | Http2Protocol] = set()
+        self.connections: set[ClientConnection] = set()
         self.counts = {route.name: route.counts for route in routes.routes}
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""

@@ -1,18 +1,33 @@
 """One stream of an HTTP/2 client: the exchange whose response is written to that stream."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from dispatch.exchange import Failure
-from dispatch.front.client_request import ClientRequest
+from dispatch.front.client_request import ClientRequest, Connection
+from dispatch.front.front import Front
 from dispatch.front.h2_head import RefusedError, RequestHead, response_headers
 from dispatch.front.refusal import STATUS_OF, refusal_parts
 from dispatch.front.response import UNKNOWN_LENGTH, check
 from dispatch.wire import Headers, Stream, frames
 
-if TYPE_CHECKING:
-    from dispatch.front.h2 import Http2Protocol
-
 __all__ = ["StreamRequest"]
+
+
+class StreamConnection(Connection, Protocol):
+    """The connection of a stream, as far as its request needs it."""
+
+    credit_at: int
+    """Bytes of a request's body above which their credit is returned to the client."""
+
+    @property
+    def front(self) -> Front:
+        """What all client connections share."""
+
+    def answered(self, request: "StreamRequest") -> None:
+        """A response has been handed to its stream in full."""
+
+    def closed(self, request: "StreamRequest", /) -> None:
+        """A request is over, one way or the other."""
 
 
 class StreamRequest(ClientRequest):
@@ -20,9 +35,9 @@ class StreamRequest(ClientRequest):
 
     __slots__ = ("_bodyless", "_declared", "_remaining", "over", "stalled", "stream", "submitted", "touched")
 
-    protocol: "Http2Protocol"
+    protocol: StreamConnection
 
-    def __init__(self, protocol: "Http2Protocol", stream: Stream) -> None:
+    def __init__(self, protocol: StreamConnection, stream: Stream) -> None:
         super().__init__()
         self.protocol = protocol
         self.stream = stream

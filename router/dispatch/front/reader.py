@@ -6,19 +6,17 @@ transfer codings other than chunked, chunked in HTTP/1.0, and a Host that is mis
 """
 
 import re
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httptools
 
 from dispatch.exchange import IDEMPOTENT
 from dispatch.front.fields import SPECIAL, Kind, is_request_id, nominated, provenance
+from dispatch.front.front import Front
 from dispatch.front.known import KnownFields
-from dispatch.front.request import Request
+from dispatch.front.request import Request, RequestConnection
 from dispatch.front.resumed import resumed_parser
 from dispatch.messages import END, HEAD, HEADER
-
-if TYPE_CHECKING:
-    from dispatch.front.protocol import ClientProtocol
 
 _pack = HEADER.pack
 _special = SPECIAL.get
@@ -27,10 +25,35 @@ _BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 
 
+class ReaderConnection(RequestConnection, Protocol):
+    """The connection whose requests are read: it takes what is read, and answers what is no request."""
+
+    closing: bool
+
+    @property
+    def front(self) -> Front:
+        """What all client connections share."""
+
+    def begin(self, request: Request) -> None:
+        """Serve the one request of an idle connection, which is whole."""
+
+    def enqueue(self, request: Request) -> None:
+        """Serve a request in its turn; more of it may come."""
+
+    def body_received(self, request: Request, data: bytes) -> None:
+        """A part of a request's body."""
+
+    def request_complete(self, request: Request) -> None:
+        """A request with a body is whole."""
+
+    def refuse(self, status: int) -> None:
+        """Answer what never became a request, after those before it, and close."""
+
+
 class RequestReader:
     """Reads the requests of one connection; a bad one is refused through the connection."""
 
-    def __init__(self, connection: "ClientProtocol", peer: str, scheme: str) -> None:
+    def __init__(self, connection: ReaderConnection, peer: str, scheme: str) -> None:
         self.current: Request | None = None
         """The request being read, or read last."""
         self.in_head = False

@@ -1,14 +1,29 @@
 """One request of a client connection: the exchange whose response is written to that client."""
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import Protocol
 
 from dispatch.exchange import Exchange, Failure
-from dispatch.front.client_request import ClientRequest
+from dispatch.front.client_request import ClientRequest, Connection
 from dispatch.front.refusal import STATUS_OF, refusal
 from dispatch.front.response import JOIN_UP_TO, UNKNOWN_LENGTH, check, known
 
-if TYPE_CHECKING:
-    from dispatch.front.protocol import ClientProtocol
+
+class RequestConnection(Connection, Protocol):
+    """The connection of a request, as far as its response needs it."""
+
+    transport: asyncio.Transport
+    write_paused: bool
+    """The client reads slower than the app answers."""
+
+    def finished(self, request: "Request") -> None:
+        """A response has been written in full."""
+
+    def cut(self, request: "Request") -> None:
+        """A response cannot be finished: end the connection so that the client sees it."""
+
+    def resume_upload(self) -> None:
+        """Read on after a pause."""
 
 
 class Request(ClientRequest):
@@ -29,9 +44,9 @@ class Request(ClientRequest):
         "upload",
     )
 
-    protocol: "ClientProtocol"
+    protocol: RequestConnection
 
-    def __init__(self, protocol: "ClientProtocol") -> None:
+    def __init__(self, protocol: RequestConnection) -> None:
         Exchange.__init__(self)  # by name: half the price of super() on the hottest path
         self.protocol = protocol
         self.method = b""

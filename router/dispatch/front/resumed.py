@@ -5,17 +5,36 @@ announces. Read as requests, such a body is request smuggling. So a fresh parser
 of our own, which the reader never sees, and goes on from there.
 """
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import httptools
-
-if TYPE_CHECKING:
-    from dispatch.front.reader import RequestReader
 
 __all__ = ["resumed_parser"]
 
 
-def resumed_parser(reader: "RequestReader", framing: bytes) -> httptools.HttpRequestParser:
+class ParserCallbacks(Protocol):
+    """What httptools calls: the reader."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request target."""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field, of the head or of the trailers."""
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+
+    def on_body(self, data: bytes) -> None:
+        """A part of the body."""
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+
+
+def resumed_parser(reader: ParserCallbacks, framing: bytes) -> httptools.HttpRequestParser:
     """A parser that takes the body framed by the field line ``framing``, and then further requests."""
     callbacks = _BehindHead(reader)
     parser = httptools.HttpRequestParser(callbacks)
@@ -27,7 +46,7 @@ def resumed_parser(reader: "RequestReader", framing: bytes) -> httptools.HttpReq
 class _BehindHead:
     """The reader's callbacks, silent until the head of our own is through."""
 
-    def __init__(self, reader: "RequestReader") -> None:
+    def __init__(self, reader: ParserCallbacks) -> None:
         self._reader = reader
         self._silent = True
 

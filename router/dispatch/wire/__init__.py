@@ -4,8 +4,9 @@ why it is ours.
 
 from dispatch.wire.connection import ClientConnection, Connection, ServerConnection
 from dispatch.wire.control import ConnectionHandler
+from dispatch.wire.headers import Headers
 from dispatch.wire.limits import WireLimits
-from dispatch.wire.stream import Headers, Stream, StreamHandler
+from dispatch.wire.stream import Stream, StreamHandler
 
 __all__ = [
     "ClientConnection",

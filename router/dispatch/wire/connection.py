@@ -17,8 +17,8 @@ A peer that breaks the protocol or a limit gets a GOAWAY with the code, and the 
 from dispatch.errors import WireError
 from dispatch.wire import frames
 from dispatch.wire.control import ControlFrames
-from dispatch.wire.headers import malformed_request
-from dispatch.wire.stream import Headers, Stream, StreamHandler
+from dispatch.wire.headers import Headers, malformed_request
+from dispatch.wire.stream import Stream, StreamHandler
 
 _unpack = frames.HEADER.unpack_from
 _VIEW_FROM = 4_096

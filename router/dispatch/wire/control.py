@@ -10,9 +10,9 @@ from typing import ClassVar, Protocol
 
 from dispatch.errors import WireError
 from dispatch.wire import frames
-from dispatch.wire.headers import HeaderCodec
+from dispatch.wire.headers import HeaderCodec, Headers
 from dispatch.wire.limits import OverheadBudget, WireLimits
-from dispatch.wire.stream import Headers, Stream
+from dispatch.wire.stream import Stream
 
 
 class ConnectionHandler(Protocol):

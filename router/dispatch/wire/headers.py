@@ -8,10 +8,12 @@ import hpack
 
 from dispatch.errors import WireError
 from dispatch.wire import frames
-from dispatch.wire.stream import Headers
 
 _REQUEST_PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
 _CONNECTION_SPECIFIC = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+
+Headers = list[tuple[bytes, bytes]]
+"""Names and values in order, pseudo-header fields first."""
 
 
 class HeaderCodec:

@@ -1,17 +1,34 @@
 """One HTTP/2 stream: its windows, what waits for them, and who listens to it."""
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from dispatch.wire import frames
-
-if TYPE_CHECKING:
-    from dispatch.wire.control import ControlFrames
+from dispatch.wire.headers import Headers
+from dispatch.wire.limits import WireLimits
 
 _pack = frames.HEADER.pack
 _COPY_BELOW = 16_384
 """Bytes: below this, joining header and data costs less than writing them apart."""
 
-Headers = list[tuple[bytes, bytes]]
+
+class Link(Protocol):
+    """A stream's connection, as far as the stream needs it."""
+
+    limits: WireLimits
+    write: Callable[[bytes], object]
+    write_paused: bool
+    closed: bool
+    send_window: int
+    """Bytes that the peer takes now, over all streams."""
+    peer_initial_window: int
+    peer_frame_size: int
+
+    def encode_headers(self, headers: Headers) -> bytes:
+        """A header block; blocks must be written in the order they were encoded."""
+
+    def forget(self, stream: "Stream") -> None:
+        """Drop a stream that is closed both ways."""
 
 
 class StreamHandler(Protocol):
@@ -49,7 +66,7 @@ class Stream:
         "unacknowledged",
     )
 
-    def __init__(self, connection: "ControlFrames", stream_id: int, handler: StreamHandler | None = None) -> None:
+    def __init__(self, connection: Link, stream_id: int, handler: StreamHandler | None = None) -> None:
         self.connection = connection
         self.id = stream_id
         self.handler = handler

@@ -2,9 +2,8 @@
 time.
 """
 
-from dispatch.channel import Channel
+from dispatch.channel import Channel, Environment
 from dispatch.dispatcher import Dispatcher, DispatchLimits
-from dispatch.environment import Environment
 from dispatch.exchange import Exchange, Failure
 from dispatch.messages import BODY, CANCEL, END, FAILED, HEAD, REFUSED, MessageReader, pack
 from dispatch.wire import Headers, Stream, frames

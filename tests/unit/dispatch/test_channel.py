@@ -4,6 +4,7 @@ it.
 
 import pytest
 
+from dispatch.channel import Channel
 from dispatch.exchange import Failure
 from dispatch.messages import BODY, END, HEAD, pack
 from dispatch.wire import WireLimits, frames
@@ -143,10 +144,11 @@ def test_an_upload_stops_at_the_window_and_goes_on_when_it_opens() -> None:
     slot.credits = False
     exchange = rig.submit(complete=False)
     drained = exchange.drained
-    assert exchange.channel is not None
-    stream = exchange.channel.stream
+    channel = exchange.channel
+    assert isinstance(channel, Channel)
+    stream = channel.stream
     stream.send_window = 10
-    assert exchange.channel.send_body(b"x" * 1_000, False) is False
+    assert channel.send_body(b"x" * 1_000, False) is False
     assert exchange.drained == drained
     environment.server.receive(frames.window_update(stream.id, 100_000))
     assert exchange.drained == drained + 1
