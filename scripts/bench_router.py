@@ -22,6 +22,9 @@ from scripts.router_bench.load import Measured
 from scripts.router_bench.programs import OTHER_CORE, Program
 
 RATE = 1_000.0
+PACED_S = 5
+"""Seconds of a paced measurement: its few requests need longer for a p99."""
+SETTLING_S = 0.5
 
 Start = Callable[[Path, Program], AbstractContextManager[Program]]
 Samples = dict[tuple[str, str], list[Measured]]
@@ -58,10 +61,12 @@ def measure(running: list[Program], rounds: int, seconds: int) -> Samples:
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
         for size in SIZES:
             for program in running:
-                found = load.run(program.url(size), program.pid, seconds, core=OTHER_CORE)
+                found = load.run(program.url(size), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S)
                 samples.setdefault((program.name, size), []).append(found)
         for program in running:
-            found = load.run(program.url("200B"), program.pid, seconds, core=OTHER_CORE, per_second=RATE)
+            found = load.run(
+                program.url("200B"), program.pid, PACED_S, core=OTHER_CORE, per_second=RATE, settling_s=SETTLING_S
+            )
             samples.setdefault((program.name, f"200B at {RATE:g}/s"), []).append(found)
     return samples
 

@@ -37,9 +37,18 @@ def memory_mb(pid: int) -> float:
 
 
 def run(
-    url: str, pid: int, seconds: int, *, core: int, per_second: float = 0.0, connections: int = CONNECTIONS
+    url: str,
+    pid: int,
+    seconds: int,
+    *,
+    core: int,
+    per_second: float = 0.0,
+    connections: int = CONNECTIONS,
+    settling_s: float = 0.0,
 ) -> Measured:
     """Send load to ``url`` and measure process ``pid``; ``per_second`` 0 means as fast as it goes.
+
+    Requests of the first ``settling_s``, in which connections are opened, do not count for p50, p99 and the maximum.
 
     :raises RuntimeError: a request was not answered with 2xx.
     """
@@ -54,12 +63,13 @@ def run(
     statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", got.stdout)
     if statuses is None or any(int(number) for number in statuses.groups()[1:]) or not rows:
         raise RuntimeError(f"{url} did not answer as it should:\n{got.stdout[-1_500:]}")
-    times = sorted(int(row[2]) / 1e3 for row in rows)
+    settled = min(int(row[0]) for row in rows) + settling_s * 1e6
+    times = sorted(int(row[2]) / 1e3 for row in rows if int(row[0]) >= settled)
     span = (max(int(row[0]) for row in rows) - min(int(row[0]) for row in rows)) / 1e6
     return Measured(
-        requests=len(times),
-        cpu_us=used / len(times) * 1e6,
-        rate=len(times) / max(span, 0.001),
+        requests=len(rows),
+        cpu_us=used / len(rows) * 1e6,
+        rate=len(rows) / max(span, 0.001),
         p50_ms=statistics.median(times),
         p99_ms=times[int(len(times) * 0.99)],
         max_ms=times[-1],

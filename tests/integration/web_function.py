@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,8 @@ def storefront(platform: Platform, packages: Path) -> Iterator[str]:
         yield name
     finally:
         lambda_.delete_function(FunctionName=name)
+        with suppress(client("logs").exceptions.ResourceNotFoundException):
+            client("logs").delete_log_group(logGroupName=f"/aws/lambda/{name}")
         lambda_.delete_layer_version(LayerName=name, VersionNumber=layer["Version"])
         iam.delete_role_policy(RoleName=name, PolicyName=NAME)
         iam.delete_role(RoleName=name)
