@@ -129,13 +129,14 @@ class RequestReader:
     def remember(self, data: bytes) -> None:
         """Remember the head that was just read, if it was plain and is all of ``data``."""
         plain, self._plain = self._plain, None
-        if plain is not None:
+        if plain is not None and self.current is not None and self.current.complete:
             self._known.remember(data, *plain)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self.in_head = True
         self.head_bytes = 0
+        self._plain = None
         self._url = b""
         self._host = None
         self.fields = []

@@ -140,3 +140,26 @@ def test_a_request_that_failed_is_not_taken_for_the_next() -> None:
     ask(rig, client, "GET /c HTTP/1.1")
     assert client.answers()[-1].status == 200
     assert client.answers()[-1].body == b"ok"
+
+
+def test_a_head_with_a_body_is_never_taken_for_the_plain_one_before_it() -> None:
+    # GIVEN a plain request that came behind another's body, so that it was not remembered itself
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
+    client.send(f"loGET / HTTP/1.1\r\n{FIELDS}".encode())
+    for _ in range(2):
+        respond(rig.slot(), body=b"ok")
+    # AND one with a body whose length its head does not tell
+    chunked = b"OPTIONS / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    client.send(chunked)
+    client.send(b"0\r\n\r\n")
+    respond(rig.slot(), body=b"ok")
+    # WHEN the same fields come again
+    client.send(chunked)
+    client.send(b"3\r\nabc\r\n0\r\n\r\n")
+    # THEN what follows is its body, and no request
+    assert rig.slot().body.endswith(b"abc")
+    respond(rig.slot(), body=b"ok")
+    assert [answer.status for answer in client.answers()] == [200] * 4
+    assert not client.ended
