@@ -70,6 +70,13 @@ IN_ITS_NAME: Final[Mapping[Permission, InItsName]] = {COMMITTING: provoke.commit
 
 INVOKING: Final = Permission("Permission2", "lambda:InvokeFunction")
 
+READING: Final = Permission("Permission0", "dynamodb:GetItem")
+UNDOING: Final[Mapping[str, Mapping[str, object]]] = {
+    "billing": {"step": "refund"},
+    "inventory": {"step": "release", "index": 0, "line": {"sku": "CD-TEST", "quantity": 1}},
+}
+"""Steps of a workflow that look first at what there is to undo; no event makes their workers read."""
+
 MISSING: Final = "MiniStack says of an object that is not there that it is not there, also to who may not list"
 LOGGED: Final = "MiniStack writes the log itself"
 
@@ -163,14 +170,31 @@ def test_a_tree_needs_to_invoke_itself(platform: Platform) -> None:
     assert all("is not an image" in (message or "") for message in failures())
 
 
+@pytest.mark.parametrize("worker", sorted(UNDOING))
+def test_a_step_that_undoes_needs_to_read(platform: Platform, worker: str) -> None:
+    """GIVEN a worker that may not read its table WHEN a workflow has it undo a step THEN the step fails and names the
+    refusal; WHEN the permission is back THEN the step is done."""
+    role = Role(platform.names.function(worker))
+    order_id = f"undone-{uuid4()}"
+    payload = {**UNDOING[worker], "order_id": order_id, "order": {"order_id": order_id}}
+
+    def failure() -> str | None:
+        [result] = invoke_all(role.name, [payload], qualifier="live", timeout_s=30)
+        return result.failure.message if result.failure else None
+
+    with role.without(READING):
+        assert denied_in(failure() or "") == {READING.action}
+    assert failure() is None
+
+
 @pytest.mark.parametrize("worker", WORKERS)
 def test_every_permission_is_on_trial(platform: Platform, worker: str) -> None:
     """GIVEN the role of a worker WHEN its permissions are listed THEN each has its trial above, or a named gap."""
     tried = {*EVERY_WORKER, *BY_ITS_EVENT.get(worker, ()), *IN_ITS_NAME}
     gaps = {*UNSEEN, *UNSEEN_OF.get(worker, ())}
-    invoking = {INVOKING} if worker == "thumbnails" else set()
+    invoked = ({INVOKING} if worker == "thumbnails" else set()) | ({READING} if worker in UNDOING else set())
 
-    untried = Role(platform.names.function(worker)).permissions() - tried - gaps - invoking
+    untried = Role(platform.names.function(worker)).permissions() - tried - gaps - invoked
     assert untried == set(), f"{worker}: what needs these? Add its trial, or take them from the role"
 
 
