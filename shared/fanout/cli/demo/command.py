@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from contracts.orders import OrderPlaced
 from fanout import aws
 from fanout.cli.demo import cdnow, shelf
-from fanout.cli.demo.reconcile import Check, checks, dead_letters, thumbnail_sizes
+from fanout.cli.demo.reconcile import Check, checks, count_checks, dead_letters, thumbnail_sizes
 from fanout.cli.demo.scenario import REJECTS, Scenario
 from fanout.cli.deployment import Deployment, DeploymentError
 from fanout.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, Namespace, Services
@@ -32,6 +32,8 @@ PHOTOGRAPH = Path("data/grace_hopper.jpg")
 QUIET_LOOKS = 3
 """Looks in a row that find the queues empty, before they count as quiet: an event may be between two queues."""
 LOOK_EVERY_S = 0.5
+LOGS_LATE_S = 60.0
+"""CloudWatch Logs says nothing of how long a line takes to be found; seconds, as a rule."""
 
 
 def command(
@@ -104,7 +106,17 @@ def _wait(scenario: Scenario, deployment: Deployment, started_ms: int, patience:
                 console.print(f"gave up: no queue moved for {patience:.0f} s")
                 break
             time.sleep(LOOK_EVERY_S)
-    return deployment.counts(started_ms)
+    return _counts(scenario, deployment, started_ms)
+
+
+def _counts(scenario: Scenario, deployment: Deployment, started_ms: int) -> dict[str, Counter[str]]:
+    """What the logs tell: they may be behind the queues, and get ``LOGS_LATE_S`` to tell all."""
+    until = time.monotonic() + LOGS_LATE_S
+    while True:
+        counts = deployment.counts(started_ms)
+        if all(check.holds for check in count_checks(scenario, counts)) or time.monotonic() > until:
+            return counts
+        time.sleep(LOOK_EVERY_S)
 
 
 def _progress() -> Progress:

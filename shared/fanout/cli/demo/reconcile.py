@@ -18,7 +18,7 @@ from fanout.cli.deployment import Deployment
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef as Message
 
-__all__ = ["Check", "checks", "dead_letters", "thumbnail_sizes"]
+__all__ = ["Check", "checks", "count_checks", "dead_letters", "thumbnail_sizes"]
 
 THUMBNAILS = 3
 LONGER_SIDES = [64, 160, 320]
@@ -42,7 +42,7 @@ def checks(
     scenario: Scenario, deployment: Deployment, counts: Mapping[str, Counter[str]], letters: list[dict[str, str]]
 ) -> Iterator[Check]:
     """Every check, the counts of the workers first."""
-    yield from _counts(scenario, counts)
+    yield from count_checks(scenario, counts)
     yield from _ledger(scenario, deployment)
     yield from _loyalty(scenario, deployment)
     yield from _inventory(scenario, deployment)
@@ -56,7 +56,8 @@ def checks(
     yield Check("thumbnails: longer sides in pixels", LONGER_SIDES, sorted(max(size) for size in sizes.values()))
 
 
-def _counts(scenario: Scenario, counts: Mapping[str, Counter[str]]) -> Iterator[Check]:
+def count_checks(scenario: Scenario, counts: Mapping[str, Counter[str]]) -> Iterator[Check]:
+    """What the workers' logs have to tell of the run, beside what they tell."""
     orders, rewarded = len(scenario.purchases), len(scenario.rewarded)
     handled = {
         "inventory": orders + REJECTS,
