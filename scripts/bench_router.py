@@ -2,7 +2,8 @@
 
 The programs are measured in turn, round by round, and the median over rounds counts. Ours runs with every feature on
 (limits, deadlines, metrics, secrets); the others are plain. What is behind, and the load generator, have the other
-core. A program that is not installed is named, and its rows are left out.
+core. A program that is not installed is named, and its rows are left out. Times are of requests on open connections:
+the first half second of each measurement, in which all connections are opened at once, does not count for them.
 
 The CPU time of the adapter (an environment's process) is compared with uvicorn serving the same ASGI app.
 """

@@ -4,16 +4,12 @@ A message is a 4-byte length, 1 byte of flags, and the payload. A whole small re
 DATA frame, and so is its response; that is why the router needs no HTTP/2 stream, and no header block, per
 request.
 
-=========  =====================
-============================================================================== flag       sent by
-meaning =========  =====================
-============================================================================== HEAD       both
-payload is an HTTP/1.1 head: start line and field lines, with the empty line BODY       both
-payload is a part of the body END        both, with the above   the request, or the response, ends with this
-message CANCEL     router, then adapter   the router wants no more of this request; the adapter answers with
-the same FAILED     adapter                the response cannot be finished; the channel stays usable REFUSED
-adapter                the request was not looked at: it may safely go to another environment =========
-=====================  ==============================================================================
+- HEAD (both): the payload is an HTTP/1.1 head: start line and field lines, with the empty line
+- BODY (both): the payload is a part of the body
+- END (both, with the above): the request, or the response, ends with this message
+- CANCEL (router, then adapter): the router wants no more of this request; the adapter answers with the same
+- FAILED (adapter): the response cannot be finished; the channel stays usable
+- REFUSED (adapter): the request was not looked at: it may safely go to another environment
 """
 
 import struct

@@ -71,13 +71,16 @@ def _alias(answer: Any) -> Alias:
 def ringing_alarms(client: CloudWatchClient, names: Collection[str]) -> frozenset[str]:
     """Those of the alarms that ring now.
 
-    :raises TrafficError: some of them do not exist, so that nothing would watch.
+    :raises TrafficError: they cannot be read, or some of them do not exist: nothing would watch.
     """
     states: dict[str, str] = {}
     wanted = sorted(names)
     for start in range(0, len(wanted), ALARMS_A_CALL):
         some = wanted[start : start + ALARMS_A_CALL]
-        answer = client.describe_alarms(AlarmNames=some, MaxRecords=ALARMS_A_CALL)
+        try:
+            answer = client.describe_alarms(AlarmNames=some, MaxRecords=ALARMS_A_CALL)
+        except (ClientError, BotoCoreError) as error:
+            raise TrafficError(f"the alarms cannot be read, so that nothing would watch: {error}") from error
         states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in answer["MetricAlarms"]}
     if missing := [name for name in wanted if name not in states]:
         raise TrafficError(f"there is no alarm {', '.join(missing)}, so that nothing would watch the new version")

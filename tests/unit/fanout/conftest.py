@@ -1,13 +1,14 @@
 """A worker and an event for the core's tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from fanout import Event, Worker
+from fanout import Event, Outcome, Worker
+from fanout.delivery import Delivery
 
 
 class ThingHappened(Event, source="test.things", version=1):
@@ -41,3 +42,8 @@ def make_worker(tmp_path: Path) -> MakeWorker:
         return Worker(str(folder / "handler.py"))
 
     return make
+
+
+def outcomes(deliveries: Iterable[Delivery]) -> list[Outcome | None]:
+    """What became of each record."""
+    return [delivery.outcome for delivery in deliveries]

@@ -1,28 +1,22 @@
 """The life of a batch: every record has one outcome, and none fails another."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout import Context, Event, EventError, Outcome, Reject, Retry, Worker, upcasts
+from fanout import Context, EventError, Outcome, Reject, Retry, Worker
 from fanout.batch import summary
-from fanout.idempotency import Claim, ClaimState, Completion, Request, fingerprint
+from fanout.idempotency import Claim, ClaimState, Request
 from fanout.idempotency.memory import MemoryStore
 from fanout.pace import Pace
 from fanout.publish import seal
 from fanout.testing import Rig, record, record_of
 
-from .conftest import MakeWorker, ThingFollowed, ThingHappened
-
-
-def outcomes(deliveries: list) -> list[Outcome | None]:  # type: ignore[type-arg]
-    return [delivery.outcome for delivery in deliveries]
+from .conftest import MakeWorker, ThingFollowed, ThingHappened, outcomes
 
 
 def test_a_returning_handler_is_done(make_worker: MakeWorker) -> None:
@@ -159,242 +153,6 @@ def test_the_last_failure_takes_its_cause_to_the_dlq(make_worker: MakeWorker) ->
     [letter] = rig.dead_letters
     assert letter["MessageAttributes"]["error_type"]["StringValue"] == "ZeroDivisionError"
     assert letter["MessageAttributes"]["attempts"]["StringValue"] == "3"
-
-
-@pytest.mark.parametrize(
-    "body",
-    ["not JSON", "[]", "{}", '{"source": "a", "detail-type": "B", "detail": {"data": {}}}', '{"source": 1}', "\u2028"],
-)
-def test_a_body_that_is_no_event_is_rejected(make_worker: MakeWorker, body: str) -> None:
-    """GIVEN a message that nobody can read WHEN it comes THEN it is in the DLQ at once, and its neighbour handled."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    rig = Rig(worker)
-
-    deliveries = rig.deliver(record(body), ThingHappened(number=1))
-
-    assert outcomes(deliveries) == [Outcome.REJECTED, Outcome.HANDLED]
-    assert isinstance(deliveries[0].cause, EventError)
-
-
-def test_an_event_that_breaks_its_contract_is_rejected_with_the_field(make_worker: MakeWorker) -> None:
-    """GIVEN data of the wrong type WHEN it comes THEN the DLQ's cause names the field."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    rig = Rig(worker)
-    envelope = replace(seal(ThingHappened(number=1)), data={"number": "many"})
-
-    rig.deliver(envelope)
-
-    assert "number:" in rig.dead_letters[0]["MessageAttributes"]["error_message"]["StringValue"]
-
-
-def test_unknown_fields_are_tolerated(make_worker: MakeWorker) -> None:
-    """GIVEN a field that the contract does not know WHEN the event comes THEN it is handled without it."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: event.to_data())
-    envelope = replace(seal(ThingHappened(number=1)), data={"number": 1, "colour": "red"})
-
-    [delivery] = Rig(worker).deliver(envelope)
-
-    assert delivery.result == {"number": 1}
-
-
-def test_an_event_without_a_handler_is_rejected(make_worker: MakeWorker) -> None:
-    """GIVEN an event that nothing handles WHEN it comes THEN it is rejected and named."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-
-    [delivery] = Rig(worker).deliver(ThingFollowed(number=1))
-
-    assert delivery.outcome is Outcome.REJECTED
-    assert "test.things/ThingFollowed" in str(delivery.cause)
-
-
-def test_a_newer_version_is_rejected(make_worker: MakeWorker) -> None:
-    """GIVEN an event of version 2 WHEN the worker knows version 1 THEN it is rejected, not misread, and the DLQ's
-    message says what to do."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    envelope = seal(ThingHappened(number=1))
-    newer = replace(envelope, metadata=replace(envelope.metadata, schema_version=2))
-
-    [delivery] = Rig(worker).deliver(newer)
-
-    assert delivery.outcome is Outcome.REJECTED
-    assert "version 2, which this worker does not know yet; deploy the worker" in str(delivery.cause)
-
-
-def test_an_older_version_is_upcast(make_worker: MakeWorker) -> None:
-    """GIVEN an event of version 1 WHEN the worker knows version 2 and an upcaster THEN its handler gets version 2."""
-
-    class Measured(Event, source="test.things", version=2):
-        metres: float
-
-    @upcasts(Measured, from_version=1)
-    def in_metres(data: dict[str, Any]) -> dict[str, Any]:
-        return {"metres": data["feet"] * 0.3048}
-
-    worker, seen = make_worker(subscribes=[{"event": "test.things/Measured"}]), []
-    worker.handles(Measured)(lambda event, context: seen.append(event))
-    envelope = seal(Measured(metres=0))
-    older = replace(envelope, metadata=replace(envelope.metadata, schema_version=1), data={"feet": 10})
-
-    [delivery] = Rig(worker).deliver(older)
-
-    assert delivery.outcome is Outcome.HANDLED
-    assert seen == [Measured(metres=3.048)]
-
-
-def test_a_duplicate_has_no_second_effect(make_worker: MakeWorker) -> None:
-    """GIVEN an event that was handled WHEN it comes again by another message THEN it is acknowledged, not handled, and
-    the first result is known."""
-    worker, effects = make_worker(), []
-
-    @worker.handles(ThingHappened)
-    def handle(event: ThingHappened, _: Context) -> int:
-        effects.append(event.number)
-        return 42
-
-    rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
-    rig.deliver(envelope)
-    [second] = rig.deliver(envelope)
-
-    assert second.outcome is Outcome.DUPLICATE
-    assert second.result == 42
-    assert effects == [1]
-
-
-def test_a_duplicate_within_the_batch_follows_the_first(make_worker: MakeWorker) -> None:
-    """GIVEN an event twice in one batch WHEN the first fails THEN both come again; WHEN it is handled THEN the second
-    is a duplicate."""
-    worker, failing = make_worker(), [True]
-
-    @worker.handles(ThingHappened)
-    def handle(event: ThingHappened, _: Context) -> None:
-        if failing.pop() if failing else False:
-            raise ZeroDivisionError
-
-    rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
-
-    assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.RETRIED, Outcome.RETRIED]
-    assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.DUPLICATE]
-
-
-def test_an_event_held_elsewhere_waits_for_the_lock(make_worker: MakeWorker) -> None:
-    """GIVEN another execution that holds the event for 20 s WHEN it comes here THEN it is hidden for as long."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    store = MemoryStore(clock=lambda: 1000.0)
-    rig = Rig(worker, store=store, clock=lambda: 1000.0)
-    envelope = seal(ThingHappened(number=1))
-    key = f"probe#{envelope.metadata.event_id}"
-    store.claim([Request(key=key, owner="other", fingerprint=fingerprint(envelope.data), lock_until=1020.0)])
-
-    [delivery] = rig.deliver(envelope)
-
-    assert delivery.outcome is Outcome.RETRIED
-    assert rig.backoffs[0]["VisibilityTimeout"] == 20
-
-
-def test_a_dead_workers_lock_is_taken_over(make_worker: MakeWorker) -> None:
-    """GIVEN a lock whose holder died WHEN it has expired THEN a redelivery handles the event."""
-    worker, now, effects = make_worker(), [1000.0], []
-
-    @worker.handles(ThingHappened)
-    def handle(event: ThingHappened, _: Context) -> None:
-        effects.append(event.number)
-        if len(effects) == 1:
-            raise KeyboardInterrupt  # the process dies here
-
-    store = MemoryStore(clock=lambda: now[0])
-    rig = Rig(worker, store=store, clock=lambda: now[0])
-    message = record_of(ThingHappened(number=1))
-    with pytest.raises(KeyboardInterrupt):
-        rig.deliver(message, remaining_s=30)
-
-    assert outcomes(rig.deliver(message)) == [Outcome.RETRIED]
-    now[0] += 32
-    assert outcomes(rig.deliver(message)) == [Outcome.HANDLED]
-
-
-def test_a_failed_event_can_be_handled_at_once(make_worker: MakeWorker) -> None:
-    """GIVEN a handler that failed WHEN the record comes again THEN no lock stands in its way."""
-    worker, failures = make_worker(), [ZeroDivisionError()]
-
-    @worker.handles(ThingHappened)
-    def handle(event: ThingHappened, _: Context) -> None:
-        if failures:
-            raise failures.pop()
-
-    rig = Rig(worker)
-    [first] = rig.deliver(ThingHappened(number=1))
-
-    assert rig.redeliver(first).outcome is Outcome.HANDLED
-
-
-def test_same_id_with_other_data_is_rejected(make_worker: MakeWorker) -> None:
-    """GIVEN a handled event WHEN its id comes with other data THEN that is rejected as tampering."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    rig = Rig(worker)
-    rig.deliver(seal(ThingHappened(number=1), event_id="e"))
-
-    [delivery] = rig.deliver(seal(ThingHappened(number=2), event_id="e"))
-
-    assert delivery.outcome is Outcome.REJECTED
-    assert "other data" in str(delivery.cause)
-
-
-class _Unreliable(MemoryStore):
-    """Answers to claims, then loses every completion; or does not answer at all."""
-
-    def __init__(self, *, claims: bool) -> None:
-        super().__init__()
-        self._claims = claims
-
-    def claim(self, requests: object) -> list[Claim]:
-        if self._claims:
-            return super().claim(requests)  # type: ignore[arg-type]
-        return [
-            Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled")
-            for r in requests  # type: ignore[attr-defined]
-        ]
-
-    def complete(self, completions: object) -> list[bool]:
-        return [False for _ in completions]  # type: ignore[attr-defined]
-
-
-def test_an_unrecorded_completion_is_not_acknowledged(make_worker: MakeWorker) -> None:
-    """GIVEN a store that loses the completion WHEN the handler returned THEN the record comes again."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-
-    [delivery] = Rig(worker, store=_Unreliable(claims=True)).deliver(ThingHappened(number=1))
-
-    assert delivery.outcome is Outcome.RETRIED
-    assert "completion" in str(delivery.cause)
-
-
-def test_without_the_store_nothing_is_handled(make_worker: MakeWorker) -> None:
-    """GIVEN a store that does not answer WHEN a record comes THEN it is not handled and comes again."""
-    worker, effects = make_worker(), []
-    worker.handles(ThingHappened)(lambda event, context: effects.append(1))
-
-    [delivery] = Rig(worker, store=_Unreliable(claims=False)).deliver(ThingHappened(number=1))
-
-    assert (delivery.outcome, effects) == (Outcome.RETRIED, [])
-
-
-def test_idempotency_off_handles_every_delivery(make_worker: MakeWorker) -> None:
-    """GIVEN mode off WHEN an event comes twice THEN it is handled twice."""
-    worker = make_worker(idempotency={"mode": "off"})
-    worker.handles(ThingHappened)(lambda event, context: None)
-    envelope = seal(ThingHappened(number=1))
-
-    assert outcomes(Rig(worker).deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.HANDLED]
 
 
 def test_no_record_is_begun_that_cannot_end(make_worker: MakeWorker) -> None:
@@ -581,43 +339,6 @@ def test_every_record_has_one_outcome_and_no_event_two_effects(
     assert sorted(effects) == sorted({n for n in behaviour if behaviour[n] == "ok"})
 
 
-def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None:
-    """GIVEN ten records WHEN handled THEN the store is asked once to claim and once to complete."""
-    calls: list[str] = []
-
-    class Counting(MemoryStore):
-        def claim(self, requests: object) -> list[Claim]:
-            calls.append("claim")
-            return super().claim(requests)  # type: ignore[arg-type]
-
-        def complete(self, completions: object) -> list[bool]:
-            calls.append("complete")
-            assert all(isinstance(c, Completion) for c in completions)  # type: ignore[attr-defined]
-            return super().complete(completions)  # type: ignore[arg-type]
-
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    Rig(worker, store=Counting()).deliver(*(ThingHappened(number=n) for n in range(10)))
-
-    assert calls == ["claim", "complete"]
-
-
-def test_data_too_deep_to_be_written_harm_no_other(make_worker: MakeWorker) -> None:
-    """GIVEN a message that nests deeper than JSON is written WHEN it comes THEN it alone is rejected."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-    deep: list[object] = []
-    for _ in range(300):
-        deep = [deep]
-    metadata = seal(ThingHappened(number=1)).metadata.to_json()
-    body = {"source": "a", "detail-type": "B", "detail": {"metadata": metadata, "data": {"deep": deep}}}
-
-    deliveries = Rig(worker).deliver(record(json.dumps(body)), ThingHappened(number=2))
-
-    assert outcomes(deliveries) == [Outcome.REJECTED, Outcome.HANDLED]
-    assert "detail.data" in str(deliveries[0].cause)
-
-
 @pytest.mark.parametrize("state", [ClaimState.UNAVAILABLE, ClaimState.IN_PROGRESS])
 def test_a_record_that_cannot_be_claimed_stops_its_message_group(make_worker: MakeWorker, state: ClaimState) -> None:
     """GIVEN a FIFO queue WHEN the first record of a group cannot be claimed THEN the group's next one waits for it."""
@@ -658,40 +379,3 @@ def test_a_batch_handler_is_not_begun_that_cannot_end(make_worker: MakeWorker) -
     assert outcomes(Rig(worker, pace=pace).deliver(ThingHappened(number=1), remaining_s=5.2)) == [Outcome.POSTPONED]
     assert outcomes(Rig(worker, pace=pace).deliver(ThingHappened(number=1), remaining_s=5.6)) == [Outcome.HANDLED]
     assert len(seen) == 1
-
-
-def test_an_event_id_that_sqs_would_refuse_is_cleaned_for_the_dlq(make_worker: MakeWorker) -> None:
-    """GIVEN an event whose id has a control character WHEN rejected THEN its cause has none, for SQS takes none."""
-    worker = make_worker()
-
-    @worker.handles(ThingHappened)
-    def handle(event: ThingHappened, _: Context) -> None:
-        raise Reject("never")
-
-    rig = Rig(worker)
-    rig.deliver(seal(ThingHappened(number=1), event_id="e\x00-1"))
-
-    assert rig.dead_letters[0]["MessageAttributes"]["event_id"]["StringValue"] == "e-1"
-
-
-def test_in_claim_mode_the_message_that_holds_the_claim_is_no_duplicate(make_worker: MakeWorker) -> None:
-    """GIVEN claim mode, and a process that died after the second message of an event had claimed it WHEN both of its
-    messages come in one batch THEN the first is a duplicate, the second is handled, and a third is a duplicate too."""
-    worker, seen = make_worker(idempotency={"mode": "claim"}), []
-
-    @worker.handles(ThingHappened)
-    def handle(event: ThingHappened, _: Context) -> None:
-        seen.append(event.number)
-        if len(seen) == 1:
-            raise KeyboardInterrupt
-
-    rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
-    messages = [record_of(envelope) for _ in range(3)]
-    with pytest.raises(KeyboardInterrupt):
-        rig.deliver(messages[1])
-
-    deliveries = rig.deliver(*messages)
-
-    assert outcomes(deliveries) == [Outcome.DUPLICATE, Outcome.HANDLED, Outcome.DUPLICATE]
-    assert seen == [1, 1]

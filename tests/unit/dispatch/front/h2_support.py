@@ -10,7 +10,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from dispatch.front import Http2Protocol
+from dispatch.front import FrontLimits, Http2Protocol
 from dispatch.wire import frames
 from tests.unit.dispatch.front.support import FakeTransport, FrontRig
 
@@ -134,3 +134,9 @@ class Http2Client:
     def leave(self) -> None:
         self.transport.state = "closed"
         self.protocol.connection_lost(None)
+
+
+def pair(limits: FrontLimits | None = None, *, response_timeout: float = 60) -> tuple[FrontRig, Http2Client]:
+    """A front with one environment, and a client of it."""
+    rig = FrontRig(limits=limits, response_timeout=response_timeout)
+    return rig, Http2Client(rig)

@@ -71,6 +71,15 @@ def test_an_alarm_that_is_not_there_watches_nothing() -> None:
             ringing_alarms(client, ["a", "b"])
 
 
+def test_alarms_that_cannot_be_read_are_told_with_the_reason() -> None:
+    client = boto3.client("cloudwatch", region_name="us-east-1")
+    with Stubber(client) as stub:
+        stub.add_client_error("describe_alarms", "AccessDenied")
+
+        with pytest.raises(TrafficError, match=r"the alarms cannot be read.*AccessDenied"):
+            ringing_alarms(client, ["a"])
+
+
 def test_terraforms_output_is_read() -> None:
     read = Traffic.read(
         {

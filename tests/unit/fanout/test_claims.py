@@ -1,0 +1,206 @@
+"""Each event is claimed once: duplicates, locks, and a store that does not answer."""
+
+import pytest
+
+from fanout import Context, Outcome
+from fanout.idempotency import Claim, ClaimState, Completion, Request, fingerprint
+from fanout.idempotency.memory import MemoryStore
+from fanout.publish import seal
+from fanout.testing import Rig, record_of
+
+from .conftest import MakeWorker, ThingHappened, outcomes
+
+
+def test_a_duplicate_has_no_second_effect(make_worker: MakeWorker) -> None:
+    """GIVEN an event that was handled WHEN it comes again by another message THEN it is acknowledged, not handled, and
+    the first result is known."""
+    worker, effects = make_worker(), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> int:
+        effects.append(event.number)
+        return 42
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1))
+    rig.deliver(envelope)
+    [second] = rig.deliver(envelope)
+
+    assert second.outcome is Outcome.DUPLICATE
+    assert second.result == 42
+    assert effects == [1]
+
+
+def test_a_duplicate_within_the_batch_follows_the_first(make_worker: MakeWorker) -> None:
+    """GIVEN an event twice in one batch WHEN the first fails THEN both come again; WHEN it is handled THEN the second
+    is a duplicate."""
+    worker, failing = make_worker(), [True]
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if failing.pop() if failing else False:
+            raise ZeroDivisionError
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1))
+
+    assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.RETRIED, Outcome.RETRIED]
+    assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.DUPLICATE]
+
+
+def test_an_event_held_elsewhere_waits_for_the_lock(make_worker: MakeWorker) -> None:
+    """GIVEN another execution that holds the event for 20 s WHEN it comes here THEN it is hidden for as long."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    store = MemoryStore(clock=lambda: 1000.0)
+    rig = Rig(worker, store=store, clock=lambda: 1000.0)
+    envelope = seal(ThingHappened(number=1))
+    key = f"probe#{envelope.metadata.event_id}"
+    store.claim([Request(key=key, owner="other", fingerprint=fingerprint(envelope.data), lock_until=1020.0)])
+
+    [delivery] = rig.deliver(envelope)
+
+    assert delivery.outcome is Outcome.RETRIED
+    assert rig.backoffs[0]["VisibilityTimeout"] == 20
+
+
+def test_a_dead_workers_lock_is_taken_over(make_worker: MakeWorker) -> None:
+    """GIVEN a lock whose holder died WHEN it has expired THEN a redelivery handles the event."""
+    worker, now, effects = make_worker(), [1000.0], []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        effects.append(event.number)
+        if len(effects) == 1:
+            raise KeyboardInterrupt  # the process dies here
+
+    store = MemoryStore(clock=lambda: now[0])
+    rig = Rig(worker, store=store, clock=lambda: now[0])
+    message = record_of(ThingHappened(number=1))
+    with pytest.raises(KeyboardInterrupt):
+        rig.deliver(message, remaining_s=30)
+
+    assert outcomes(rig.deliver(message)) == [Outcome.RETRIED]
+    now[0] += 32
+    assert outcomes(rig.deliver(message)) == [Outcome.HANDLED]
+
+
+def test_a_failed_event_can_be_handled_at_once(make_worker: MakeWorker) -> None:
+    """GIVEN a handler that failed WHEN the record comes again THEN no lock stands in its way."""
+    worker, failures = make_worker(), [ZeroDivisionError()]
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if failures:
+            raise failures.pop()
+
+    rig = Rig(worker)
+    [first] = rig.deliver(ThingHappened(number=1))
+
+    assert rig.redeliver(first).outcome is Outcome.HANDLED
+
+
+def test_same_id_with_other_data_is_rejected(make_worker: MakeWorker) -> None:
+    """GIVEN a handled event WHEN its id comes with other data THEN that is rejected as tampering."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    rig = Rig(worker)
+    rig.deliver(seal(ThingHappened(number=1), event_id="e"))
+
+    [delivery] = rig.deliver(seal(ThingHappened(number=2), event_id="e"))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "other data" in str(delivery.cause)
+
+
+class _Unreliable(MemoryStore):
+    """Answers to claims, then loses every completion; or does not answer at all."""
+
+    def __init__(self, *, claims: bool) -> None:
+        super().__init__()
+        self._claims = claims
+
+    def claim(self, requests: object) -> list[Claim]:
+        if self._claims:
+            return super().claim(requests)  # type: ignore[arg-type]
+        return [
+            Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled")
+            for r in requests  # type: ignore[attr-defined]
+        ]
+
+    def complete(self, completions: object) -> list[bool]:
+        return [False for _ in completions]  # type: ignore[attr-defined]
+
+
+def test_an_unrecorded_completion_is_not_acknowledged(make_worker: MakeWorker) -> None:
+    """GIVEN a store that loses the completion WHEN the handler returned THEN the record comes again."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+
+    [delivery] = Rig(worker, store=_Unreliable(claims=True)).deliver(ThingHappened(number=1))
+
+    assert delivery.outcome is Outcome.RETRIED
+    assert "completion" in str(delivery.cause)
+
+
+def test_without_the_store_nothing_is_handled(make_worker: MakeWorker) -> None:
+    """GIVEN a store that does not answer WHEN a record comes THEN it is not handled and comes again."""
+    worker, effects = make_worker(), []
+    worker.handles(ThingHappened)(lambda event, context: effects.append(1))
+
+    [delivery] = Rig(worker, store=_Unreliable(claims=False)).deliver(ThingHappened(number=1))
+
+    assert (delivery.outcome, effects) == (Outcome.RETRIED, [])
+
+
+def test_idempotency_off_handles_every_delivery(make_worker: MakeWorker) -> None:
+    """GIVEN mode off WHEN an event comes twice THEN it is handled twice."""
+    worker = make_worker(idempotency={"mode": "off"})
+    worker.handles(ThingHappened)(lambda event, context: None)
+    envelope = seal(ThingHappened(number=1))
+
+    assert outcomes(Rig(worker).deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.HANDLED]
+
+
+def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None:
+    """GIVEN ten records WHEN handled THEN the store is asked once to claim and once to complete."""
+    calls: list[str] = []
+
+    class Counting(MemoryStore):
+        def claim(self, requests: object) -> list[Claim]:
+            calls.append("claim")
+            return super().claim(requests)  # type: ignore[arg-type]
+
+        def complete(self, completions: object) -> list[bool]:
+            calls.append("complete")
+            assert all(isinstance(c, Completion) for c in completions)  # type: ignore[attr-defined]
+            return super().complete(completions)  # type: ignore[arg-type]
+
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    Rig(worker, store=Counting()).deliver(*(ThingHappened(number=n) for n in range(10)))
+
+    assert calls == ["claim", "complete"]
+
+
+def test_in_claim_mode_the_message_that_holds_the_claim_is_no_duplicate(make_worker: MakeWorker) -> None:
+    """GIVEN claim mode, and a process that died after the second message of an event had claimed it WHEN both of its
+    messages come in one batch THEN the first is a duplicate, the second is handled, and a third is a duplicate too."""
+    worker, seen = make_worker(idempotency={"mode": "claim"}), []
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        seen.append(event.number)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    rig = Rig(worker)
+    envelope = seal(ThingHappened(number=1))
+    messages = [record_of(envelope) for _ in range(3)]
+    with pytest.raises(KeyboardInterrupt):
+        rig.deliver(messages[1])
+
+    deliveries = rig.deliver(*messages)
+
+    assert outcomes(deliveries) == [Outcome.DUPLICATE, Outcome.HANDLED, Outcome.DUPLICATE]
+    assert seen == [1, 1]
