@@ -50,9 +50,11 @@ def requirements(folder: Path) -> list[str]:
 
 
 def _declaration(file: Path, routes: Routes) -> bytes:
+    worker = manifest.load(file)
     declared = {
         "name": manifest.worker_name(file.parent),
-        **manifest.load(file).model_dump(mode="json"),
+        **worker.model_dump(mode="json"),
+        "derived": worker.derived,
         "routes": routes.to_json(),
     }
     return (json.dumps(declared, indent=1) + "\n").encode()

@@ -1,7 +1,8 @@
 """The life of one batch: read, fetch, claim, handle, publish, complete, settle.
 
-Each step is one pass over the records that the steps before left open, so that every AWS call serves the batch and
-no record can fail another.
+Each step is one pass over the records that the steps before left undecided, so that every AWS call serves the batch
+and no record can fail another. Records that have been tried before are handled apart, after the others: see
+:mod:`fanout.claims`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from typing import TYPE_CHECKING
 
 from fanout.claimcheck import ClaimCheck
 from fanout.claimcheck.fetching import fetch_claimed
-from fanout.claims import Claims
+from fanout.claims import Claims, Group
 from fanout.delivery import UNSUCCESSFUL, Delivery, undecided
-from fanout.errors import EventError, PublishError
+from fanout.errors import EventError, PublishError, describe
 from fanout.execution import Execution
+from fanout.failures import failure_fields
+from fanout.identity import event_key
 from fanout.invocation import Invocation
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.records import Record
 from fanout.settlement import Settlement
 from fanout.telemetry import log_fields
+from fanout.watch import Watch
 
 if TYPE_CHECKING:
     from fanout.publish import Publisher
@@ -51,19 +55,35 @@ class Processor:
     def process(self, records: Iterable[Record], invocation: Invocation) -> list[Delivery]:
         """Every record, with its outcome."""
         deliveries = [Delivery.of(record) for record in records]
+        self.execution.begin_batch()
         self._expire(deliveries)
         fetch_claimed(deliveries, self.claim_check)  # before the claims: their fingerprints are of whole data
-        twins = self.claims.take(deliveries, invocation) if self.claims else []
-        self.execution.run(deliveries, invocation)
-        self._publish(deliveries)
-        for delivery, _ in undecided(deliveries):
-            delivery.outcome = Outcome.HANDLED
+        self._identify(deliveries)
+        groups = self.claims.take(deliveries, invocation) if self.claims else [Group(deliveries)]
+        with Watch() as watch:
+            for group in groups:
+                self._handle(group, invocation, watch)
         if self.claims:
-            self.claims.finish(deliveries)
-            self.claims.follow(twins)
-        self._log_failures(deliveries)
+            self.claims.follow()
         self.settlement.settle(deliveries)
+        self._log_failures(deliveries)
         return deliveries
+
+    def _handle(self, group: Group, invocation: Invocation, watch: Watch) -> None:
+        """Handle records together, and record what became of them."""
+        if self.claims and group.untaken:
+            if not self.execution.has_time(invocation):
+                for delivery, _ in undecided(group.deliveries):
+                    delivery.postpone()
+            self.claims.take_over(group, invocation)
+        self.execution.run(group.deliveries, invocation, watch)
+        self._publish(group.deliveries)
+        for delivery, _ in undecided(group.deliveries):
+            delivery.decide(Outcome.HANDLED)
+        self.settlement.give_up(group.deliveries)
+        self.settlement.dead_letter(group.deliveries)  # before its claim is given back: the DLQ may not take it
+        if self.claims:
+            self.claims.finish(group, invocation)
 
     def _expire(self, deliveries: Sequence[Delivery]) -> None:
         now = datetime.fromtimestamp(self.clock(), UTC)
@@ -73,9 +93,17 @@ class Processor:
                 continue
             try:
                 if _moment(limit) < now:
-                    delivery.outcome = Outcome.EXPIRED
+                    delivery.decide(Outcome.EXPIRED)
             except ValueError:
                 delivery.reject(EventError(f"detail.metadata.expires_at: {limit!r}: must be an ISO 8601 time"))
+
+    def _identify(self, deliveries: Sequence[Delivery]) -> None:
+        settings = self.settlement.settings
+        for delivery, envelope in undecided(deliveries):
+            try:
+                delivery.key = event_key(settings.worker, envelope, settings.key)
+            except EventError as error:
+                delivery.reject(error)
 
     def _publish(self, deliveries: Sequence[Delivery]) -> None:
         """What the handlers wanted published, and what duplicates' handlers had committed to, in batches over all
@@ -88,23 +116,30 @@ class Processor:
         ]
         if not wanted:
             return
-        receipts = self.publisher().publish_all(envelope for _, envelope in wanted)
+        receipts = list(self.publisher().publish_all(envelope for _, envelope in wanted))
         for (delivery, envelope), receipt in zip(wanted, receipts, strict=True):
-            if not receipt.accepted and delivery.outcome is not Outcome.RETRIED:
-                delivery.retry(PublishError(f"{envelope.identifier}: {receipt.error}"))
+            if receipt.accepted or delivery.outcome in UNSUCCESSFUL:
+                continue
+            error = PublishError(f"{envelope.identifier}: {receipt.error}")
+            if receipt.permanent:  # no further try changes it, and each would repeat the handler's effect
+                delivery.reject(error)
+            else:
+                delivery.retry(error)
 
     def _log_failures(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:
             if delivery.outcome not in UNSUCCESSFUL:
                 continue
-            expected = isinstance(delivery.cause, Reject | Retry | EventError | TimeoutError | None)
+            cause = delivery.cause
+            expected = isinstance(cause, Reject | Retry | EventError | TimeoutError | None)
             with log_fields(delivery.log_fields):
                 log.log(
                     logging.WARNING if expected else logging.ERROR,
                     "%s: %s",
-                    delivery.outcome.value if delivery.outcome else "",
-                    delivery.cause,
-                    exc_info=None if expected else delivery.cause,
+                    "dead-lettered" if delivery.dead_lettered else delivery.outcome,
+                    "no cause" if cause is None else describe(cause, 10_000),
+                    exc_info=None if expected else cause,
+                    extra=failure_fields(delivery),
                 )
 
 

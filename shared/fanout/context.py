@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid5
 
 from fanout.aws import client
 from fanout.delivery import Delivery
 from fanout.envelope import Envelope, Metadata
 from fanout.errors import DeclarationError
 from fanout.event import Event
-from fanout.idempotency import Completion, Store
+from fanout.idempotency import Completion, Store, storable
+from fanout.identity import derived_id
 from fanout.publish import seal
 from fanout.trace import child_traceparent
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context"]
 
-_NAMESPACE = UUID("6f7a2f0c-55c0-5d53-9b7a-0e1f8c6d2f3a")
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -42,6 +43,8 @@ class Context:
     """None: ``worker.yaml`` does not say ``gathers: true``."""
     reports: bool = False
     """Whether a gather waits for what the handler returns."""
+    max_tries: int = 1
+    """After so many tries that failed the record goes to the DLQ."""
 
     @property
     def event_id(self) -> str:
@@ -51,6 +54,17 @@ class Context:
     def receive_count(self) -> int:
         """How often the queue has handed the record out, this time included."""
         return self.delivery.record.receive_count
+
+    @property
+    def tries(self) -> int:
+        """How often a handler of this event has begun, this time included; with ``idempotency: off``, how often the
+        queue has handed the record out."""
+        return self.delivery.tries
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whether the record goes to the DLQ if this try fails."""
+        return self.delivery.exhausted(self.max_tries)
 
     def publish(
         self,
@@ -91,7 +105,7 @@ class Context:
 
     def identity(self, what: str) -> str:
         """An id for what this event causes in this worker: the same whenever the handler runs again."""
-        return str(uuid5(_NAMESPACE, f"{self.metadata.event_id}/{self.worker}/{what}"))
+        return derived_id(self.delivery.key, what)
 
     def scatter(self, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
         """Publish the parts of this event, once the handler has returned, and gather what their handlers return into
@@ -127,6 +141,10 @@ class Context:
         if self.store is None or self.delivery.claim is None:
             client("dynamodb").transact_write_items(TransactItems=items)
         else:
+            problem = storable(result)
+            if problem is not None:
+                log.warning("the result of the commit is not kept: %s", problem)
+                result = None
             completion = Completion(claim=self.delivery.claim, result=result)
             self.store.commit(items, completion, [envelope.pack() for envelope in self.delivery.published])
         self.delivery.committed, self.delivery.result = True, result

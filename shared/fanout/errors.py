@@ -23,6 +23,7 @@ __all__ = [
     "PatternError",
     "PlanError",
     "PublishError",
+    "describe",
 ]
 
 
@@ -60,3 +61,12 @@ class PlanError(FanoutError):
 
 class PublishError(FanoutError):
     """The bus did not take an event, after all retries."""
+
+
+def describe(error: BaseException, limit: int = 1000) -> str:
+    """An exception's text, cut to ``limit`` characters; "no message" where it has none, or making it fails."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a class of somebody else's, whose __str__ is wrong
+        text = ""
+    return text[:limit] or "no message"

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, unwrap
 from typing import Any
 
 from fanout import upcasting
 from fanout.context import Context
 from fanout.envelope import Envelope
-from fanout.errors import EventError
+from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.gather.state import Gathered, Part
 
-__all__ = ["BatchHandler", "Gatherer", "Handlers"]
+__all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "refuse_generator"]
 
-BatchHandler = Callable[[Sequence[Envelope]], None]
+BatchHandler = Callable[[Sequence[Envelope]], Any]
+"""Called with a batch's envelopes; may be a coroutine function."""
+
+
+def is_coroutine(handler: Callable[..., Any]) -> bool:
+    """Whether a call returns a coroutine: of a function, of an object's ``__call__``, or of what a decorator that
+    keeps ``__wrapped__`` stands around."""
+    return any(iscoroutinefunction(each) for each in (handler, unwrap(handler), getattr(handler, "__call__", None)))  # noqa: B004
+
+
+def refuse_generator(worker: str, handler: Callable[..., Any]) -> None:
+    """
+    :raises DeclarationError: the handler is a generator, whose body a call does not run.
+    """
+    inner = unwrap(handler)
+    if isgeneratorfunction(inner) or isasyncgenfunction(inner):
+        name = getattr(inner, "__qualname__", repr(inner))
+        raise DeclarationError(f"{worker}: {name}: is a generator, whose body would never run; remove its yield")
 
 
 @dataclass(frozen=True)
@@ -59,12 +76,12 @@ class Handlers:
     def is_asynchronous(self, envelope: Envelope) -> bool:
         """Whether the event's handler is a coroutine function."""
         found = self.by_event.get(envelope.identifier)
-        return found is not None and iscoroutinefunction(found[1])
+        return found is not None and is_coroutine(found[1])
 
     @property
     def asynchronous(self) -> bool:
         """Whether any handler is a coroutine function."""
-        return any(iscoroutinefunction(handler) for _, handler in self.by_event.values())
+        return any(is_coroutine(handler) for _, handler in self.by_event.values())
 
     def missing(self, subscribed: Sequence[str]) -> list[str]:
         """The subscribed events that no function handles."""

@@ -41,7 +41,15 @@ EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*/[A-Za-z
 SubscribedName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$")]
 PermittedResource = Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity|function):[^*]+|arn:.+)$")]
 StoredName = Annotated[str, StringConstraints(pattern=r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)*$")]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
+
+
+DLQ_RETENTION_DAYS = 14
+"""Of every worker's DLQ, as Terraform makes it."""
+
+MAX_RECEIVE_COUNT = 1_000
+"""Of a queue (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html)."""
 
 
 class Section(BaseModel):
@@ -123,7 +131,12 @@ def _off(mode: object) -> object:
 
 class Idempotency(Section):
     mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(default=IdempotencyMode.STRICT, strict=False)
-    ttl_hours: int = Field(default=24, ge=1, le=8_760)
+    ttl_hours: int | None = Field(
+        default=None, ge=1, le=8_760, description="null: queue.retention_days + 14 days of the DLQ"
+    )
+    key: list[FieldName] = Field(
+        default=[], description="fields of the data (bucket.name) that tell events apart in place of their ids"
+    )
 
 
 class Scaling(Section):
@@ -206,6 +219,29 @@ class Manifest(Section):
         if self.queue.visibility_s is not None:
             return self.queue.visibility_s
         return 6 * self.function.timeout_s + self.batch.window_s
+
+    @property
+    def ttl_s(self) -> int:
+        """How long the idempotency store remembers an event, in seconds: as declared, or for as long as a message may
+        still come back from the queue and then from its DLQ."""
+        if self.idempotency.ttl_hours is not None:
+            return self.idempotency.ttl_hours * 3600
+        return (self.queue.retention_days + DLQ_RETENTION_DAYS) * 86_400
+
+    @property
+    def backstop(self) -> int:
+        """The queue's ``maxReceiveCount``: after so many receives SQS itself moves a message to the DLQ. Tries are
+        counted by the idempotency store; this is for a function that cannot run at all, whose messages come back each
+        visibility timeout and have to be in the DLQ well before the retention ends."""
+        if self.idempotency.mode is IdempotencyMode.OFF:
+            return self.queue.max_receives
+        retention_s = self.queue.retention_days * 86_400
+        return min(MAX_RECEIVE_COUNT, retention_s * 3 // 4 // max(1, self.visibility_s))
+
+    @property
+    def derived(self) -> dict[str, int]:
+        """What follows from the declaration, for those who read it without this model."""
+        return {"ttl_s": self.ttl_s, "backstop": self.backstop, "visibility_s": self.visibility_s}
 
     @property
     def wildcard(self) -> bool:

@@ -4,9 +4,12 @@ To return is to be done. To raise :class:`Retry`, or anything unforeseen, is to 
 backoff; to raise :class:`Reject` is to move it to the worker's DLQ at once.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from enum import StrEnum
 
-__all__ = ["Outcome", "Reject", "Retry"]
+__all__ = ["Outcome", "Reject", "Retry", "single"]
 
 
 class Retry(Exception):  # noqa: N818 - said by a handler, not an error of fanout's
@@ -40,4 +43,24 @@ class Outcome(StrEnum):
     POSTPONED = "postponed"
     """Was not begun for want of time: goes back to the queue unharmed."""
     EXPIRED = "expired"
-    """Its ``expires_at`` had passed: acknowledged without a hearing."""
+    """Its ``expires_at`` had passed: acknowledged without being handled."""
+
+
+def single(error: BaseException) -> BaseException:
+    """The one exception that a group of a single kind stands for, as ``asyncio.TaskGroup`` raises it around what a
+    task raised; of several that ask for a retry the one that asks for the longest delay. Any other is returned as it
+    is."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    leaves = list(_leaves(error))
+    if len({type(leaf) for leaf in leaves}) > 1:
+        return error
+    return max(leaves, key=lambda leaf: leaf.after or 0.0 if isinstance(leaf, Retry) else 0.0)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

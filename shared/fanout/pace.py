@@ -2,25 +2,35 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Pace"]
+__all__ = ["LEAST_RESERVE_S", "Pace", "reserve_s"]
 
-RESERVE_S = 0.5
-"""Kept back for completing and settling the batch."""
+LEAST_RESERVE_S, MOST_RESERVE_S = 0.5, 3.0
 
 FORGETTING = 0.9
 """By how much each record lessens what a slow one before it stands for: after 20 records an eighth is left."""
+
+
+def reserve_s(timeout_s: float) -> float:
+    """What is kept back of an invocation for recording and settling the batch: a tenth, 0.5 to 3 s."""
+    return min(MOST_RESERVE_S, max(LEAST_RESERVE_S, timeout_s / 10))
 
 
 @dataclass(slots=True)
 class Pace:
     """What the execution environment's recent records took."""
 
+    reserve_s: float = LEAST_RESERVE_S
+    """Kept back for recording and settling the batch."""
     slowest_s: float = 0.0
     """The slowest recent record, fading: constant time and memory, however large the batches."""
 
     def took(self, seconds: float) -> None:
         self.slowest_s = max(seconds, self.slowest_s * FORGETTING)
 
+    def left_s(self, remaining_s: float) -> float:
+        """What is left for handlers, when so much is left of the invocation."""
+        return max(0.0, remaining_s - self.reserve_s)
+
     def allows(self, remaining_s: float) -> bool:
         """Whether a record as slow as the slowest recent one still fits before the deadline."""
-        return remaining_s - RESERVE_S >= self.slowest_s
+        return remaining_s - self.reserve_s >= self.slowest_s

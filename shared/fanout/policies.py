@@ -17,16 +17,16 @@ __all__ = ["Backoff", "Policies", "RejectPolicy", "RetryPolicy", "reject", "retr
 
 
 class Backoff(NamedTuple):
-    """Full jitter between 0 and min(cap, base x 2^(receives - 1)), in seconds
+    """Full jitter between 0 and min(cap, base x 2^(tries - 1)), in seconds
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
 
     base_s: float
     cap_s: float
 
-    def most(self, receive_count: int) -> float:
-        """The longest delay after so many receives."""
-        # The exponent is bounded so that no receive count makes a number too large for a float.
-        return min(self.cap_s, self.base_s * 2.0 ** min(receive_count - 1, 20))
+    def most(self, tries: int) -> float:
+        """The longest delay after so many tries."""
+        # The exponent is bounded so that no count makes a number too large for a float.
+        return min(self.cap_s, self.base_s * 2.0 ** max(0, min(tries - 1, 20)))
 
 
 class RetryPolicy(NamedTuple):

@@ -18,6 +18,10 @@ class Record(NamedTuple):
     """When the queue first handed it out, in milliseconds since 1970."""
     group: str | None
     """Its message group in a FIFO queue."""
+    sent_ms: int = 0
+    """When the queue took it, in milliseconds since 1970; 0: unknown."""
+    sequence_number: str | None = None
+    """Its place in a FIFO queue."""
 
     @classmethod
     def from_lambda(cls, record: Mapping[str, Any]) -> Self:
@@ -29,4 +33,6 @@ class Record(NamedTuple):
             receive_count=int(attributes["ApproximateReceiveCount"]),
             first_received_ms=int(attributes.get("ApproximateFirstReceiveTimestamp") or 0),
             group=attributes.get("MessageGroupId"),
+            sent_ms=int(attributes.get("SentTimestamp") or 0),
+            sequence_number=attributes.get("SequenceNumber"),
         )

@@ -26,7 +26,15 @@ class Settings:
     ttl_s: int
     """How long a handled event is remembered."""
     max_receives: int
-    """After so many deliveries a record goes to the DLQ."""
+    """After so many tries a record goes to the DLQ."""
+    backstop: int
+    """After so many receives SQS moves a record there; with idempotency off the same as ``max_receives``."""
+    retention_s: int
+    """How long the queue keeps a record."""
+    visibility_s: int
+    """How long the queue hides a record that has been handed out."""
+    timeout_s: int
+    """How long the function may run."""
     base_s: int
     cap_s: int
     """Of the backoff: see :class:`fanout.manifest.Retry`."""
@@ -37,6 +45,8 @@ class Settings:
     """How long one record may take; None: until the invocation's end."""
     gathers: bool
     """Whether it takes part in gathers: see :mod:`fanout.gather`."""
+    key: tuple[tuple[str, ...], ...] = ()
+    """The fields of the data that tell events apart in place of their ids: see :mod:`fanout.identity`."""
     routes: Mapping[str, Any]
     """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
@@ -50,16 +60,24 @@ class Settings:
             return cls._of(packed["name"], packed)
         from fanout.manifest import load, worker_name
 
-        return cls._of(worker_name(worker_yaml.parent), load(worker_yaml).model_dump(mode="json"))
+        manifest = load(worker_yaml)
+        declared = {**manifest.model_dump(mode="json"), "derived": manifest.derived}
+        return cls._of(worker_name(worker_yaml.parent), declared)
 
     @classmethod
     def _of(cls, name: str, declared: Mapping[str, Any]) -> Self:
+        derived = declared["derived"]
         return cls(
             worker=name,
             subscribes=tuple(subscription["event"] for subscription in declared["subscribes"]),
             idempotency=declared["idempotency"]["mode"],
-            ttl_s=declared["idempotency"]["ttl_hours"] * 3600,
+            ttl_s=derived["ttl_s"],
+            key=tuple(tuple(path.split(".")) for path in declared["idempotency"]["key"]),
             max_receives=declared["queue"]["max_receives"],
+            backstop=derived["backstop"],
+            retention_s=declared["queue"]["retention_days"] * 86_400,
+            visibility_s=derived["visibility_s"],
+            timeout_s=declared["function"]["timeout_s"],
             base_s=declared["retry"]["base_s"],
             cap_s=declared["retry"]["cap_s"],
             fifo=declared["queue"]["fifo"],

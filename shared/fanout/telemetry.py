@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["JsonFormatter", "configure", "emit_metrics", "log_fields"]
+__all__ = ["JsonFormatter", "configure", "emit_fields", "emit_metrics", "log_fields"]
 
 METRIC_NAMESPACE = "fanout"
 """The CloudWatch namespace of the workers' metrics."""
@@ -152,6 +152,11 @@ def emit_metrics(
         **dimensions,
         **counts,
         **durations_ms,
-        **{key: value for key, value in fields.items() if value is not None},
     }
-    sys.stdout.write(orjson.dumps(line).decode() + "\n")
+    emit_fields(line, **fields)
+
+
+def emit_fields(line: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
+    """Write one line of fields, those that are None left out."""
+    written = {**(line or {}), **{key: value for key, value in fields.items() if value is not None}}
+    sys.stdout.write(orjson.dumps(written).decode() + "\n")

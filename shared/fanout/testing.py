@@ -36,7 +36,7 @@ from fanout.records import Record
 from fanout.settlement import Settlement
 from fanout.worker import Worker
 
-__all__ = ["Rig", "eventbridge_event", "record", "record_of"]
+__all__ = ["Death", "Rig", "eventbridge_event", "record", "record_of"]
 
 _numbers = count(1)
 
@@ -57,16 +57,19 @@ def eventbridge_event(envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def record(body: str, *, receive_count: int = 1, group: str | None = None) -> Record:
+def record(body: str, *, receive_count: int = 1, group: str | None = None, sent_ms: int | None = None) -> Record:
     """A message with that body, as a queue hands it out."""
     number = next(_numbers)
+    sent_ms = int(time.time() * 1000) if sent_ms is None else sent_ms
     return Record(
         message_id=f"message-{number}",
         receipt_handle=f"receipt-{number}",
         body=body,
         receive_count=receive_count,
-        first_received_ms=int(time.time() * 1000),
+        first_received_ms=sent_ms,
         group=group,
+        sent_ms=sent_ms,
+        sequence_number=None if group is None else str(number),
     )
 
 
@@ -74,6 +77,22 @@ def record_of(event: Event | Envelope, *, receive_count: int = 1, group: str | N
     """A message with the event in it."""
     envelope = event if isinstance(event, Envelope) else seal(event)
     return record(json.dumps(eventbridge_event(envelope)), receive_count=receive_count, group=group)
+
+
+class Death(BaseException):
+    """The process is dead: nothing that it still does has an effect."""
+
+
+class _Mortal:
+    """Something outside of the process, which a dead process does not reach."""
+
+    def __init__(self, rig: Rig, reached: object) -> None:
+        self._rig = rig
+        self._reached = reached
+
+    def __getattr__(self, name: str) -> Any:
+        self._rig.check_alive()
+        return getattr(self._reached, name)
 
 
 class _FakeSQS:
@@ -106,7 +125,7 @@ class _FakePublisher:
             error = self._rig.bus_error
             if error is None:
                 self._rig.published.append(envelope)
-            yield Receipt(envelope=envelope, attempts=1, error=error)
+            yield Receipt(envelope=envelope, attempts=1, error=error, permanent=self._rig.bus_refuses)
 
 
 class _FakeAlarms:
@@ -151,27 +170,41 @@ class Rig:
         """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
         self.bus_error: str | None = None
         """What the bus answers to every event, if it takes none."""
+        self.bus_refuses = False
+        """Whether no repetition changes that."""
         self.alarms: list[tuple[int, Envelope]] = []
         """What a gather put into the worker's own queue, each after its delay in seconds; to be delivered like any
         event."""
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
-        sqs: Any = _FakeSQS(self)
-        publisher = cast("Publisher", _FakePublisher(self))
-        store = None if worker.settings.idempotency == "off" else self.store
+        self._dead = False
+        sqs: Any = _Mortal(self, _FakeSQS(self))
+        publisher = cast("Publisher", _Mortal(self, _FakePublisher(self)))
+        store = None if worker.settings.idempotency == "off" else cast("Store", _Mortal(self, self.store))
         self.gather_store = gather_store or MemoryGatherStore()
         gathers = None
         if worker.settings.gathers:
             gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
+        settlement = Settlement(
+            sqs=lambda: sqs,
+            settings=worker.settings,
+            queue_url=lambda: "queue",
+            dlq_url=lambda: "dlq",
+            uniform=lambda _, most: most,
+            clock=clock,
+        )
         self.processor = Processor(
             claims=Claims(worker.settings, store, clock) if store else None,
-            execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace(), gathers),
-            settlement=Settlement(
-                sqs=lambda: sqs,
-                settings=worker.settings,
-                queue_url=lambda: "queue",
-                dlq_url=lambda: "dlq",
-                uniform=lambda _, most: most,
+            execution=Execution(
+                worker.settings,
+                worker.handlers,
+                worker.policies,
+                store,
+                pace or Pace(),
+                gathers,
+                out_of_the_way=settlement.out_of_the_way,
+                clock=clock,
             ),
+            settlement=settlement,
             publisher=lambda: publisher,
             claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
@@ -180,10 +213,28 @@ class Rig:
     def deliver(
         self, *messages: Event | Envelope | Record, remaining_s: float | Callable[[], float] = 30.0
     ) -> list[Delivery]:
-        """One batch, with ``remaining_s`` seconds until the deadline; answers every record with its outcome."""
+        """One batch, with ``remaining_s`` seconds until the deadline; returns every record with its outcome.
+
+        :raises Death: a handler has called :meth:`die`.
+        """
         records = [m if isinstance(m, Record) else record_of(m) for m in messages]
         remaining = remaining_s if callable(remaining_s) else lambda: remaining_s
-        return self.processor.process(records, Invocation(str(uuid4()), remaining))
+        self._dead = False
+        deliveries = self.processor.process(records, Invocation(str(uuid4()), remaining))
+        self.check_alive()
+        return deliveries
+
+    def die(self) -> NoReturn:
+        """For a handler: its process is killed here. What it would do next, be it the core, has no effect."""
+        self._dead = True
+        raise Death
+
+    def check_alive(self) -> None:
+        """
+        :raises Death: the process is dead.
+        """
+        if self._dead:
+            raise Death
 
     def redeliver(self, delivery: Delivery) -> Delivery:
         """Hand the same message out once more."""

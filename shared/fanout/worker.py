@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,21 +22,22 @@ from fanout.batch import Processor, summary
 from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.context import Context
-from fanout.delivery import FAILED
+from fanout.delivery import FAILED, Delivery
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.execution import Execution
 from fanout.gather.state import Gathered, Part
-from fanout.handlers import BatchHandler, Gatherer, Handlers
+from fanout.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
 from fanout.lean_dynamodb import LeanDynamoDB
 from fanout.outcomes import Reject
-from fanout.pace import Pace
+from fanout.pace import Pace, reserve_s
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
 from fanout.records import Record
 from fanout.settings import Settings
 from fanout.settlement import Settlement
+from fanout.spans import span_lines
 
 if TYPE_CHECKING:
     from fanout.gather.engine import Gathers
@@ -75,10 +76,22 @@ class Worker:
             raise DeclarationError(f"{self.settings.worker}: {identifier} has two handlers; keep one")
 
         def declare(handler: Handler[E]) -> Handler[E]:
+            refuse_generator(self.settings.worker, handler)
+            self._refuse_limited_thread(handler)
             self.handlers.by_event[identifier] = (contract, handler)
             return handler
 
         return declare
+
+    def _refuse_limited_thread(self, handler: Callable[..., Any]) -> None:
+        settings = self.settings
+        if settings.record_timeout_s is None or settings.concurrency == 1 or is_coroutine(handler):
+            return
+        name = getattr(handler, "__qualname__", repr(handler))
+        raise DeclarationError(
+            f"{settings.worker}: {name}: batch.record_timeout_s cannot stop a thread, which batch.concurrency "
+            f"{settings.concurrency} runs it in; make it a coroutine function, or leave one of the two out"
+        )
 
     def part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event that is scattered as parts: what it returns (JSON values) is the part's
@@ -124,11 +137,15 @@ class Worker:
     def _gives_up(self, error: Exception, context: Context) -> bool:
         """Whether the record is not handled again after this."""
         rejected = isinstance(error, Reject | EventError) or isinstance(self.policies.of(error), RejectPolicy)
-        return rejected or context.receive_count >= self.settings.max_receives
+        return rejected or context.is_last_try
 
     def handles_batch(self, handler: BatchHandler) -> BatchHandler:
-        """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
-        record of the batch."""
+        """Declare the one handler of all events, which gets a batch's envelopes at once, and may be a coroutine
+        function. What it raises is the outcome of every record of the batch.
+
+        :raises DeclarationError: it is a generator.
+        """
+        refuse_generator(self.settings.worker, handler)
         self.handlers.batch = handler
         return handler
 
@@ -163,15 +180,22 @@ class Worker:
             records = [Record.from_lambda(record) for record in event["Records"]]
             invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)
             deliveries = self._processor.process(records, invocation)
+        self._report(deliveries, time.monotonic() - began, cold_start=cold_start, function_request_id=request_id)
+        failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+    def _report(self, deliveries: Sequence[Delivery], took_s: float, **fields: Any) -> None:
+        """The batch's metrics, and the way of each of its records."""
+        first, *more = [*span_lines(deliveries)] or [[]]
         telemetry.emit_metrics(
             {"worker": self.settings.worker},
             {"received": len(deliveries), **summary(deliveries)},
-            {"batch_ms": round((time.monotonic() - began) * 1000, 3)},
-            cold_start=cold_start,
-            function_request_id=request_id,
+            {"batch_ms": round(took_s * 1000, 3)},
+            spans=first,
+            **fields,
         )
-        failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+        for spans in more:
+            telemetry.emit_fields(worker=self.settings.worker, spans=spans, **fields)
 
     def _answer(self, event: Mapping[str, Any], context: Any) -> Any:
         if heartbeat.KEY in event:
@@ -193,15 +217,21 @@ class Worker:
         # Read now, not when the first record fails: a deployment's mistake is to show at its first batch.
         queue_url, dlq_url = _environment("FANOUT_QUEUE_URL"), _environment("FANOUT_DLQ_URL")
         store, settings = self._store(), self.settings
+        settlement = Settlement(
+            sqs=lambda: aws.client("sqs"), settings=settings, queue_url=lambda: queue_url, dlq_url=lambda: dlq_url
+        )
         return Processor(
             claims=Claims(settings, store) if store else None,
-            execution=Execution(settings, self.handlers, self.policies, store, Pace(), self._gathers(queue_url)),
-            settlement=Settlement(
-                sqs=lambda: aws.client("sqs"),
-                settings=settings,
-                queue_url=lambda: queue_url,
-                dlq_url=lambda: dlq_url,
+            execution=Execution(
+                settings,
+                self.handlers,
+                self.policies,
+                store,
+                Pace(reserve_s(settings.timeout_s)),
+                self._gathers(queue_url),
+                out_of_the_way=settlement.out_of_the_way,
             ),
+            settlement=settlement,
             publisher=lambda: self._publisher,
             claim_check=self._claim_check,
         )

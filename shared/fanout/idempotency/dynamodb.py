@@ -1,16 +1,22 @@
-"""The idempotency store of production: one DynamoDB table for all workers.
+"""The idempotency store of production: a DynamoDB table of the worker's own.
 
 The item's attributes are those of Powertools' idempotency (``id``, ``status``, ``expiration``,
-``in_progress_expiration``, ``data``, ``validation``), plus ``owner``, by which a claim knows its own.
+``in_progress_expiration``, ``data``, ``validation``), and beside them:
+
+``owner``    the delivery in the execution that wrote it last: unique, so that a repeated call is known as one's own
+``tries``    how often the event's handler has begun
+``shared``   how many of these are in doubt, because the process died while it held several events
+``alone``    whether the last claim was for this event alone
+``batch``    of claim mode: what the events claimed by one call have in common
 
 A batch of n records costs ceil(n / 25) BatchExecuteStatement calls to claim and as many to complete. Each statement
-of such a call answers for itself, which BatchWriteItem's conditionless puts and TransactWriteItems' all-or-nothing
-cannot. Only records that turn out to be known cost one more read, and one more write where a dead worker's lock is
-taken over.
+of such a call has a response of its own, which BatchWriteItem's conditionless puts and TransactWriteItems'
+all-or-nothing cannot give. Only records that turn out to be known cost a read, and a write where they are taken over.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout.errors import FanoutError
-from fanout.idempotency.store import COMMITTED, LOCK_LOST, Claim, ClaimState, Completion, Request
+from fanout.idempotency.store import LOCK_LOST, Claim, ClaimState, Completion, Release, Request
 from fanout.outcomes import Retry
 
 if TYPE_CHECKING:
@@ -36,15 +42,45 @@ MAX_STATEMENTS = 25
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html)."""
 
 IN_PROGRESS = "INPROGRESS"
+RELEASED = "RELEASED"
 COMPLETED = "COMPLETED"
+
+CLAIM_PATIENCE_S = 2.0
+"""How long claims that were throttled are tried again: a redelivery does the same."""
+
+BACKOFF_BASE_S = 0.05
+BACKOFF_CAP_S = 1.0
+
+PERMANENT = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "ConditionalCheckFailed",
+        "DuplicateItem",
+        "ItemCollectionSizeLimitExceeded",
+        "OutOfTime",
+        "ResourceNotFound",
+        "ResourceNotFoundException",
+        "ValidationError",
+        "ValidationException",
+    }
+)
+"""Codes of a statement, or of a call, that no repetition changes
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html)."""
+
+Error = tuple[str, str]
+"""Code and message."""
+Item = dict[str, Any]
+Statement = Any
 
 
 class DynamoDBStore:
     """
-    :param ttl_s: how long a completed event is remembered.
-    :param one_write: the ``claim`` mode: the claim is the only write of a record, and is the message's for good. A
-        redelivery of the same message takes it over; any other message with the event_id is a duplicate.
+    :param ttl_s: how long an event is remembered.
+    :param one_write: the ``claim`` mode: the claim is the only write of a record; a batch whose records were all
+        handled is recorded by one item more, the batch's mark.
     :param clock: seconds since 1970; tests give their own.
+    :param sleep: how to wait between attempts; tests give their own.
     """
 
     def __init__(
@@ -55,37 +91,62 @@ class DynamoDBStore:
         ttl_s: float,
         one_write: bool = False,
         clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._table = table
         self._ttl_s = ttl_s
         self._one_write = one_write
-        self._claimed_status = COMPLETED if one_write else IN_PROGRESS
         self._clock = clock
+        self._sleep = sleep
 
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        answers = self._execute([self._insert(request) for request in requests])
+        alone = len(requests) == 1
+        batch = requests[0].owner if self._one_write and not alone else ""
+        errors = self._execute([self._insert(request, alone, batch) for request in requests], self._claim_until())
         claims: dict[str, Claim] = {}
         known: list[Request] = []
-        for request, error in zip(requests, answers, strict=True):
+        for request, error in zip(requests, errors, strict=True):
             if error is None:
-                claims[request.key] = _claimed(request)
+                claims[request.key] = _claimed(request, tries=1, shared=0, alone=alone, batch=batch)
             elif error[0] == "DuplicateItem":
                 known.append(request)
             else:
                 claims[request.key] = _unavailable(request, error)
         if known:
-            claims |= self._claim_known(known)
+            claims |= {claim.key: claim for claim in self._look_up(known)}
         return [claims[request.key] for request in requests]
 
-    def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        if self._one_write:
-            return [True] * len(completions)
-        answers = self._execute([self._update_completed(completion) for completion in completions])
-        return [error is None for error in answers]
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
+        alone = len(requests) == 1
+        batch = requests[0].owner if self._one_write and not alone else ""
+        wanted = [_taken_over(request, claim, alone, batch) for request, claim in zip(requests, known, strict=True)]
+        statements = [
+            self._update_owner(request, claim, before.item or {})
+            for request, claim, before in zip(requests, wanted, known, strict=True)
+        ]
+        errors = self._execute(statements, self._claim_until())
+        lost = [r for r, error in zip(requests, errors, strict=True) if error and error[0] == "ConditionalCheckFailed"]
+        # Lost to another execution, or our own: the client has repeated a call whose answer was lost.
+        found = {claim.key: _not_free(claim) for claim in self._look_up(lost)} if lost else {}
+        return [
+            claim if error is None else found.get(request.key) or _unavailable(request, error)
+            for request, claim, error in zip(requests, wanted, errors, strict=True)
+        ]
 
-    def release(self, claims: Sequence[Claim]) -> None:
-        self._execute([self._delete(claim) for claim in claims])
+    def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+        if self._one_write and whole:
+            [error] = self._execute([self._insert_mark(whole)], until)
+            recorded = error is None or error[0] == "DuplicateItem"
+            return [None if recorded or error is None else _told(error)] * len(completions)
+        errors = self._execute([self._update_completed(completion) for completion in completions], until)
+        return [
+            None if error is None else LOCK_LOST if error[0] == "ConditionalCheckFailed" else _told(error)
+            for error in errors
+        ]
+
+    def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
+        self._execute([self._update_released(release) for release in releases], until)
 
     def commit(
         self,
@@ -93,82 +154,111 @@ class DynamoDBStore:
         completion: Completion,
         pending: Sequence[Mapping[str, Any]],
     ) -> None:
-        exceptions = self._client.exceptions
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             self._client.transact_write_items(TransactItems=[*items, self._committed(completion, pending)])
-        except exceptions.TransactionCanceledException as error:
-            reasons = error.response.get("CancellationReasons", [])
-            if reasons and reasons[-1].get("Code") == "ConditionalCheckFailed":
+        except (BotoCoreError, ClientError) as error:
+            if self._has_committed(completion.claim):
+                return  # the answer was lost, and the client has repeated the call or given up
+            reasons = getattr(error, "response", {}).get("CancellationReasons") or [{}]
+            if reasons[-1].get("Code") == "ConditionalCheckFailed":
                 raise Retry(LOCK_LOST) from error
             raise
 
     def forget_pending(self, keys: Sequence[str]) -> None:
+        statement = f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "status" = ?'
         self._execute(
-            [
-                {
-                    "Statement": f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "owner" = ?',
-                    "Parameters": [{"S": key}, {"S": COMMITTED}],
-                }
-                for key in keys
-            ]
+            [{"Statement": statement, "Parameters": [{"S": key}, {"S": COMPLETED}]} for key in keys],
+            self._claim_until(),
+        )
+
+    def _has_committed(self, claim: Claim) -> bool:
+        [found] = self._read([claim.key])
+        return not isinstance(found, tuple) and (_text(found, "owner"), _text(found, "status")) == (
+            claim.owner,
+            COMPLETED,
         )
 
     def _committed(self, completion: Completion, pending: Sequence[Mapping[str, Any]]) -> TransactWriteItemTypeDef:
+        names = ("owner", "status", "data", "pending", "expiration")
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": {"id": {"S": completion.claim.key}},
-                "UpdateExpression": "SET #owner = :nobody, #status = :completed, #data = :data, "
-                "#pending = :pending, #expiration = :expiration",
+                "UpdateExpression": "SET #status = :completed, #data = :data, #pending = :pending, "
+                "#expiration = :expiration",
                 "ConditionExpression": "#owner = :owner AND #status = :claimed",
-                "ExpressionAttributeNames": {
-                    f"#{name}": name for name in ("owner", "status", "data", "pending", "expiration")
-                },
+                "ExpressionAttributeNames": {f"#{name}": name for name in names},
                 "ExpressionAttributeValues": {
-                    ":nobody": {"S": COMMITTED},
                     ":completed": {"S": COMPLETED},
                     ":data": {"S": orjson.dumps(completion.result).decode()},
                     ":pending": {"S": orjson.dumps(list(pending)).decode()},
                     ":expiration": {"N": self._expiration()},
                     ":owner": {"S": completion.claim.owner},
-                    ":claimed": {"S": self._claimed_status},
+                    ":claimed": {"S": IN_PROGRESS},
                 },
             }
         }
 
     # Records that the table knows already.
 
-    def _claim_known(self, requests: Sequence[Request]) -> dict[str, Claim]:
+    def _look_up(self, requests: Sequence[Request]) -> list[Claim]:
+        """What the table says of each request's event."""
         items = self._read([request.key for request in requests])
-        claims: dict[str, Claim] = {}
-        expired: list[tuple[Request, dict[str, Any]]] = []
-        for request in requests:
-            item = items[request.key]
-            if isinstance(item, tuple):
-                claims[request.key] = _unavailable(request, item)
-            elif self._free(request, item):
-                expired.append((request, item))
-            else:
-                claims[request.key] = _answer(request, item)
-        answers = self._execute([self._take_over(request, item) for request, item in expired])
-        for (request, _), error in zip(expired, answers, strict=True):
-            claims[request.key] = _claimed(request) if error is None else _lost_race(request, error)
-        return claims
+        batches = {_text(item, "batch") for item in items if not isinstance(item, tuple) and self._may_be_whole(item)}
+        recorded = self._recorded(sorted(batches))
+        return [
+            _unavailable(request, item) if isinstance(item, tuple) else self._known(request, item, recorded)
+            for request, item in zip(requests, items, strict=True)
+        ]
 
-    def _free(self, request: Request, item: dict[str, Any]) -> bool:
-        """Whether the item no longer stands against a claim: forgotten, its holder's lock run out, or our own."""
-        now = self._clock()
+    def _may_be_whole(self, item: Item) -> bool:
+        return _text(item, "status") == IN_PROGRESS and bool(_text(item, "batch"))
+
+    def _recorded(self, batches: Sequence[str]) -> dict[str, bool | Error]:
+        """Whether each batch has its mark; why that could not be read, where it could not."""
+        found = self._read([_mark(batch) for batch in batches]) if batches else []
+        return {
+            batch: (item if item != _GONE else False) if isinstance(item, tuple) else True
+            for batch, item in zip(batches, found, strict=True)
+        }
+
+    def _known(self, request: Request, item: Item, recorded: Mapping[str, bool | Error]) -> Claim:
+        now, status, owner = self._clock(), _text(item, "status"), _text(item, "owner")
+        claim = Claim(
+            key=request.key,
+            owner=request.owner,
+            state=ClaimState.RELEASED,
+            tries=_number(item, "tries"),
+            shared=_number(item, "shared"),
+            alone=bool(item.get("alone", {}).get("BOOL", True)),
+            item=item,
+        )
         if _expiration_s(item) <= now:
-            return True
-        own = _text(item, "owner") == request.owner
-        if _text(item, "status") == COMPLETED:
-            return self._one_write and own
-        # Our own: the SDK has repeated a call whose answer was lost.
-        return own or _locked_until_s(item) <= now
+            return claim._replace(tries=0, shared=0)
+        if owner == request.owner and status == IN_PROGRESS:  # our own, repeated by the client
+            return claim._replace(state=ClaimState.CLAIMED, batch=_text(item, "batch"))
+        if _text(item, "validation") not in ("", request.fingerprint):
+            return claim._replace(state=ClaimState.CONFLICT)
+        mark = recorded.get(_text(item, "batch"), False) if status == IN_PROGRESS else status == COMPLETED
+        if isinstance(mark, tuple):
+            return _unavailable(request, mark)
+        if mark:
+            return claim._replace(
+                state=ClaimState.COMPLETED,
+                result=orjson.loads(_text(item, "data") or b"null"),
+                pending=orjson.loads(_text(item, "pending") or b"[]"),
+            )
+        if status == RELEASED:
+            return claim
+        locked_until = _locked_until_s(item)
+        state = ClaimState.DIED if locked_until <= now else ClaimState.IN_PROGRESS
+        return claim._replace(state=state, locked_until=locked_until)
 
-    def _read(self, keys: Sequence[str]) -> dict[str, dict[str, Any] | tuple[str, str]]:
+    def _read(self, keys: Sequence[str]) -> list[Item | Error]:
         """The items of the keys, read consistently; in place of one that could not be read, why."""
-        statements: list[BatchStatementRequestTypeDef] = [
+        statements: list[Statement] = [
             {
                 "Statement": f'SELECT * FROM "{self._table}" WHERE "id" = ?',
                 "Parameters": [{"S": key}],
@@ -176,72 +266,111 @@ class DynamoDBStore:
             }
             for key in keys
         ]
-        # Not there: released between our insert and our read, and the redelivery will find it free.
-        gone = ("Released", "the claim has just been released")
-        return {
-            key: _error(response) or response.get("Item") or gone
-            for key, response in zip(keys, self._responses(statements), strict=True)
-        }
+        responses = self._responses_until(statements, self._claim_until())
+        return [_error(response) or response.get("Item") or _GONE for response in responses]
 
     # Statements. Every name is quoted: "status", "data" and "owner" are words of PartiQL or DynamoDB.
 
-    def _insert(self, request: Request) -> BatchStatementRequestTypeDef:
+    def _insert(self, request: Request, alone: bool, batch: str) -> BatchStatementRequestTypeDef:
+        batch_name, batch_value = (", 'batch': ?", [{"S": batch}]) if batch else ("", [])
         return {
             "Statement": f"INSERT INTO \"{self._table}\" VALUE {{'id': ?, 'owner': ?, 'status': ?, 'validation': ?, "
-            "'in_progress_expiration': ?, 'expiration': ?}",
-            "Parameters": [{"S": request.key}, *self._held(request)],
+            f"'in_progress_expiration': ?, 'expiration': ?, 'tries': ?, 'alone': ?{batch_name}}}",
+            "Parameters": [{"S": request.key}, *self._held(request, 1, alone), *batch_value],
         }
 
-    def _take_over(self, request: Request, item: dict[str, Any]) -> BatchStatementRequestTypeDef:
+    def _update_owner(self, request: Request, claim: Claim, item: Mapping[str, Any]) -> BatchStatementRequestTypeDef:
         # Compare-and-set on what was read, so that of several that found the lock expired one gets it. An item of
         # Powertools' has not all of these.
         read = [n for n in ("owner", "status", "expiration", "in_progress_expiration") if n in item]
         return {
             "Statement": f'UPDATE "{self._table}" SET "owner" = ? SET "status" = ? SET "validation" = ? '
-            'SET "in_progress_expiration" = ? SET "expiration" = ? WHERE "id" = ?'
-            + "".join(f' AND "{name}" = ?' for name in read),
-            "Parameters": [*self._held(request), {"S": request.key}, *(item[name] for name in read)],
+            'SET "in_progress_expiration" = ? SET "expiration" = ? SET "tries" = ? SET "alone" = ? '
+            'SET "shared" = ? SET "batch" = ? WHERE "id" = ?' + "".join(f' AND "{name}" = ?' for name in read),
+            "Parameters": [
+                *self._held(request, claim.tries, claim.alone),
+                {"N": str(claim.shared)},
+                {"S": claim.batch},
+                {"S": request.key},
+                *(item[name] for name in read),
+            ],
         }
 
-    def _held(self, request: Request) -> list[dict[str, str]]:
+    def _held(self, request: Request, tries: int, alone: bool) -> list[Any]:
         return [
             {"S": request.owner},
-            {"S": self._claimed_status},
+            {"S": IN_PROGRESS},
             {"S": request.fingerprint},
             {"N": str(int(request.lock_until * 1000))},
             {"N": self._expiration()},
+            {"N": str(tries)},
+            {"BOOL": alone},
         ]
 
+    def _insert_mark(self, batch: str) -> BatchStatementRequestTypeDef:
+        return {
+            "Statement": f"INSERT INTO \"{self._table}\" VALUE {{'id': ?, 'status': ?, 'expiration': ?}}",
+            "Parameters": [{"S": _mark(batch)}, {"S": COMPLETED}, {"N": self._expiration()}],
+        }
+
     def _update_completed(self, completion: Completion) -> BatchStatementRequestTypeDef:
+        # The owner is of this execution alone: whoever repeats the call, it says the same.
         return {
             "Statement": f'UPDATE "{self._table}" SET "status" = ? SET "data" = ? SET "expiration" = ? '
-            'WHERE "id" = ? AND "owner" = ? AND "status" = ?',
+            'WHERE "id" = ? AND "owner" = ?',
             "Parameters": [
                 {"S": COMPLETED},
                 {"S": orjson.dumps(completion.result).decode()},
                 {"N": self._expiration()},
                 {"S": completion.claim.key},
                 {"S": completion.claim.owner},
-                {"S": IN_PROGRESS},
             ],
         }
 
-    def _delete(self, claim: Claim) -> BatchStatementRequestTypeDef:
+    def _update_released(self, release: Release) -> BatchStatementRequestTypeDef:
+        # Not what is completed: a commit may have been carried out whose answer was lost.
         return {
-            "Statement": f'DELETE FROM "{self._table}" WHERE "id" = ? AND "owner" = ? AND "status" = ?',
-            "Parameters": [{"S": claim.key}, {"S": claim.owner}, {"S": self._claimed_status}],
+            "Statement": f'UPDATE "{self._table}" SET "status" = ? SET "tries" = ? SET "shared" = ? '
+            'SET "in_progress_expiration" = ? WHERE "id" = ? AND "owner" = ? AND "status" = ?',
+            "Parameters": [
+                {"S": RELEASED},
+                {"N": str(release.tries)},
+                {"N": str(release.claim.shared if release.tries else 0)},
+                {"N": "0"},
+                {"S": release.claim.key},
+                {"S": release.claim.owner},
+                {"S": IN_PROGRESS},
+            ],
         }
 
     def _expiration(self) -> str:
         return str(int(self._clock() + self._ttl_s))
 
+    def _claim_until(self) -> float:
+        return self._clock() + CLAIM_PATIENCE_S
+
     # Calls.
 
-    def _execute(self, statements: Sequence[BatchStatementRequestTypeDef]) -> list[tuple[str, str] | None]:
-        """Each statement's error as (code, message), or None."""
-        return [_error(response) for response in self._responses(statements)]
+    def _execute(self, statements: Sequence[Statement], until: float) -> list[Error | None]:
+        """Each statement's error as (code, message), or None; those that may pass are tried again until then."""
+        return [_error(response) for response in self._responses_until(statements, until)]
 
-    def _responses(self, statements: Sequence[BatchStatementRequestTypeDef]) -> Iterator[BatchStatementResponseTypeDef]:
+    def _responses_until(
+        self, statements: Sequence[Statement], until: float
+    ) -> list[BatchStatementResponseTypeDef]:
+        responses = list(self._responses(statements))
+        attempt = 0
+        while again := [i for i, response in enumerate(responses) if _may_pass(response)]:
+            attempt += 1
+            pause = random.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0 ** min(attempt, 10)))
+            if self._clock() + pause >= until:
+                break
+            self._sleep(pause)
+            for index, response in zip(again, self._responses([statements[i] for i in again]), strict=True):
+                responses[index] = response
+        return responses
+
+    def _responses(self, statements: Sequence[Statement]) -> Iterator[BatchStatementResponseTypeDef]:
         for start in range(0, len(statements), MAX_STATEMENTS):
             chunk = statements[start : start + MAX_STATEMENTS]
             try:
@@ -249,9 +378,20 @@ class DynamoDBStore:
             except Exception as error:
                 if not _is_of_aws(error):
                     raise
-                # The client has retried; the records of this call are answered alike and will be redelivered.
-                failed: Any = {"Error": {"Code": type(error).__name__, "Message": str(error)}}
+                # The client has retried; the records of this call have one answer, and will be redelivered.
+                code = getattr(error, "code", None) or type(error).__name__
+                response = getattr(error, "response", None) or {}
+                code = response.get("Error", {}).get("Code", code)
+                failed: Any = {"Error": {"Code": code, "Message": str(error)}}
                 yield from [failed] * len(chunk)
+
+
+_GONE: Error = ("Gone", "the item is not there")
+
+
+def _mark(batch: str) -> str:
+    """The key of a batch's mark; events' keys begin with the worker's name."""
+    return f"#batch#{batch}"
 
 
 def _is_of_aws(error: Exception) -> bool:
@@ -261,56 +401,55 @@ def _is_of_aws(error: Exception) -> bool:
     return isinstance(error, BotoCoreError | ClientError | FanoutError)
 
 
-def _error(response: BatchStatementResponseTypeDef) -> tuple[str, str] | None:
+def _error(response: BatchStatementResponseTypeDef) -> Error | None:
     error = response.get("Error")
     return None if error is None else (error.get("Code", "Unknown"), error.get("Message", ""))
 
 
-def _text(item: dict[str, Any], name: str) -> str:
+def _may_pass(response: BatchStatementResponseTypeDef) -> bool:
+    error = response.get("Error")
+    return error is not None and error.get("Code", "Unknown") not in PERMANENT
+
+
+def _told(error: Error) -> str:
+    return f"{error[0]}: {error[1]}"
+
+
+def _text(item: Mapping[str, Any], name: str) -> str:
     return str(item.get(name, {}).get("S", ""))
 
 
-def _expiration_s(item: dict[str, Any]) -> float:
+def _number(item: Mapping[str, Any], name: str) -> int:
+    return int(item.get(name, {}).get("N", 0))
+
+
+def _expiration_s(item: Mapping[str, Any]) -> float:
     """When the item is to be forgotten, in seconds since 1970; an item without it is, like DynamoDB's, for good."""
     return float(item.get("expiration", {}).get("N", "inf"))
 
 
-def _locked_until_s(item: dict[str, Any]) -> float:
+def _locked_until_s(item: Mapping[str, Any]) -> float:
     """When an unfinished claim may be taken over, in seconds since 1970; Powertools writes some without a lock."""
     milliseconds = item.get("in_progress_expiration", {}).get("N")
     return _expiration_s(item) if milliseconds is None else float(milliseconds) / 1000
 
 
-def _claimed(request: Request) -> Claim:
-    return Claim(key=request.key, owner=request.owner, state=ClaimState.CLAIMED)
+def _claimed(request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Claim:
+    return Claim(request.key, request.owner, ClaimState.CLAIMED, tries=tries, shared=shared, alone=alone, batch=batch)
 
 
-def _unavailable(request: Request, error: tuple[str, str]) -> Claim:
-    return Claim(key=request.key, owner=request.owner, state=ClaimState.UNAVAILABLE, reason=f"{error[0]}: {error[1]}")
+def _taken_over(request: Request, known: Claim, alone: bool, batch: str) -> Claim:
+    """The claim as it will be: one try more, and one more in doubt if an execution died that held several events."""
+    in_doubt = known.state is ClaimState.DIED and not known.alone
+    return _claimed(request, tries=known.tries + 1, shared=known.shared + in_doubt, alone=alone, batch=batch)
 
 
-def _lost_race(request: Request, error: tuple[str, str]) -> Claim:
-    if error[0] == "ConditionalCheckFailed":
-        return Claim(
-            key=request.key,
-            owner=request.owner,
-            state=ClaimState.IN_PROGRESS,
-            locked_until=request.lock_until,
-        )
-    return _unavailable(request, error)
+def _not_free(claim: Claim) -> Claim:
+    """What a take-over that failed says: another execution has been at the event meanwhile."""
+    if claim.state in (ClaimState.RELEASED, ClaimState.DIED):
+        return claim._replace(state=ClaimState.IN_PROGRESS)
+    return claim
 
 
-def _answer(request: Request, item: dict[str, Any]) -> Claim:
-    """What an item that stands against the claim says to it."""
-    if _text(item, "validation") not in ("", request.fingerprint):
-        return Claim(key=request.key, owner=request.owner, state=ClaimState.CONFLICT)
-    if _text(item, "status") == COMPLETED:
-        return Claim(
-            key=request.key,
-            owner=request.owner,
-            state=ClaimState.COMPLETED,
-            result=orjson.loads(_text(item, "data") or b"null"),
-            pending=orjson.loads(_text(item, "pending") or b"[]"),
-        )
-    locked_until = _locked_until_s(item)
-    return Claim(key=request.key, owner=request.owner, state=ClaimState.IN_PROGRESS, locked_until=locked_until)
+def _unavailable(request: Request, error: Error) -> Claim:
+    return Claim(key=request.key, owner=request.owner, state=ClaimState.UNAVAILABLE, reason=_told(error))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout.aws import client
-from fanout.idempotency.store import COMMITTED, LOCK_LOST, Claim, ClaimState, Completion, Request
+from fanout.idempotency.store import LOCK_LOST, Claim, ClaimState, Completion, Release, Request
 from fanout.outcomes import Retry
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ class _Item:
     fingerprint: str
     locked_until: float
     expires: float
-    completed: bool
+    tries: int
+    shared: int
+    alone: bool
+    batch: str
+    state: ClaimState = ClaimState.CLAIMED
+    """CLAIMED, RELEASED or COMPLETED."""
     result: bytes = b"null"
     """As JSON, for a duplicate gets JSON values."""
     pending: bytes = b"[]"
@@ -34,72 +39,108 @@ class _Item:
 
 class MemoryStore:
     """
-    :param ttl_s: how long a completed event is remembered.
+    :param ttl_s: how long an event is remembered.
     :param one_write: the ``claim`` mode: see :class:`fanout.idempotency.DynamoDBStore`.
     :param clock: seconds since 1970; tests give their own.
     """
 
     def __init__(
-        self, *, ttl_s: float = 86_400, one_write: bool = False, clock: Callable[[], float] = time.time
+        self, *, ttl_s: float = 18 * 86_400, one_write: bool = False, clock: Callable[[], float] = time.time
     ) -> None:
         self._ttl_s = ttl_s
         self._one_write = one_write
         self._clock = clock
         self._items: dict[str, _Item] = {}
+        self._whole: set[str] = set()
+        """The batches that were recorded as a whole."""
 
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        return [self._claim(request) for request in requests]
+        alone = len(requests) == 1
+        batch = requests[0].owner if self._one_write and not alone else ""
+        return [self._claim(request, alone, batch) for request in requests]
 
-    def _claim(self, request: Request) -> Claim:
+    def _claim(self, request: Request, alone: bool, batch: str) -> Claim:
         item = self._items.get(request.key)
-        if item is None or self._free(request, item):
-            self._items[request.key] = _Item(
-                owner=request.owner,
-                fingerprint=request.fingerprint,
-                locked_until=request.lock_until,
-                expires=self._clock() + self._ttl_s,
-                completed=self._one_write,
-            )
-            return Claim(key=request.key, owner=request.owner, state=ClaimState.CLAIMED)
-        if item.fingerprint != request.fingerprint:
-            return Claim(key=request.key, owner=request.owner, state=ClaimState.CONFLICT)
-        if item.completed:
-            return Claim(
-                key=request.key,
-                owner=request.owner,
-                state=ClaimState.COMPLETED,
-                result=orjson.loads(item.result),
-                pending=orjson.loads(item.pending),
-            )
-        return Claim(key=request.key, owner=request.owner, state=ClaimState.IN_PROGRESS, locked_until=item.locked_until)
+        if item is not None:
+            return self._known(request, item)
+        return self._hold(request, tries=1, shared=0, alone=alone, batch=batch)
 
-    def _free(self, request: Request, item: _Item) -> bool:
-        """Whether the item no longer stands against a claim: forgotten, its holder's lock run out, or our own."""
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
+        alone = len(requests) == 1
+        batch = requests[0].owner if self._one_write and not alone else ""
+        return [self._take_over(request, alone, batch) for request in requests]
+
+    def _take_over(self, request: Request, alone: bool, batch: str) -> Claim:
+        now = self._known(request, self._items[request.key])
+        if now.state not in (ClaimState.RELEASED, ClaimState.DIED):
+            return now
+        in_doubt = now.state is ClaimState.DIED and not now.alone
+        return self._hold(request, tries=now.tries + 1, shared=now.shared + in_doubt, alone=alone, batch=batch)
+
+    def _hold(self, request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Claim:
+        self._items[request.key] = _Item(
+            owner=request.owner,
+            fingerprint=request.fingerprint,
+            locked_until=request.lock_until,
+            expires=self._clock() + self._ttl_s,
+            tries=tries,
+            shared=shared,
+            alone=alone,
+            batch=batch,
+        )
+        return Claim(
+            request.key, request.owner, ClaimState.CLAIMED, tries=tries, shared=shared, alone=alone, batch=batch
+        )
+
+    def _known(self, request: Request, item: _Item) -> Claim:
         now = self._clock()
+        claim = Claim(
+            key=request.key,
+            owner=request.owner,
+            state=ClaimState.RELEASED,
+            tries=item.tries,
+            shared=item.shared,
+            alone=item.alone,
+        )
         if item.expires <= now:
-            return True
-        if item.completed:
-            return self._one_write and item.owner == request.owner
-        return item.owner == request.owner or item.locked_until <= now
+            return claim._replace(tries=0, shared=0)
+        held = item.state is ClaimState.CLAIMED
+        if item.owner == request.owner and held:
+            return claim._replace(state=ClaimState.CLAIMED, batch=item.batch)
+        if item.fingerprint != request.fingerprint:
+            return claim._replace(state=ClaimState.CONFLICT)
+        if item.state is ClaimState.COMPLETED or (held and item.batch in self._whole):
+            result, pending = orjson.loads(item.result), orjson.loads(item.pending)
+            return claim._replace(state=ClaimState.COMPLETED, result=result, pending=pending)
+        if item.state is ClaimState.RELEASED:
+            return claim
+        state = ClaimState.DIED if item.locked_until <= now else ClaimState.IN_PROGRESS
+        return claim._replace(state=state, locked_until=item.locked_until)
 
-    def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        if self._one_write:
-            return [True] * len(completions)
+    def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+        if self._one_write and whole:
+            self._whole.add(whole)
+            return [None] * len(completions)
         return [self._complete(completion) for completion in completions]
 
-    def _complete(self, completion: Completion) -> bool:
-        item = self._items.get(completion.claim.key)
-        if item is None or item.completed or item.owner != completion.claim.owner:
-            return False
-        item.completed, item.result = True, orjson.dumps(completion.result)
+    def _complete(self, completion: Completion) -> str | None:
+        item = self._own(completion.claim)
+        if item is None:
+            return LOCK_LOST
+        item.state, item.result = ClaimState.COMPLETED, orjson.dumps(completion.result)
         item.expires = self._clock() + self._ttl_s
-        return True
+        return None
 
-    def release(self, claims: Sequence[Claim]) -> None:
-        for claim in claims:
-            item = self._items.get(claim.key)
-            if item is not None and item.completed is self._one_write and item.owner == claim.owner:
-                del self._items[claim.key]
+    def _own(self, claim: Claim) -> _Item | None:
+        item = self._items.get(claim.key)
+        return item if item is not None and item.owner == claim.owner else None
+
+    def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
+        for release in releases:
+            item = self._own(release.claim)
+            if item is not None and item.state is ClaimState.CLAIMED:
+                item.state, item.tries = ClaimState.RELEASED, release.tries
+                item.shared = release.claim.shared if release.tries else 0
 
     def commit(
         self,
@@ -108,12 +149,12 @@ class MemoryStore:
         pending: Sequence[Mapping[str, Any]],
     ) -> None:
         """The items go to DynamoDB, which cannot be in one transaction with this process's memory."""
-        item = self._items.get(completion.claim.key)
-        if item is None or item.owner != completion.claim.owner or item.completed is not self._one_write:
+        item = self._own(completion.claim)
+        if item is None or item.state is not ClaimState.CLAIMED:
             raise Retry(LOCK_LOST)
         if items:
             client("dynamodb").transact_write_items(TransactItems=items)
-        item.owner, item.completed = COMMITTED, True
+        item.state = ClaimState.COMPLETED
         item.result, item.pending = orjson.dumps(completion.result), orjson.dumps(list(pending))
         item.expires = self._clock() + self._ttl_s
 

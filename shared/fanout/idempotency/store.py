@@ -14,26 +14,31 @@ from fanout.errors import EventError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-__all__ = ["Claim", "ClaimState", "Completion", "Request", "Store", "fingerprint"]
+__all__ = ["Claim", "ClaimState", "Completion", "Release", "Request", "Store", "fingerprint", "storable"]
 
-
-COMMITTED = "committed"
-"""The owner of what was committed: nobody, so that not even the same message takes its claim over again."""
 
 LOCK_LOST = "the lock expired, and another execution has taken the event over"
 
+MAX_RESULT_BYTES = 350_000
+"""Of a result as JSON: DynamoDB's 400 KB of an item less the other attributes
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
+
 
 class ClaimState(StrEnum):
-    """What a store answers to a claim."""
+    """What a store returns for a claim."""
 
     CLAIMED = "claimed"
     """The caller alone may handle the event, until its lock expires."""
+    RELEASED = "released"
+    """The event has been tried before and given back; :meth:`Store.take_over` claims it."""
+    DIED = "died"
+    """An execution held the lock until it expired, and has not said what became of the event; likewise."""
     COMPLETED = "completed"
     """The event has been handled; ``result`` is what its handler returned."""
     IN_PROGRESS = "in progress"
     """Another execution holds the lock, until ``locked_until``."""
     CONFLICT = "conflict"
-    """The same event_id came before with other data."""
+    """The same key came before with other data."""
     UNAVAILABLE = "unavailable"
     """The store could not say; ``reason`` tells why. Nothing was claimed."""
 
@@ -42,9 +47,9 @@ class Request(NamedTuple):
     """The wish to handle one event."""
 
     key: str
-    """``<worker>#<event_id>``."""
+    """See :func:`fanout.identity.event_key`."""
     owner: str
-    """Who asks: unique to this delivery in this execution (strict), or to the message (claim)."""
+    """Who asks: unique to this delivery in this execution, so that a repeated call is known as one's own."""
     fingerprint: str
     """Of the event's data: see :func:`fingerprint`."""
     lock_until: float
@@ -52,7 +57,7 @@ class Request(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The answer to a :class:`Request`."""
+    """What a store returned for a :class:`Request`."""
 
     key: str
     owner: str
@@ -62,6 +67,17 @@ class Claim(NamedTuple):
     """Of a completed event: the packed envelopes that were committed with it and may not be published yet."""
     locked_until: float = 0.0
     reason: str = ""
+    tries: int = 1
+    """How often the event's handler has begun: of a claimed event with this time, of others without."""
+    shared: int = 0
+    """How many of the earlier tries are in doubt: the process died while it held several events, of which each may
+    have been the one that was being handled."""
+    alone: bool = True
+    """Whether the claim (of one that is not claimed: the last one before) was made for this event alone."""
+    batch: str = ""
+    """What the events that were claimed by one call have in common; empty when it was one event."""
+    item: Mapping[str, Any] | None = None
+    """The store's own: what a take-over compares with."""
 
 
 class Completion(NamedTuple):
@@ -71,20 +87,39 @@ class Completion(NamedTuple):
     result: Any = None
 
 
+class Release(NamedTuple):
+    """A claim that is given back."""
+
+    claim: Claim
+    tries: int
+    """How many tries the event has had; 0 lets it begin anew, as after a move to the DLQ."""
+
+
 class Store(Protocol):
     """Claims, completions and releases, each for a whole batch at once.
 
-    The keys within one call are distinct. No method raises for what befalls a single record, or the whole call:
-    the answer for that record tells.
+    The keys within one call are distinct. No method but ``commit`` raises for what AWS does: what is returned for a
+    record tells. Each may be repeated, by a client whose call was not answered, and changes nothing the second time.
     """
 
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        """An answer for each request, in order."""
+        """A claim for each request, in order. Events that are RELEASED or DIED are not claimed yet."""
 
-    def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        """Whether each completion is recorded, in order; not so when the lock was lost or the store did not answer."""
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
+        """Claim events that :meth:`claim` found RELEASED or DIED.
 
-    def release(self, claims: Sequence[Claim]) -> None:
+        :param known: what it returned for each.
+        """
+
+    def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+        """Record handled events; for each, in order, why it could not be recorded, or None.
+
+        :param whole: the batch of which these are all claims, without exception: a store may then record the batch
+            in place of its events.
+        :param until: how long to try again what was throttled or not answered, in seconds since 1970.
+        """
+
+    def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
         """Give claims back, so that a redelivery may be handled at once. A claim that cannot be given back expires."""
 
     def commit(
@@ -105,7 +140,7 @@ class Store(Protocol):
         again with the next duplicate, under the same event_id."""
 
 
-def fingerprint(data: Mapping[str, Any]) -> str:
+def fingerprint(data: Any) -> str:
     """The same for equal data, however its keys are ordered: 128 bits of BLAKE2b over its sorted JSON.
 
     :raises EventError: the data nest deeper than JSON is written here, though not deeper than it is read.
@@ -115,3 +150,16 @@ def fingerprint(data: Mapping[str, Any]) -> str:
     except TypeError as error:
         raise EventError(f"detail.data: cannot be written as JSON: {error}") from error
     return blake2b(written, digest_size=16).hexdigest()
+
+
+def storable(result: Any) -> str | None:
+    """Why a handler's result cannot be kept with its event's completion, or None."""
+    if result is None:
+        return None
+    try:
+        written = orjson.dumps(result)
+    except TypeError as error:
+        return f"it is not JSON values: {error}"
+    if len(written) > MAX_RESULT_BYTES:
+        return f"it has {len(written):,} bytes, over {MAX_RESULT_BYTES:,}; keep it in S3 and return its key"
+    return None

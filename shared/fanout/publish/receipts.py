@@ -17,6 +17,9 @@ class Receipt:
     error: str | None = None
     """``<code>: <message>`` of the last attempt; None when the bus took the event."""
 
+    permanent: bool = False
+    """Whether no repetition changes the error."""
+
     @property
     def accepted(self) -> bool:
         return self.error is None

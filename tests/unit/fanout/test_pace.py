@@ -3,15 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout.pace import RESERVE_S, Pace
+from fanout.pace import LEAST_RESERVE_S, Pace
 
 seconds = st.floats(0, 900)
 
 
 def test_at_first_only_the_reserve_counts() -> None:
     """GIVEN no record yet WHEN asked THEN there is time as long as the batch can still be settled."""
-    assert Pace().allows(RESERVE_S)
-    assert not Pace().allows(RESERVE_S - 0.01)
+    assert Pace().allows(LEAST_RESERVE_S)
+    assert not Pace().allows(LEAST_RESERVE_S - 0.01)
 
 
 @given(st.lists(seconds, max_size=60), seconds)
@@ -22,8 +22,8 @@ def test_the_last_record_must_fit(took: list[float], last: float) -> None:
     for duration in [*took, last]:
         pace.took(duration)
 
-    assert not pace.allows(last + RESERVE_S - 0.01)
-    assert pace.allows(max([*took, last]) + RESERVE_S + 0.01)
+    assert not pace.allows(last + LEAST_RESERVE_S - 0.01)
+    assert pace.allows(max([*took, last]) + LEAST_RESERVE_S + 0.01)
 
 
 def test_one_slow_record_is_forgotten() -> None:
