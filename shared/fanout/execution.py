@@ -222,7 +222,10 @@ class Execution:
         try:
             return await coroutine
         finally:
-            left = asyncio.all_tasks() - {asyncio.current_task()}
+            # What has been cancelled already, and goes on all the same, is not waited for again.
+            left = {
+                task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()
+            }
             if left:
                 await self._end(left, invocation)
 
@@ -275,9 +278,7 @@ class Execution:
         watch.ring_in(self._left_s(invocation))
         return ended
 
-    async def _await(
-        self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation
-    ) -> None:
+    async def _await(self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation) -> None:
         began = time.monotonic()
         with log_fields(delivery.log_fields):
             self._ended(delivery, await self._limited(result, delivery, invocation))
@@ -332,9 +333,7 @@ class Execution:
 
     # All at once.
 
-    def _run_batch(
-        self, handler: BatchHandler, chains: Sequence[Chain], invocation: Invocation, watch: Watch
-    ) -> None:
+    def _run_batch(self, handler: BatchHandler, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
         turns = [turn for chain in chains for turn in self._turns(chain, invocation)]
         if not turns:
             return

@@ -73,10 +73,13 @@ def record(body: str, *, receive_count: int = 1, group: str | None = None, sent_
     )
 
 
-def record_of(event: Event | Envelope, *, receive_count: int = 1, group: str | None = None) -> Record:
+def record_of(
+    event: Event | Envelope, *, receive_count: int = 1, group: str | None = None, sent_ms: int | None = None
+) -> Record:
     """A message with the event in it."""
     envelope = event if isinstance(event, Envelope) else seal(event)
-    return record(json.dumps(eventbridge_event(envelope)), receive_count=receive_count, group=group)
+    body = json.dumps(eventbridge_event(envelope))
+    return record(body, receive_count=receive_count, group=group, sent_ms=sent_ms)
 
 
 class Death(BaseException):

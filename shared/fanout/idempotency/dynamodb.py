@@ -355,9 +355,7 @@ class DynamoDBStore:
         """Each statement's error as (code, message), or None; those that may pass are tried again until then."""
         return [_error(response) for response in self._responses_until(statements, until)]
 
-    def _responses_until(
-        self, statements: Sequence[Statement], until: float
-    ) -> list[BatchStatementResponseTypeDef]:
+    def _responses_until(self, statements: Sequence[Statement], until: float) -> list[BatchStatementResponseTypeDef]:
         responses = list(self._responses(statements))
         attempt = 0
         while again := [i for i, response in enumerate(responses) if _may_pass(response)]:
