@@ -50,7 +50,7 @@ FRESH, RELEASED, DIED = range(3)
 _WAITING = {ClaimState.RELEASED: RELEASED, ClaimState.DIED: DIED}
 
 
-class ProcessDied(Exception):
+class ProcessDied(Exception):  # noqa: N818 - an outcome, named so in the DLQ
     """The process ended while it handled the record, as often as the record may be tried."""
 
 

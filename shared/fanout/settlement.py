@@ -50,7 +50,7 @@ MARGIN_S = 60
 """For clocks that differ, and deliveries that come late."""
 
 
-class RetentionEnds(Exception):
+class RetentionEnds(Exception):  # noqa: N818 - an outcome, named so in the DLQ
     """The queue would delete the record before it could be handled once more."""
 
 

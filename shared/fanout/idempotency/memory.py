@@ -65,7 +65,7 @@ class MemoryStore:
             return self._known(request, item)
         return self._hold(request, tries=1, shared=0, alone=alone, batch=batch)
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:  # noqa: ARG002
         alone = len(requests) == 1
         batch = requests[0].owner if self._one_write and not alone else ""
         return [self._take_over(request, alone, batch) for request in requests]
@@ -117,7 +117,13 @@ class MemoryStore:
         state = ClaimState.DIED if item.locked_until <= now else ClaimState.IN_PROGRESS
         return claim._replace(state=state, locked_until=item.locked_until)
 
-    def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+    def complete(
+        self,
+        completions: Sequence[Completion],
+        *,
+        whole: str = "",
+        until: float = 0.0,  # noqa: ARG002
+    ) -> list[str | None]:
         if self._one_write and whole:
             self._whole.add(whole)
             return [None] * len(completions)
@@ -135,7 +141,7 @@ class MemoryStore:
         item = self._items.get(claim.key)
         return item if item is not None and item.owner == claim.owner else None
 
-    def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
+    def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:  # noqa: ARG002
         for release in releases:
             item = self._own(release.claim)
             if item is not None and item.state is ClaimState.CLAIMED:

@@ -36,7 +36,7 @@ def things(count: int) -> list[Envelope]:
 
 def test_a_coroutine_function_may_handle_batches(make_worker: MakeWorker) -> None:
     """GIVEN an async batch handler WHEN a batch comes THEN it is awaited to its end."""
-    worker, seen = make_worker(), []
+    worker, seen = make_worker(), list[int]()
 
     @worker.handles_batch
     async def handle(envelopes: Sequence[Envelope]) -> None:
@@ -87,7 +87,10 @@ def test_a_callable_object_and_a_decorated_coroutine_are_awaited(make_worker: Ma
             await asyncio.sleep(0)
             seen.append(event.number)
 
-        other.handles(ThingHappened)(lambda event, context, handle=handle: handle(event, context))
+        def decorated(event: ThingHappened, context: Context, handle: Callable[..., Any] = handle) -> Any:
+            return handle(event, context)
+
+        other.handles(ThingHappened)(decorated)
         assert outcomes(Rig(other).deliver(*things(2))) == [Outcome.HANDLED] * 2
         assert sorted(seen) == [0, 1]
 
@@ -155,7 +158,7 @@ def test_a_key_of_the_data_tells_a_source_that_tells_twice(make_worker: MakeWork
 def test_in_claim_mode_a_redrive_of_what_died_is_handled(make_worker: MakeWorker) -> None:
     """GIVEN claim mode and a process that died WHEN the event comes again under a new message id THEN it waits for the
     lock, and is handled once."""
-    now, effects = [1000.0], []
+    now, effects = [1000.0], list[str]()
     worker = make_worker(idempotency={"mode": "claim"})
     rig = Rig(worker, clock=lambda: now[0])
 
@@ -593,7 +596,7 @@ def test_an_event_that_the_bus_will_never_take_is_rejected_at_once(make_worker: 
     assert effects == [0]
 
 
-class CarrierDown(Exception):
+class CarrierDownError(Exception):
     """Of the test's own."""
 
 
@@ -602,7 +605,7 @@ class CarrierDown(Exception):
     [
         (lambda: Reject("never"), Outcome.REJECTED, None),
         (lambda: Retry("later", after=600), Outcome.RETRIED, 600),
-        (lambda: CarrierDown("down"), Outcome.RETRIED, 77),
+        (lambda: CarrierDownError("down"), Outcome.RETRIED, 77),
         (lambda: ExceptionGroup("deeper", [Reject("never"), Reject("ever")]), Outcome.REJECTED, None),
     ],
 )
@@ -612,7 +615,7 @@ def test_a_task_groups_exception_is_what_its_task_raised(
     """GIVEN an exception raised inside asyncio.TaskGroup WHEN it comes as a group THEN it counts as the exception
     itself, for policies too."""
     worker = make_worker()
-    worker.on(CarrierDown, retry(base=77, cap=77))
+    worker.on(CarrierDownError, retry(base=77, cap=77))
 
     async def fail() -> None:
         raise error()
@@ -627,7 +630,7 @@ def test_a_task_groups_exception_is_what_its_task_raised(
     assert [b["VisibilityTimeout"] for b in rig.backoffs] == ([] if delay_s is None else [delay_s])
 
 
-class Unspeakable(Exception):
+class UnspeakableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("not even this")
 
@@ -640,7 +643,7 @@ def test_an_exception_without_a_text_is_its_records_failure_alone(make_worker: M
     @worker.handles(ThingHappened)
     def handle(event: ThingHappened, _: Context) -> None:
         if event.number == 0:
-            raise Unspeakable
+            raise UnspeakableError
 
     rig = Rig(worker)
     assert outcomes(rig.deliver(*things(2))) == [Outcome.REJECTED, Outcome.HANDLED]
