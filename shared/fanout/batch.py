@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,7 @@ class Processor:
     publisher: Callable[[], Publisher]
     """Makes the publisher on first use: most workers publish nothing."""
     clock: Callable[[], float] = time.time
+    watch: Watch = field(default_factory=Watch)
 
     def process(self, records: Iterable[Record], invocation: Invocation) -> list[Delivery]:
         """Every record, with its outcome."""
@@ -58,25 +59,24 @@ class Processor:
         self.execution.begin_batch()
         self._expire(deliveries)
         fetch_claimed(deliveries, self.claim_check)  # before the claims: their fingerprints are of whole data
-        self._identify(deliveries)
-        groups = self.claims.take(deliveries, invocation) if self.claims else [Group(deliveries)]
-        with Watch() as watch:
+        groups = self.claims.take(deliveries, invocation) if self.claims else self._ungrouped(deliveries)
+        with self.watch:
             for group in groups:
-                self._handle(group, invocation, watch)
+                self._handle(group, invocation)
         if self.claims:
             self.claims.follow()
         self.settlement.settle(deliveries)
         self._log_failures(deliveries)
         return deliveries
 
-    def _handle(self, group: Group, invocation: Invocation, watch: Watch) -> None:
+    def _handle(self, group: Group, invocation: Invocation) -> None:
         """Handle records together, and record what became of them."""
         if self.claims and group.untaken:
             if not self.execution.has_time(invocation):
                 for delivery, _ in undecided(group.deliveries):
                     delivery.postpone()
             self.claims.take_over(group, invocation)
-        self.execution.run(group.deliveries, invocation, watch)
+        self.execution.run(group.deliveries, invocation, self.watch)
         self._publish(group.deliveries)
         for delivery, _ in undecided(group.deliveries):
             delivery.decide(Outcome.HANDLED)
@@ -97,13 +97,11 @@ class Processor:
             except ValueError:
                 delivery.reject(EventError(f"detail.metadata.expires_at: {limit!r}: must be an ISO 8601 time"))
 
-    def _identify(self, deliveries: Sequence[Delivery]) -> None:
-        settings = self.settlement.settings
+    def _ungrouped(self, deliveries: list[Delivery]) -> list[Group]:
+        """Without a store nothing is known of earlier tries, but the ids of what events cause follow from theirs."""
         for delivery, envelope in undecided(deliveries):
-            try:
-                delivery.key = event_key(settings.worker, envelope, settings.key)
-            except EventError as error:
-                delivery.reject(error)
+            delivery.key = event_key(self.settlement.settings.worker, envelope)
+        return [Group(deliveries)]
 
     def _publish(self, deliveries: Sequence[Delivery]) -> None:
         """What the handlers wanted published, and what duplicates' handlers had committed to, in batches over all

@@ -26,7 +26,7 @@ from fanout.idempotency import (
     fingerprint,
     storable,
 )
-from fanout.identity import key_values
+from fanout.identity import event_key, key_values
 from fanout.invocation import Invocation
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.settings import Settings
@@ -46,6 +46,8 @@ LONGEST_DELAY_S = 43_200
 
 FRESH, RELEASED, DIED = range(3)
 """When a record is handled: see the module."""
+
+_HELD_OR_FREE = frozenset({ClaimState.CLAIMED, ClaimState.RELEASED, ClaimState.DIED})
 
 _WAITING = {ClaimState.RELEASED: RELEASED, ClaimState.DIED: DIED}
 
@@ -94,6 +96,7 @@ class Claims:
         lock_until = self.clock() + invocation.remaining_s() + LOCK_MARGIN_S
         for delivery, envelope in undecided(deliveries):
             try:
+                delivery.key = event_key(self.settings.worker, envelope, self.settings.key)
                 data = self._fingerprint(envelope)
             except EventError as error:
                 delivery.reject(error)
@@ -112,14 +115,15 @@ class Claims:
     def _fingerprint(self, envelope: Envelope) -> str:
         """Of the key fields alone where the worker names some: a source that tells twice may tell more the second
         time."""
-        values = key_values(envelope.data, self.settings.key)
+        values = key_values(envelope.data, self.settings.key) if self.settings.key else None
         return fingerprint(envelope.data if values is None else values)
 
     def _decide(self, delivery: Delivery, claim: Claim) -> None:
+        if claim.state in _HELD_OR_FREE:
+            delivery.claim = claim
+            return
         delivery.claim = None
         match claim.state:
-            case ClaimState.CLAIMED | ClaimState.RELEASED | ClaimState.DIED:
-                delivery.claim = claim
             case ClaimState.COMPLETED:
                 delivery.decide(Outcome.DUPLICATE)
                 delivery.result = claim.result
@@ -133,6 +137,8 @@ class Claims:
                 delivery.retry(Retry(f"the idempotency store did not answer: {claim.reason}"))
 
     def _note_sizes(self, claims: Sequence[Claim]) -> None:
+        if self.settings.idempotency != "claim":
+            return
         if not any(claim.state is ClaimState.UNAVAILABLE for claim in claims):
             self._sizes.update(Counter(claim.batch for claim in claims if claim.batch))
 
@@ -227,6 +233,8 @@ class Claims:
 
     def _whole(self, claimed: Sequence[Delivery]) -> str:
         """The batch that these are all claims of, if all were handled and there is nothing in doubt; else ''."""
+        if not self._sizes:
+            return ""
         batches = {delivery.claim.batch for delivery in claimed if delivery.claim is not None}
         batch = batches.pop() if len(batches) == 1 else ""
         handled = sum(delivery.outcome is Outcome.HANDLED for delivery in claimed)

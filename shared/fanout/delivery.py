@@ -57,7 +57,8 @@ class Delivery:
     """Its time was up, and what its handler started may still run: its lock stays until it expires."""
     dead_lettered: bool = False
     """The DLQ has it."""
-    _outcome: Outcome | None = None
+    outcome: Outcome | None = None
+    """None until one of the methods below has decided it."""
 
     @classmethod
     def of(cls, record: Record) -> Delivery:
@@ -70,13 +71,8 @@ class Delivery:
             return delivery
 
     @property
-    def outcome(self) -> Outcome | None:
-        """None until one of the methods below has decided it."""
-        return self._outcome
-
-    @property
     def undecided(self) -> bool:
-        return self._outcome is None
+        return self.outcome is None
 
     @property
     def tries(self) -> int:
@@ -100,7 +96,7 @@ class Delivery:
     ) -> None:
         """Give the record its outcome. A later decision replaces an earlier one: a handled record is retried after all
         when what it published was not taken, a rejected one when the DLQ does not take it."""
-        self._outcome, self.cause, self.delay_s, self.backoff = outcome, cause, delay_s, backoff
+        self.outcome, self.cause, self.delay_s, self.backoff = outcome, cause, delay_s, backoff
 
     def reject(self, cause: BaseException) -> None:
         """To the DLQ."""
@@ -133,5 +129,5 @@ class Delivery:
 def undecided(deliveries: Iterable[Delivery]) -> Iterator[tuple[Delivery, Envelope]]:
     """The records that have an event and no outcome yet."""
     for delivery in deliveries:
-        if delivery.undecided and delivery.envelope is not None:
+        if delivery.outcome is None and delivery.envelope is not None:
             yield delivery, delivery.envelope

@@ -61,6 +61,9 @@ class _Ended(NamedTuple):
     error: BaseException | None = None
 
 
+_DONE = _Ended()
+
+
 @dataclass(eq=False)
 class Execution:
     """Runs the handlers of one worker."""
@@ -113,18 +116,20 @@ class Execution:
     def _turns(self, chain: Chain, invocation: Invocation) -> Iterator[tuple[Delivery, Envelope]]:
         """The records of a chain that are to be begun, each after the one before it has ended."""
         for delivery in chain:
-            if delivery.undecided and delivery.record.group in self._stopped:
-                delivery.retry(Retry("an earlier record of its message group failed"), delay_s=0)
-            elif delivery.undecided and not self.pace.allows(invocation.remaining_s()):
-                delivery.postpone()
-            elif delivery.undecided and delivery.envelope is not None:
-                delivery.begun, delivery.began_at = True, self.clock()
-                yield delivery, delivery.envelope
-            self._stop(delivery)
+            if delivery.outcome is None and delivery.envelope is not None:
+                if self._stopped and delivery.record.group in self._stopped:
+                    delivery.retry(Retry("an earlier record of its message group failed"), delay_s=0)
+                elif self.pace.allows(invocation.remaining_s()):
+                    delivery.begun, delivery.began_at = True, self.clock()
+                    yield delivery, delivery.envelope
+                else:
+                    delivery.postpone()
+            if self.settings.fifo:
+                self._stop(delivery)
 
     def _stop(self, delivery: Delivery) -> None:
         group = delivery.record.group
-        if not self.settings.fifo or group is None or group in self._stopped:
+        if group is None or group in self._stopped:
             return
         if delivery.outcome in UNSUCCESSFUL and not self.out_of_the_way(delivery):
             self._stopped.add(group)
@@ -148,7 +153,9 @@ class Execution:
                 watch.interruptible = True
                 result = self.handlers.call(envelope, self._context(delivery, envelope, invocation))
                 watch.interruptible = False
-                if isawaitable(result):  # of a callable object, or a plain function around a coroutine
+                if result is None:
+                    ended = _DONE
+                elif isawaitable(result):  # of a callable object, or a plain function around a coroutine
                     ended = self._await_alone(result, delivery, invocation, watch)
                 else:
                     ended = _Ended(result)

@@ -53,6 +53,8 @@ class Handlers:
     batch: BatchHandler | None = None
     gatherers: dict[str, Gatherer] = field(default_factory=dict)
     """By the gathered event."""
+    _coroutines: dict[int, bool] = field(default_factory=dict, init=False)
+    """Whether each handler, by its id, is a coroutine function: too dear to find out for each batch."""
 
     def call(self, envelope: Envelope, context: Context) -> Any:
         """Hand the event to its handler and answer what that returns; a coroutine, if it is asynchronous.
@@ -76,12 +78,18 @@ class Handlers:
     def is_asynchronous(self, envelope: Envelope) -> bool:
         """Whether the event's handler is a coroutine function."""
         found = self.by_event.get(envelope.identifier)
-        return found is not None and is_coroutine(found[1])
+        return found is not None and self._is_coroutine(found[1])
 
     @property
     def asynchronous(self) -> bool:
         """Whether any handler is a coroutine function."""
-        return any(is_coroutine(handler) for _, handler in self.by_event.values())
+        return any(self._is_coroutine(handler) for _, handler in self.by_event.values())
+
+    def _is_coroutine(self, handler: Callable[..., Any]) -> bool:
+        known = self._coroutines.get(id(handler))
+        if known is None:
+            known = self._coroutines[id(handler)] = is_coroutine(handler)
+        return known
 
     def missing(self, subscribed: Sequence[str]) -> list[str]:
         """The subscribed events that no function handles."""

@@ -32,6 +32,8 @@ class Reject(Exception):  # noqa: N818 - said by a handler, not an error of fano
 class Outcome(StrEnum):
     """What became of a record in one batch; each record of a batch has exactly one."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and costs each look into a set ten times as much
+
     HANDLED = "handled"
     """The handler returned, and its completion is recorded."""
     DUPLICATE = "duplicates"

@@ -44,7 +44,7 @@ def _span(delivery: Delivery) -> list[Any]:
         round(delivery.took_s * 1000, 1) if delivery.begun else None,
         delivery.tries,
         record.receive_count,
-        delivery.outcome,
+        None if delivery.outcome is None else delivery.outcome._value_,
     ]
     if delivery.published:
         span.append([published.metadata.event_id for published in delivery.published])

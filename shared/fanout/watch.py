@@ -23,16 +23,18 @@ class TimeUp(BaseException):
 
 
 class Watch:
-    """One batch's timer. Outside of the main thread, where signals cannot be had, it never interrupts.
+    """A worker's timer, in force during each of its batches. Outside of the main thread, where signals cannot be had,
+    it never interrupts.
 
     :ivar interruptible: whether something is under way that may be interrupted now.
     """
 
-    __slots__ = ("_former", "_former_left_s", "_former_since", "_in_force", "interruptible")
-
     def __init__(self) -> None:
         self.interruptible = False
         self._in_force = False
+        self._handler = self._ring  # one object: a bound method is a new one each time
+        self._former: Any = signal.SIG_DFL
+        self._former_left_s = self._former_since = 0.0
 
     @property
     def in_force(self) -> bool:
@@ -41,7 +43,8 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-            self._former: Any = signal.signal(signal.SIGALRM, self._ring)
+            if signal.getsignal(signal.SIGALRM) is not self._handler:
+                self._former = signal.signal(signal.SIGALRM, self._handler)
             self._former_left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
             self._former_since = time.monotonic()
             self._in_force = True
@@ -52,8 +55,11 @@ class Watch:
             return
         self._in_force = False
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._former)
-        if self._former_left_s:  # a test's timer, for instance
+        if self._former is signal.SIG_DFL:
+            return  # the handler stays for the next batch: to set it costs more than all else here
+        signal.signal(signal.SIGALRM, self._former)  # somebody else's, a test's for instance
+        self._former = signal.SIG_DFL
+        if self._former_left_s:
             left_s = self._former_left_s - (time.monotonic() - self._former_since)
             signal.setitimer(signal.ITIMER_REAL, max(LEAST_S, left_s))
 

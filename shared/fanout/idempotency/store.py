@@ -27,6 +27,8 @@ MAX_RESULT_BYTES = 350_000
 class ClaimState(StrEnum):
     """What a store returns for a claim."""
 
+    __hash__ = str.__hash__  # as of fanout.outcomes.Outcome
+
     CLAIMED = "claimed"
     """The caller alone may handle the event, until its lock expires."""
     RELEASED = "released"
