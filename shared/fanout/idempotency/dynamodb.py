@@ -239,12 +239,13 @@ class DynamoDBStore:
             return claim._replace(tries=0, shared=0)
         if owner == request.owner and status == IN_PROGRESS:  # our own, repeated by the client
             return claim._replace(state=ClaimState.CLAIMED, batch=_text(item, "batch"))
-        if _text(item, "validation") not in ("", request.fingerprint):
-            return claim._replace(state=ClaimState.CONFLICT)
+        conflict = _text(item, "validation") not in ("", request.fingerprint)
         mark = recorded.get(_text(item, "batch"), False) if status == IN_PROGRESS else status == COMPLETED
         if isinstance(mark, tuple):
             return _unavailable(request, mark)
         if mark:
+            if conflict:
+                return claim._replace(state=ClaimState.CONFLICT)
             return claim._replace(
                 state=ClaimState.COMPLETED,
                 result=orjson.loads(_text(item, "data") or b"null"),
@@ -253,8 +254,11 @@ class DynamoDBStore:
         if status == RELEASED:
             return claim
         locked_until = _locked_until_s(item)
-        state = ClaimState.DIED if locked_until <= now else ClaimState.IN_PROGRESS
-        return claim._replace(state=state, locked_until=locked_until)
+        if locked_until <= now:
+            return claim._replace(state=ClaimState.DIED)
+        return claim._replace(
+            state=ClaimState.CONFLICT if conflict else ClaimState.IN_PROGRESS, locked_until=locked_until
+        )
 
     def _read(self, keys: Sequence[str]) -> list[Item | Error]:
         """The items of the keys, read consistently; in place of one that could not be read, why."""

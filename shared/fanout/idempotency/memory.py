@@ -107,15 +107,19 @@ class MemoryStore:
         held = item.state is ClaimState.CLAIMED
         if item.owner == request.owner and held:
             return claim._replace(state=ClaimState.CLAIMED, batch=item.batch)
-        if item.fingerprint != request.fingerprint:
-            return claim._replace(state=ClaimState.CONFLICT)
+        conflict = item.fingerprint != request.fingerprint
         if item.state is ClaimState.COMPLETED or (held and item.batch in self._whole):
+            if conflict:
+                return claim._replace(state=ClaimState.CONFLICT)
             result, pending = orjson.loads(item.result), orjson.loads(item.pending)
             return claim._replace(state=ClaimState.COMPLETED, result=result, pending=pending)
         if item.state is ClaimState.RELEASED:
             return claim
-        state = ClaimState.DIED if item.locked_until <= now else ClaimState.IN_PROGRESS
-        return claim._replace(state=state, locked_until=item.locked_until)
+        if item.locked_until <= now:
+            return claim._replace(state=ClaimState.DIED)
+        return claim._replace(
+            state=ClaimState.CONFLICT if conflict else ClaimState.IN_PROGRESS, locked_until=item.locked_until
+        )
 
     def complete(
         self,

@@ -19,7 +19,7 @@ from botocore.exceptions import EndpointConnectionError
 from fanout import Context, Outcome, Reject, Worker
 from fanout.delivery import FAILED, Delivery
 from fanout.envelope import Envelope
-from fanout.idempotency import Claim, ClaimState, Completion, Request
+from fanout.idempotency import Claim, ClaimState, Completion, Release, Request
 from fanout.idempotency.memory import MemoryStore
 from fanout.publish import Publisher, Receipt
 from fanout.records import Record
@@ -75,6 +75,7 @@ class Execution:
     messages: Sequence[Message]
     points: int = 0
     effected: set[int] = field(default_factory=set)
+    dead: bool = False
 
 
 class Fleet:
@@ -99,7 +100,7 @@ class Fleet:
         self.poisoned: set[int] = set()
         self._under_way: list[Execution] = []
         worker.handles(ThingHappened)(self._handle)
-        self._rigs = [self._rig(worker) for _ in range(workers)]
+        self._idle = [self._rig(worker) for _ in range(workers)]
 
     def _rig(self, worker: Worker) -> Rig:
         rig = Rig(worker, store=cast("Any", _Store(self)), clock=lambda: self.now)
@@ -124,18 +125,20 @@ class Fleet:
         deadline = self.now + TIMEOUT_S
         receipts = {message.record.message_id: message.receipt for message in batch}
         self._under_way.append(execution)
-        rig = self._rigs[(worker + len(self._under_way)) % len(self._rigs)]
+        rig = self._idle.pop(worker % len(self._idle))  # a process has one batch at a time
         try:
             with suppress(Crash):
-                for delivery in rig.deliver(*records, remaining_s=lambda: deadline - self.now):
+                deliveries = rig.deliver(*records, remaining_s=lambda: deadline - self.now)
+                for delivery in [] if execution.dead else deliveries:
                     self._acknowledge(delivery, receipts[delivery.record.message_id])
         finally:
             self._under_way.pop()
+            self._idle.append(rig)
 
     def _receive(self, most: int) -> list[Message]:
         received: list[Message] = []
         for message in [m for m in self.queue if m.visible_at <= self.now]:
-            if message.receives >= self.settings.max_receives:
+            if message.receives >= self.settings.backstop:
                 assert message.excused, "SQS moved a record whose last execution was neither hit nor told of it"
                 self.queue.remove(message)
                 self.dlq.append({"MessageBody": message.record.body})
@@ -159,13 +162,7 @@ class Fleet:
             ), "a rejected record was acknowledged before the DLQ had it"
         else:
             assert delivery.outcome in (Outcome.HANDLED, Outcome.DUPLICATE)
-            assert self.effects[message.number] or self._comes_again(message.number), "acknowledged without its effect"
-
-    def _comes_again(self, number: int) -> bool:
-        """In claim mode a duplicate is acknowledged as soon as its twin has been claimed, which will be handled."""
-        return self.settings.idempotency == "claim" and (
-            number in self.dead or any(message.number == number for message in self.queue)
-        )
+            assert self.effects[message.number], "acknowledged without its effect"
 
     @property
     def dead(self) -> set[int]:
@@ -180,6 +177,8 @@ class Fleet:
         :raises Crash: the process dies here.
         """
         execution = self._under_way[-1]
+        if execution.dead:
+            raise Crash  # whatever the core makes of a handler's crash, nothing of it leaves the process
         fault = execution.faults.get(execution.points)
         execution.points += 1
         if fault is None:
@@ -191,6 +190,7 @@ class Fleet:
         for message in execution.messages:
             message.excused = True
         if fault is Fault.CRASH:
+            execution.dead = True
             raise Crash
         if fault is Fault.STALL:
             self.repeatable |= {message.number for message in execution.messages}
@@ -199,7 +199,7 @@ class Fleet:
         return fault is Fault.FAIL
 
     def _work_beside(self) -> None:
-        if len(self._under_way) < len(self._rigs):
+        if self._idle:
             self.work(0, 10, {})
 
     def call(self, take_effect: Callable[[], T], fail: Callable[[], T]) -> T:
@@ -231,6 +231,10 @@ def _no_answer() -> Any:
     raise EndpointConnectionError(endpoint_url="https://aws.example")
 
 
+def _unavailable(requests: Sequence[Request]) -> list[Claim]:
+    return [Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="no answer") for r in requests]
+
+
 class _Store:
     """The fleet's store, as one execution reaches it."""
 
@@ -238,17 +242,18 @@ class _Store:
         self._fleet, self._store = fleet, fleet.store
 
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        unavailable = [
-            Claim(key=request.key, owner=request.owner, state=ClaimState.UNAVAILABLE, reason="no answer")
-            for request in requests
-        ]
-        return self._fleet.call(lambda: self._store.claim(requests), lambda: unavailable)
+        return self._fleet.call(lambda: self._store.claim(requests), lambda: _unavailable(requests))
 
-    def complete(self, completions: Sequence[Completion]) -> list[bool]:
-        return self._fleet.call(lambda: self._store.complete(completions), lambda: [False] * len(completions))
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
+        return self._fleet.call(lambda: self._store.take_over(requests, known), lambda: _unavailable(requests))
 
-    def release(self, claims: Sequence[Claim]) -> None:
-        self._fleet.call(lambda: self._store.release(claims), lambda: None)
+    def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+        return self._fleet.call(
+            lambda: self._store.complete(completions, whole=whole), lambda: ["no answer"] * len(completions)
+        )
+
+    def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
+        self._fleet.call(lambda: self._store.release(releases), lambda: None)
 
     def commit(self, items: Sequence[Any], completion: Completion, pending: Sequence[Mapping[str, Any]]) -> None:
         def transaction() -> None:

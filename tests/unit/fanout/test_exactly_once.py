@@ -32,7 +32,7 @@ from fanout.publish import seal
 from .conftest import ThingHappened
 from .fleet import VISIBILITY_S, Fault, Fleet
 
-MAX_RECEIVES = 6
+MAX_TRIES = 6
 
 faults = st.dictionaries(st.integers(0, 9) | st.integers(0, 30), st.sampled_from(Fault), max_size=3)
 """At which points of a batch what happens; a batch of one record has about ten points."""
@@ -88,7 +88,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             logging.disable(logging.NOTSET)
 
     def _drain(self) -> None:
-        for _ in range(MAX_RECEIVES * (len(self.fleet.queue) + 1)):
+        for _ in range(3 * MAX_TRIES * (len(self.fleet.queue) + 1)):
             self.fleet.now += 1_000
             self.fleet.work(0, 10, {})
         assert self.fleet.queue == []
@@ -112,7 +112,7 @@ class Committing(ExactlyOnce):
 
 
 class CommittingInClaimMode(ExactlyOnce):
-    """The same, where the claim is the message's for good."""
+    """The same, where a batch is recorded as a whole."""
 
     mode = "claim"
 
@@ -121,6 +121,12 @@ class Conditional(ExactlyOnce):
     """The effect has a condition of its own: the handler may run again, its effect not."""
 
     how = "conditional"
+
+
+class ConditionalInClaimMode(Conditional):
+    """The same, where a batch is recorded as a whole."""
+
+    mode = "claim"
 
 
 class Plain(ExactlyOnce):
@@ -133,7 +139,7 @@ def _worker(mode: str) -> Worker:
     declared = {
         "description": "A probe",
         "subscribes": [{"event": "test.things/ThingHappened"}],
-        "queue": {"max_receives": MAX_RECEIVES},
+        "queue": {"max_receives": MAX_TRIES},
         "idempotency": {"mode": mode},
     }
     with TemporaryDirectory() as folder:
@@ -142,7 +148,7 @@ def _worker(mode: str) -> Worker:
         return Worker(f"{folder}/probe/handler.py")
 
 
-@pytest.mark.parametrize("machine", [Committing, CommittingInClaimMode, Conditional, Plain])
+@pytest.mark.parametrize("machine", [Committing, CommittingInClaimMode, Conditional, ConditionalInClaimMode, Plain])
 def test_effects_survive_whatever_happens(machine: type[ExactlyOnce]) -> None:
     """GIVEN a way to have effects WHEN anything happens to a fleet THEN its promise holds. FANOUT_FLEET_EXAMPLES looks
     longer than the default does."""

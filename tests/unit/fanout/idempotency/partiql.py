@@ -18,7 +18,7 @@ Faults = Callable[[str, str], str | None]
 
 INSERT = re.compile(r"""INSERT INTO "(?P<table>[^"]+)" VALUE \{(?P<pairs>.*)\}""")
 SELECT = re.compile(r"""SELECT \* FROM "(?P<table>[^"]+)" WHERE (?P<where>.*)""")
-UPDATE = re.compile(r"""UPDATE "(?P<table>[^"]+)" (?P<sets>SET .*?) WHERE (?P<where>.*)""")
+UPDATE = re.compile(r"""UPDATE "(?P<table>[^"]+)" (?P<sets>(SET|REMOVE) .*?) WHERE (?P<where>.*)""")
 DELETE = re.compile(r"""DELETE FROM "(?P<table>[^"]+)" WHERE (?P<where>.*)""")
 NAME = re.compile(r"""["'](\w+)["'](?:: | = )\?""")
 
@@ -43,6 +43,22 @@ class PartiQL:
             raise self.failing_calls.pop(0)
         return {"Responses": [self._answer(statement) for statement in Statements]}
 
+    def transact_write_items(self, *, TransactItems: Sequence[dict[str, Any]]) -> None:  # noqa: N803
+        """The store's own update, alone."""
+        [item] = TransactItems
+        update = item["Update"]
+        names, values = update["ExpressionAttributeNames"], update["ExpressionAttributeValues"]
+
+        def pairs(expression: str) -> Item:
+            return {names[name]: values[value] for name, value in re.findall(r"(#\w+) = (:\w+)", expression)}
+
+        key = update["Key"]["id"]["S"]
+        changes, condition = pairs(update["UpdateExpression"]), pairs(update["ConditionExpression"])
+        code, _ = self._update(key, changes, condition)
+        if code:
+            response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": [{"Code": code}]}
+            raise ClientError(response, "TransactWriteItems")
+
     def _answer(self, statement: dict[str, Any]) -> dict[str, Any]:
         text, values = statement["Statement"], list(statement["Parameters"])
         verb = text.split()[0]
@@ -50,6 +66,7 @@ class PartiQL:
         assert found is not None, text
         assert found["table"] == "events"
         parts = found.groupdict()
+        removed = re.findall(r'REMOVE "(\w+)"', parts.get("sets") or "")
         changes = dict(zip(NAME.findall(parts.get("pairs") or parts.get("sets") or ""), values, strict=False))
         condition = dict(zip(NAME.findall(parts.get("where") or ""), values[len(changes) :], strict=True))
         key = (condition or changes)["id"]["S"]
@@ -57,6 +74,8 @@ class PartiQL:
         code = self.faults(verb, key)
         if code is None:
             code, item = getattr(self, f"_{verb.lower()}")(key, changes, condition)
+            for name in [] if code else removed:
+                self.items[key].pop(name, None)
         if code is not None:
             return {"Error": {"Code": code, "Message": "why"}}
         assert verb != "SELECT" or statement["ConsistentRead"]

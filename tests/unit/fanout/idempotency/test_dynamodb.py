@@ -6,7 +6,8 @@ import orjson
 import pytest
 from botocore.exceptions import ClientError
 
-from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request
+from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Release, Request
+from fanout.idempotency.store import LOCK_LOST
 
 from .partiql import PartiQL
 
@@ -19,7 +20,21 @@ def table() -> PartiQL:
 
 
 def store(table: PartiQL, *, one_write: bool = False) -> DynamoDBStore:
-    return DynamoDBStore(cast("Any", table), "events", ttl_s=3_600, one_write=one_write, clock=lambda: NOW)
+    return DynamoDBStore(cast("Any", table), "events", ttl_s=3_600, one_write=one_write, clock=lambda: NOW, sleep=_no_sleep)
+
+
+def _no_sleep(seconds: float) -> None:
+    pass
+
+
+def claimed(subject: DynamoDBStore, requests: list[Request]) -> list[Claim]:
+    """The claims of events that died or were given back, and of new ones."""
+    known = subject.claim(requests)
+    free = [index for index, claim in enumerate(known) if claim.state in (ClaimState.DIED, ClaimState.RELEASED)]
+    taken = subject.take_over([requests[index] for index in free], [known[index] for index in free])
+    for index, claim in zip(free, taken, strict=True):
+        known[index] = claim
+    return known
 
 
 def wishes(number: int = 1, *, owner: str = "me", lock_until: float = NOW + 30) -> list[Request]:
@@ -35,16 +50,19 @@ def test_a_fresh_batch_costs_two_calls(table: PartiQL) -> None:
     subject = store(table)
     claims = subject.claim(wishes(10))
 
-    assert subject.complete(completions(claims)) == [True] * 10
+    assert subject.complete(completions(claims)) == [None] * 10
     assert table.calls == [["INSERT"] * 10, ["UPDATE"] * 10]
 
 
-def test_in_one_write_it_costs_one(table: PartiQL) -> None:
-    """GIVEN claim mode WHEN ten new events are claimed and completed THEN that is one call in all."""
+def test_in_one_write_it_costs_a_write_a_record_and_one_a_batch(table: PartiQL) -> None:
+    """GIVEN claim mode WHEN ten new events are claimed and handled THEN the second call writes the batch's mark alone;
+    that it is there already is one's own repetition."""
     subject = store(table, one_write=True)
+    claims = subject.claim(wishes(10))
 
-    assert subject.complete(completions(subject.claim(wishes(10)))) == [True] * 10
-    assert table.calls == [["INSERT"] * 10]
+    for _ in range(2):
+        assert subject.complete(completions(claims), whole=claims[0].batch) == [None] * 10
+    assert table.calls == [["INSERT"] * 10, ["INSERT"], ["INSERT"]]
 
 
 def test_25_statements_fit_a_call(table: PartiQL) -> None:
@@ -80,6 +98,8 @@ def test_what_the_table_holds(table: PartiQL) -> None:
         "validation": {"S": "data"},
         "in_progress_expiration": {"N": "1000030000"},
         "expiration": {"N": "1003600"},
+        "tries": {"N": "1"},
+        "alone": {"BOOL": True},
     }
 
     subject.complete(completions(claims, result={"a": 1}))
@@ -103,19 +123,19 @@ def test_of_two_that_find_a_lock_expired_one_gets_it(table: PartiQL) -> None:
     def overtake(verb: str, key: str) -> None:
         table.before = lambda verb, key: None
         if verb == "UPDATE":
-            assert rival.claim(wishes(owner="rival"))[0].state is ClaimState.CLAIMED
+            assert claimed(rival, wishes(owner="rival"))[0].state is ClaimState.CLAIMED
         else:
             table.before = overtake
 
     table.before = overtake
-    [mine] = store(table).claim(wishes())
+    [mine] = claimed(store(table), wishes())
 
     assert (mine.state, mine.locked_until) == (ClaimState.IN_PROGRESS, NOW + 30)
     assert table.items["w#0"]["owner"] == {"S": "rival"}
 
 
-def test_a_claim_released_while_it_was_asked_about_is_tried_again(table: PartiQL) -> None:
-    """GIVEN an event whose holder lets go between our write and our read WHEN claimed THEN the store cannot say, and
+def test_an_item_deleted_while_it_was_asked_about_is_tried_again(table: PartiQL) -> None:
+    """GIVEN an item that DynamoDB deletes between our write and our read WHEN claimed THEN the store cannot say, and
     the reason tells why."""
     store(table).claim(wishes(owner="other"))
 
@@ -127,7 +147,7 @@ def test_a_claim_released_while_it_was_asked_about_is_tried_again(table: PartiQL
     [mine] = store(table).claim(wishes())
 
     assert mine.state is ClaimState.UNAVAILABLE
-    assert "released" in mine.reason
+    assert "not there" in mine.reason
 
 
 @pytest.mark.parametrize("verb", ["INSERT", "SELECT", "UPDATE"])
@@ -135,17 +155,37 @@ def test_a_throttled_statement_harms_no_other(table: PartiQL, verb: str) -> None
     """GIVEN ten events, all dead workers' WHEN one's statement is throttled, be it the claim, the read or the
     take-over THEN that one is unavailable, with DynamoDB's reason, and the others are claimed."""
     store(table).claim(wishes(10, owner="dead", lock_until=NOW - 1))
-    table.faults = lambda v, key: "ThrottlingError" if (v, key) == (verb, "w#3") else None
+    table.faults = lambda v, key: "ValidationError" if (v, key) == (verb, "w#3") else None
 
-    claims = store(table).claim(wishes(10))
+    claims = claimed(store(table), wishes(10))
 
     assert [claim.state for claim in claims].count(ClaimState.CLAIMED) == 9
-    assert (claims[3].state, claims[3].reason) == (ClaimState.UNAVAILABLE, "ThrottlingError: why")
+    assert (claims[3].state, claims[3].reason) == (ClaimState.UNAVAILABLE, "ValidationError: why")
+
+
+def test_throttled_statements_alone_are_tried_again_while_there_is_time(table: PartiQL) -> None:
+    """GIVEN one completion of ten that is throttled twice WHEN there is time THEN it alone is repeated until it is
+    recorded; WHEN there is none THEN not."""
+    subject = store(table)
+    claims = subject.claim(wishes(10))
+    left = [2]
+
+    def throttled(verb: str, key: str) -> str | None:
+        if key != "w#3" or not left[0]:
+            return None
+        left[0] -= 1
+        return "ThrottlingError"
+
+    table.faults = throttled
+    assert subject.complete(completions(claims), until=NOW + 29) == [None] * 10
+    assert table.calls[1:] == [["UPDATE"] * 10, ["UPDATE"], ["UPDATE"]]
+    left[0] = 2
+    assert subject.complete(completions(claims), until=NOW)[3] == "ThrottlingError: why"
 
 
 def test_a_failed_call_is_an_answer_for_each_of_its_statements(table: PartiQL) -> None:
     """GIVEN 30 events WHEN the first call fails as a whole THEN its 25 are unavailable, the 5 of the second claimed."""
-    table.failing_calls = [ClientError({"Error": {"Code": "InternalServerError", "Message": "m"}}, "B")]
+    table.failing_calls = [ClientError({"Error": {"Code": "AccessDeniedException", "Message": "m"}}, "B")]
     states = [claim.state for claim in store(table).claim(wishes(30))]
 
     assert states == [ClaimState.UNAVAILABLE] * 25 + [ClaimState.CLAIMED] * 5
@@ -158,7 +198,7 @@ def test_completions_that_get_lost_are_told(table: PartiQL) -> None:
     table.faults = lambda verb, key: "ThrottlingError" if key == "w#0" else None
     table.items["w#1"]["owner"] = {"S": "thief"}
 
-    assert subject.complete(completions(claims)) == [False, False, True]
+    assert subject.complete(completions(claims)) == ["ThrottlingError: why", LOCK_LOST, None]
     assert table.items["w#1"]["status"] == {"S": "INPROGRESS"}
 
 
@@ -168,9 +208,9 @@ def test_a_failed_release_is_no_error(table: PartiQL) -> None:
     claims = subject.claim(wishes())
     table.failing_calls = [ClientError({"Error": {"Code": "InternalServerError", "Message": "m"}}, "B")]
 
-    subject.release(claims)
+    subject.release([Release(claim, 1) for claim in claims])
 
-    assert "w#0" in table.items
+    assert table.items["w#0"]["status"] == {"S": "INPROGRESS"}
 
 
 def test_a_completed_record_is_never_released(table: PartiQL) -> None:
@@ -178,7 +218,7 @@ def test_a_completed_record_is_never_released(table: PartiQL) -> None:
     subject = store(table)
     claims = subject.claim(wishes())
     subject.complete(completions(claims))
-    subject.release(claims)
+    subject.release([Release(claim, 1) for claim in claims])
 
     assert table.items["w#0"]["status"] == {"S": "COMPLETED"}
 
@@ -200,7 +240,7 @@ def test_an_item_of_powertools_is_understood(table: PartiQL, item: dict[str, Any
     typed = {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in item.items()}
     table.items["w#0"] = {"id": {"S": "w#0"}, **typed}
 
-    [claim] = store(table).claim(wishes())
+    [claim] = claimed(store(table), wishes())
 
     assert claim.state is expected
     if item.get("data"):

@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout import EventError
-from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request, Store, fingerprint
+from fanout.idempotency import (
+    Claim,
+    ClaimState,
+    Completion,
+    DynamoDBStore,
+    Release,
+    Request,
+    Store,
+    fingerprint,
+    storable,
+)
+from fanout.idempotency.store import LOCK_LOST
 from fanout.idempotency.memory import MemoryStore
 
 from .partiql import PartiQL
@@ -37,7 +48,11 @@ def wish(key: str = "w#e", *, owner: str = "me", data: str = "data", lock_until:
 
 
 def claim(store: Store, **wished: Any) -> Claim:
-    [answer] = store.claim([wish(**wished)])
+    """What claiming the event returns, taken over where it is free."""
+    request = wish(**wished)
+    [answer] = store.claim([request])
+    if answer.state in (ClaimState.RELEASED, ClaimState.DIED):
+        [answer] = store.take_over([request], [answer])
     return answer
 
 
@@ -60,15 +75,15 @@ def test_a_held_event_is_in_progress_until_its_lock_ends(make: Make) -> None:
 
     clock[0] = NOW + 30
     assert claim(store, lock_until=NOW + 60).state is ClaimState.CLAIMED
-    assert store.complete([Completion(claim=lost)]) == [False]
-    store.release([lost])
+    assert store.complete([Completion(claim=lost)]) == [LOCK_LOST]
+    store.release([Release(lost, 1)])
     assert claim(store, owner="third").state is ClaimState.IN_PROGRESS
 
 
 def test_a_handled_event_answers_with_its_result(make: Make) -> None:
     """GIVEN a completed event WHEN claimed THEN the answer has the result, as the JSON values it was stored as."""
     store = make([NOW])
-    assert store.complete([Completion(claim=claim(store), result={"points": (1, 2)})]) == [True]
+    assert store.complete([Completion(claim=claim(store), result={"points": (1, 2)})]) == [None]
 
     again = claim(store, owner="other")
     assert (again.state, again.result) == (ClaimState.COMPLETED, {"points": [1, 2]})
@@ -111,21 +126,76 @@ def test_a_claim_given_back_is_free_at_once(make: Make) -> None:
     """GIVEN a claim WHEN released THEN another may have it; WHEN released by who does not hold it THEN not."""
     store = make([NOW])
     mine = claim(store)
-    store.release([Claim(key=mine.key, owner="other", state=ClaimState.CLAIMED)])
+    store.release([Release(Claim(key=mine.key, owner="other", state=ClaimState.CLAIMED), 1)])
     assert claim(store, owner="other").state is ClaimState.IN_PROGRESS
 
-    store.release([mine])
+    store.release([Release(mine, 1)])
     assert claim(store, owner="other").state is ClaimState.CLAIMED
 
 
-def test_a_completion_is_recorded_once(make: Make) -> None:
-    """GIVEN a claim WHEN completed twice THEN only the first counts; WHEN never claimed THEN none."""
+def test_a_repeated_call_is_known_as_ones_own(make: Make) -> None:
+    """GIVEN a client that repeats what was not answered WHEN it claims, completes, releases or takes over twice THEN
+    the second time says what the first did; what was never claimed is not completed."""
+    clock = [NOW]
+    store = make(clock)
+    mine = claim(store)
+    assert claim(store) == mine._replace(item=claim(store).item)
+    assert [store.complete([Completion(claim=mine)]) for _ in range(2)] == [[None], [None]]
+    assert store.complete([Completion(claim=Claim(key="k", owner="o", state=ClaimState.CLAIMED))]) == [LOCK_LOST]
+
+    claim(store, key="dies", owner="dead")
+    clock[0] = NOW + 31
+    [died] = store.claim([wish("dies", lock_until=NOW + 60)])
+    first, second = [store.take_over([wish("dies", lock_until=NOW + 60)], [died])[0] for _ in range(2)]
+    assert (first.state, first.tries, first.alone) == (second.state, second.tries, second.alone)
+    assert (first.state, first.tries) == (ClaimState.CLAIMED, 2)
+    for _ in range(2):
+        store.release([Release(first, 2)])
+    [released] = store.claim([wish("dies", owner="next")])
+    assert (released.state, released.tries) == (ClaimState.RELEASED, 2)
+
+
+def test_tries_are_counted_by_claims_and_kept_by_releases(make: Make) -> None:
+    """GIVEN an event that fails, dies in company, dies alone, and is dead-lettered WHEN it is claimed again THEN its
+    tries are known, those in doubt apart, and after the DLQ it begins anew."""
+    clock = [NOW]
+    store = make(clock)
+
+    def together() -> Claim:
+        requests = [wish(key, owner=str(clock[0]), lock_until=clock[0] + 30) for key in ("a", "b")]
+        known = store.claim(requests)
+        return store.take_over(requests, known)[0] if known[0].state is not ClaimState.CLAIMED else known[0]
+
+    first = together()
+    assert (first.tries, first.shared, first.alone) == (1, 0, False)
+    clock[0] += 31  # died among others
+    second = together()
+    assert (second.tries, second.shared) == (2, 1)
+    clock[0] += 31
+    third = claim(store, key="a", owner="alone", lock_until=clock[0] + 30)
+    assert (third.tries, third.shared, third.alone) == (3, 2, True)
+    clock[0] += 31
+    [died] = store.claim([wish("a", owner="again", lock_until=clock[0] + 30)])
+    assert (died.state, died.tries, died.alone) == (ClaimState.DIED, 3, True)
+    [fourth] = store.take_over([wish("a", owner="again", lock_until=clock[0] + 30)], [died])
+    store.release([Release(fourth, 0)])
+    fifth = claim(store, key="a", owner="anew", lock_until=clock[0] + 30)
+    assert (fifth.tries, fifth.shared) == (1, 0)
+
+
+def test_a_committed_event_is_never_released(make: Make) -> None:
+    """GIVEN a commit whose answer was lost WHEN its claim is given back THEN the event stays completed, with what is
+    to be published; WHEN the commit is repeated THEN it is known as one's own."""
     store = make([NOW])
     mine = claim(store)
+    for _ in range(2 if isinstance(store, DynamoDBStore) else 1):
+        store.commit([], Completion(mine, 5), [{"a": 1}])
+    store.release([Release(mine, 1)])
 
-    assert store.complete([Completion(claim=mine)]) == [True]
-    assert store.complete([Completion(claim=mine)]) == [False]
-    assert store.complete([Completion(claim=Claim(key="k", owner="o", state=ClaimState.CLAIMED))]) == [False]
+    again = claim(store, owner="other")
+    assert (again.state, again.result, again.pending) == (ClaimState.COMPLETED, 5, [{"a": 1}])
+    store.forget_pending(["w#e"])
+    assert claim(store, owner="other").pending == []
 
 
 def test_answers_are_in_order_of_the_wishes(make: Make) -> None:
@@ -147,18 +217,20 @@ def test_a_claim_that_was_made_but_not_answered_is_still_the_claimants(make: Mak
     assert claim(store).state is ClaimState.CLAIMED
 
 
-def test_in_one_write_a_message_keeps_its_claim(make: Make) -> None:
-    """GIVEN claim mode WHEN the same message comes again THEN it takes its own claim over; another message with the
-    event is a duplicate, from the first moment; a completion costs nothing and is always recorded."""
-    store = make([NOW], one_write=True)
-    mine = claim(store, owner="message-1")
+def test_in_one_write_a_batch_is_recorded_as_a_whole(make: Make) -> None:
+    """GIVEN claim mode WHEN all of a batch were handled THEN its mark records each of them, however often it is
+    written; WHEN nothing has been said of a batch THEN its events are in progress, and died when the locks end."""
+    clock = [NOW]
+    store = make(clock, one_write=True)
+    whole = store.claim([wish(key, owner="one") for key in "ab"])
+    store.claim([wish(key, owner="two") for key in "cd"])
 
-    assert claim(store, owner="message-2").state is ClaimState.COMPLETED
-    assert store.complete([Completion(claim=mine)]) == [True]
-    assert claim(store, owner="message-2").state is ClaimState.COMPLETED
-    assert claim(store, owner="message-1").state is ClaimState.CLAIMED
-    store.release([mine])
-    assert claim(store, owner="message-2").state is ClaimState.CLAIMED
+    for _ in range(2):
+        assert store.complete([Completion(c) for c in whole], whole=whole[0].batch) == [None, None]
+    asked = [wish(key, owner="other") for key in "abcd"]
+    assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 2 + ["IN_PROGRESS"] * 2
+    clock[0] = NOW + 31
+    assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 2 + ["DIED"] * 2
 
 
 keys = st.sampled_from(["a", "b"])
@@ -181,15 +253,22 @@ def test_both_stores_tell_the_same_story(steps: list[tuple[str, str, str, str]],
         if kind == "wait":
             clock[0] += int(detail)
         elif kind == "claim":
-            request = wish(key, owner=owner, data=detail, lock_until=clock[0] + 30)
-            first, second = [store.claim([request]) for store in stores]
+            wished = {"key": key, "owner": owner, "data": detail, "lock_until": clock[0] + 30}
+            first, second = [claim(store, **wished)._replace(item=None) for store in stores]
             assert first == second
         elif kind == "complete":
-            first, second = [store.complete([Completion(claim=held, result=1)]) for store in stores]  # type: ignore[assignment]
-            assert first == second
+            third, fourth = [store.complete([Completion(claim=held, result=1)]) for store in stores]
+            assert third == fourth
         else:
             for store in stores:
-                store.release([held])
+                store.release([Release(held, 1)])
+
+
+@pytest.mark.parametrize("result", [{1: 2}, {1, 2}, 2**70, "x" * 400_000])
+def test_what_cannot_be_kept_is_told(result: object) -> None:
+    """GIVEN a result that is not JSON values, or too large WHEN asked THEN the reason is told."""
+    assert storable(result)
+    assert storable({"a": [1, None]}) is None
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.integers(-9, 9) | st.none()))
