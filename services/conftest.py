@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +13,12 @@ from moto import mock_aws
 
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
-from fanout import aws
+from fanout import Envelope, Event, aws
 from fanout.idempotency import Completion
 from fanout.idempotency.memory import MemoryStore
 from fanout.manifest import Manifest, load_all
+from fanout.records import Record
+from fanout.testing import Death, Rig, record_of
 
 SERVICES = Path(__file__).parent
 MakeOrder = Callable[..., OrderPlaced]
@@ -111,32 +113,40 @@ def make_order() -> MakeOrder:
     return make
 
 
-class LosesCompletions(MemoryStore):
-    """A store that loses the completions it is told to, as a crash after the effect does."""
+class Deadly(MemoryStore):
+    """A store at whose completions the process dies: after the effect, and before it is recorded."""
 
     def __init__(self, *, clock: Callable[[], float]) -> None:
         super().__init__(clock=clock)
-        self.losing = True
+        self.deadly = True
 
-    def complete(self, completions: Any) -> list[bool]:
-        kept: list[Completion] = list(completions)
-        return [False for _ in kept] if self.losing else super().complete(kept)
+    def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+        if self.deadly:
+            raise Death
+        return super().complete(completions, whole=whole, until=until)
 
 
 class Crash:
-    """Virtual time and a store that loses completions until :meth:`recover`."""
+    """Virtual time and a store at which the process dies until :meth:`recover`."""
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
-        self.store = LosesCompletions(clock=self.clock)
+        self.store = Deadly(clock=self.clock)
 
     def clock(self) -> float:
         return self.now
 
+    def killed(self, rig: Rig, *events: Event | Envelope) -> list[Record]:
+        """The messages of events at which the process died."""
+        records = [record_of(event, sent_ms=int(self.now * 1000)) for event in events]
+        with pytest.raises(Death):
+            rig.deliver(*records)
+        return records
+
     def recover(self) -> None:
         """Let the dead worker's lock run out, and keep completions from here on."""
         self.now += 60
-        self.store.losing = False
+        self.store.deadly = False
 
 
 @pytest.fixture

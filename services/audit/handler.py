@@ -15,7 +15,8 @@ worker = Worker(__file__)
 @worker.handles_batch
 def append(envelopes: Sequence[Envelope]) -> None:
     """S3 cannot append to an object; a batch becomes an object of its own, in a folder per hour. Its name follows from
-    the events in it alone, so that the same batch, written again after a crash, replaces itself."""
+    the events in it alone, so that the same batch, written again, replaces itself; after a crash events are written one
+    by one, so that a reader takes each source and ``event_id`` once."""
     lines = [orjson.dumps(envelope.pack()) for envelope in envelopes]
     identities = "\n".join(sorted(envelope.metadata.event_id for envelope in envelopes))
     name = blake2b(identities.encode(), digest_size=16).hexdigest()

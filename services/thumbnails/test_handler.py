@@ -78,11 +78,11 @@ def test_a_redelivery_makes_the_same_and_tells_the_same(crash: Any) -> None:
     """GIVEN a photograph whose completion was lost WHEN its event comes again THEN the objects are the same three,
     and the event published again has the same id."""
     rig = Rig(handler.worker, store=crash.store, clock=crash.clock)
-    [first] = rig.deliver(upload(PHOTOGRAPH))
+    [first] = crash.killed(rig, upload(PHOTOGRAPH))
     before = {key: image.tobytes() for key, image in thumbnails().items()}
     crash.recover()
 
-    assert rig.redeliver(first).outcome is Outcome.HANDLED
+    assert rig.deliver(first)[0].outcome is Outcome.HANDLED
     assert {key: image.tobytes() for key, image in thumbnails().items()} == before
     assert len({envelope.metadata.event_id for envelope in rig.published}) == 1
     assert len(rig.published) == 2

@@ -237,8 +237,6 @@ class DynamoDBStore:
         )
         if _expiration_s(item) <= now:
             return claim._replace(tries=0, shared=0)
-        if owner == request.owner and status == IN_PROGRESS:  # our own, repeated by the client
-            return claim._replace(state=ClaimState.CLAIMED, batch=_text(item, "batch"))
         conflict = _text(item, "validation") not in ("", request.fingerprint)
         mark = recorded.get(_text(item, "batch"), False) if status == IN_PROGRESS else status == COMPLETED
         if isinstance(mark, tuple):
@@ -253,6 +251,8 @@ class DynamoDBStore:
             )
         if status == RELEASED:
             return claim
+        if owner == request.owner:  # our own, repeated by the client
+            return claim._replace(state=ClaimState.CLAIMED, batch=_text(item, "batch"))
         locked_until = _locked_until_s(item)
         if locked_until <= now:
             return claim._replace(state=ClaimState.DIED)

@@ -105,8 +105,6 @@ class MemoryStore:
         if item.expires <= now:
             return claim._replace(tries=0, shared=0)
         held = item.state is ClaimState.CLAIMED
-        if item.owner == request.owner and held:
-            return claim._replace(state=ClaimState.CLAIMED, batch=item.batch)
         conflict = item.fingerprint != request.fingerprint
         if item.state is ClaimState.COMPLETED or (held and item.batch in self._whole):
             if conflict:
@@ -115,6 +113,8 @@ class MemoryStore:
             return claim._replace(state=ClaimState.COMPLETED, result=result, pending=pending)
         if item.state is ClaimState.RELEASED:
             return claim
+        if item.owner == request.owner:
+            return claim._replace(state=ClaimState.CLAIMED, batch=item.batch)
         if item.locked_until <= now:
             return claim._replace(state=ClaimState.DIED)
         return claim._replace(

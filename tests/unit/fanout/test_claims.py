@@ -1,12 +1,15 @@
 """Each event is claimed once: duplicates, locks, and a store that does not answer."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from fanout import Context, Outcome
 from fanout.idempotency import Claim, ClaimState, Completion, Request, fingerprint
 from fanout.idempotency.memory import MemoryStore
+from fanout.identity import event_key
 from fanout.publish import seal
-from fanout.testing import Rig, record_of
+from fanout.testing import Death, Rig, record_of
 
 from .conftest import MakeWorker, ThingHappened, outcomes
 
@@ -55,7 +58,7 @@ def test_an_event_held_elsewhere_waits_for_the_lock(make_worker: MakeWorker) -> 
     store = MemoryStore(clock=lambda: 1000.0)
     rig = Rig(worker, store=store, clock=lambda: 1000.0)
     envelope = seal(ThingHappened(number=1))
-    key = f"probe#{envelope.metadata.event_id}"
+    key = event_key("probe", envelope)
     store.claim([Request(key=key, owner="other", fingerprint=fingerprint(envelope.data), lock_until=1020.0)])
 
     [delivery] = rig.deliver(envelope)
@@ -72,12 +75,12 @@ def test_a_dead_workers_lock_is_taken_over(make_worker: MakeWorker) -> None:
     def handle(event: ThingHappened, _: Context) -> None:
         effects.append(event.number)
         if len(effects) == 1:
-            raise KeyboardInterrupt  # the process dies here
+            rig.die()
 
     store = MemoryStore(clock=lambda: now[0])
     rig = Rig(worker, store=store, clock=lambda: now[0])
-    message = record_of(ThingHappened(number=1))
-    with pytest.raises(KeyboardInterrupt):
+    message = record_of(ThingHappened(number=1), sent_ms=1_000_000)
+    with pytest.raises(Death):
         rig.deliver(message, remaining_s=30)
 
     assert outcomes(rig.deliver(message)) == [Outcome.RETRIED]
@@ -113,34 +116,11 @@ def test_same_id_with_other_data_is_rejected(make_worker: MakeWorker) -> None:
     assert "other data" in str(delivery.cause)
 
 
-class _Unreliable(MemoryStore):
-    """Answers to claims, then loses every completion; or does not answer at all."""
+class _Unavailable(MemoryStore):
+    """Takes no claim."""
 
-    def __init__(self, *, claims: bool) -> None:
-        super().__init__()
-        self._claims = claims
-
-    def claim(self, requests: object) -> list[Claim]:
-        if self._claims:
-            return super().claim(requests)  # type: ignore[arg-type]
-        return [
-            Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled")
-            for r in requests  # type: ignore[attr-defined]
-        ]
-
-    def complete(self, completions: object) -> list[bool]:
-        return [False for _ in completions]  # type: ignore[attr-defined]
-
-
-def test_an_unrecorded_completion_is_not_acknowledged(make_worker: MakeWorker) -> None:
-    """GIVEN a store that loses the completion WHEN the handler returned THEN the record comes again."""
-    worker = make_worker()
-    worker.handles(ThingHappened)(lambda event, context: None)
-
-    [delivery] = Rig(worker, store=_Unreliable(claims=True)).deliver(ThingHappened(number=1))
-
-    assert delivery.outcome is Outcome.RETRIED
-    assert "completion" in str(delivery.cause)
+    def claim(self, requests: Sequence[Request]) -> list[Claim]:
+        return [Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled") for r in requests]
 
 
 def test_without_the_store_nothing_is_handled(make_worker: MakeWorker) -> None:
@@ -148,7 +128,7 @@ def test_without_the_store_nothing_is_handled(make_worker: MakeWorker) -> None:
     worker, effects = make_worker(), []
     worker.handles(ThingHappened)(lambda event, context: effects.append(1))
 
-    [delivery] = Rig(worker, store=_Unreliable(claims=False)).deliver(ThingHappened(number=1))
+    [delivery] = Rig(worker, store=_Unavailable()).deliver(ThingHappened(number=1))
 
     assert (delivery.outcome, effects) == (Outcome.RETRIED, [])
 
@@ -167,14 +147,15 @@ def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None
     calls: list[str] = []
 
     class Counting(MemoryStore):
-        def claim(self, requests: object) -> list[Claim]:
+        def claim(self, requests: Sequence[Request]) -> list[Claim]:
             calls.append("claim")
-            return super().claim(requests)  # type: ignore[arg-type]
+            return super().claim(requests)
 
-        def complete(self, completions: object) -> list[bool]:
+        def complete(
+            self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0
+        ) -> list[str | None]:
             calls.append("complete")
-            assert all(isinstance(c, Completion) for c in completions)  # type: ignore[attr-defined]
-            return super().complete(completions)  # type: ignore[arg-type]
+            return super().complete(completions, whole=whole, until=until)
 
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
@@ -183,24 +164,24 @@ def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None
     assert calls == ["claim", "complete"]
 
 
-def test_in_claim_mode_the_message_that_holds_the_claim_is_no_duplicate(make_worker: MakeWorker) -> None:
-    """GIVEN claim mode, and a process that died after the second message of an event had claimed it WHEN both of its
-    messages come in one batch THEN the first is a duplicate, the second is handled, and a third is a duplicate too."""
-    worker, seen = make_worker(idempotency={"mode": "claim"}), []
+def test_in_claim_mode_a_batch_with_a_failure_is_recorded_record_by_record(make_worker: MakeWorker) -> None:
+    """GIVEN claim mode WHEN one record of a batch fails THEN the others are duplicates when they come again, and it is
+    handled; WHEN all are handled THEN a redelivery of the same messages has no second effect."""
+    worker, failing, seen = make_worker(idempotency={"mode": "claim"}), [True], list[int]()
 
     @worker.handles(ThingHappened)
     def handle(event: ThingHappened, _: Context) -> None:
+        if event.number == 1 and failing:
+            failing.pop()
+            raise ZeroDivisionError
         seen.append(event.number)
-        if len(seen) == 1:
-            raise KeyboardInterrupt
 
     rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
-    messages = [record_of(envelope) for _ in range(3)]
-    with pytest.raises(KeyboardInterrupt):
-        rig.deliver(messages[1])
+    messages = [record_of(ThingHappened(number=number)) for number in range(3)]
 
-    deliveries = rig.deliver(*messages)
-
-    assert outcomes(deliveries) == [Outcome.DUPLICATE, Outcome.HANDLED, Outcome.DUPLICATE]
-    assert seen == [1, 1]
+    assert outcomes(rig.deliver(*messages)) == [Outcome.HANDLED, Outcome.RETRIED, Outcome.HANDLED]
+    assert outcomes(rig.deliver(*messages)) == [Outcome.DUPLICATE, Outcome.HANDLED, Outcome.DUPLICATE]
+    others = [record_of(ThingHappened(number=number)) for number in range(3, 6)]
+    assert outcomes(rig.deliver(*others)) == [Outcome.HANDLED] * 3
+    assert outcomes(rig.deliver(*others)) == [Outcome.DUPLICATE] * 3
+    assert sorted(seen) == list(range(6))

@@ -10,7 +10,7 @@ from moto import mock_aws
 from fanout import Context, DeclarationError, Outcome
 from fanout.idempotency.memory import MemoryStore
 from fanout.publish import seal
-from fanout.testing import Rig
+from fanout.testing import Death, Rig
 
 from .conftest import MakeWorker, ThingFollowed, ThingHappened
 
@@ -54,11 +54,11 @@ def test_the_effect_and_its_completion_are_one(make_worker: MakeWorker, dynamodb
         context.publish(ThingFollowed(number=event.number))
         context.commit([add_one()], result={"done": event.number})
         if dying.pop() if dying else False:
-            raise KeyboardInterrupt
+            rig.die()
 
     rig = Rig(worker)
     envelope = seal(ThingHappened(number=1))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Death):
         rig.deliver(envelope)
     assert rig.published == []
 

@@ -17,7 +17,8 @@ HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout.manifest", "fanou
 def _pack(folder: Path, into: Path) -> None:
     """The worker as it is deployed: its declaration as JSON, with every default."""
     shutil.copytree(folder, into, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
-    declared = {"name": worker_name(folder), **load(folder / "worker.yaml").model_dump(mode="json")}
+    manifest = load(folder / "worker.yaml")
+    declared = {"name": worker_name(folder), **manifest.model_dump(mode="json"), "derived": manifest.derived}
     (into / "worker.yaml").write_text(json.dumps(declared))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from fanout import Context, DeclarationError, Outcome, reject, retry
 from fanout.policies import Backoff, Policies
-from fanout.testing import Rig, record_of
+from fanout.testing import Rig
 
 from .conftest import MakeWorker, ThingHappened
 
@@ -34,10 +34,13 @@ def test_each_exception_has_its_own_outcome(make_worker: MakeWorker) -> None:
         raise errors[event.number]
 
     rig = Rig(worker)
-    deliveries = rig.deliver(*(record_of(ThingHappened(number=n), receive_count=3) for n in range(4)))
+    deliveries = rig.deliver(*(ThingHappened(number=n) for n in range(4)))
+    rig.backoffs.clear()
+    for _ in range(2):
+        deliveries[1:] = rig.deliver(*(delivery.record for delivery in deliveries[1:]))
 
     assert [d.outcome for d in deliveries] == [Outcome.REJECTED, Outcome.RETRIED, Outcome.RETRIED, Outcome.RETRIED]
-    assert [b["VisibilityTimeout"] for b in rig.backoffs] == [20, 20, 1]
+    assert [b["VisibilityTimeout"] for b in rig.backoffs] == [10, 10, 1, 20, 20, 1]
     assert rig.dead_letters[0]["MessageAttributes"]["error_type"]["StringValue"] == "UnknownCustomerError"
 
 

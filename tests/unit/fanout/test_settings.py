@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fanout import ManifestError
-from fanout.manifest import Manifest, load
+from fanout.manifest import Manifest
 from fanout.publish import Route, Routes
 from fanout.settings import Settings
 
@@ -39,6 +39,10 @@ def test_every_setting_comes_from_the_declaration(file: Path) -> None:
         idempotency="claim",
         ttl_s=7_200,
         max_receives=7,
+        backstop=1_000,
+        retention_s=345_600,
+        visibility_s=180,
+        timeout_s=30,
         base_s=3,
         cap_s=60,
         fifo=True,
@@ -54,7 +58,7 @@ def test_the_packed_file_says_the_same(file: Path, declared: dict[str, Any]) -> 
     """GIVEN a worker.yaml and what the build packs of it WHEN both are read THEN the settings are equal."""
     file.write_text(yaml.safe_dump(declared))
     from_yaml = Settings.read(file)
-    file.write_text(json.dumps({"name": "order-audit", **load(file).model_dump(mode="json")}, indent=1))
+    file.write_text(json.dumps({"name": "order-audit", **_filled(declared)}, indent=1))
 
     assert Settings.read(file) == from_yaml
 
@@ -83,5 +87,6 @@ def test_the_packed_file_knows_the_ways_of_what_is_published(file: Path) -> None
     assert Routes.from_json(Settings.read(file).routes) == routes
 
 
-def _filled() -> dict[str, Any]:
-    return Manifest.parse({"description": "A", "subscribes": [{"event": "a/B"}]}, file="x").model_dump(mode="json")
+def _filled(declared: Any = None) -> dict[str, Any]:
+    manifest = Manifest.parse(declared or {"description": "A", "subscribes": [{"event": "a/B"}]}, file="x")
+    return {**manifest.model_dump(mode="json"), "derived": manifest.derived}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,7 +119,8 @@ def test_a_batch_end_to_end(make_worker: MakeWorker, clients: Clients, capsys: p
     assert [entry["ReceiptHandle"] for entry in clients.sent["https://sqs/queue"]] == [records[1].receipt_handle]
     assert [entry["MessageBody"] for entry in clients.sent["https://sqs/dlq"]] == [records[2].body]
     assert [(entry["EventBusName"], entry["DetailType"]) for entry in clients.put] == [("the-bus", "ThingFollowed")]
-    assert sorted(item["status"]["S"] for item in clients.dynamodb.items.values()) == ["COMPLETED", "COMPLETED"]
+    statuses = sorted(item["status"]["S"] for item in clients.dynamodb.items.values())
+    assert statuses == ["COMPLETED", "COMPLETED", "RELEASED", "RELEASED"]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     metrics = lines[-1]
     counts = {name: metrics[name] for name in ("received", "handled", "retried", "rejected", "duplicates")}
@@ -127,6 +129,9 @@ def test_a_batch_end_to_end(make_worker: MakeWorker, clients: Clients, capsys: p
     failure = next(line for line in lines if line.get("exception_name") == "ZeroDivisionError")
     assert (failure["service"], failure["message_id"]) == ("probe", records[1].message_id)
     assert failure["event"] == "test.things/ThingHappened"
+    assert (failure["outcome"], failure["error_type"]) == ("retried", "ZeroDivisionError")
+    assert re.fullmatch(r"fanout/test_worker\.py:\d+", failure["error_at"])
+    assert [span[10] for span in metrics["spans"]] == ["handled", "retried", "rejected", "handled"]
 
 
 def test_the_second_batch_is_no_cold_start_and_knows_the_first(
@@ -161,20 +166,20 @@ def test_mode_off_needs_no_table(make_worker: MakeWorker, clients: Clients, monk
     assert clients.dynamodb.calls == []
 
 
-def test_mode_claim_costs_one_write(make_worker: MakeWorker, clients: Clients) -> None:
-    """GIVEN mode claim WHEN a batch comes THEN the claim is the only call; another message of the event is a
-    duplicate, the same message is not."""
+def test_mode_claim_costs_a_write_a_record_and_one_a_batch(make_worker: MakeWorker, clients: Clients) -> None:
+    """GIVEN mode claim WHEN a batch of three comes THEN each is claimed, and one item records them all; another message
+    of an event is a duplicate, and so is the same message."""
     worker, seen = make_worker(idempotency={"mode": "claim"}), []
     worker.handles(ThingHappened)(lambda event, context: seen.append(event.number))
     envelope = seal(ThingHappened(number=1))
     first, second = record_of(envelope), record_of(envelope)
 
-    worker.lambda_handler(event_of(first), Call())
-    assert clients.dynamodb.calls == [["INSERT"]]
+    others = [record_of(ThingHappened(number=number)) for number in (2, 3)]
+    worker.lambda_handler(event_of(first, *others), Call())
+    assert clients.dynamodb.calls == [["INSERT"] * 3, ["INSERT"]]
     worker.lambda_handler(event_of(second), Call())
-    assert seen == [1]
     worker.lambda_handler(event_of(first), Call())
-    assert seen == [1, 1]
+    assert seen == [1, 2, 3]
 
 
 @pytest.mark.parametrize("variable", ["FANOUT_QUEUE_URL", "FANOUT_DLQ_URL", "FANOUT_IDEMPOTENCY_TABLE"])
@@ -204,9 +209,11 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
     declared = {
         "name": "probe",
         "subscribes": [{"event": "a/B"}],
-        "idempotency": {"mode": "strict", "ttl_hours": 24},
+        "idempotency": {"mode": "strict", "key": []},
         "batch": {"concurrency": 1, "record_timeout_s": None},
-        "queue": {"max_receives": 5, "fifo": False},
+        "queue": {"max_receives": 5, "fifo": False, "retention_days": 4},
+        "function": {"timeout_s": 30},
+        "derived": {"ttl_s": 86_400, "backstop": 1_000, "visibility_s": 180},
         "retry": {"base_s": 2, "cap_s": 900},
         "gathers": False,
     }

@@ -20,7 +20,9 @@ def table() -> PartiQL:
 
 
 def store(table: PartiQL, *, one_write: bool = False) -> DynamoDBStore:
-    return DynamoDBStore(cast("Any", table), "events", ttl_s=3_600, one_write=one_write, clock=lambda: NOW, sleep=_no_sleep)
+    return DynamoDBStore(
+        cast("Any", table), "events", ttl_s=3_600, one_write=one_write, clock=lambda: NOW, sleep=_no_sleep
+    )
 
 
 def _no_sleep(seconds: float) -> None:

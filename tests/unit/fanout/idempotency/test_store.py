@@ -19,8 +19,8 @@ from fanout.idempotency import (
     fingerprint,
     storable,
 )
-from fanout.idempotency.store import LOCK_LOST
 from fanout.idempotency.memory import MemoryStore
+from fanout.idempotency.store import LOCK_LOST
 
 from .partiql import PartiQL
 
