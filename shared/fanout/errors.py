@@ -23,6 +23,7 @@ __all__ = [
     "PatternError",
     "PlanError",
     "PublishError",
+    "describe",
 ]
 
 
@@ -60,3 +61,17 @@ class PlanError(FanoutError):
 
 class PublishError(FanoutError):
     """The bus did not take an event, after all retries."""
+
+
+def describe(error: BaseException, limit: int = 1000) -> str:
+    """The text of an error, at most ``limit`` characters; "no message" when there is none or it cannot be made."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an error whose text fails is still to be reported
+        text = ""
+    if not text:
+        return "no message"[:limit]
+    if len(text) <= limit:
+        return text
+    note = f"... ({len(text)} characters)"
+    return (text[: max(0, limit - len(note))] + note)[:limit]

@@ -17,6 +17,9 @@ class Receipt:
     error: str | None = None
     """``<code>: <message>`` of the last attempt; None when the bus took the event."""
 
+    permanent: bool = False
+    """Whether the error is one that no repetition changes: the event itself, or what the role may do, is wrong."""
+
     @property
     def accepted(self) -> bool:
         return self.error is None
