@@ -64,9 +64,14 @@ class PublishError(FanoutError):
 
 
 def describe(error: BaseException, limit: int = 1000) -> str:
-    """An exception's text, cut to ``limit`` characters; "no message" where it has none, or making it fails."""
+    """The text of an error, at most ``limit`` characters; "no message" when there is none or it cannot be made."""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - a class of somebody else's, whose __str__ is wrong
+    except Exception:  # noqa: BLE001 - an error whose text fails is still to be reported
         text = ""
-    return text[:limit] or "no message"
+    if not text:
+        return "no message"[:limit]
+    if len(text) <= limit:
+        return text
+    note = f"... ({len(text)} characters)"
+    return (text[: max(0, limit - len(note))] + note)[:limit]

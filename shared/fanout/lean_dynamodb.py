@@ -110,17 +110,25 @@ class LeanDynamoDB:
             try:
                 return self._once(operation, body)
             except DynamoDBError as error:
-                if error.code not in TRANSIENT or attempt == MAX_ATTEMPTS:
+                if error.code not in TRANSIENT or attempt == MAX_ATTEMPTS or not self._pause(attempt):
                     raise
             except (OSError, HTTPException) as error:
                 # Also a connection that the other side closed while it was idle: the next attempt has a new one.
                 self._drop_connection()
-                if attempt == MAX_ATTEMPTS:
+                if attempt == MAX_ATTEMPTS or not self._pause(attempt):
                     raise DynamoDBError(type(error).__name__, f"{self._host}: {error}") from error
-            self._sleep(random.uniform(0, BACKOFF_BASE_S * 2**attempt))
         raise AssertionError("unreachable")
 
+    def _pause(self, attempt: int) -> bool:
+        """Wait before the next attempt; False when there is no time for it."""
+        pause_s, left_s = random.uniform(0, BACKOFF_BASE_S * 2**attempt), aws.remaining_s()
+        if left_s is not None and pause_s >= left_s:
+            return False
+        self._sleep(pause_s)
+        return True
+
     def _once(self, operation: str, body: bytes) -> dict[str, Any]:
+        timeout_s = _timeout_s()
         headers = signed_headers(
             self._credentials,
             service="dynamodb",
@@ -129,20 +137,26 @@ class LeanDynamoDB:
             headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": f"DynamoDB_20120810.{operation}"},
             body=body,
         )
-        connection = self._connection()
+        connection = self._connection(timeout_s)
         connection.request("POST", "/", body, headers)
         response = connection.getresponse()
         content = response.read()
         if response.status != 200:
             raise _error(response.status, content)
-        answer: dict[str, Any] = orjson.loads(content)
+        try:
+            answer: dict[str, Any] = orjson.loads(content)
+        except orjson.JSONDecodeError as error:  # the connection ended within an answer that did not say its length
+            raise HTTPException(f"half an answer, {len(content)} bytes") from error
         return answer
 
-    def _connection(self) -> HTTPConnection:
+    def _connection(self, timeout_s: float) -> HTTPConnection:
         connection: HTTPConnection | None = getattr(self._thread, "connection", None)
         if connection is None:
             kind = HTTPSConnection if self._secure else HTTPConnection
-            connection = self._thread.connection = kind(self._host, timeout=TIMEOUT_S)
+            connection = self._thread.connection = kind(self._host, timeout=timeout_s)
+        connection.timeout = timeout_s
+        if connection.sock is not None:
+            connection.sock.settimeout(timeout_s)
         return connection
 
     def _drop_connection(self) -> None:
@@ -150,6 +164,18 @@ class LeanDynamoDB:
         if connection is not None:
             connection.close()
             self._thread.connection = None
+
+
+def _timeout_s() -> float:
+    """
+    :raises DynamoDBError: no time is left for an attempt. Not :class:`fanout.aws.OutOfTime`, which imports botocore.
+    """
+    left_s = aws.remaining_s()
+    if left_s is None:
+        return TIMEOUT_S
+    if left_s <= 0:
+        raise DynamoDBError("OutOfTime", f"the invocation's time is up ({left_s:.3f} s left)")
+    return max(aws.LEAST_TIMEOUT_S, min(TIMEOUT_S, left_s / 2))
 
 
 def _error(status: int, content: bytes) -> DynamoDBError:

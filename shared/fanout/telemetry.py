@@ -19,6 +19,10 @@ import orjson
 
 __all__ = ["JsonFormatter", "configure", "emit_fields", "emit_metrics", "log_fields"]
 
+MAX_LINE_BYTES = 250_000
+"""Of a line; CloudWatch takes 256 KB of an event, 26 bytes of its own included
+(https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html)."""
+
 METRIC_NAMESPACE = "fanout"
 """The CloudWatch namespace of the workers' metrics."""
 
@@ -64,6 +68,7 @@ class JsonFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__()
         self._second, self._date_time = -1, ""
+        self._constant = _function_version()
 
     def _timestamp(self, created: float) -> str:
         """UTC, ISO 8601, in milliseconds; most lines share their second with the one before."""
@@ -75,10 +80,13 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "level": record.levelname,
-            "message": record.getMessage(),
+            "message": _message(record),
             "logger": record.name,
             "timestamp": self._timestamp(record.created),
+            **self._constant,
         }
+        if record.levelno >= logging.WARNING and (trace_id := _xray_trace_id()):
+            line["xray_trace_id"] = trace_id
         for layer in _layers.get():
             layer.add_to(line)
         attributes = vars(record)
@@ -90,18 +98,73 @@ class JsonFormatter(logging.Formatter):
         return _written(line)
 
 
-def _written(line: Mapping[str, Any]) -> str:
+def _function_version() -> dict[str, str]:
+    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+    return {"function_version": version} if version else {}
+
+
+def _xray_trace_id() -> str | None:
+    """The trace of this invocation, as Powertools' Logger writes it: ``Root`` of ``Root=...;Parent=...``."""
+    found = os.environ.get("_X_AMZN_TRACE_ID")
+    return found.partition(";")[0].removeprefix("Root=") if found else None
+
+
+def _message(record: logging.LogRecord) -> str:
     try:
-        return orjson.dumps(line, default=str).decode()
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - an argument whose text fails; the line is still to be written
+        return f"{record.msg!r} (its arguments cannot be formatted)"
+
+
+def _written(line: Mapping[str, Any]) -> str:
+    written = _encoded(line)
+    return written.decode() if len(written) <= MAX_LINE_BYTES else _shortened(line).decode()
+
+
+def _encoded(line: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line, default=_text)
     except TypeError:  # a number over 64 bits, a key that is no text, half a surrogate pair: slower, but written
-        return json.dumps({name: _writable(value) for name, value in line.items()}, default=str)
+        return json.dumps({name: _writable(value) for name, value in line.items()}, default=_text).encode()
+
+
+def _shortened(line: Mapping[str, Any]) -> bytes:
+    """The line with its long values cut, the more the longer it stays."""
+    values = json.loads(_encoded(line))
+    for limit in (16_000, 2_000, 200):
+        written = _encoded(_cut(values, limit))
+        if len(written) <= MAX_LINE_BYTES:
+            return written
+    kept = {name: values.get(name) for name in ("level", "message", "logger", "timestamp")}
+    return _encoded(_cut(kept, 200) | {"cut": f"{len(values)} fields"})
+
+
+def _cut(value: Any, limit: int) -> Any:
+    """JSON values without texts of over ``limit`` characters and collections of over ``limit / 10`` values."""
+    if isinstance(value, str) and len(value) > limit:
+        return f"{value[:limit]}... ({len(value)} characters)"
+    most = max(limit // 10, 40)
+    if isinstance(value, list):
+        note = [f"... ({len(value)} values)"] if len(value) > most else []
+        return [_cut(each, limit) for each in value[:most]] + note
+    if isinstance(value, dict):
+        cut = {_cut(name, limit): _cut(value[name], limit) for name in list(value)[:most]}
+        return cut | ({"...": f"{len(value)} fields"} if len(value) > most else {})
+    return value
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a value whose text fails; the line is still to be written
+        return f"<{type(value).__name__} without a text>"
 
 
 def _writable(value: object) -> object:
     try:
-        json.dumps(value, default=str)
+        json.dumps(value, default=_text)
     except (TypeError, ValueError, RecursionError):
-        return str(value)
+        return _text(value)
     return value
 
 
@@ -158,5 +221,5 @@ def emit_metrics(
 
 def emit_fields(line: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
     """Write one line of fields, those that are None left out."""
-    written = {**(line or {}), **{key: value for key, value in fields.items() if value is not None}}
-    sys.stdout.write(orjson.dumps(written).decode() + "\n")
+    given = {key: value for key, value in fields.items() if value is not None}
+    sys.stdout.write(_written({**(line or {}), **_function_version(), **given}) + "\n")

@@ -23,6 +23,7 @@ from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
 from fanout.context import Context
 from fanout.delivery import FAILED, Delivery
+from fanout.entry import records_of, refusal
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.execution import Execution
@@ -166,18 +167,19 @@ class Worker:
         self._invoked = handler
         return handler
 
-    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> Any:
+    def lambda_handler(self, event: Any, context: Any) -> Any:
         """The function's entry: a batch of SQS records in, the records that failed out
         (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html); or a direct invocation."""
-        if "Records" not in event:
+        if (batch := records_of(event)) is None:
             return self._answer(event, context)
         began = time.monotonic()
         cold_start, self._cold_start = self._cold_start, False
         if cold_start:
             telemetry.configure()
         request_id = context.aws_request_id
+        aws.finish_by(began + context.get_remaining_time_in_millis() / 1000)
         with telemetry.log_fields(service=self.settings.worker, function_request_id=request_id):
-            records = [Record.from_lambda(record) for record in event["Records"]]
+            records = [Record.from_lambda(record) for record in batch]
             invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)
             deliveries = self._processor.process(records, invocation)
         self._report(deliveries, time.monotonic() - began, cold_start=cold_start, function_request_id=request_id)
@@ -197,11 +199,11 @@ class Worker:
         for spans in more:
             telemetry.emit_fields(worker=self.settings.worker, spans=spans, **fields)
 
-    def _answer(self, event: Mapping[str, Any], context: Any) -> Any:
-        if heartbeat.KEY in event:
+    def _answer(self, event: Any, context: Any) -> Any:
+        if isinstance(event, Mapping) and heartbeat.KEY in event:
             return {"heartbeat": self.settings.worker, **heartbeat.beat(event)}
         if self._invoked is None:
-            return {"heartbeat": self.settings.worker}
+            raise refusal(self.settings.worker, event)
         return self._direct(event, context)
 
     @cached_property

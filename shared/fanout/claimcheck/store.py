@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ClaimCheck", "Deposit"]
 
 MAX_IDENTITY = 128
-"""Characters of an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart what they do not."""
+"""Characters of a source, a name and an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart what they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class ClaimCheck:
         self._bucket = bucket
 
     def deposit(self, envelope: Envelope) -> Deposit:
-        """What to store for an event. The key follows from event_id and content, so that a repetition stores the
-        same object again."""
+        """What to store for an event. The key follows from source, name, event_id and content, so that a repetition
+        stores the same object again."""
         data = orjson.dumps(envelope.data)
         digest = sha256(data).hexdigest()
-        identity = re.sub(r"[^A-Za-z0-9._-]", "_", envelope.metadata.event_id)[:MAX_IDENTITY]
-        key = f"{identity}-{digest}.json"
+        names = (envelope.source, envelope.name, envelope.metadata.event_id)
+        key = f"{'/'.join(map(_escaped, names))}-{digest}.json"
         return Deposit(DataReference(bucket=self._bucket(), key=key, size=len(data), sha256=digest), data)
 
     def put(self, deposit: Deposit) -> None:
@@ -87,6 +87,10 @@ class ClaimCheck:
                 raise EventError(f"{_name(reference)}: has {answer['ContentLength']} bytes, over {reference.size}")
             body = stream.read()
         return _checked(_unpacked(body, answer.get("ContentEncoding"), reference), reference)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_IDENTITY]
 
 
 def _unpacked(body: bytes, encoding: str | None, reference: DataReference) -> bytes:

@@ -74,7 +74,7 @@ def _published_at(item: Mapping[str, Any]) -> str:
 def _row(item: Mapping[str, Any]) -> dict[str, Any]:
     written, envelope = Written.from_item(item), _envelope(item)
     return {
-        "event_id": written.event_id,
+        "event_id": written.published_id,
         "event": envelope and envelope.identifier,
         "partition": written.partition,
         "published_at": envelope and envelope.metadata.published_at,

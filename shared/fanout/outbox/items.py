@@ -1,7 +1,7 @@
 """An event as an item of the outbox's table.
 
 partition   what keeps its order: the event's subject, unless told otherwise
-event_id    together with it the key, so that no event is written twice
+event_id    together with it the key, so that no event is written twice: "<source>/<name>#<event_id>"
 event       as EventBridge will deliver it: source, detail-type, detail
 relayed_at, expiration    set by the relay; the table's TTL then removes the item
 refused     set by the relay: why the bus will never take it
@@ -57,7 +57,7 @@ def put(event: Event | Envelope, *, partition: str | None = None, table: str | N
             "TableName": table or _table(),
             "Item": {
                 "partition": {"S": partition or metadata.subject or metadata.event_id},
-                "event_id": {"S": metadata.event_id},
+                "event_id": {"S": f"{envelope.identifier}#{metadata.event_id}"},
                 "event": {"S": body},
             },
             "ConditionExpression": "attribute_not_exists(event_id)",
@@ -85,6 +85,11 @@ class Written:
     def from_item(cls, item: Mapping[str, Any]) -> Self:
         """The event of the table's item."""
         return cls("", *_texts(item))
+
+    @property
+    def published_id(self) -> str:
+        """The event_id that the event itself has."""
+        return self.event_id.partition("#")[2] or self.event_id
 
     @property
     def envelope(self) -> Envelope:

@@ -7,10 +7,13 @@ again. Items without a mark are what has not been published.
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from fanout import aws
 from fanout.outbox.items import Written
 
 if TYPE_CHECKING:
@@ -26,6 +29,14 @@ KEPT_S = 7 * 24 * 3600
 
 MAX_STATEMENTS = 25
 """https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html"""
+
+MAX_ATTEMPTS = 4
+BACKOFF_BASE_S = 0.05
+REPEATED = frozenset(
+    {"InternalServerError", "ProvisionedThroughputExceeded", "RequestLimitExceeded", "ThrottlingError"}
+)
+"""Codes of a single statement
+(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchStatementError.html)."""
 
 
 def mark_relayed(dynamodb: DynamoDBClient, table: str, relayed: Sequence[Written], *, now: float) -> None:
@@ -56,15 +67,37 @@ def _key(written: Written) -> list[dict[str, str]]:
 
 
 def _execute(dynamodb: DynamoDBClient, statements: Sequence[BatchStatementRequestTypeDef]) -> None:
+    for start in range(0, len(statements), MAX_STATEMENTS):
+        pending = list(statements[start : start + MAX_STATEMENTS])
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            pending = _attempt(dynamodb, pending, last=attempt == MAX_ATTEMPTS or not _time_left())
+            if not pending:
+                break
+            time.sleep(random.uniform(0, BACKOFF_BASE_S * 2**attempt))
+
+
+def _attempt(
+    dynamodb: DynamoDBClient, statements: Sequence[BatchStatementRequestTypeDef], *, last: bool
+) -> list[BatchStatementRequestTypeDef]:
+    """The statements to repeat: a mark is an update to the same values, which may be made twice."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    for start in range(0, len(statements), MAX_STATEMENTS):
-        chunk = statements[start : start + MAX_STATEMENTS]
-        try:
-            responses = dynamodb.batch_execute_statement(Statements=chunk)["Responses"]
-        except (BotoCoreError, ClientError) as error:
-            log.warning("published events could not be marked", extra={"events": len(chunk), "error": str(error)})
+    try:
+        responses = dynamodb.batch_execute_statement(Statements=statements)["Responses"]
+    except (BotoCoreError, ClientError) as error:
+        log.warning("published events could not be marked", extra={"events": len(statements), "error": str(error)})
+        return []
+    again = []
+    for statement, response in zip(statements, responses, strict=True):
+        if "Error" not in response:
             continue
-        for response in responses:
-            if "Error" in response:
-                log.warning("a published event could not be marked", extra={"error": response["Error"]})
+        if response["Error"].get("Code") in REPEATED and not last:
+            again.append(statement)
+        else:
+            log.warning("a published event could not be marked", extra={"error": response["Error"]})
+    return again
+
+
+def _time_left() -> bool:
+    left_s = aws.remaining_s()
+    return left_s is None or left_s > BACKOFF_BASE_S * 2**MAX_ATTEMPTS

@@ -70,7 +70,7 @@ class Relay:
                     partitions[head.partition].popleft()
                     relayed.append(head) if error is None else refused.update({head: error})
                 else:
-                    log.warning("an event is held: %s", error, extra={"event_id": head.event_id})
+                    log.warning("an event is held: %s", error, extra={"event_id": head.published_id})
                     partitions[head.partition].clear()
         self._settle(relayed, refused)
         done = {*relayed, *refused}
@@ -86,7 +86,9 @@ class Relay:
 
     def _settle(self, relayed: Sequence[Written], refused: Mapping[Written, str]) -> None:
         for each, error in refused.items():
-            log.error("the bus will never take an event of the outbox: %s", error, extra={"event_id": each.event_id})
+            log.error(
+                "the bus will never take an event of the outbox: %s", error, extra={"event_id": each.published_id}
+            )
         mark_relayed(self.dynamodb, self.table, relayed, now=self.clock())
         mark_refused(self.dynamodb, self.table, refused)
 
@@ -98,8 +100,13 @@ def _envelope(written: Written) -> Envelope | str:
         return f"MalformedDetail: {error}"
 
 
-def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
+RETURN_S = 1.0
+"""What is kept of the function's time to return in."""
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The function's entry: a batch of stream records in, those that have to come again out."""
+    aws.finish_by(time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RETURN_S)
     relay = _relay()
     held = relay.relay(event["Records"])
     telemetry.emit_metrics({"worker": "outbox"}, relay.counts, {})

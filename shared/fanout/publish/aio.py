@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from typing import Self
 
 from fanout.envelope import Envelope
 from fanout.event import Event
 from fanout.publish.entries import Entry
+from fanout.publish.pending import AsyncReceipts
 from fanout.publish.publisher import Publisher
 from fanout.publish.receipts import Receipt
 
@@ -38,11 +39,14 @@ class AsyncPublisher:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._publisher.pool, self._publisher.publish, event)
 
-    async def publish_all(
-        self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope]
-    ) -> AsyncIterator[Receipt]:
+    def publish_all(self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope]) -> AsyncReceipts:
         """A receipt for each event, in order, with the backpressure of :meth:`Publisher.publish_all`: no more is taken
         from ``events`` than calls are under way for. Cancelled or closed early, it first waits for those calls."""
+        return AsyncReceipts(self._publish_all(events))
+
+    async def _publish_all(
+        self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope]
+    ) -> AsyncGenerator[Receipt, None]:
         under_way: deque[asyncio.Future[list[Receipt]]] = deque()
         try:
             async for batch in self._batches(events):

@@ -15,6 +15,7 @@ MAX_CALL_BYTES = 1024 * 1024
 PERMANENT = frozenset(
     {
         "AccessDeniedException",
+        "ClaimRefused",
         "InvalidArgument",
         "InvalidInputException",
         "MalformedDetail",

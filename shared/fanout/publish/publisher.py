@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import chain
 from threading import Lock
@@ -18,6 +18,7 @@ from fanout.errors import PublishError
 from fanout.event import Event
 from fanout.publish.buses import kind_of
 from fanout.publish.entries import Batcher, Entry, entry_of
+from fanout.publish.pending import Receipts
 from fanout.publish.receipts import Receipt
 from fanout.publish.routes import Routes
 from fanout.publish.sealing import seal
@@ -74,10 +75,13 @@ class Publisher:
             raise PublishError(f"{receipt.envelope.identifier} {receipt.envelope.metadata.event_id}: {receipt.error}")
         return receipt
 
-    def publish_all(self, events: Iterable[Event | Envelope]) -> Iterator[Receipt]:
+    def publish_all(self, events: Iterable[Event | Envelope]) -> Receipts:
         """A receipt for each event, in order. Takes from ``events`` no more than it has calls under way for, so that
         a generator of any length is published in constant memory. Nothing is published before the first receipt is
-        asked for."""
+        asked for; when none ever is, an error is logged."""
+        return Receipts(self._publish_all(events))
+
+    def _publish_all(self, events: Iterable[Event | Envelope]) -> Generator[Receipt, None, None]:
         batches = self._batches(events)
         first, second = next(batches, None), next(batches, None)
         if first is not None and second is not None:

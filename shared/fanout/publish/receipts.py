@@ -18,7 +18,7 @@ class Receipt:
     """``<code>: <message>`` of the last attempt; None when the bus took the event."""
 
     permanent: bool = False
-    """Whether no repetition changes the error."""
+    """Whether the error is one that no repetition changes: the event itself, or what the role may do, is wrong."""
 
     @property
     def accepted(self) -> bool:

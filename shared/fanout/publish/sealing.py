@@ -1,13 +1,19 @@
 """An event becomes what travels: its envelope."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
 from uuid import uuid4
 
+import orjson
+
 from fanout.envelope import Envelope, Metadata
+from fanout.errors import EventError
 from fanout.event import Event
 from fanout.trace import new_traceparent
 
-__all__ = ["seal"]
+__all__ = ["non_finite", "seal"]
 
 
 def seal(
@@ -23,7 +29,10 @@ def seal(
     now: datetime | None = None,
 ) -> Envelope:
     """Put an event into its envelope. Without a ``correlation_id`` it is the root of a correlation, without an
-    ``event_id`` it gets a random one."""
+    ``event_id`` it gets a random one.
+
+    :raises EventError: a number of its data is NaN or infinite, which JSON has no word for.
+    """
     contract = event.contract
     identity = event_id or str(uuid4())
     metadata = Metadata(
@@ -37,7 +46,30 @@ def seal(
         expires_at=_iso(expires_at) if expires_at else None,
         gather=gather,
     )
-    return Envelope(source=contract.source, name=contract.name, metadata=metadata, data=event.to_data())
+    data = event.to_data()
+    if wrong := _non_finite_of(data):
+        raise EventError(f"{contract}: {wrong}")
+    return Envelope(source=contract.source, name=contract.name, metadata=metadata, data=data)
+
+
+def non_finite(data: Any, path: str = "") -> str | None:
+    """Where the data hold NaN or an infinite number, and which; None where they do not."""
+    if isinstance(data, float):
+        return None if isfinite(data) else f"{path}: {data}: JSON has no such number"
+    if isinstance(data, Mapping):
+        found = (non_finite(value, f"{path}.{name}" if path else str(name)) for name, value in data.items())
+    elif isinstance(data, list | tuple):
+        found = (non_finite(value, f"{path}[{index}]") for index, value in enumerate(data))
+    else:
+        return None
+    return next(filter(None, found), None)
+
+
+def _non_finite_of(data: Mapping[str, Any]) -> str | None:
+    try:  # orjson writes null for them: what has none need not be walked through
+        return non_finite(data) if b"null" in orjson.dumps(data) else None
+    except TypeError:  # not JSON values: the publisher says so
+        return non_finite(data)
 
 
 def _iso(moment: datetime) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fanout import aws
 from fanout.claimcheck.store import ClaimCheck, Deposit
 from fanout.publish.buses import Fault, put
 from fanout.publish.entries import Entry
@@ -16,6 +17,9 @@ __all__ = ["Sender"]
 MAX_ATTEMPTS = 5
 BACKOFF_BASE_S = 0.1
 BACKOFF_CAP_S = 5.0
+
+CLAIM_REFUSED = frozenset({"AccessDenied", "EntityTooLarge", "InvalidBucketName", "NoSuchBucket"})
+"""Error codes of S3 that no repetition changes."""
 
 
 @dataclass(slots=True)
@@ -29,7 +33,8 @@ class _Sending:
 
     def receipt(self) -> Receipt:
         error = self.entry.unfit or (str(self.fault) if self.fault else None)
-        return Receipt(envelope=self.entry.envelope, attempts=self.attempts, error=error)
+        permanent = self.entry.unfit is not None or (self.fault is not None and self.fault.permanent)
+        return Receipt(envelope=self.entry.envelope, attempts=self.attempts, error=error, permanent=permanent)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,11 @@ class Sender:
             if not pending or attempt == MAX_ATTEMPTS:
                 break
             # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-            self.sleep(self.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2**attempt)))
+            pause_s = self.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2**attempt))
+            left_s = aws.remaining_s()
+            if left_s is not None and pause_s >= left_s:
+                break
+            self.sleep(pause_s)
         return [sending.receipt() for sending in sendings]
 
     def _attempt(self, pending: Sequence[_Sending], attempt: int) -> None:
@@ -74,7 +83,8 @@ class Sender:
         try:
             self.claim_check.put(deposit)
         except ClientError as error:
-            return Fault("ClaimNotStored", f"{error.response['Error']['Code']}: {error.response['Error']['Message']}")
+            code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            return Fault("ClaimRefused" if code in CLAIM_REFUSED else "ClaimNotStored", f"{code}: {message}")
         except BotoCoreError as error:
             return Fault("ClaimNotStored", f"{type(error).__name__}: {error}")
         sending.deposited = True

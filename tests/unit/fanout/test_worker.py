@@ -198,8 +198,35 @@ def test_a_missing_variable_is_named_before_anything_is_done(
 
 
 def test_a_heartbeat_does_nothing(make_worker: MakeWorker) -> None:
-    """GIVEN no environment at all WHEN a heartbeat comes THEN the worker answers with its name, and stays cold."""
-    assert make_worker().lambda_handler({"heartbeat": True}, None) == {"heartbeat": "probe"}
+    """GIVEN no environment at all WHEN a heartbeat comes THEN the worker answers with its name."""
+    assert make_worker().lambda_handler({"fanout_heartbeat_s": 0}, None)["heartbeat"] == "probe"
+
+
+@pytest.mark.parametrize(
+    ("event", "what"),
+    [
+        ({"heartbeat": True}, "an object with the keys heartbeat"),
+        ({"source": "a", "detail-type": "B", "detail": {}}, r"an EventBridge event \(a/B\)"),
+        ([{"a": 1}], "a list of 1 values that are not SQS records"),
+        ("text", "a str"),
+        ({"Records": [{"EventSource": "aws:sns", "Sns": {}}]}, "records of aws:sns"),
+        ({"Records": [{"eventSource": "aws:s3", "s3": {}}]}, "records of aws:s3"),
+    ],
+)
+def test_what_is_not_understood_is_no_success(make_worker: MakeWorker, event: Any, what: str) -> None:
+    """GIVEN no handler of direct invocations WHEN invoked with something else than a batch THEN it raises by name."""
+    with pytest.raises(DeclarationError, match=what):
+        make_worker().lambda_handler(event, None)
+
+
+def test_records_of_a_pipe_are_a_batch(make_worker: MakeWorker) -> None:
+    """GIVEN a list of SQS records, as EventBridge Pipes sends WHEN invoked THEN they are handled."""
+    worker, seen = make_worker(), []
+    worker.handles(ThingHappened)(lambda event, context: seen.append(event))
+    [record] = event_of(record_of(ThingHappened(number=1)))["Records"]
+
+    assert worker.lambda_handler([record], Call()) == {"batchItemFailures": []}
+    assert seen == [ThingHappened(number=1)]
 
 
 def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
@@ -220,12 +247,12 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
     (folder / "worker.yaml").write_text(json.dumps(declared))
     program = (
         "import sys; from fanout import Worker; "
-        f"print(Worker({str(folder / 'handler.py')!r}).lambda_handler({{}}, None)); "
+        f"print(Worker({str(folder / 'handler.py')!r}).lambda_handler({{'fanout_heartbeat_s': 0}}, None)['heartbeat']); "
         "print(sorted({'boto3', 'botocore', 'yaml', 'fanout.manifest'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["{'heartbeat': 'probe'}", "[]"]
+    assert done.stdout.splitlines() == ["probe", "[]"]
 
 
 def test_an_event_that_is_not_subscribed_to_cannot_be_handled(make_worker: MakeWorker) -> None:

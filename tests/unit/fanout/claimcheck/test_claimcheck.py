@@ -99,7 +99,7 @@ def test_large_data_travel_by_reference(s3: Any, store: ClaimCheck) -> None:
     assert detail["data"] == {"kind": "novel"}
     claim = detail["metadata"]["claim"]
     assert claim["bucket"] == BUCKET
-    assert claim["key"] == f"e-1-{claim['sha256']}.json"
+    assert claim["key"] == f"{LARGE.contract.source}/{LARGE.contract.name}/e-1-{claim['sha256']}.json"
     assert claim["size"] == len(orjson.dumps(LARGE.to_data()))
     stored = s3.get_object(Bucket=BUCKET, Key=claim["key"])
     assert (stored["ContentEncoding"], stored["ContentType"]) == ("gzip", "application/json")

@@ -97,7 +97,7 @@ def test_on_request_they_are_published(dynamodb: Any, monkeypatch: pytest.Monkey
     assert done.exit_code == 0
     assert "2 relayed, 0 held, 0 refused" in done.stderr
     assert [json.loads(detail)["data"]["number"] for detail in details] == [1, 2]
-    assert [each.event_id for each in marked] == ["e-1", "e-2"]
+    assert [each.published_id for each in marked] == ["e-1", "e-2"]
 
 
 def _noting(details: list[Any]) -> Any:

@@ -129,7 +129,7 @@ def test_what_a_transaction_wrote_is_published(dynamodb: Any) -> None:
             {"S": "2026-01-01T12:00:00.000+00:00"},
             {"N": str(int(NOON) + KEPT_S)},
             {"S": "s"},
-            {"S": envelope.metadata.event_id},
+            {"S": f"{envelope.identifier}#{envelope.metadata.event_id}"},
         ]
 
 

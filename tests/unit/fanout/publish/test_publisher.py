@@ -271,12 +271,44 @@ def test_an_endless_stream_is_published_in_constant_memory() -> None:
     cast("Any", receipts).close()
 
 
-def test_nothing_is_published_before_the_first_receipt_is_asked_for() -> None:
-    """GIVEN events WHEN no receipt is taken THEN nothing is sent."""
+def test_receipts_that_nobody_asks_for_are_complained_of(caplog: pytest.LogCaptureFixture) -> None:
+    """GIVEN events WHEN no receipt is taken THEN nothing is sent, an error is logged and a warning given."""
     bus = Bus()
-    publisher(bus).publish_all([ThingHappened(number=1)])
+    with pytest.warns(ResourceWarning, match="nothing was published"):
+        publisher(bus).publish_all([ThingHappened(number=1)])
 
     assert bus.calls == []
+    assert "nothing was published" in caplog.text
+
+
+class Weighed(Event, source="test.things"):
+    ratio: float | None = None
+    parts: list[dict[str, float]] = []
+
+
+@pytest.mark.parametrize(
+    ("event", "where"),
+    [
+        (Weighed(ratio=float("nan")), "ratio: nan"),
+        (Weighed(parts=[{"a": 1.0}, {"b": float("-inf")}]), r"parts\[1\].b: -inf"),
+    ],
+)
+def test_a_number_that_json_has_not_is_refused_by_its_field(event: Event, where: str) -> None:
+    """GIVEN NaN or infinity WHEN sealed THEN the error names the field; WHEN published in an envelope THEN the
+    receipt does, for good."""
+    with pytest.raises(EventError, match=where):
+        seal(event)
+    envelope = replace(seal(Weighed()), data=event.model_dump())
+    [receipt] = publisher(Bus()).publish_all([envelope])
+
+    assert receipt.permanent
+    assert receipt.code == "NotJson"
+    assert re.search(where, receipt.error or "")
+
+
+def test_null_is_no_wrong_number() -> None:
+    """GIVEN a field that is None WHEN published THEN it is taken."""
+    assert publisher(Bus()).publish(Weighed()).accepted
 
 
 def test_calls_are_under_way_at_once_but_no_more_than_allowed() -> None:
