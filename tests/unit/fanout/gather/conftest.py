@@ -86,10 +86,6 @@ def make_worker(folder: Path, handler: Square = square, *, undo: bool = False, m
     return worker
 
 
-class Death(BaseException):
-    """The process is gone."""
-
-
 class Mortal:
     """Anything whose every call may be the process's last, before or after its effect."""
 

@@ -11,10 +11,10 @@ from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker,
 from fanout.gather.engine import Gathers
 from fanout.gather.memory import MemoryGatherStore
 from fanout.publish import seal
-from fanout.testing import Rig, record_of
+from fanout.testing import Death, Rig, record_of
 from tests.unit.fanout.conftest import MakeWorker, ThingFollowed, ThingHappened
 
-from .conftest import DEADLINE, Death, Mortal, SquareRequested, SumCounted, SumRequested, make_worker
+from .conftest import DEADLINE, Mortal, SquareRequested, SumCounted, SumRequested, make_worker
 
 START = 1_700_000_000.0
 
@@ -36,7 +36,7 @@ class Run:
 
         def step() -> None:
             if next(left, None) is None:
-                raise Death
+                rig.die()
 
         rig = Rig(make_worker(folder, undo=True), gather_store=self.store, clock=lambda: self.now)
         bell = cast("Any", Mortal(_Bell(rig), step))

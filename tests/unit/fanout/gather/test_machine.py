@@ -22,9 +22,9 @@ from fanout.gather.engine import Gathers
 from fanout.gather.memory import MemoryGatherStore
 from fanout.idempotency.memory import MemoryStore
 from fanout.records import Record
-from fanout.testing import Rig, record_of
+from fanout.testing import Death, Rig, record_of
 
-from .conftest import DEADLINE, Death, Mortal, SquareRequested, SumRequested, make_worker
+from .conftest import DEADLINE, Mortal, SquareRequested, SumRequested, make_worker
 
 OURS = {"SumRequested", "SquareRequested", WokenUp.contract.name, PartWasLate.contract.name}
 INVOCATION_S = 30.0
