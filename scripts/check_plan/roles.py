@@ -19,7 +19,6 @@ CLAIMING: Final = (
     "dynamodb:PartiQLInsert",
     "dynamodb:PartiQLSelect",
     "dynamodb:PartiQLUpdate",
-    "dynamodb:PartiQLDelete",
     "dynamodb:UpdateItem",
 )
 LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")

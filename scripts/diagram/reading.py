@@ -104,7 +104,8 @@ def _owner_arn(arn: str) -> str:
 def _platforms(names: Names, store: Resource) -> bool:
     if store.type == "aws_s3_bucket":
         return str(store.get("bucket")).startswith((names.bucket("claims", ""), names.bucket("packages", "")))
-    return store.get("name") in (names.idempotency_table, names.gather_table, names.outbox_table)
+    name = str(store.get("name"))
+    return name.endswith("-idempotency") or name in (names.gather_table, names.outbox_table)
 
 
 def _as_list(value: str | Iterable[str]) -> list[str]:

@@ -61,10 +61,30 @@ def _queue(manifest: Manifest) -> Iterator[str]:
             f"slo.age_s: {manifest.slo.age_s}: is not under queue.retention_days {manifest.queue.retention_days}, "
             f"so that events would be lost before the alarm; write less than {kept_s}"
         )
+    if manifest.idempotency.mode != "off":
+        yield from _tries(manifest)
+    elif manifest.idempotency.key:
+        yield "idempotency.key: tells events apart in the store, of which mode: off has none; leave it out"
     if manifest.queue.fifo and manifest.gathers:
         yield "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
     if manifest.retry.cap_s < manifest.retry.base_s:
         yield f"retry.cap_s: {manifest.retry.cap_s}: is under retry.base_s {manifest.retry.base_s}; raise it"
+
+
+def _tries(manifest: Manifest) -> Iterator[str]:
+    ttl, days = manifest.idempotency.ttl_hours, manifest.queue.retention_days
+    least = 24 * (days + 14)
+    if ttl is not None and ttl < least:
+        yield (
+            f"idempotency.ttl_hours: {ttl}: is under queue.retention_days {days} + 14 days of the DLQ, so that an "
+            f"event that comes back would be handled again; write {least} or more, or leave it out"
+        )
+    most, tries = manifest.backstop, manifest.queue.max_receives
+    if most < 2 * tries + 1:
+        yield (
+            f"queue.max_receives: {tries}: in 3/4 of queue.retention_days {days} a message comes back {most} times at "
+            f"most, and tries need 2 x {tries} + 1; write less, raise queue.retention_days, or lower the time-outs"
+        )
 
 
 def _concurrency(manifest: Manifest) -> Iterator[str]:
@@ -108,6 +128,9 @@ def _stores(manifest: Manifest) -> Iterator[str]:
     for name in ("gather", "idempotency", "outbox"):
         if name in manifest.tables:
             yield f"tables.{name}: is the name of a table of the platform's own; rename it"
+    for name in manifest.tables:
+        if name.endswith(("-idempotency", "-gather")):
+            yield f"tables.{name}: ends as a table of the platform's own; rename it"
     for name in ("claims", "packages"):
         if name in manifest.buckets:
             yield f"buckets.{name}: is the name of a bucket of the platform's own; rename it"

@@ -21,9 +21,8 @@ class Names:
     def bus(self) -> str:
         return self.namespace
 
-    @property
-    def idempotency_table(self) -> str:
-        return f"{self.namespace}-idempotency"
+    def idempotency_table(self, worker: str) -> str:
+        return f"{self.namespace}-{worker}-idempotency"
 
     @property
     def gather_table(self) -> str:

@@ -20,7 +20,6 @@ def test_both_sides_give_the_same_names(platform: Platform) -> None:
     outputs, names = platform.outputs(), platform.names
 
     assert outputs["bus"]["name"] == names.bus
-    assert outputs["idempotency_table"] == names.idempotency_table
     assert outputs["claims_bucket"] == names.claims_bucket(platform.deployment.account)
     if outbox := outputs.get("outbox"):  # an output of nothing is none
         assert outbox["table"]["name"] == names.outbox_table

@@ -8,11 +8,6 @@ output "workers" {
   value       = module.platform.workers
 }
 
-output "idempotency_table" {
-  description = "The name of the table of the idempotency records."
-  value       = module.platform.idempotency_table
-}
-
 output "tables" {
   description = "The workers' tables: their names in AWS by the names in worker.yaml."
   value       = module.platform.tables

@@ -12,6 +12,7 @@ locals {
   action        = "^[a-z0-9-]+:[A-Za-z*]+$"
   resource      = "^((table|bucket|identity|function):[^*]+|arn:.+)$"
   stored_name   = "^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
+  field_name    = "^[^.]+(\\.[^.]+)*$"
   resource_name = "^[a-z][a-z0-9-]{1,28}$"
 
   form = {
@@ -69,7 +70,8 @@ locals {
     idempotency = {
       # A bare off is false in YAML 1.1.
       mode      = { kind = "choice", choices = ["strict", "claim", "off", false], default = "strict" }
-      ttl_hours = { kind = "whole", least = 1, most = 8760, default = 24 }
+      ttl_hours = { kind = "whole", least = 1, most = 8760, default = null }
+      key       = { kind = "list", items = { kind = "text", pattern = local.field_name }, default = [] }
     }
     slo = {
       age_s = { kind = "whole", least = 60, most = 1209600, default = 900 }

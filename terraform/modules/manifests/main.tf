@@ -47,10 +47,20 @@ locals {
     for folder, worker in local.filled : folder => try(coalesce(worker.queue.visibility_s, local.least_visibility[folder]), 0)
   }
 
+  # The queue's maxReceiveCount. Tries are counted by the idempotency store; this is for a function that cannot run at
+  # all, whose messages come back each visibility timeout and have to be in the DLQ well before the retention ends. At
+  # most 1,000: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+  backstop = {
+    for folder, worker in local.filled : folder => try(
+      worker.idempotency.mode == "off" ? worker.queue.max_receives
+      : min(1000, floor(floor(worker.queue.retention_days * 86400 * 3 / 4) / max(1, local.visibility[folder]))), 0
+    )
+  }
+
   # Name => worker. Nothing is planned from bad files: what is wrong with them must be all that is said.
   workers = {
     for folder, worker in local.filled : worker.name => merge(worker, {
-      queue = merge(worker.queue, { visibility_s = local.visibility[folder] })
+      queue = merge(worker.queue, { visibility_s = local.visibility[folder], backstop = local.backstop[folder] })
     }) if length(local.problems) == 0
   }
 }

@@ -177,6 +177,26 @@ locals {
         ])
       },
       {
+        broken = try(worker.idempotency.mode != "off" && worker.idempotency.ttl_hours < 24 * (worker.queue.retention_days + 14), false)
+        text = try(join(" ", [
+          "idempotency.ttl_hours: ${worker.idempotency.ttl_hours}: is under queue.retention_days",
+          "${worker.queue.retention_days} + 14 days of the DLQ, so that an event that comes back would be handled again;",
+          "write ${24 * (worker.queue.retention_days + 14)} or more, or leave it out",
+        ]), "")
+      },
+      {
+        broken = worker.idempotency.mode != "off" && local.backstop[folder] < 2 * worker.queue.max_receives + 1
+        text = join(" ", [
+          "queue.max_receives: ${worker.queue.max_receives}: in 3/4 of queue.retention_days",
+          "${worker.queue.retention_days} a message comes back ${local.backstop[folder]} times at most, and tries need",
+          "2 x ${worker.queue.max_receives} + 1; write less, raise queue.retention_days, or lower the time-outs",
+        ])
+      },
+      {
+        broken = worker.idempotency.mode == "off" && try(length(worker.idempotency.key) > 0, false)
+        text   = "idempotency.key: tells events apart in the store, of which mode: off has none; leave it out"
+      },
+      {
         broken = worker.queue.fifo && worker.gathers
         text   = "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
       },
@@ -256,6 +276,12 @@ locals {
         for name in ["gather", "idempotency", "outbox"] : {
           broken = contains(keys(worker.tables), name)
           text   = "tables.${name}: is the name of a table of the platform's own; rename it"
+        }
+      ],
+      [
+        for name in keys(worker.tables) : {
+          broken = endswith(name, "-idempotency") || endswith(name, "-gather")
+          text   = "tables.${name}: ends as a table of the platform's own; rename it"
         }
       ],
       [

@@ -110,6 +110,7 @@ module "worker" {
     function    = each.value.function
     batch       = each.value.batch
     queue       = each.value.queue
+    idempotency = { mode = each.value.idempotency.mode }
     scaling     = each.value.scaling
 
     scaling_schedule = each.value.scaling_schedule
@@ -124,7 +125,7 @@ module "worker" {
   filter_policies    = lookup(local.filters, each.key, {})
   topic_arns         = { for source, topic in module.topic : source => topic.arn }
   rules              = lookup(local.rules, each.key, {})
-  idempotency_table  = each.value.idempotency.mode == "off" ? null : module.store.idempotency_table
+  force_destroy      = var.force_destroy
   outbox_table       = each.value.outbox ? one(module.outbox[*].table) : null
   claims_bucket      = module.store.claims_bucket
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)

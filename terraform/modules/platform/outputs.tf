@@ -18,11 +18,6 @@ output "workers" {
   value       = module.worker
 }
 
-output "idempotency_table" {
-  description = "The name of the table of the idempotency records."
-  value       = module.store.idempotency_table.name
-}
-
 output "gather_table" {
   description = "The name of the table of the gathers."
   value       = module.store.gather_table.name

@@ -1,27 +1,5 @@
-# What the platform and its workers keep: the idempotency records, the gathers, the workers' tables and buckets.
-
-resource "aws_dynamodb_table" "idempotency" {
-  name                        = "${var.deployment.namespace}-idempotency"
-  billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = "id"
-  deletion_protection_enabled = !var.force_destroy
-
-  attribute {
-    name = "id"
-    type = "S"
-  }
-  ttl {
-    attribute_name = "expiration"
-    enabled        = true
-  }
-  point_in_time_recovery {
-    enabled = true
-  }
-  server_side_encryption {
-    enabled     = true
-    kms_key_arn = var.security.key_arn
-  }
-}
+# What the platform and its workers keep: the gathers, the workers' tables and buckets. The idempotency records are in a
+# table per worker, which stands with the worker.
 
 # What fanout.gather keeps: an item per part, one of the scattered event, and the one that closes the gather.
 resource "aws_dynamodb_table" "gather" {
@@ -152,5 +130,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat(["claims", "gather", "idempotency"], keys(var.tables), keys(var.buckets))
+  guarded = concat(["claims", "gather"], keys(var.tables), keys(var.buckets))
 }

@@ -1,11 +1,3 @@
-output "idempotency_table" {
-  description = "The table of the idempotency records."
-  value = {
-    name = aws_dynamodb_table.idempotency.name
-    arn  = aws_dynamodb_table.idempotency.arn
-  }
-}
-
 output "gather_table" {
   description = "The table of the gathers."
   value = {

@@ -34,7 +34,7 @@ resource "aws_lambda_function" "this" {
 
         FANOUT_CLAIMS_BUCKET = var.claims_bucket.name
       },
-      var.idempotency_table == null ? {} : { FANOUT_IDEMPOTENCY_TABLE = var.idempotency_table.name },
+      local.remembers ? { FANOUT_IDEMPOTENCY_TABLE = aws_dynamodb_table.idempotency[0].name } : {},
       var.gather == null ? {} : { FANOUT_GATHER_TABLE = var.gather.table.name },
       var.outbox_table == null ? {} : { FANOUT_OUTBOX_TABLE = var.outbox_table.name },
       module.configuration.environment,

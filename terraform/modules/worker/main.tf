@@ -5,6 +5,7 @@
 
 locals {
   name       = "${var.deployment.namespace}-${var.name}"
+  remembers  = var.manifest.idempotency.mode != "off"
   fifo       = var.manifest.queue.fifo
   suffix     = local.fifo ? ".fifo" : ""
   location   = "${var.deployment.region}:${var.deployment.account_id}"
@@ -57,7 +58,7 @@ resource "aws_sqs_queue" "main" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter.arn
-    maxReceiveCount     = var.manifest.queue.max_receives
+    maxReceiveCount     = var.manifest.queue.backstop
   })
   policy = jsonencode({
     Version = "2012-10-17"
@@ -158,5 +159,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat([local.queue_name, local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [])
+  guarded = concat([local.queue_name, local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [], local.remembers ? ["${local.name}-idempotency"] : [])
 }

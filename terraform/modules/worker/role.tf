@@ -37,14 +37,14 @@ locals {
         Resource = [var.claims_bucket.arn]
       },
     ],
-    var.idempotency_table == null ? [] : [{
+    !local.remembers ? [] : [{
       Sid    = "Idempotency"
       Effect = "Allow"
       Action = [
-        "dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PartiQLDelete",
+        "dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate",
         "dynamodb:UpdateItem", # of a commit: the completion in the handler's own transaction
       ]
-      Resource = [var.idempotency_table.arn]
+      Resource = ["arn:${var.deployment.partition}:dynamodb:${local.location}:table/${local.name}-idempotency"]
     }],
     var.gather == null ? [] : [
       {

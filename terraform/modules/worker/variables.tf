@@ -33,7 +33,11 @@ variable "manifest" {
       fifo           = bool
       retention_days = number
       max_receives   = number
+      backstop       = number
       visibility_s   = number
+    })
+    idempotency = object({
+      mode = string
     })
     scaling = optional(object({
       max                 = optional(number)
@@ -128,13 +132,10 @@ variable "rules" {
   }
 }
 
-variable "idempotency_table" {
-  description = "The table of the idempotency records; null when the worker keeps none."
-  type = object({
-    name = string
-    arn  = string
-  })
-  default = null
+variable "force_destroy" {
+  description = "Whether the worker's own tables may be destroyed with what is in them."
+  type        = bool
+  default     = false
 }
 
 variable "gather" {

@@ -22,6 +22,7 @@ from fanout.envelope import Envelope
 from fanout.event import Event
 from fanout.idempotency import Completion, Request
 from fanout.idempotency.dynamodb import DynamoDBStore
+from fanout.identity import event_key
 from fanout.publish import seal
 from fanout.testing import eventbridge_event
 from tests.integration.platform import Platform, order
@@ -65,9 +66,9 @@ def a_held_event(platform: Platform, worker: str) -> str:
     envelope = _event(platform, worker)
     until = time.time() + HELD_S
     platform.dynamodb.put_item(
-        TableName=platform.names.idempotency_table,
+        TableName=platform.names.idempotency_table(worker),
         Item={
-            "id": {"S": f"{worker}#{envelope.metadata.event_id}"},
+            "id": {"S": event_key(worker, envelope)},
             "owner": {"S": "another"},
             "status": {"S": "INPROGRESS"},
             "in_progress_expiration": {"N": str(int(until * 1000))},
@@ -105,7 +106,7 @@ def deposit(platform: Platform, worker: str, session: boto3.Session) -> None:
 
 def commit(platform: Platform, worker: str, session: boto3.Session) -> None:
     """As by ``context.commit``, which not every handler calls."""
-    store = DynamoDBStore(session.client("dynamodb"), platform.names.idempotency_table, ttl_s=60)
+    store = DynamoDBStore(session.client("dynamodb"), platform.names.idempotency_table(worker), ttl_s=60)
     key = f"{worker}#{uuid4()}"
     [claim] = store.claim([Request(key=key, owner="test", fingerprint="", lock_until=time.time() + 60)])
     store.commit([], Completion(claim), [])

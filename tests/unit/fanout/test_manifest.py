@@ -63,7 +63,7 @@ def test_every_default() -> None:
         },
         "queue": {"fifo": False, "retention_days": 4, "max_receives": 5, "visibility_s": None},
         "retry": {"base_s": 2, "cap_s": 900},
-        "idempotency": {"mode": "strict", "ttl_hours": 24},
+        "idempotency": {"mode": "strict", "ttl_hours": None, "key": []},
         "slo": {"age_s": 900},
         "scaling": {"max": None, "utilization_percent": 70},
         "scaling_schedule": {},

@@ -19,7 +19,7 @@ def test_each_thing_has_its_name() -> None:
     assert NAMES.queue("billing") == NAMES.function("billing") == "fanout-test-billing"
     assert NAMES.dead_letter_queue("billing") == "fanout-test-billing-dlq"
     assert NAMES.log_group("billing") == "/aws/lambda/fanout-test-billing"
-    assert NAMES.idempotency_table == "fanout-test-idempotency"
+    assert NAMES.idempotency_table("billing") == "fanout-test-billing-idempotency"
     assert NAMES.outbox_table == "fanout-test-outbox"
     assert NAMES.claims_bucket("123456789012") == "fanout-test-claims-123456789012"
     assert NAMES.table("stock") == "fanout-test-stock"

@@ -9,7 +9,7 @@ variables {
     description = "Issue invoices"
     function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
     batch       = { size = 10, window_s = 0 }
-    queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+    queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
   }
   package = {
     bucket       = "packages"
@@ -45,7 +45,7 @@ run "accepts_events_from_rules_into_a_fifo_queue" {
       description = "Issue invoices in order"
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
       batch       = { size = 10, window_s = 0, max_concurrency = 2 }
-      queue       = { fifo = true, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue       = { fifo = true, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
     }
   }
   assert {
@@ -66,7 +66,7 @@ run "refuses_a_topic_before_a_fifo_queue" {
       description = "Issue invoices in order"
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
       batch       = { size = 10, window_s = 0 }
-      queue       = { fifo = true, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue       = { fifo = true, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
     }
   }
   expect_failures = [var.filter_policies]
@@ -178,7 +178,7 @@ run "follows_the_use_of_its_provisioned_concurrency_and_the_clock" {
       description      = "Issue invoices"
       function         = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2, reserved_concurrency = 50 }
       batch            = { size = 10, window_s = 0 }
-      queue            = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue            = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
       scaling          = { max = 20, utilization_percent = 60 }
       scaling_schedule = { morning = { expression = "cron(0 7 ? * MON-FRI *)", timezone = "Europe/Berlin", min = 5, max = 50 } }
     }
@@ -205,7 +205,7 @@ run "follows_the_clock_alone" {
       description      = "Issue invoices"
       function         = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
       batch            = { size = 10, window_s = 0 }
-      queue            = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue            = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
       scaling_schedule = { morning = { expression = "rate(1 day)", min = 5, max = 5 } }
     }
   }
@@ -224,7 +224,7 @@ run "is_not_scaled_where_nothing_scales" {
       description = "Issue invoices"
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
       batch       = { size = 10, window_s = 0 }
-      queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
       scaling     = { max = 20 }
     }
   }
@@ -242,7 +242,7 @@ run "refuses_to_scale_nothing" {
       description = "Issue invoices"
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
       batch       = { size = 10, window_s = 0 }
-      queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
       scaling     = { max = 20 }
     }
   }
@@ -257,7 +257,7 @@ run "refuses_to_scale_over_the_reserved_concurrency" {
       description = "Issue invoices"
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2, reserved_concurrency = 10 }
       batch       = { size = 10, window_s = 0 }
-      queue       = { fifo = false, retention_days = 4, max_receives = 5, visibility_s = 180 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
       scaling     = { max = 20 }
     }
   }
