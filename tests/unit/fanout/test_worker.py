@@ -214,6 +214,7 @@ def test_what_is_not_understood_is_no_success(make_worker: MakeWorker, event: An
         make_worker().lambda_handler(event, None)
 
 
+@pytest.mark.usefixtures("clients")
 def test_records_of_a_pipe_are_a_batch(make_worker: MakeWorker) -> None:
     """GIVEN a list of SQS records, as EventBridge Pipes sends WHEN invoked THEN they are handled."""
     worker, seen = make_worker(), []
