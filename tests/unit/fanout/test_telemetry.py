@@ -225,11 +225,16 @@ def test_a_long_exception_is_cut_with_a_note(lines: Lines) -> None:
     assert line["exception_name"] == "ValueError"
 
 
-def test_an_error_without_a_text_still_gives_a_line(lines: Lines) -> None:
+def test_an_error_without_a_text_still_gives_a_line() -> None:
     """GIVEN an exception whose text fails WHEN it is logged in any place THEN there is a line."""
-    log.error("failed: %s", MuteError(), extra={"error": MuteError()})
+    error = MuteError()
+    record = log.makeRecord("probe", logging.ERROR, "", 0, "failed: %s", (error,), (MuteError, error, None))
+    record.error = error
+    line = json.loads(telemetry.JsonFormatter().format(record))
 
-    assert lines.one()["error"] == "<MuteError without a text>"
+    assert line["message"] == "'failed: %s' (its arguments cannot be formatted)"
+    assert line["error"] == "<MuteError without a text>"
+    assert line["exception_name"] == "MuteError"
 
 
 def test_lines_name_the_functions_version_and_failures_the_trace(

@@ -241,7 +241,8 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
     (folder / "worker.yaml").write_text(json.dumps(declared))
     program = (
         "import sys; from fanout import Worker; "
-        f"print(Worker({str(folder / 'handler.py')!r}).lambda_handler({{'fanout_heartbeat_s': 0}}, None)['heartbeat']); "
+        f"worker = Worker({str(folder / 'handler.py')!r}); "
+        "print(worker.lambda_handler({'fanout_heartbeat_s': 0}, None)['heartbeat']); "
         "print(sorted({'boto3', 'botocore', 'yaml', 'fanout.manifest'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -285,14 +285,14 @@ def test_receipts_that_nobody_asks_for_are_complained_of(caplog: pytest.LogCaptu
 
 class Weighed(Event, source="test.things"):
     ratio: float | None = None
-    parts: list[dict[str, float]] = []
+    parts: tuple[dict[str, float], ...] = ()
 
 
 @pytest.mark.parametrize(
     ("event", "where"),
     [
         (Weighed(ratio=float("nan")), "ratio: nan"),
-        (Weighed(parts=[{"a": 1.0}, {"b": float("-inf")}]), r"parts\[1\].b: -inf"),
+        (Weighed(parts=({"a": 1.0}, {"b": float("-inf")})), r"parts\[1\].b: -inf"),
     ],
 )
 def test_a_number_that_json_has_not_is_refused_by_its_field(event: Event, where: str) -> None:
