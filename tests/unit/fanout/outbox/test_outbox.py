@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from fanout import Context, DeclarationError, Envelope, Event, EventError, Outcome, Publisher, aws, outbox, seal
-from fanout.outbox import marks as marks_module
 from fanout.outbox import relay as relay_module
 from fanout.outbox.items import MAX_BYTES, Written
 from fanout.outbox.marks import KEPT_S
@@ -332,7 +331,7 @@ def test_a_throttled_mark_is_repeated_while_time_is_left(
     monkeypatch: pytest.MonkeyPatch, times: int, left: float | None, calls: list[int]
 ) -> None:
     """GIVEN a statement that is throttled WHEN marked THEN it alone is repeated, while there is time."""
-    monkeypatch.setattr(marks_module.time, "sleep", lambda _: None)
+    monkeypatch.setattr("fanout.outbox.marks.time.sleep", lambda _: None)
     monkeypatch.setattr(aws, "remaining_s", lambda: left)
     marks = ThrottlingMarks(times)
     relay(Bus(), marks).relay([record(n, seal(ThingHappened(number=n)), "p") for n in range(3)])
