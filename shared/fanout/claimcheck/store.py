@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ClaimCheck", "Deposit"]
 
 MAX_IDENTITY = 128
-"""Characters of a source, a name and an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart what they do not."""
+"""Characters of a source, of a name and of an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart
+what they do not."""
 
 
 @dataclass(frozen=True, slots=True)

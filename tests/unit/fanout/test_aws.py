@@ -39,7 +39,9 @@ class Server:
 
     def _connection(self, connection: socket.socket) -> None:
         try:
-            while connection.recv(65536):
+            while received := connection.recv(65536):
+                if not received.startswith(b"POST"):
+                    continue  # a body that came apart from its head
                 self.requests += 1
                 self._serve(connection)
         except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -149,3 +150,54 @@ def test_lambda_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     assert LeanDynamoDB.from_environment() is not None
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     assert LeanDynamoDB.from_environment() is None
+
+
+@pytest.fixture
+def limited() -> Iterator[None]:
+    yield
+    aws.finish_by(None)
+
+
+@pytest.mark.usefixtures("limited")
+def test_nothing_is_sent_when_the_time_is_up(server: Server, client: LeanDynamoDB) -> None:
+    """GIVEN a time that has passed WHEN called THEN nothing is sent."""
+    aws.finish_by(time.monotonic() - 1)
+
+    with pytest.raises(DynamoDBError, match="OutOfTime"):
+        client.batch_execute_statement(Statements=STATEMENTS)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("left", "timeout"), [(None, 10), (60, 10), (6, 3), (0.1, 0.3)])
+def test_an_attempt_may_take_half_of_what_is_left(
+    server: Server, client: LeanDynamoDB, monkeypatch: pytest.MonkeyPatch, left: float | None, timeout: float
+) -> None:
+    """GIVEN a remaining time WHEN called on a kept connection THEN its time-out is half of it."""
+    server.answers = [(200, b"{}")] * 2
+    client.batch_execute_statement(Statements=STATEMENTS)
+    monkeypatch.setattr(aws, "remaining_s", lambda: left)
+    client.batch_execute_statement(Statements=STATEMENTS)
+
+    assert client._thread.connection.sock.gettimeout() == timeout
+    assert len(server.connections) == 1
+
+
+def test_no_pause_outlasts_the_time(
+    server: Server, client: LeanDynamoDB, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN less time than the pause WHEN an attempt fails THEN its error is raised at once."""
+    monkeypatch.setattr("fanout.lean_dynamodb.random.uniform", lambda _, most: most)
+    monkeypatch.setattr(aws, "remaining_s", lambda: 0.09)
+    server.answers = [(500, b"oops")]
+
+    with pytest.raises(DynamoDBError, match="InternalServerError"):
+        client.batch_execute_statement(Statements=STATEMENTS)
+    assert slept == []
+
+
+def test_half_an_answer_is_none(server: Server, client: LeanDynamoDB, slept: list[float]) -> None:
+    """GIVEN an answer of 200 that ends halfway WHEN called THEN the call is repeated."""
+    server.answers = [(200, b'{"Responses": ['), (200, b'{"Responses": []}')]
+
+    assert client.batch_execute_statement(Statements=STATEMENTS) == {"Responses": []}
+    assert len(slept) == 1

@@ -184,3 +184,71 @@ def test_metrics_are_what_cloudwatch_demands(lines: Lines) -> None:
     assert (line["worker"], line["handled"], line["retried"], line["batch_ms"]) == ("probe", 3, 0, 1.5)
     assert line["cold_start"] is True
     assert "absent" not in line
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"payload": "x" * 300_000},
+        {"payload": "é" * 300_000},
+        {"payload": "\x01" * 300_000},
+        {"payload": {"a": [{"b": "x" * 100}] * 10_000}},
+        {"payload": {str(n): {str(m): "x" * 50 for m in range(300)} for n in range(300)}},
+        {f"field_{n}": "x" * 300 for n in range(2_000)},
+        {"payload": {"x" * 300_000: 2**70}},
+    ],
+)
+def test_every_line_is_below_256_kb(capsys: pytest.CaptureFixture[str], extra: dict[str, Any]) -> None:
+    """GIVEN values of any size WHEN logged THEN the line is JSON below 256,000 bytes, and still has its message."""
+    telemetry.configure()
+    log.error("why", extra=extra)
+    out = capsys.readouterr().out
+
+    assert len(out.encode()) < 256_000
+    assert json.loads(out)["message"] == "why"
+
+
+def test_a_long_exception_is_cut_with_a_note(lines: Lines) -> None:
+    """GIVEN an exception text of 300,000 characters WHEN logged THEN it is cut, and says how long it was."""
+    try:
+        raise ValueError("x" * 300_000)
+    except ValueError:
+        log.exception("failed")
+    line = lines.one()
+
+    assert line["exception"].endswith(" characters)")
+    assert line["exception_name"] == "ValueError"
+
+
+def test_an_error_without_a_text_still_gives_a_line() -> None:
+    """GIVEN an exception whose text fails WHEN it is logged in any place THEN there is a line."""
+    error = MuteError()
+    record = log.makeRecord("probe", logging.ERROR, "", 0, "failed: %s", (error,), (MuteError, error, None))
+    record.error = error
+    line = json.loads(telemetry.JsonFormatter().format(record))
+
+    assert line["message"] == "'failed: %s' (its arguments cannot be formatted)"
+    assert line["error"] == "<MuteError without a text>"
+    assert line["exception_name"] == "MuteError"
+
+
+def test_lines_name_the_functions_version_and_failures_the_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GIVEN Lambda's variables WHEN logged THEN every line has the version, and warnings have the trace."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-2-3;Parent=4;Sampled=1")
+    telemetry.configure()
+    log.info("done")
+    log.warning("failed")
+    emit_metrics({"worker": "w"}, {"received": 1}, {})
+    done, failed, metrics = Lines(capsys).all()
+
+    assert [line["function_version"] for line in (done, failed, metrics)] == ["7"] * 3
+    assert failed["xray_trace_id"] == "1-2-3"
+    assert "xray_trace_id" not in done

@@ -219,6 +219,7 @@ def test_what_is_not_understood_is_no_success(make_worker: MakeWorker, event: An
         make_worker().lambda_handler(event, None)
 
 
+@pytest.mark.usefixtures("clients")
 def test_records_of_a_pipe_are_a_batch(make_worker: MakeWorker) -> None:
     """GIVEN a list of SQS records, as EventBridge Pipes sends WHEN invoked THEN they are handled."""
     worker, seen = make_worker(), []
@@ -247,7 +248,8 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
     (folder / "worker.yaml").write_text(json.dumps(declared))
     program = (
         "import sys; from fanout import Worker; "
-        f"print(Worker({str(folder / 'handler.py')!r}).lambda_handler({{'fanout_heartbeat_s': 0}}, None)['heartbeat']); "
+        f"worker = Worker({str(folder / 'handler.py')!r}); "
+        "print(worker.lambda_handler({'fanout_heartbeat_s': 0}, None)['heartbeat']); "
         "print(sorted({'boto3', 'botocore', 'yaml', 'fanout.manifest'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

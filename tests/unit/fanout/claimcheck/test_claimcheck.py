@@ -156,8 +156,17 @@ def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None
     publish(store, envelope)
 
     [key] = objects(s3)
-    assert key.startswith("..___xxx")
-    assert len(key) == 128 + len("-.json") + 64
+    prefix = f"{envelope.source}/{envelope.name}/"
+    assert key.startswith(f"{prefix}..___xxx")
+    assert len(key) == len(prefix) + 128 + len("-.json") + 64
+
+
+def test_equal_ids_of_two_sources_have_an_object_each(s3: Any, store: ClaimCheck) -> None:
+    """GIVEN two sources that publish the same data under the same id WHEN published THEN there are two objects."""
+    envelope = seal(LARGE, event_id="1")
+    keys = {store.deposit(replace(envelope, source=source)).reference.key for source in ("one", "two")}
+
+    assert len(keys) == 2
 
 
 def test_without_its_data_no_event_is_sent(monkeypatch: pytest.MonkeyPatch, store: ClaimCheck) -> None:
@@ -177,8 +186,11 @@ def test_without_its_data_no_event_is_sent(monkeypatch: pytest.MonkeyPatch, stor
 
     failures += [ClientError({"Error": {"Code": "AccessDenied", "Message": "m"}}, "PutObject")] * MAX_ATTEMPTS
     receipt, bus = publish(store, LARGE)
-    assert (receipt.error, receipt.attempts) == ("ClaimNotStored: AccessDenied: m", MAX_ATTEMPTS)
-    assert bus.details == []
+    assert (receipt.error, receipt.attempts, receipt.permanent) == ("ClaimRefused: AccessDenied: m", 1, True)
+    failures[:] = [ClientError({"Error": {"Code": "SlowDown", "Message": "m"}}, "PutObject")] * MAX_ATTEMPTS
+    receipt, bus = publish(store, LARGE)
+    assert (receipt.error, receipt.attempts) == ("ClaimNotStored: SlowDown: m", MAX_ATTEMPTS)
+    assert (receipt.permanent, bus.details) == (False, [])
 
 
 def test_a_handler_sees_the_whole_event(make_worker: MakeWorker, store: ClaimCheck) -> None:

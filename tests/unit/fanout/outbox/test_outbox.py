@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from fanout import Context, DeclarationError, Envelope, Event, EventError, Outcome, Publisher, outbox, seal
+from fanout import Context, DeclarationError, Envelope, Event, EventError, Outcome, Publisher, aws, outbox, seal
 from fanout.outbox import relay as relay_module
 from fanout.outbox.items import MAX_BYTES, Written
 from fanout.outbox.marks import KEPT_S
@@ -52,6 +52,19 @@ class Bus:
     @property
     def numbers(self) -> list[Any]:
         return [detail["data"].get("number") for detail in self.taken]
+
+
+class Call:
+    """Lambda's context object."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 30_000
+
+
+@pytest.fixture(autouse=True)
+def _no_time_limit() -> Iterator[None]:
+    yield
+    aws.finish_by(None)
 
 
 class Marks:
@@ -200,7 +213,10 @@ def test_what_the_bus_will_never_take_holds_up_nothing(caplog: pytest.LogCapture
     assert bus.numbers == [0, 3]
     assert one.counts == Counter(relayed=2, held=0, refused=2)
     refused = [s["Parameters"] for s in marks.statements if '"refused"' in s["Statement"]]
-    assert [parameters[2] for parameters in refused] == [{"S": "e-1"}, {"S": "e-2"}]
+    assert [parameters[2] for parameters in refused] == [
+        {"S": "test.things/ThingHappened#e-1"},
+        {"S": "test.things/ThingHappened#e-2"},
+    ]
     assert refused[0][0] == {"S": "MalformedDetail: why"}
     assert len(caplog.records) == 2
 
@@ -237,7 +253,7 @@ def test_the_function_answers_what_has_to_come_again(
     monkeypatch.setattr(relay_module, "_relay", lambda: relay(bus))
     records = [record(n, seal(ThingHappened(number=n))) for n in range(3)]
 
-    assert relay_module.handler({"Records": records}, None) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+    assert relay_module.handler({"Records": records}, Call()) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     line = orjson.loads(capsys.readouterr().out.splitlines()[-1])
     assert (line["worker"], line["relayed"], line["held"], line["refused"]) == ("outbox", 2, 1, 0)
 
@@ -280,3 +296,44 @@ def test_a_handler_that_runs_again_seals_the_same_ids(make_worker: MakeWorker) -
     metadata = sealed[0].metadata
     assert (metadata.correlation_id, metadata.causation_id) == (event.metadata.correlation_id, event.metadata.event_id)
     assert metadata.subject == "s"
+
+
+def test_equal_ids_of_two_sources_are_two_events(dynamodb: Any) -> None:
+    """GIVEN two sources with the same event_id in one partition WHEN written in one transaction and relayed THEN the
+    bus has both, each under its own id."""
+    events = [Jotted(text="t"), ThingHappened(number=1)]
+    items = [outbox.put(seal(event, event_id="1"), partition="p", table=TABLE) for event in events]
+    dynamodb.transact_write_items(TransactItems=items)
+    bus = Bus()
+
+    assert relay(bus).relay(stream_of(dynamodb)) == []
+    assert [detail["metadata"]["event_id"] for detail in bus.taken] == ["1", "1"]
+
+
+class ThrottlingMarks(Marks):
+    """Throttles the first statement of the first ``times`` calls."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.times = times
+        self.calls: list[int] = []
+
+    def batch_execute_statement(self, *, Statements: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append(len(Statements))
+        responses: list[dict[str, Any]] = [{} for _ in Statements]
+        if len(self.calls) <= self.times:
+            responses[0] = {"Error": {"Code": "ThrottlingError", "Message": "m"}}
+        return {"Responses": responses}
+
+
+@pytest.mark.parametrize(("times", "left", "calls"), [(1, None, [3, 1]), (9, None, [3, 1, 1, 1]), (1, 0.1, [3])])
+def test_a_throttled_mark_is_repeated_while_time_is_left(
+    monkeypatch: pytest.MonkeyPatch, times: int, left: float | None, calls: list[int]
+) -> None:
+    """GIVEN a statement that is throttled WHEN marked THEN it alone is repeated, while there is time."""
+    monkeypatch.setattr("fanout.outbox.marks.time.sleep", lambda _: None)
+    monkeypatch.setattr(aws, "remaining_s", lambda: left)
+    marks = ThrottlingMarks(times)
+    relay(Bus(), marks).relay([record(n, seal(ThingHappened(number=n)), "p") for n in range(3)])
+
+    assert marks.calls == calls

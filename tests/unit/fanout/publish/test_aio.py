@@ -154,3 +154,10 @@ def test_a_faulty_source_ends_the_stream() -> None:
 
     with pytest.raises(ZeroDivisionError):
         asyncio.run(main())
+
+
+def test_receipts_that_nobody_asks_for_are_complained_of(caplog: pytest.LogCaptureFixture) -> None:
+    """GIVEN events WHEN no receipt is taken THEN an error is logged and a warning given."""
+    with pytest.warns(ResourceWarning, match="nothing was published"):
+        AsyncPublisher(Publisher(cast("Any", None), "bus")).publish_all([])
+    assert "nothing was published" in caplog.text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count, islice
 from typing import Any, cast
@@ -15,7 +17,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout import Envelope, Event, Publisher, PublishError
+from fanout import Envelope, Event, EventError, Publisher, PublishError
 from fanout.publish import seal
 from fanout.publish.buses import CLASSIC, MAX_CALL_BYTES
 from fanout.publish.routes import Route
@@ -283,14 +285,14 @@ def test_receipts_that_nobody_asks_for_are_complained_of(caplog: pytest.LogCaptu
 
 class Weighed(Event, source="test.things"):
     ratio: float | None = None
-    parts: list[dict[str, float]] = []
+    parts: tuple[dict[str, float], ...] = ()
 
 
 @pytest.mark.parametrize(
     ("event", "where"),
     [
         (Weighed(ratio=float("nan")), "ratio: nan"),
-        (Weighed(parts=[{"a": 1.0}, {"b": float("-inf")}]), r"parts\[1\].b: -inf"),
+        (Weighed(parts=({"a": 1.0}, {"b": float("-inf")})), r"parts\[1\].b: -inf"),
     ],
 )
 def test_a_number_that_json_has_not_is_refused_by_its_field(event: Event, where: str) -> None:
@@ -393,3 +395,34 @@ def test_what_is_given_is_kept() -> None:
     assert (metadata.causation_id, metadata.traceparent) == ("r", "t")
     assert metadata.expires_at == "2026-01-02T10:00:00.000Z"
     assert metadata.schema_version == 1
+
+
+def test_no_attempt_begins_when_its_pause_would_outlast_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a bus that throttles and no time for the pause WHEN published THEN there is one attempt, and the receipt
+    says that another may succeed."""
+    monkeypatch.setattr("fanout.aws.remaining_s", lambda: 0.0)
+    slept: list[float] = []
+
+    class Throttling(Bus):
+        def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            return {"Entries": [{"ErrorCode": "ThrottlingException", "ErrorMessage": "m"} for _ in Entries]}
+
+    [receipt] = publisher(Throttling(), slept).publish_all([ThingHappened(number=1)])
+
+    assert (receipt.attempts, receipt.permanent, slept) == (1, False, [])
+
+
+def test_a_lost_answer_is_repeated_under_the_same_id() -> None:
+    """GIVEN a call that was carried out and whose answer was lost WHEN published THEN it is repeated with the same
+    event_id, which subscribers suppress."""
+    ids: list[str] = []
+
+    class Losing(Bus):
+        def put_events(self, *, Entries: Sequence[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            ids.extend(re.findall(r'"event_id":"([^"]+)"', Entries[0]["Detail"]))
+            if len(ids) == 1:
+                raise ConnectTimeoutError(endpoint_url="http://bus")
+            return {"Entries": [{"EventId": "e"} for _ in Entries]}
+
+    assert publisher(Losing()).publish(seal(ThingHappened(number=1), event_id="e-1")).accepted
+    assert ids == ["e-1", "e-1"]
