@@ -74,7 +74,9 @@ def test_a_rule_at_its_edge(good: dict[str, Any], bad: dict[str, Any], key: str)
 def test_no_message_returns_while_its_batch_may_still_run(timeout_s: int, window_s: int, visibility_s: int) -> None:
     """GIVEN any time-out, window and visibility WHEN judged THEN those under AWS's advice are refused, none else."""
     refused = said(
-        function={"timeout_s": timeout_s}, batch={"window_s": window_s}, queue={"visibility_s": visibility_s}
+        function={"timeout_s": timeout_s},
+        batch={"window_s": window_s},
+        queue={"visibility_s": visibility_s, "retention_days": 14, "max_receives": 1},
     )
 
     assert bool(refused) == (visibility_s < 6 * timeout_s + window_s)
