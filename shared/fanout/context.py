@@ -20,7 +20,7 @@ from fanout.trace import child_traceparent
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from fanout.gather.engine import Gathers
+    from fanout.gather.engine import Aggregator
 
 __all__ = ["Context"]
 
@@ -38,7 +38,7 @@ class Context:
     """Seconds until Lambda ends the invocation."""
     store: Store | None = None
     """None: the worker's idempotency is off."""
-    gathers: Gathers | None = None
+    gathers: Aggregator | None = None
     """None: ``worker.yaml`` does not say ``gathers: true``."""
     reports: bool = False
     """Whether a gather waits for what the handler returns."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-    from fanout.gather.engine import Gathers
+    from fanout.gather.engine import Aggregator
 
 __all__ = ["Execution"]
 
@@ -57,7 +57,7 @@ class Execution:
     policies: Policies
     store: Store | None
     pace: Pace
-    gathers: Gathers | None = None
+    gathers: Aggregator | None = None
     """None: the worker neither scatters nor gathers."""
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _pool: ThreadPoolExecutor | None = field(default=None, init=False)

@@ -24,7 +24,7 @@ from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.gather.engine import Gathers
+from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.store import GatherStore
 from fanout.idempotency import Store
@@ -109,12 +109,12 @@ class _FakePublisher:
             yield Receipt(envelope=envelope, attempts=1, error=error)
 
 
-class _FakeAlarms:
+class _FakeTimers:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:  # noqa: ARG002
-        self._rig.alarms.append((delay_s, alarm))
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:  # noqa: ARG002
+        self._rig.timers.append((delay_s, timer))
 
 
 def _no_claims() -> NoReturn:
@@ -151,7 +151,7 @@ class Rig:
         """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
         self.bus_error: str | None = None
         """What the bus answers to every event, if it takes none."""
-        self.alarms: list[tuple[int, Envelope]] = []
+        self.timers: list[tuple[int, Envelope]] = []
         """What a gather put into the worker's own queue, each after its delay in seconds; to be delivered like any
         event."""
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
@@ -161,7 +161,7 @@ class Rig:
         self.gather_store = gather_store or MemoryGatherStore()
         gathers = None
         if worker.settings.gathers:
-            gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
+            gathers = Aggregator(self.gather_store, _FakeTimers(self), worker.handlers, queue_url="queue", clock=clock)
         self.processor = Processor(
             claims=Claims(worker.settings, store, clock) if store else None,
             execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace(), gathers),

@@ -26,7 +26,7 @@ from fanout.delivery import FAILED
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.gather.state import Gathered, Part
+from fanout.gather.state import AggregateResult, Part
 from fanout.handlers import BatchHandler, Gatherer, Handlers
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
@@ -39,14 +39,14 @@ from fanout.settings import Settings
 from fanout.settlement import Settlement
 
 if TYPE_CHECKING:
-    from fanout.gather.engine import Gathers
+    from fanout.gather.engine import Aggregator
     from fanout.publish import Publisher
 
 __all__ = ["Worker"]
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
-Combine = Callable[[Any, Gathered], Event]
+Combine = Callable[[Any, AggregateResult], Event]
 
 
 class Worker:
@@ -80,7 +80,7 @@ class Worker:
 
         return declare
 
-    def part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+    def handles_part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event that is scattered as parts: what it returns (JSON values) is the part's
         result; a ``Reject``, and any failure of the last delivery, is the part's failure.
 
@@ -217,15 +217,15 @@ class Worker:
     def _claim_check(self) -> ClaimCheck:
         return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
-    def _gathers(self, queue_url: str) -> Gathers | None:
+    def _gathers(self, queue_url: str) -> Aggregator | None:
         if not self.settings.gathers:
             return None
-        from fanout.gather.alarms import SqsAlarms
         from fanout.gather.dynamodb import DynamoDBGatherStore
-        from fanout.gather.engine import Gathers
+        from fanout.gather.engine import Aggregator
+        from fanout.gather.timers import SqsTimers
 
         store = DynamoDBGatherStore(aws.client("dynamodb"), _environment("FANOUT_GATHER_TABLE"))
-        return Gathers(store, SqsAlarms(lambda: aws.client("sqs")), self.handlers, queue_url=queue_url)
+        return Aggregator(store, SqsTimers(lambda: aws.client("sqs")), self.handlers, queue_url=queue_url)
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fanout import Context, Envelope, Outcome, Reject
-from fanout.gather.alarms import PartWasLate, WokenUp
-from fanout.gather.engine import Gathers
+from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.timers import PartWasLate, WokenUp
 from fanout.idempotency.memory import MemoryStore
 from fanout.records import Record
 from fanout.testing import Rig, record_of
@@ -47,7 +47,7 @@ class Message:
 
 
 class Scattering(RuleBasedStateMachine):
-    """One request; its parts and alarms in the queue."""
+    """One request; its parts and timers in the queue."""
 
     @initialize(
         parts=st.integers(0, 4), undo=st.booleans(), fates=st.lists(st.sampled_from(Fate), min_size=4, max_size=4)
@@ -69,9 +69,9 @@ class Scattering(RuleBasedStateMachine):
             clock=lambda: self.now,
         )
         publisher = Mortal(rig.processor.publisher(), self._step)
-        gathers = Gathers(
+        gathers = Aggregator(
             cast("Any", Mortal(self.store, self._step)),
-            cast("Any", Mortal(_Bell(rig), self._step)),
+            cast("Any", Mortal(_Timers(rig), self._step)),
             worker.handlers,
             queue_url="queue",
             clock=lambda: self.now,
@@ -152,9 +152,9 @@ class Scattering(RuleBasedStateMachine):
                     self.queue.append(Message(record_of(envelope), self.now + delay_s))
             else:
                 self.outcome.append(envelope)
-        self.queue += [Message(record_of(alarm), self.now + delay_s) for delay_s, alarm in self.rig.alarms]
+        self.queue += [Message(record_of(timer), self.now + delay_s) for delay_s, timer in self.rig.timers]
         self.rig.published.clear()
-        self.rig.alarms.clear()
+        self.rig.timers.clear()
 
     # What must hold.
 
@@ -203,7 +203,7 @@ class Scattering(RuleBasedStateMachine):
         assert set(told["failed"]) <= self.failed
         assert told["sum"] == sum(n**2 for n in told["succeeded"])
         assert told["asked"] == self.parts
-        assert set(told["succeeded"]) | set(told["failed"]) == gather.settled
+        assert set(told["succeeded"]) | set(told["failed"]) == gather.done
         undone = {e.metadata.event_id: e.data["number"] for e in self.outcome if e.name == "SquareUndone"}
         kept = {i for i, part in self.store.parts(gather.gather_id).items() if part.error is None}
         complete = len(told["succeeded"]) == self.parts
@@ -217,13 +217,13 @@ def _is_timer(message: Message) -> bool:
     return event.name == "WokenUp" and event.data["turn"] >= 0
 
 
-class _Bell:
+class _Timers:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
         assert 0 <= delay_s <= 900
-        self._rig.alarms.append((delay_s, alarm))
+        self._rig.timers.append((delay_s, timer))
 
 
 TestScattering = Scattering.TestCase

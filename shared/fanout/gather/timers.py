@@ -1,6 +1,6 @@
 """What wakes a gathering worker: messages in its own queue, read like events.
 
-An alarm for the deadline is a delayed message. SQS delays 900 s at most, so that one which comes too early is sent
+An timer for the deadline is a delayed message. SQS delays 900 s at most, so that one which comes too early is sent
 once more, until it is due. EventBridge Scheduler would fire any time in one go, but each schedule is one more
 resource that can be left over, and minutes-exact only.
 """
@@ -18,12 +18,12 @@ from pydantic import Field
 
 from fanout.envelope import Envelope
 from fanout.event import Event
-from fanout.gather.state import Gather
+from fanout.gather.state import ScatterGather
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["Alarms", "PartWasLate", "SqsAlarms", "WokenUp", "identity", "late", "woken"]
+__all__ = ["PartWasLate", "SqsTimers", "Timers", "WokenUp", "identity", "late", "woken"]
 
 MAX_DELAY_S = 900
 """Of one message (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html)."""
@@ -45,12 +45,12 @@ class PartWasLate(Event, source="fanout.gather", version=1):
     index: int
 
 
-class Alarms(Protocol):
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:
-        """Put the alarm into the queue, to be seen after ``delay_s`` seconds, 0 to 900."""
+class Timers(Protocol):
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
+        """Put the timer into the queue, to be seen after ``delay_s`` seconds, 0 to 900."""
 
 
-class SqsAlarms:
+class SqsTimers:
     """
     :param sqs: makes the client on first use.
     """
@@ -58,13 +58,13 @@ class SqsAlarms:
     def __init__(self, sqs: Callable[[], SQSClient]) -> None:
         self._sqs = sqs
 
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
         body = {
-            "id": alarm.metadata.event_id,
-            "source": alarm.source,
-            "detail-type": alarm.name,
-            "time": alarm.metadata.published_at,
-            "detail": json.loads(alarm.detail()),
+            "id": timer.metadata.event_id,
+            "source": timer.source,
+            "detail-type": timer.name,
+            "time": timer.metadata.published_at,
+            "detail": json.loads(timer.detail()),
         }
         self._sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(body), DelaySeconds=delay_s)
 
@@ -74,15 +74,15 @@ def identity(gather_id: str, what: str) -> str:
     return str(uuid5(_NAMESPACE, f"{gather_id}/{what}"))
 
 
-def woken(gather: Gather, turn: int) -> WokenUp:
+def woken(gather: ScatterGather, turn: int) -> WokenUp:
     return WokenUp(gather_id=gather.gather_id, turn=turn)
 
 
-def late(gather: Gather, index: int) -> PartWasLate:
+def late(gather: ScatterGather, index: int) -> PartWasLate:
     return PartWasLate(gather_id=gather.gather_id, index=index)
 
 
-def delay_s(gather: Gather, now: float) -> int:
+def delay_s(gather: ScatterGather, now: float) -> int:
     """Whole seconds until the deadline, as far as SQS can wait."""
     return max(0, min(MAX_DELAY_S, math.ceil(gather.due_at - now)))
 
