@@ -20,7 +20,7 @@ from fanout.trace import child_traceparent
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from fanout.gather.engine import Aggregator
+    from fanout.gather.reports import Gathering
 
 __all__ = ["Context"]
 
@@ -38,10 +38,11 @@ class Context:
     """Seconds until Lambda ends the invocation."""
     store: Store | None = None
     """None: the worker's idempotency is off."""
-    gathers: Aggregator | None = None
-    """None: ``worker.yaml`` does not say ``gathers: true``."""
+    gathers: Gathering | None = None
+    """None: the worker neither gathers nor handles parts."""
     reports: bool = False
     """Whether a gather waits for what the handler returns."""
+    max_receives: int = 1_000
 
     @property
     def event_id(self) -> str:
@@ -51,6 +52,11 @@ class Context:
     def receive_count(self) -> int:
         """How often the queue has handed the record out, this time included."""
         return self.delivery.record.receive_count
+
+    @property
+    def is_last_try(self) -> bool:
+        """Whether the record goes to the DLQ if its handler fails now."""
+        return self.receive_count >= self.max_receives
 
     def publish(
         self,

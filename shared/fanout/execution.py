@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-    from fanout.gather.engine import Aggregator
+    from fanout.gather.reports import Gathering
 
 __all__ = ["Execution"]
 
@@ -57,7 +57,7 @@ class Execution:
     policies: Policies
     store: Store | None
     pace: Pace
-    gathers: Aggregator | None = None
+    gathers: Gathering | None = None
     """None: the worker neither scatters nor gathers."""
     _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _pool: ThreadPoolExecutor | None = field(default=None, init=False)
@@ -110,7 +110,15 @@ class Execution:
 
     def _context(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> Context:
         worker, remaining_s = self.settings.worker, invocation.remaining_s
-        return Context(worker, delivery, envelope.metadata, remaining_s, self.store, self.gathers)
+        return Context(
+            worker,
+            delivery,
+            envelope.metadata,
+            remaining_s,
+            self.store,
+            self.gathers,
+            max_receives=self.settings.max_receives,
+        )
 
     def _returned(self, delivery: Delivery, result: Any) -> None:
         if result is None:

@@ -37,6 +37,8 @@ class Settings:
     """How long one record may take; None: until the invocation's end."""
     gathers: bool
     """Whether it takes part in gathers: see :mod:`fanout.gather`."""
+    parts_of: tuple[str, ...] = ()
+    """The other workers whose scattered parts this one handles."""
     routes: Mapping[str, Any]
     """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
@@ -66,6 +68,7 @@ class Settings:
             concurrency=declared["batch"]["concurrency"],
             record_timeout_s=declared["batch"]["record_timeout_s"],
             gathers=declared["gathers"],
+            parts_of=tuple(declared.get("parts_of", ())),
             routes=declared.get("routes", {}),
         )
 

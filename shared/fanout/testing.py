@@ -26,6 +26,7 @@ from fanout.event import Event
 from fanout.execution import Execution
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.reports import Gathering
 from fanout.gather.store import GatherStore
 from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
@@ -113,8 +114,11 @@ class _FakeTimers:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
-    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:  # noqa: ARG002
-        self._rig.timers.append((delay_s, timer))
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
+        if queue_url == "queue":
+            self._rig.timers.append((delay_s, timer))
+        else:
+            self._rig.part_reports.append((queue_url, timer))
 
 
 def _no_claims() -> NoReturn:
@@ -154,14 +158,14 @@ class Rig:
         self.timers: list[tuple[int, Envelope]] = []
         """What a gather put into the worker's own queue, each after its delay in seconds; to be delivered like any
         event."""
+        self.part_reports: list[tuple[str, Envelope]] = []
+        """The results of parts that other workers gather, each after that worker's name; to be delivered to it."""
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         sqs: Any = _FakeSQS(self)
         publisher = cast("Publisher", _FakePublisher(self))
         store = None if worker.settings.idempotency == "off" else self.store
         self.gather_store = gather_store or MemoryGatherStore()
-        gathers = None
-        if worker.settings.gathers:
-            gathers = Aggregator(self.gather_store, _FakeTimers(self), worker.handlers, queue_url="queue", clock=clock)
+        gathers = self._gathers(worker, clock)
         self.processor = Processor(
             claims=Claims(worker.settings, store, clock) if store else None,
             execution=Execution(worker.settings, worker.handlers, worker.policies, store, pace or Pace(), gathers),
@@ -176,6 +180,13 @@ class Rig:
             claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
         )
+
+    def _gathers(self, worker: Worker, clock: Callable[[], float]) -> Gathering:
+        timers, aggregator = _FakeTimers(self), None
+        if worker.settings.gathers:
+            aggregator = Aggregator(self.gather_store, timers, worker.handlers, queue_url="queue", clock=clock)
+            worker.handlers.by_event.update(aggregator.event_handlers())
+        return Gathering(worker.settings.worker, aggregator, timers, {name: name for name in worker.settings.parts_of})
 
     def deliver(
         self, *messages: Event | Envelope | Record, remaining_s: float | Callable[[], float] = 30.0

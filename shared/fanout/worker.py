@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
+
 from fanout import aws, heartbeat, telemetry, upcasting
 from fanout.batch import Processor, summary
 from fanout.claimcheck import ClaimCheck
@@ -40,6 +42,8 @@ from fanout.settlement import Settlement
 
 if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator
+    from fanout.gather.reports import Gathering
+    from fanout.gather.timers import Timers
     from fanout.publish import Publisher
 
 __all__ = ["Worker"]
@@ -86,7 +90,11 @@ class Worker:
 
         :raises DeclarationError: as :meth:`handles`; or ``worker.yaml`` does not say ``gathers: true``.
         """
-        self._need_gathers(f"handles parts, {contract.contract.identifier}")
+        if not self.settings.gathers and not self.settings.parts_of:
+            raise DeclarationError(
+                f"{self.settings.worker}: handles parts, {contract.contract.identifier}; write gathers: true in "
+                "worker.yaml, or parts_of with the worker that gathers them"
+            )
 
         def declare(handler: Handler[E]) -> Handler[E]:
             from fanout.gather.parts import reporting
@@ -124,7 +132,7 @@ class Worker:
     def _gives_up(self, error: Exception, context: Context) -> bool:
         """Whether the record is not handled again after this."""
         rejected = isinstance(error, Reject | EventError) or isinstance(self.policies.of(error), RejectPolicy)
-        return rejected or context.receive_count >= self.settings.max_receives
+        return rejected or context.is_last_try
 
     def handles_batch(self, handler: BatchHandler) -> BatchHandler:
         """Declare the one handler of all events, which gets a batch's envelopes at once. What it raises befalls every
@@ -217,15 +225,26 @@ class Worker:
     def _claim_check(self) -> ClaimCheck:
         return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
-    def _gathers(self, queue_url: str) -> Aggregator | None:
+    def _gathers(self, queue_url: str) -> Gathering | None:
+        if not self.settings.gathers and not self.settings.parts_of:
+            return None
+        from fanout.gather.reports import Gathering
+        from fanout.gather.timers import SqsTimers
+
+        timers = SqsTimers(lambda: aws.client("sqs"))
+        queues = orjson.loads(_environment("FANOUT_GATHER_QUEUES")) if self.settings.parts_of else {}
+        return Gathering(self.settings.worker, self._aggregator(timers, queue_url), timers, queues)
+
+    def _aggregator(self, timers: Timers, queue_url: str) -> Aggregator | None:
         if not self.settings.gathers:
             return None
         from fanout.gather.dynamodb import DynamoDBGatherStore
         from fanout.gather.engine import Aggregator
-        from fanout.gather.timers import SqsTimers
 
         store = DynamoDBGatherStore(aws.client("dynamodb"), _environment("FANOUT_GATHER_TABLE"))
-        return Aggregator(store, SqsTimers(lambda: aws.client("sqs")), self.handlers, queue_url=queue_url)
+        aggregator = Aggregator(store, timers, self.handlers, queue_url=queue_url)
+        self.handlers.by_event.update(aggregator.event_handlers())
+        return aggregator
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency

@@ -62,7 +62,6 @@ class DynamoDBGatherStore:
             "into": {"S": gather.into},
             "total": {"N": str(gather.total)},
             "due_at": {"N": repr(gather.due_at)},
-            "queue_url": {"S": gather.queue_url},
             "compensates": {"BOOL": gather.compensates},
         }
         if self._put(gather.gather_id, "gather", fields):
@@ -98,8 +97,8 @@ class DynamoDBGatherStore:
             gather_id,
             update="ADD #done :indices",
             condition="attribute_exists(gather_id) AND attribute_not_exists(#closed_by) "
-            "AND NOT contains(#done, :index)",
-            names={"#done": "done", "#closed_by": "closed_by"},
+            "AND NOT contains(#done, :index) AND #total > :index",
+            names={"#done": "done", "#closed_by": "closed_by", "#total": "total"},
             values={":indices": {"NS": [str(index)]}, ":index": {"N": str(index)}},
         )
 
@@ -175,7 +174,6 @@ def _gather(gather_id: str, item: Item) -> ScatterGather:
         into=item["into"]["S"],
         total=int(item["total"]["N"]),
         due_at=float(item["due_at"]["N"]),
-        queue_url=item["queue_url"]["S"],
         compensates=item["compensates"]["BOOL"],
         done=frozenset(map(int, item["done"]["NS"])) if "done" in item else frozenset(),
         closed_by=item["closed_by"]["S"] if "closed_by" in item else None,

@@ -14,14 +14,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fanout.errors import DeclarationError
 from fanout.event import Event
 from fanout.gather import timers
 from fanout.gather.state import MAX_DEADLINE_S, MAX_PARTS, AggregateResult, Part, ScatterGather, Standing, Turn
 from fanout.gather.store import GatherStore
-from fanout.gather.timers import PartWasLate, Timers, WokenUp
+from fanout.gather.timers import PartReported, PartWasLate, Timers, WokenUp
 from fanout.outcomes import Reject
 from fanout.publish import seal
 
@@ -58,8 +58,15 @@ class Aggregator:
         self._handlers = handlers
         self._queue_url = queue_url
         self._clock = clock
-        handlers.by_event[WokenUp.contract.identifier] = (WokenUp, self.on_woken_up)
-        handlers.by_event[PartWasLate.contract.identifier] = (PartWasLate, self.on_part_was_late)
+
+    def event_handlers(self) -> dict[str, tuple[type[Event], Callable[[Any, Context], None]]]:
+        """What the worker has to handle for its gathers, beside its own events."""
+        found: list[tuple[type[Event], Callable[[Any, Context], None]]] = [
+            (WokenUp, self.on_woken_up),
+            (PartWasLate, self.on_part_was_late),
+            (PartReported, self.on_part_reported),
+        ]
+        return {contract.contract.identifier: (contract, handler) for contract, handler in found}
 
     def scatter(self, context: Context, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
         """See :meth:`fanout.Context.scatter`."""
@@ -74,7 +81,6 @@ class Aggregator:
             into=into.contract.identifier,
             total=len(events),
             due_at=self._clock() + seconds,
-            queue_url=self._queue_url,
             compensates=gatherer.on_failure is not None,
         )
         assert context.delivery.envelope is not None
@@ -83,19 +89,21 @@ class Aggregator:
         # A part that may have to be undone has to be heard of, however late.
         expires_at = None if gather.compensates else datetime.fromtimestamp(gather.due_at, UTC)
         for index, event in enumerate(events):
-            context.publish(event, expires_at=expires_at, gather=f"{gather.gather_id}/{index}")
+            context.publish(event, expires_at=expires_at, gather=f"{context.worker}/{gather.gather_id}/{index}")
         if gather.filled:
             self._wake(gather, WokenUp(gather_id=gather.gather_id, turn=FILLED), context)
         return gather.gather_id
 
     # Parts.
 
-    def report(self, part: Part, reference: str, context: Context) -> Standing:
-        """Count a part.
+    def on_part_reported(self, report: PartReported, context: Context) -> None:
+        """Count a part that another worker handled."""
+        part = Part(index=report.index, result=report.result, error=report.error)
+        self.report(part, report.gather_id, context)
 
-        :param reference: ``<gather_id>/<index>``, the part's ``metadata.gather``.
-        """
-        gather_id = reference.rpartition("/")[0]
+    def report(self, part: Part, gather_id: str, context: Context) -> Standing:
+        """Count a part. May be repeated after any fault: the first report stays, and whoever finds the gather full
+        wakes it."""
         kept = self._store.keep(gather_id, part)
         counted = self._store.mark_done(gather_id, part.index)
         gather = counted or self._store.read(gather_id)
@@ -106,7 +114,8 @@ class Aggregator:
             # Also when a duplicate finds it so: the one that counted may have died before it got here.
             self._wake(gather, WokenUp(gather_id=gather_id, turn=FILLED), context)
         standing = Standing.COUNTED if counted else gather.standing(part.index)
-        if standing is not Standing.COUNTED:
+        # A repetition that says the same is this report's own, whose response was lost.
+        if standing is not Standing.COUNTED and (standing is not Standing.DUPLICATE or kept != part):
             log.warning("the result of a part is %s", standing.value, extra=_fields(gather_id, part))
         if standing is Standing.LATE and gather.compensates and kept.error is None:
             self._wake(gather, PartWasLate(gather_id=gather_id, index=part.index), context)
@@ -176,7 +185,7 @@ class Aggregator:
             causation_id=context.event_id,
             traceparent=context.metadata.traceparent,
         )
-        self._timers.send(gather.queue_url, envelope, delay_s)
+        self._timers.send(self._queue_url, envelope, delay_s)
 
 
 def _fields(gather_id: str, part: Part) -> dict[str, object]:

@@ -30,6 +30,8 @@ class Standing(StrEnum):
     """The part had settled before; its first report stays."""
     LATE = "late"
     """The gather was closed without the part."""
+    UNKNOWN = "unknown"
+    """The gather has no such part."""
 
 
 class Turn(StrEnum):
@@ -66,8 +68,6 @@ class ScatterGather:
     total: int
     due_at: float
     """The deadline, in seconds since 1970."""
-    queue_url: str
-    """The gathering worker's queue."""
     compensates: bool
     """Whether a part that succeeded is to be undone when the gather fails."""
     done: frozenset[int] = frozenset()
@@ -81,12 +81,14 @@ class ScatterGather:
 
     def mark_done(self, index: int) -> ScatterGather | None:
         """With the part settled; None when it cannot be: see :meth:`standing`."""
-        if self.closed_by is not None or index in self.done:
+        if self.closed_by is not None or index in self.done or index >= self.total:
             return None
         return replace(self, done=self.done | {index})
 
     def standing(self, index: int) -> Standing:
         """Why the part could not be settled."""
+        if index >= self.total:
+            return Standing.UNKNOWN
         return Standing.DUPLICATE if index in self.done else Standing.LATE
 
     def close(self, timer_id: str) -> ScatterGather | None:

@@ -7,23 +7,24 @@ resource that can be left over, and minutes-exact only.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID, uuid5
 
+import orjson
 from pydantic import Field
 
 from fanout.envelope import Envelope
 from fanout.event import Event
-from fanout.gather.state import ScatterGather
+from fanout.gather.state import Part, ScatterGather
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["PartWasLate", "SqsTimers", "Timers", "WokenUp", "identity", "late", "woken"]
+__all__ = ["PartReported", "PartWasLate", "SqsTimers", "Timers", "WokenUp", "identity", "message", "report_id"]
 
 MAX_DELAY_S = 900
 """Of one message (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html)."""
@@ -45,6 +46,15 @@ class PartWasLate(Event, source="fanout.gather", version=1):
     index: int
 
 
+class PartReported(Event, source="fanout.gather", version=1):
+    """What became of a part that another worker handled."""
+
+    gather_id: str
+    index: int = Field(ge=0)
+    result: Any = None
+    error: str | None = None
+
+
 class Timers(Protocol):
     def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
         """Put the timer into the queue, to be seen after ``delay_s`` seconds, 0 to 900."""
@@ -59,14 +69,26 @@ class SqsTimers:
         self._sqs = sqs
 
     def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
-        body = {
-            "id": timer.metadata.event_id,
-            "source": timer.source,
-            "detail-type": timer.name,
-            "time": timer.metadata.published_at,
-            "detail": json.loads(timer.detail()),
-        }
-        self._sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(body), DelaySeconds=delay_s)
+        self._sqs().send_message(QueueUrl=queue_url, MessageBody=message(timer), DelaySeconds=delay_s)
+
+
+def message(envelope: Envelope) -> str:
+    """The body of a message in a worker's queue: as EventBridge writes it, in ASCII: SQS refuses some others."""
+    body = {
+        "id": envelope.metadata.event_id,
+        "source": envelope.source,
+        "detail-type": envelope.name,
+        "time": envelope.metadata.published_at,
+        "detail": json.loads(envelope.detail()),
+    }
+    return json.dumps(body)
+
+
+def report_id(gather_id: str, part: Part) -> str:
+    """The event_id of a part's report. What it says is in the id, because a part that is handled again may say
+    something else: equal ids with other data would be rejected, while the gather keeps the first report anyway."""
+    said = hashlib.sha256(orjson.dumps([part.result, part.error], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return identity(gather_id, f"part/{part.index}/{said}")
 
 
 def identity(gather_id: str, what: str) -> str:
@@ -74,18 +96,6 @@ def identity(gather_id: str, what: str) -> str:
     return str(uuid5(_NAMESPACE, f"{gather_id}/{what}"))
 
 
-def woken(gather: ScatterGather, turn: int) -> WokenUp:
-    return WokenUp(gather_id=gather.gather_id, turn=turn)
-
-
-def late(gather: ScatterGather, index: int) -> PartWasLate:
-    return PartWasLate(gather_id=gather.gather_id, index=index)
-
-
 def delay_s(gather: ScatterGather, now: float) -> int:
     """Whole seconds until the deadline, as far as SQS can wait."""
     return max(0, min(MAX_DELAY_S, math.ceil(gather.due_at - now)))
-
-
-def moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

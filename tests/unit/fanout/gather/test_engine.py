@@ -10,6 +10,7 @@ import pytest
 from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker, reject
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.reports import Gathering
 from fanout.publish import seal
 from fanout.testing import Rig, record_of
 from tests.unit.fanout.conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -39,15 +40,16 @@ class Run:
                 raise Death
 
         rig = Rig(make_worker(folder, undo=True), gather_store=self.store, clock=lambda: self.now)
-        bell = cast("Any", Mortal(_Timers(rig), step))
+        timers = cast("Any", Mortal(_Timers(rig), step))
         gathers = Aggregator(
             cast("Any", Mortal(self.store, step)),
-            bell,
+            timers,
             rig.processor.execution.handlers,
             queue_url="queue",
             clock=lambda: self.now,
         )
-        rig.processor.execution.gathers = gathers
+        rig.processor.execution.handlers.by_event.update(gathers.event_handlers())
+        rig.processor.execution.gathers = Gathering("sums", gathers, timers)
         return rig
 
     def timers(self) -> list[Envelope]:

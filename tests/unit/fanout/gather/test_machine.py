@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fanout import Context, Envelope, Outcome, Reject
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.reports import Gathering
 from fanout.gather.timers import PartWasLate, WokenUp
 from fanout.idempotency.memory import MemoryStore
 from fanout.records import Record
@@ -69,15 +70,17 @@ class Scattering(RuleBasedStateMachine):
             clock=lambda: self.now,
         )
         publisher = Mortal(rig.processor.publisher(), self._step)
+        timers = cast("Any", Mortal(_Timers(rig), self._step))
         gathers = Aggregator(
             cast("Any", Mortal(self.store, self._step)),
-            cast("Any", Mortal(_Timers(rig), self._step)),
+            timers,
             worker.handlers,
             queue_url="queue",
             clock=lambda: self.now,
         )
         rig.processor = replace(rig.processor, publisher=lambda: cast("Any", publisher))
-        rig.processor.execution.gathers = gathers
+        rig.processor.execution.handlers.by_event.update(gathers.event_handlers())
+        rig.processor.execution.gathers = Gathering("sums", gathers, timers)
         self.queue = [Message(record_of(SumRequested(parts=parts)), self.now)]
         self.outcome: list[Envelope] = []
 

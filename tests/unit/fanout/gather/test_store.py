@@ -21,7 +21,6 @@ GATHER = ScatterGather(
     into="test.things/ThingsGathered",
     total=3,
     due_at=NOW + 60.25,
-    queue_url="queue",
     compensates=True,
 )
 REQUEST = Envelope(
