@@ -11,6 +11,7 @@ from fanout.envelope import Envelope, Metadata
 from fanout.gather import GatherStore, Part, ScatterGather
 from fanout.gather.dynamodb import KEPT_S, MAX_RESULT_BYTES, DynamoDBGatherStore
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.state import Standing
 from fanout.outcomes import Reject
 
 NOW = 1_000_000.0
@@ -146,3 +147,12 @@ def test_items_expire(dynamodb: DynamoDBGatherStore) -> None:
     assert {item["item"]["S"]: float(item["expiration"]["N"]) for item in items} == dict.fromkeys(
         ["gather", "request", "part#00000"], NOW + KEPT_S
     )
+
+
+def test_a_part_outside_the_gather_never_counts(store: GatherStore) -> None:
+    """GIVEN a gather of three parts WHEN a fourth is reported THEN it does not count."""
+    store.create(GATHER, REQUEST)
+
+    assert store.mark_done("g", 3) is None
+    assert store.read("g") == GATHER
+    assert GATHER.standing(3) is Standing.UNKNOWN
