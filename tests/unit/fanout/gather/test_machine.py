@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, cast
 
+from botocore.exceptions import ConnectionError as LostResponseError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -66,13 +67,13 @@ class Scattering(RuleBasedStateMachine):
         self.rig = rig = Rig(
             worker,
             store=cast("Any", Mortal(MemoryStore(clock=lambda: self.now), self._step)),
-            gather_store=cast("Any", Mortal(self.store, self._step)),
+            gather_store=cast("Any", Mortal(self.store, self._gather_step)),
             clock=lambda: self.now,
         )
         publisher = Mortal(rig.processor.publisher(), self._step)
-        timers = cast("Any", Mortal(_Timers(rig), self._step))
+        timers = cast("Any", Mortal(_Timers(rig), self._gather_step))
         gathers = Aggregator(
-            cast("Any", Mortal(self.store, self._step)),
+            cast("Any", Mortal(self.store, self._gather_step)),
             timers,
             worker.handlers,
             queue_url="queue",
@@ -80,7 +81,7 @@ class Scattering(RuleBasedStateMachine):
         )
         rig.processor = replace(rig.processor, publisher=lambda: cast("Any", publisher))
         rig.processor.execution.handlers.by_event.update(gathers.event_handlers())
-        rig.processor.execution.gathers = Gathering("sums", gathers, timers)
+        rig.processor.execution.gathers = Gathering(worker.settings.worker, gathers, timers)
         self.queue = [Message(record_of(SumRequested(parts=parts)), self.now)]
         self.outcome: list[Envelope] = []
 
@@ -91,11 +92,24 @@ class Scattering(RuleBasedStateMachine):
         self.succeeded.add(event.number)
         return event.number**2
 
+    loses = False
+    """Whether a call of the gather loses its response, rather than the process dying at any call."""
+
     def _step(self) -> None:
-        if self.steps_left is not None:
-            self.steps_left -= 1
-            if self.steps_left < 0:
-                raise Death
+        if self.loses or self.steps_left is None:
+            return
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise Death
+
+    def _gather_step(self) -> None:
+        if not self.loses or self.steps_left is None:
+            self._step()
+            return
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            self.steps_left = None
+            raise LostResponseError(error=TimeoutError("read"))
 
     # What can happen.
 
@@ -104,6 +118,15 @@ class Scattering(RuleBasedStateMachine):
     def deliver(self, pick: int, dies_after: int | None) -> None:
         visible = self._visible()
         self._deliver([visible[pick % len(visible)]], dies_after)
+
+    @rule(pick=st.integers(0, 50), after=st.integers(0, 8))
+    @precondition(lambda self: self.queue)
+    def lose_a_response(self, pick: int, after: int) -> None:
+        """One call of the gather is refused, or runs and its response is lost; the process lives on."""
+        visible = self._visible()
+        self.loses = True
+        self._deliver([visible[pick % len(visible)]], after)
+        self.loses = False
 
     @rule(dies_after=st.none() | st.integers(0, 40))
     @precondition(lambda self: self.queue)
