@@ -8,7 +8,7 @@ from typing import Any
 
 from contracts.money import Money
 from contracts.reports import SalesChunkAssigned, SalesReportRequested, SalesSummarised
-from fanout import Context, Gathered, Reject, Worker
+from fanout import AggregateResult, Context, Reject, Worker
 from fanout.aws import client
 from fanout.resources import bucket
 
@@ -73,7 +73,7 @@ def split(request: SalesReportRequested, context: Context) -> None:
     context.scatter(chunks, into=SalesSummarised, deadline=DEADLINE)
 
 
-@worker.part(SalesChunkAssigned)
+@worker.handles_part(SalesChunkAssigned)
 def count(chunk: SalesChunkAssigned, _: Context) -> dict[str, Any]:
     """The totals of the chunk's lines."""
     sales = Sales()
@@ -122,7 +122,7 @@ def _read(chunk: SalesChunkAssigned, first: int, last: int) -> bytes:
 
 
 @worker.gathers(SalesSummarised)
-def summarise(request: SalesReportRequested, gathered: Gathered) -> SalesSummarised:
+def summarise(request: SalesReportRequested, gathered: AggregateResult) -> SalesSummarised:
     """The totals over all chunks that could be counted."""
     customers: set[str] = set().union(*(result["customers"] for result in gathered.results))
     cents = sum(result["cents"] for result in gathered.results)

@@ -41,13 +41,13 @@ def put(content: bytes) -> None:
 def report(rig: Rig) -> SalesSummarised:
     """Ask for the report and see it through."""
     rig.deliver(SalesReportRequested(report_id="r", key="orders.txt"))
-    rig.alarms.pop(0)
+    rig.timers.pop(0)
     return rest(rig)
 
 
 def rest(rig: Rig) -> SalesSummarised:
     rig.deliver(*(envelope for envelope in rig.published if envelope.name == "SalesChunkAssigned"))
-    rig.deliver(*(alarm for _, alarm in rig.alarms))
+    rig.deliver(*(timer for _, timer in rig.timers))
     [told] = [envelope for envelope in rig.published if envelope.name == "SalesSummarised"]
     return SalesSummarised.from_data(told.data)
 
@@ -111,7 +111,7 @@ def test_a_file_that_changes_fails_its_chunks() -> None:
     put(DATA.read_bytes())
     rig = Rig(worker)
     rig.deliver(SalesReportRequested(report_id="r", key="orders.txt"))
-    rig.alarms.clear()
+    rig.timers.clear()
     put(DATA.read_bytes()[::2])
 
     told = rest(rig)

@@ -16,7 +16,7 @@ from contracts.media import (
     Thumbnail,
     ThumbnailsCreated,
 )
-from fanout import Context, Gathered, Reject, Worker
+from fanout import AggregateResult, Context, Reject, Worker
 from fanout.aws import client
 from fanout.resources import bucket
 
@@ -46,14 +46,14 @@ def split(album: AlbumUploaded, context: Context) -> None:
     context.scatter(photographs, into=AlbumReady, deadline=ALBUM_DEADLINE)
 
 
-@worker.part(PhotographAdded)
+@worker.handles_part(PhotographAdded)
 def resize_one(added: PhotographAdded, _: Context) -> list[dict[str, object]]:
     """As for a single photograph; its thumbnails are the part's result."""
     return [thumbnail.model_dump() for thumbnail in _make_thumbnails(bucket("albums"), added.photograph)]
 
 
 @worker.gathers(AlbumReady)
-def assemble(album: AlbumUploaded, gathered: Gathered) -> AlbumReady:
+def assemble(album: AlbumUploaded, gathered: AggregateResult) -> AlbumReady:
     """In the order of the album, with what failed named."""
     return AlbumReady(
         album_id=album.album_id,

@@ -43,9 +43,9 @@ def test_an_album_becomes_ready() -> None:
     """GIVEN an album WHEN its photographs have been resized THEN one event tells of all sizes, in the album's order."""
     rig = Rig(worker)
     rig.deliver(AlbumUploaded(album_id="a", photographs=KEYS))
-    rig.alarms.clear()
+    rig.timers.clear()
     rig.deliver(*reversed(rig.published))
-    rig.deliver(*(alarm for _, alarm in rig.alarms))
+    rig.deliver(*(timer for _, timer in rig.timers))
 
     told = ready(rig)
     assert [photograph.photograph for photograph in told.photographs] == KEYS
@@ -63,7 +63,7 @@ def test_what_failed_or_is_missing_is_told() -> None:
     now = [1_700_000_000.0]
     rig = Rig(worker, clock=lambda: now[0])
     rig.deliver(AlbumUploaded(album_id="a", photographs=KEYS))
-    [(_, timer)] = rig.alarms
+    [(_, timer)] = rig.timers
     rig.deliver(*rig.published[:2])
     now[0] += ALBUM_DEADLINE.total_seconds()
     rig.deliver(timer)

@@ -21,7 +21,7 @@ from fanout.errors import (
     PublishError,
 )
 from fanout.event import Event
-from fanout.gather.state import Gathered, Part
+from fanout.gather.state import AggregateResult, Part
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
 from fanout.publish import seal
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fanout.publish import Publisher, Receipt
 
 __all__ = [
+    "AggregateResult",
     "Context",
     "ContractError",
     "DeclarationError",
@@ -39,7 +40,6 @@ __all__ = [
     "Event",
     "EventError",
     "FanoutError",
-    "Gathered",
     "ManifestError",
     "Outcome",
     "Part",

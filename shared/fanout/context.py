@@ -21,7 +21,7 @@ from fanout.trace import child_traceparent
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from fanout.gather.engine import Gathers
+    from fanout.gather.reports import Gathering
 
 __all__ = ["Context"]
 
@@ -39,11 +39,11 @@ class Context:
     """Seconds until Lambda ends the invocation."""
     store: Store | None = None
     """None: the worker's idempotency is off."""
-    gathers: Gathers | None = None
-    """None: ``worker.yaml`` does not say ``gathers: true``."""
+    gathers: Gathering | None = None
+    """None: the worker neither gathers nor handles parts."""
     reports: bool = False
     """Whether a gather waits for what the handler returns."""
-    max_tries: int = 1
+    max_receives: int = 1
     """After so many tries that failed the record goes to the DLQ."""
 
     @property
@@ -64,7 +64,7 @@ class Context:
     @property
     def is_last_try(self) -> bool:
         """Whether the record goes to the DLQ if this try fails."""
-        return self.delivery.exhausted(self.max_tries)
+        return self.delivery.exhausted(self.max_receives)
 
     def publish(
         self,

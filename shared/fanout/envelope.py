@@ -67,7 +67,7 @@ class Metadata:
     expires_at: str | None = None
     """UTC, ISO 8601; a worker drops the event after it."""
     gather: str | None = None
-    """``<gather_id>/<index>`` of the part that the event is: see :mod:`fanout.gather`."""
+    """``<gathering worker>/<gather_id>/<index>`` of the part that the event is: see :mod:`fanout.gather`."""
     claim: DataReference | None = None
     """Where the data are; the event itself then carries only those that subscriptions filter by."""
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-    from fanout.gather.engine import Gathers
+    from fanout.gather.reports import Gathering
 
 __all__ = ["Execution"]
 
@@ -73,7 +73,7 @@ class Execution:
     policies: Policies
     store: Store | None
     pace: Pace
-    gathers: Gathers | None = None
+    gathers: Gathering | None = None
     """None: the worker neither scatters nor gathers."""
     out_of_the_way: Callable[[Delivery], bool] = lambda _: False
     """Of a FIFO record that failed: moves it to the DLQ if it is to go there; whether the records behind it may go
@@ -176,7 +176,7 @@ class Execution:
             invocation.remaining_s,
             self.store,
             self.gathers,
-            max_tries=self.settings.max_receives,
+            max_receives=self.settings.max_receives,
         )
 
     def _ended(self, delivery: Delivery, ended: _Ended) -> None:

@@ -12,7 +12,7 @@ from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
-from fanout.gather.state import Gathered, Part
+from fanout.gather.state import AggregateResult, Part
 
 __all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "refuse_generator"]
 
@@ -40,7 +40,7 @@ def refuse_generator(worker: str, handler: Callable[..., Any]) -> None:
 class Gatherer:
     """What makes one event of the results of many parts, given the event that was scattered."""
 
-    combine: Callable[[Any, Gathered], Event]
+    combine: Callable[[Any, AggregateResult], Event]
     on_failure: Callable[[Any, Part], Event | None] | None = None
     """Makes what undoes a part that succeeded, when others did not."""
 

@@ -47,6 +47,8 @@ class Settings:
     """Whether it takes part in gathers: see :mod:`fanout.gather`."""
     key: tuple[tuple[str, ...], ...] = ()
     """The fields of the data that tell events apart in place of their ids: see :mod:`fanout.identity`."""
+    parts_of: tuple[str, ...] = ()
+    """The other workers whose scattered parts this one handles."""
     routes: Mapping[str, Any]
     """The ways of the events that it publishes, as the build found them; none in the repository's file."""
 
@@ -84,6 +86,7 @@ class Settings:
             concurrency=declared["batch"]["concurrency"],
             record_timeout_s=declared["batch"]["record_timeout_s"],
             gathers=declared["gathers"],
+            parts_of=tuple(declared.get("parts_of", ())),
             routes=declared.get("routes", {}),
         )
 

@@ -24,8 +24,9 @@ from fanout.delivery import Delivery
 from fanout.envelope import Envelope
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.gather.engine import Gathers
+from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.reports import Gathering
 from fanout.gather.store import GatherStore
 from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
@@ -131,12 +132,15 @@ class _FakePublisher:
             yield Receipt(envelope=envelope, attempts=1, error=error, permanent=self._rig.bus_refuses)
 
 
-class _FakeAlarms:
+class _FakeTimers:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:  # noqa: ARG002
-        self._rig.alarms.append((delay_s, alarm))
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
+        if queue_url == "queue":
+            self._rig.timers.append((delay_s, timer))
+        else:
+            self._rig.part_reports.append((queue_url, timer))
 
 
 def _no_claims() -> NoReturn:
@@ -175,18 +179,17 @@ class Rig:
         """What the bus answers to every event, if it takes none."""
         self.bus_refuses = False
         """Whether no repetition changes that."""
-        self.alarms: list[tuple[int, Envelope]] = []
+        self.timers: list[tuple[int, Envelope]] = []
         """What a gather put into the worker's own queue, each after its delay in seconds; to be delivered like any
         event."""
+        self.part_reports: list[tuple[str, Envelope]] = []
+        """The results of parts that other workers gather, each after that worker's name; to be delivered to it."""
         self.store = store or MemoryStore(one_write=worker.settings.idempotency == "claim", clock=clock)
         self._dead = False
         sqs: Any = _Mortal(self, _FakeSQS(self))
         publisher = cast("Publisher", _Mortal(self, _FakePublisher(self)))
         store = None if worker.settings.idempotency == "off" else cast("Store", _Mortal(self, self.store))
         self.gather_store = gather_store or MemoryGatherStore()
-        gathers = None
-        if worker.settings.gathers:
-            gathers = Gathers(self.gather_store, _FakeAlarms(self), worker.handlers, queue_url="queue", clock=clock)
         settlement = Settlement(
             sqs=lambda: sqs,
             settings=worker.settings,
@@ -195,6 +198,7 @@ class Rig:
             uniform=lambda _, most: most,
             clock=clock,
         )
+        gathers = self._gathers(worker, clock)
         self.processor = Processor(
             claims=Claims(worker.settings, store, clock) if store else None,
             execution=Execution(
@@ -212,6 +216,13 @@ class Rig:
             claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
             clock=clock,
         )
+
+    def _gathers(self, worker: Worker, clock: Callable[[], float]) -> Gathering:
+        timers, aggregator = _FakeTimers(self), None
+        if worker.settings.gathers:
+            aggregator = Aggregator(self.gather_store, timers, worker.handlers, queue_url="queue", clock=clock)
+            worker.handlers.by_event.update(aggregator.event_handlers())
+        return Gathering(worker.settings.worker, aggregator, timers, {name: name for name in worker.settings.parts_of})
 
     def deliver(
         self, *messages: Event | Envelope | Record, remaining_s: float | Callable[[], float] = 30.0

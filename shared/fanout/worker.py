@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import orjson
+
 from fanout import aws, heartbeat, telemetry, upcasting
 from fanout.batch import Processor, summary
 from fanout.claimcheck import ClaimCheck
@@ -27,7 +29,7 @@ from fanout.entry import records_of, refusal
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.gather.state import Gathered, Part
+from fanout.gather.state import AggregateResult, Part
 from fanout.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
@@ -41,14 +43,16 @@ from fanout.settlement import Settlement
 from fanout.spans import span_lines
 
 if TYPE_CHECKING:
-    from fanout.gather.engine import Gathers
+    from fanout.gather.engine import Aggregator
+    from fanout.gather.reports import Gathering
+    from fanout.gather.timers import Timers
     from fanout.publish import Publisher
 
 __all__ = ["Worker"]
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
-Combine = Callable[[Any, Gathered], Event]
+Combine = Callable[[Any, AggregateResult], Event]
 
 
 class Worker:
@@ -94,13 +98,17 @@ class Worker:
             f"{settings.concurrency} runs it in; make it a coroutine function, or leave one of the two out"
         )
 
-    def part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+    def handles_part(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event that is scattered as parts: what it returns (JSON values) is the part's
         result; a ``Reject``, and any failure of the last delivery, is the part's failure.
 
         :raises DeclarationError: as :meth:`handles`; or ``worker.yaml`` does not say ``gathers: true``.
         """
-        self._need_gathers(f"handles parts, {contract.contract.identifier}")
+        if not self.settings.gathers and not self.settings.parts_of:
+            raise DeclarationError(
+                f"{self.settings.worker}: handles parts, {contract.contract.identifier}; write gathers: true in "
+                "worker.yaml, or parts_of with the worker that gathers them"
+            )
 
         def declare(handler: Handler[E]) -> Handler[E]:
             from fanout.gather.parts import reporting
@@ -249,15 +257,26 @@ class Worker:
     def _claim_check(self) -> ClaimCheck:
         return ClaimCheck(lambda: aws.client("s3"), lambda: _environment("FANOUT_CLAIMS_BUCKET"))
 
-    def _gathers(self, queue_url: str) -> Gathers | None:
+    def _gathers(self, queue_url: str) -> Gathering | None:
+        if not self.settings.gathers and not self.settings.parts_of:
+            return None
+        from fanout.gather.reports import Gathering
+        from fanout.gather.timers import SqsTimers
+
+        timers = SqsTimers(lambda: aws.client("sqs"))
+        queues = orjson.loads(_environment("FANOUT_GATHER_QUEUES")) if self.settings.parts_of else {}
+        return Gathering(self.settings.worker, self._aggregator(timers, queue_url), timers, queues)
+
+    def _aggregator(self, timers: Timers, queue_url: str) -> Aggregator | None:
         if not self.settings.gathers:
             return None
-        from fanout.gather.alarms import SqsAlarms
         from fanout.gather.dynamodb import DynamoDBGatherStore
-        from fanout.gather.engine import Gathers
+        from fanout.gather.engine import Aggregator
 
         store = DynamoDBGatherStore(aws.client("dynamodb"), _environment("FANOUT_GATHER_TABLE"))
-        return Gathers(store, SqsAlarms(lambda: aws.client("sqs")), self.handlers, queue_url=queue_url)
+        aggregator = Aggregator(store, timers, self.handlers, queue_url=queue_url)
+        self.handlers.by_event.update(aggregator.event_handlers())
+        return aggregator
 
     def _store(self) -> Store | None:
         mode = self.settings.idempotency

@@ -4,17 +4,17 @@
     def split(request, context):
         context.scatter(chunks, into=SalesSummarised, deadline=timedelta(minutes=5))
 
-    @worker.part(SalesChunked)
+    @worker.handles_part(SalesChunked)
     def total(chunk, context) -> dict: ...            # what it returns is the part's result
 
     @worker.gathers(SalesSummarised)
     def summarise(request, gathered) -> SalesSummarised: ...
 
 The modules: what a gather is and decides, without I/O (``state``); where it is kept (``store``, ``memory``,
-``dynamodb``); how it is woken (``alarms``); the order of the steps (``engine``).
+``dynamodb``); how it is woken (``timers``); the order of the steps (``engine``).
 """
 
-from fanout.gather.state import Gather, Gathered, Part
+from fanout.gather.state import AggregateResult, Part, ScatterGather
 from fanout.gather.store import GatherStore
 
-__all__ = ["Gather", "GatherStore", "Gathered", "Part"]
+__all__ = ["AggregateResult", "GatherStore", "Part", "ScatterGather"]

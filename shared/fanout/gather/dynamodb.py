@@ -1,4 +1,4 @@
-"""Gathers in one DynamoDB table: partition key ``gather_id``, sort key ``item``.
+"""Aggregator in one DynamoDB table: partition key ``gather_id``, sort key ``item``.
 
 ``gather``      the closing item: the set of the parts that count, and who closed it. Adding to the set is one
                 conditional update, so that a duplicate cannot count twice and a late part cannot count at all. It
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout.envelope import Envelope
-from fanout.gather.state import MAX_DEADLINE_S, Gather, Part
+from fanout.gather.state import MAX_DEADLINE_S, Part, ScatterGather
 from fanout.outcomes import Reject
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MAX_RESULT_BYTES = 390 * 1024
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
 
 KEPT_S = MAX_DEADLINE_S + 14 * 24 * 3600
-"""How long each item is kept: over the longest deadline, and then as long as a DLQ keeps the gather's last alarm, so
+"""How long each item is kept: over the longest deadline, and then as long as a DLQ keeps the gather's last timer, so
 that an operator can redrive it."""
 
 
@@ -49,7 +49,7 @@ class DynamoDBGatherStore:
         self._table = table
         self._clock = clock
 
-    def create(self, gather: Gather, request: Envelope) -> Gather:
+    def create(self, gather: ScatterGather, request: Envelope) -> ScatterGather:
         event = orjson.dumps(request.pack())
         if len(event) > MAX_RESULT_BYTES:
             raise Reject(
@@ -62,14 +62,13 @@ class DynamoDBGatherStore:
             "into": {"S": gather.into},
             "total": {"N": str(gather.total)},
             "due_at": {"N": repr(gather.due_at)},
-            "queue_url": {"S": gather.queue_url},
             "compensates": {"BOOL": gather.compensates},
         }
         if self._put(gather.gather_id, "gather", fields):
             return gather
         return self.read(gather.gather_id) or gather
 
-    def read(self, gather_id: str) -> Gather | None:
+    def read(self, gather_id: str) -> ScatterGather | None:
         item = self._get(gather_id, "gather")
         return None if item is None else _gather(gather_id, item)
 
@@ -93,23 +92,23 @@ class DynamoDBGatherStore:
             return part
         return self.part(gather_id, part.index) or part
 
-    def settle(self, gather_id: str, index: int) -> Gather | None:
+    def mark_done(self, gather_id: str, index: int) -> ScatterGather | None:
         return self._update(
             gather_id,
-            update="ADD #settled :indices",
+            update="ADD #done :indices",
             condition="attribute_exists(gather_id) AND attribute_not_exists(#closed_by) "
-            "AND NOT contains(#settled, :index)",
-            names={"#settled": "settled", "#closed_by": "closed_by"},
+            "AND NOT contains(#done, :index) AND #total > :index",
+            names={"#done": "done", "#closed_by": "closed_by", "#total": "total"},
             values={":indices": {"NS": [str(index)]}, ":index": {"N": str(index)}},
         )
 
-    def close(self, gather_id: str, alarm_id: str) -> Gather | None:
+    def close(self, gather_id: str, timer_id: str) -> ScatterGather | None:
         return self._update(
             gather_id,
-            update="SET #closed_by = :alarm",
+            update="SET #closed_by = :timer",
             condition="attribute_exists(gather_id) AND attribute_not_exists(#closed_by)",
             names={"#closed_by": "closed_by"},
-            values={":alarm": {"S": alarm_id}},
+            values={":timer": {"S": timer_id}},
         )
 
     def part(self, gather_id: str, index: int) -> Part | None:
@@ -149,7 +148,7 @@ class DynamoDBGatherStore:
 
     def _update(
         self, gather_id: str, *, update: str, condition: str, names: dict[str, str], values: Item
-    ) -> Gather | None:
+    ) -> ScatterGather | None:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -169,15 +168,14 @@ def _part_key(index: int) -> str:
     return f"part#{index:05}"
 
 
-def _gather(gather_id: str, item: Item) -> Gather:
-    return Gather(
+def _gather(gather_id: str, item: Item) -> ScatterGather:
+    return ScatterGather(
         gather_id=gather_id,
         into=item["into"]["S"],
         total=int(item["total"]["N"]),
         due_at=float(item["due_at"]["N"]),
-        queue_url=item["queue_url"]["S"],
         compensates=item["compensates"]["BOOL"],
-        settled=frozenset(map(int, item["settled"]["NS"])) if "settled" in item else frozenset(),
+        done=frozenset(map(int, item["done"]["NS"])) if "done" in item else frozenset(),
         closed_by=item["closed_by"]["S"] if "closed_by" in item else None,
     )
 

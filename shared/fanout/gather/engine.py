@@ -1,10 +1,10 @@
 """The order of a gather's steps, such that one can die between any two and its redelivery loses and repeats nothing.
 
-* A gather is kept before its parts are published, and its deadline's alarm is set between the two.
+* A gather is kept before its parts are published, and its deadline's timer is set between the two.
 * A part's report is kept before the part counts; once it counts, whoever finds the set full wakes the gathering
   worker, be it the part's duplicate.
-* The gather is closed before the gathered event is published, under the event_id of the alarm that closed it: that
-  alarm's redelivery publishes again what it may have failed to publish, with the same event_id, and any other alarm
+* The gather is closed before the gathered event is published, under the event_id of the timer that closed it: that
+  timer's redelivery publishes again what it may have failed to publish, with the same event_id, and any other timer
   leaves it alone.
 """
 
@@ -14,14 +14,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fanout.errors import DeclarationError
 from fanout.event import Event
-from fanout.gather import alarms
-from fanout.gather.alarms import Alarms, PartWasLate, WokenUp
-from fanout.gather.state import MAX_DEADLINE_S, MAX_PARTS, Gather, Gathered, Part, Standing, Turn
+from fanout.gather import timers
+from fanout.gather.state import MAX_DEADLINE_S, MAX_PARTS, AggregateResult, Part, ScatterGather, Standing, Turn
 from fanout.gather.store import GatherStore
+from fanout.gather.timers import PartReported, PartWasLate, Timers, WokenUp
 from fanout.outcomes import Reject
 from fanout.publish import seal
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from fanout.context import Context
     from fanout.handlers import Gatherer, Handlers
 
-__all__ = ["Gathers"]
+__all__ = ["Aggregator"]
 
 log = logging.getLogger(__name__)
 
 FILLED = -1
-"""The turn of the alarm that tells of a full set."""
+"""The turn of the timer that tells of a full set."""
 
 
-class Gathers:
+class Aggregator:
     """The gathers of one worker.
 
     :param queue_url: the worker's own queue.
@@ -47,19 +47,26 @@ class Gathers:
     def __init__(
         self,
         store: GatherStore,
-        bell: Alarms,
+        timers: Timers,
         handlers: Handlers,
         *,
         queue_url: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
-        self._bell = bell
+        self._timers = timers
         self._handlers = handlers
         self._queue_url = queue_url
         self._clock = clock
-        handlers.by_event[WokenUp.contract.identifier] = (WokenUp, self.on_woken_up)
-        handlers.by_event[PartWasLate.contract.identifier] = (PartWasLate, self.on_part_was_late)
+
+    def event_handlers(self) -> dict[str, tuple[type[Event], Callable[[Any, Context], None]]]:
+        """What the worker has to handle for its gathers, beside its own events."""
+        found: list[tuple[type[Event], Callable[[Any, Context], None]]] = [
+            (WokenUp, self.on_woken_up),
+            (PartWasLate, self.on_part_was_late),
+            (PartReported, self.on_part_reported),
+        ]
+        return {contract.contract.identifier: (contract, handler) for contract, handler in found}
 
     def scatter(self, context: Context, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
         """See :meth:`fanout.Context.scatter`."""
@@ -69,12 +76,11 @@ class Gathers:
         if not 0 < seconds <= MAX_DEADLINE_S:
             raise ValueError(f"deadline={deadline}: must be over 0 and at most {MAX_DEADLINE_S // 86_400} days")
         gatherer = self._gatherer(into.contract.identifier)
-        wished = Gather(
+        wished = ScatterGather(
             gather_id=context.identity(f"gather/{len(context.delivery.published)}"),
             into=into.contract.identifier,
             total=len(events),
             due_at=self._clock() + seconds,
-            queue_url=self._queue_url,
             compensates=gatherer.on_failure is not None,
         )
         assert context.delivery.envelope is not None
@@ -83,21 +89,23 @@ class Gathers:
         # A part that may have to be undone has to be heard of, however late.
         expires_at = None if gather.compensates else datetime.fromtimestamp(gather.due_at, UTC)
         for index, event in enumerate(events):
-            context.publish(event, expires_at=expires_at, gather=f"{gather.gather_id}/{index}")
+            context.publish(event, expires_at=expires_at, gather=f"{context.worker}/{gather.gather_id}/{index}")
         if gather.filled:
             self._wake(gather, WokenUp(gather_id=gather.gather_id, turn=FILLED), context)
         return gather.gather_id
 
     # Parts.
 
-    def report(self, part: Part, reference: str, context: Context) -> Standing:
-        """Count a part.
+    def on_part_reported(self, report: PartReported, context: Context) -> None:
+        """Count a part that another worker handled."""
+        part = Part(index=report.index, result=report.result, error=report.error)
+        self.report(part, report.gather_id, context)
 
-        :param reference: ``<gather_id>/<index>``, the part's ``metadata.gather``.
-        """
-        gather_id = reference.rpartition("/")[0]
+    def report(self, part: Part, gather_id: str, context: Context) -> Standing:
+        """Count a part. May be repeated after any fault: the first report stays, and whoever finds the gather full
+        wakes it."""
         kept = self._store.keep(gather_id, part)
-        counted = self._store.settle(gather_id, part.index)
+        counted = self._store.mark_done(gather_id, part.index)
         gather = counted or self._store.read(gather_id)
         if gather is None:
             log.warning("the result of a part is late: its gather is forgotten", extra=_fields(gather_id, part))
@@ -105,45 +113,46 @@ class Gathers:
         if gather.filled and gather.closed_by is None:
             # Also when a duplicate finds it so: the one that counted may have died before it got here.
             self._wake(gather, WokenUp(gather_id=gather_id, turn=FILLED), context)
-        standing = Standing.COUNTED if counted else gather.unsettled(part.index)
-        if standing is not Standing.COUNTED:
+        standing = Standing.COUNTED if counted else gather.standing(part.index)
+        # A repetition that says the same is this report's own, whose response was lost.
+        if standing is not Standing.COUNTED and (standing is not Standing.DUPLICATE or kept != part):
             log.warning("the result of a part is %s", standing.value, extra=_fields(gather_id, part))
         if standing is Standing.LATE and gather.compensates and kept.error is None:
             self._wake(gather, PartWasLate(gather_id=gather_id, index=part.index), context)
         return standing
 
-    # Alarms.
+    # Timers.
 
-    def on_woken_up(self, alarm: WokenUp, context: Context) -> None:
+    def on_woken_up(self, timer: WokenUp, context: Context) -> None:
         """End the gather if it has come to its end, else wait on."""
-        gather = self._store.read(alarm.gather_id)
+        gather = self._store.read(timer.gather_id)
         if gather is not None and gather.turn(context.event_id, self._clock()) is Turn.CLOSE:
-            gather = self._store.close(alarm.gather_id, context.event_id) or self._store.read(alarm.gather_id)
+            gather = self._store.close(timer.gather_id, context.event_id) or self._store.read(timer.gather_id)
         if gather is None:
-            log.warning("an alarm of a gather that is forgotten", extra={"gather_id": alarm.gather_id})
+            log.warning("a timer of a gather that is forgotten", extra={"gather_id": timer.gather_id})
             return
         match gather.turn(context.event_id, self._clock()):
             case Turn.PUBLISH:
                 self._publish(gather, context)
             case Turn.WAIT:
-                self._wait(gather, alarm.turn + 1, context)
+                self._wait(gather, timer.turn + 1, context)
 
-    def on_part_was_late(self, alarm: PartWasLate, context: Context) -> None:
+    def on_part_was_late(self, timer: PartWasLate, context: Context) -> None:
         """Undo a part that succeeded after its gather had been closed without it."""
-        gather, part = self._store.read(alarm.gather_id), self._store.part(alarm.gather_id, alarm.index)
+        gather, part = self._store.read(timer.gather_id), self._store.part(timer.gather_id, timer.index)
         if gather is None or part is None:
-            raise Reject(f"gather {alarm.gather_id}: part {alarm.index} is to be undone, but nothing of it is kept")
+            raise Reject(f"gather {timer.gather_id}: part {timer.index} is to be undone, but nothing of it is kept")
         self._compensate(gather, [part], context)
 
-    def _publish(self, gather: Gather, context: Context) -> None:
+    def _publish(self, gather: ScatterGather, context: Context) -> None:
         request = self._handlers.read(self._store.request(gather.gather_id))
-        gathered = Gathered.of(gather, self._store.parts(gather.gather_id))
+        gathered = AggregateResult.of(gather, self._store.parts(gather.gather_id))
         event = self._gatherer(gather.into).combine(request, gathered)
         self._tell(gather, event, "gathered", context)
         if not gathered.complete:
             self._compensate(gather, gathered.succeeded, context)
 
-    def _compensate(self, gather: Gather, parts: Iterable[Part], context: Context) -> None:
+    def _compensate(self, gather: ScatterGather, parts: Iterable[Part], context: Context) -> None:
         on_failure = self._gatherer(gather.into).on_failure
         if on_failure is None:
             return
@@ -153,9 +162,9 @@ class Gathers:
             if event is not None:
                 self._tell(gather, event, f"compensation/{part.index}", context)
 
-    def _tell(self, gather: Gather, event: Event, what: str, context: Context) -> None:
+    def _tell(self, gather: ScatterGather, event: Event, what: str, context: Context) -> None:
         cause = self._store.request(gather.gather_id).metadata.event_id
-        context.publish(event, event_id=alarms.identity(gather.gather_id, what), causation_id=cause)
+        context.publish(event, event_id=timers.identity(gather.gather_id, what), causation_id=cause)
 
     def _gatherer(self, into: str) -> Gatherer:
         try:
@@ -163,20 +172,20 @@ class Gathers:
         except KeyError:
             raise DeclarationError(f"{into}: nothing gathers it; declare a function with worker.gathers") from None
 
-    def _wait(self, gather: Gather, turn: int, context: Context) -> None:
-        delay_s = alarms.delay_s(gather, self._clock())
+    def _wait(self, gather: ScatterGather, turn: int, context: Context) -> None:
+        delay_s = timers.delay_s(gather, self._clock())
         self._wake(gather, WokenUp(gather_id=gather.gather_id, turn=turn), context, delay_s=delay_s)
 
-    def _wake(self, gather: Gather, alarm: WokenUp | PartWasLate, context: Context, *, delay_s: int = 0) -> None:
-        what = f"woken/{alarm.turn}" if isinstance(alarm, WokenUp) else f"late/{alarm.index}"
+    def _wake(self, gather: ScatterGather, timer: WokenUp | PartWasLate, context: Context, *, delay_s: int = 0) -> None:
+        what = f"woken/{timer.turn}" if isinstance(timer, WokenUp) else f"late/{timer.index}"
         envelope = seal(
-            alarm,
-            event_id=alarms.identity(gather.gather_id, what),
+            timer,
+            event_id=timers.identity(gather.gather_id, what),
             correlation_id=context.metadata.correlation_id,
             causation_id=context.event_id,
             traceparent=context.metadata.traceparent,
         )
-        self._bell.send(gather.queue_url, envelope, delay_s)
+        self._timers.send(self._queue_url, envelope, delay_s)
 
 
 def _fields(gather_id: str, part: Part) -> dict[str, object]:

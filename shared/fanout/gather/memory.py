@@ -1,11 +1,11 @@
-"""Gathers in this process, for unit tests. It promises what DynamoDB's store does."""
+"""Aggregator in this process, for unit tests. It promises what DynamoDB's store does."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from fanout.envelope import Envelope
-from fanout.gather.state import Gather, Part
+from fanout.gather.state import Part, ScatterGather
 
 __all__ = ["MemoryGatherStore"]
 
@@ -14,15 +14,15 @@ class MemoryGatherStore:
     """See :class:`fanout.gather.store.GatherStore`."""
 
     def __init__(self) -> None:
-        self.gathers: dict[str, Gather] = {}
+        self.gathers: dict[str, ScatterGather] = {}
         self._requests: dict[str, Envelope] = {}
         self._parts: dict[str, dict[int, Part]] = {}
 
-    def create(self, gather: Gather, request: Envelope) -> Gather:
+    def create(self, gather: ScatterGather, request: Envelope) -> ScatterGather:
         self._requests.setdefault(gather.gather_id, request)
         return self.gathers.setdefault(gather.gather_id, gather)
 
-    def read(self, gather_id: str) -> Gather | None:
+    def read(self, gather_id: str) -> ScatterGather | None:
         return self.gathers.get(gather_id)
 
     def request(self, gather_id: str) -> Envelope:
@@ -31,15 +31,15 @@ class MemoryGatherStore:
     def keep(self, gather_id: str, part: Part) -> Part:
         return self._parts.setdefault(gather_id, {}).setdefault(part.index, part)
 
-    def settle(self, gather_id: str, index: int) -> Gather | None:
+    def mark_done(self, gather_id: str, index: int) -> ScatterGather | None:
         found = self.gathers.get(gather_id)
-        return self._replace(found and found.settle(index))
+        return self._replace(found and found.mark_done(index))
 
-    def close(self, gather_id: str, alarm_id: str) -> Gather | None:
+    def close(self, gather_id: str, timer_id: str) -> ScatterGather | None:
         found = self.gathers.get(gather_id)
-        return self._replace(found and found.close(alarm_id))
+        return self._replace(found and found.close(timer_id))
 
-    def _replace(self, changed: Gather | None) -> Gather | None:
+    def _replace(self, changed: ScatterGather | None) -> ScatterGather | None:
         if changed is not None:
             self.gathers[changed.gather_id] = changed
         return changed

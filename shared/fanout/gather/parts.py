@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
 
+import orjson
+
 from fanout.context import Context
+from fanout.gather.reports import Reference
 from fanout.gather.state import Part
 
 __all__ = ["reporting"]
+
+log = logging.getLogger(__name__)
 
 MAX_ERROR = 1_000
 """Characters of a failure that the gather keeps."""
@@ -29,16 +35,14 @@ def reporting(handler: Handler, gives_up: Callable[[Exception, Context], bool]) 
 
     @wraps(handler)
     def report(event: Any, context: Context) -> Any:
-        context.reports = _is_part(context)
+        reference = _reference(context)
         try:
             result = handler(event, context)
+            return result if reference is None else _succeeded(context, reference, result)
         except Exception as error:
-            if context.reports and gives_up(error, context):
-                _report(context, error=_text(error))
+            if reference is not None and gives_up(error, context):
+                _failed(context, reference, error)
             raise
-        if not context.reports:
-            return result
-        return _report(context, result=result)
 
     return report
 
@@ -48,31 +52,54 @@ def _asynchronous(handler: Handler, gives_up: Callable[[Exception, Context], boo
     async def report(event: Any, context: Context) -> Any:
         import asyncio
 
-        context.reports = _is_part(context)
+        reference = _reference(context)
         try:
             result = await handler(event, context)
+            return result if reference is None else await asyncio.to_thread(_succeeded, context, reference, result)
         except Exception as error:
-            if context.reports and gives_up(error, context):
-                await asyncio.to_thread(partial(_report, context, error=_text(error)))
+            if reference is not None and gives_up(error, context):
+                await asyncio.to_thread(_failed, context, reference, error)
             raise
-        if not context.reports:
-            return result
-        return await asyncio.to_thread(partial(_report, context, result=result))
 
     return report
 
 
-def _is_part(context: Context) -> bool:
-    return context.gathers is not None and context.metadata.gather is not None
+def _reference(context: Context) -> Reference | None:
+    """Which part the event is; None when it was not scattered.
+
+    :raises Reject: before the handler runs, when its result could not be reported.
+    """
+    if context.gathers is None or context.metadata.gather is None:
+        return None
+    reference = context.gathers.reference(context.metadata.gather)
+    context.reports = True
+    return reference
 
 
-def _report(context: Context, *, result: Any = None, error: str | None = None) -> None:
-    reference = context.metadata.gather
-    assert reference is not None
+def _succeeded(context: Context, reference: Reference, result: Any) -> None:
     assert context.gathers is not None
-    index = int(reference.rpartition("/")[2])
-    context.gathers.report(Part(index=index, result=result, error=error), reference, context)
+    context.gathers.report(Part(index=reference.index, result=_storable(result, reference)), reference, context)
+
+
+def _failed(context: Context, reference: Reference, error: Exception) -> None:
+    assert context.gathers is not None
+    context.gathers.report(Part(index=reference.index, error=_text(error)), reference, context)
+
+
+def _storable(result: Any, reference: Reference) -> Any:
+    """The result as JSON gives it back; None when JSON cannot hold it, for the effect is there and another try would
+    return the same."""
+    try:
+        return orjson.loads(orjson.dumps(result))
+    except orjson.JSONEncodeError as error:
+        fields = {"gather_id": reference.gather_id, "part": reference.index}
+        log.warning("the result of a part is kept as null: %s", error, extra=fields)
+        return None
 
 
 def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:MAX_ERROR]
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  a failure of the text must not hide the failure
+        text = "(its text cannot be read)"
+    return f"{type(error).__name__}: {text}"[:MAX_ERROR].encode(errors="replace").decode()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["MAX_DEADLINE_S", "MAX_PARTS", "Gather", "Gathered", "Part", "Standing", "Turn"]
+__all__ = ["MAX_DEADLINE_S", "MAX_PARTS", "AggregateResult", "Part", "ScatterGather", "Standing", "Turn"]
 
 MAX_PARTS = 1_000
 """Of one gather. DynamoDB charges and throttles a write by the size of the item, and each part writes to the set:
@@ -30,6 +30,8 @@ class Standing(StrEnum):
     """The part had settled before; its first report stays."""
     LATE = "late"
     """The gather was closed without the part."""
+    UNKNOWN = "unknown"
+    """The gather has no such part."""
 
 
 class Turn(StrEnum):
@@ -38,10 +40,10 @@ class Turn(StrEnum):
     CLOSE = "close"
     """All parts have settled, or the deadline has passed."""
     PUBLISH = "publish"
-    """This very alarm has closed the gather before, and may have died before it published."""
+    """This very timer has closed the gather before, and may have died before it published."""
     WAIT = "wait"
     LEAVE = "leave"
-    """Another alarm has closed it, and publishes."""
+    """Another timer has closed it, and publishes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gather:
+class ScatterGather:
     """One scattered event, and which of its parts have settled."""
 
     gather_id: str
@@ -66,42 +68,42 @@ class Gather:
     total: int
     due_at: float
     """The deadline, in seconds since 1970."""
-    queue_url: str
-    """The gathering worker's queue."""
     compensates: bool
     """Whether a part that succeeded is to be undone when the gather fails."""
-    settled: frozenset[int] = frozenset()
+    done: frozenset[int] = frozenset()
     """The indices of the parts that count."""
     closed_by: str | None = None
-    """The event_id of the alarm that closed it; None while it is open."""
+    """The event_id of the timer that closed it; None while it is open."""
 
     @property
     def filled(self) -> bool:
-        return len(self.settled) == self.total
+        return len(self.done) == self.total
 
-    def settle(self, index: int) -> Gather | None:
-        """With the part settled; None when it cannot be: see :meth:`unsettled`."""
-        if self.closed_by is not None or index in self.settled:
+    def mark_done(self, index: int) -> ScatterGather | None:
+        """With the part settled; None when it cannot be: see :meth:`standing`."""
+        if self.closed_by is not None or index in self.done or index >= self.total:
             return None
-        return replace(self, settled=self.settled | {index})
+        return replace(self, done=self.done | {index})
 
-    def unsettled(self, index: int) -> Standing:
+    def standing(self, index: int) -> Standing:
         """Why the part could not be settled."""
-        return Standing.DUPLICATE if index in self.settled else Standing.LATE
+        if index >= self.total:
+            return Standing.UNKNOWN
+        return Standing.DUPLICATE if index in self.done else Standing.LATE
 
-    def close(self, alarm_id: str) -> Gather | None:
-        """Closed by that alarm; None when it is closed already."""
-        return replace(self, closed_by=alarm_id) if self.closed_by is None else None
+    def close(self, timer_id: str) -> ScatterGather | None:
+        """Closed by that timer; None when it is closed already."""
+        return replace(self, closed_by=timer_id) if self.closed_by is None else None
 
-    def turn(self, alarm_id: str, now: float) -> Turn:
-        """What an alarm has to do."""
+    def turn(self, timer_id: str, now: float) -> Turn:
+        """What a timer has to do."""
         if self.closed_by is not None:
-            return Turn.PUBLISH if self.closed_by == alarm_id else Turn.LEAVE
+            return Turn.PUBLISH if self.closed_by == timer_id else Turn.LEAVE
         return Turn.CLOSE if self.filled or now >= self.due_at else Turn.WAIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
+class AggregateResult:
     """What there is when a gather ends: each part is in exactly one of the three."""
 
     total: int
@@ -121,14 +123,14 @@ class Gathered:
         return [part.result for part in self.succeeded]
 
     @classmethod
-    def of(cls, gather: Gather, parts: Mapping[int, Part]) -> Gathered:
+    def of(cls, gather: ScatterGather, parts: Mapping[int, Part]) -> AggregateResult:
         """
         :param parts: what was kept; that of late parts is left out.
         """
-        settled = [parts[index] for index in sorted(gather.settled)]
+        settled = [parts[index] for index in sorted(gather.done)]
         return cls(
             total=gather.total,
             succeeded=[part for part in settled if part.error is None],
             failed=[part for part in settled if part.error is not None],
-            missing=[index for index in range(gather.total) if index not in gather.settled],
+            missing=[index for index in range(gather.total) if index not in gather.done],
         )

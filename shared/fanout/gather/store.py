@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from fanout.envelope import Envelope
-from fanout.gather.state import Gather, Part
+from fanout.gather.state import Part, ScatterGather
 
 __all__ = ["GatherStore"]
 
@@ -17,11 +17,11 @@ class GatherStore(Protocol):
     Every method raises what its database raises when that does not answer: the record comes again.
     """
 
-    def create(self, gather: Gather, request: Envelope) -> Gather:
+    def create(self, gather: ScatterGather, request: Envelope) -> ScatterGather:
         """Keep a new gather with the event that was scattered; answers the gather as it is kept, which is an older one
         if it was there already."""
 
-    def read(self, gather_id: str) -> Gather | None:
+    def read(self, gather_id: str) -> ScatterGather | None:
         """The gather as it is now; None when it is unknown, or forgotten."""
 
     def request(self, gather_id: str) -> Envelope:
@@ -33,11 +33,11 @@ class GatherStore(Protocol):
     def keep(self, gather_id: str, part: Part) -> Part:
         """Keep what a part reported; answers what is kept: the part's first report stays."""
 
-    def settle(self, gather_id: str, index: int) -> Gather | None:
+    def mark_done(self, gather_id: str, index: int) -> ScatterGather | None:
         """Count a part whose report is kept, unless it is counted already, or the gather closed or unknown: then
         None."""
 
-    def close(self, gather_id: str, alarm_id: str) -> Gather | None:
+    def close(self, gather_id: str, timer_id: str) -> ScatterGather | None:
         """Close the gather for good, unless it is closed already: then None."""
 
     def part(self, gather_id: str, index: int) -> Part | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from contracts.billing import InvoiceIssued
 from contracts.money import Money
 from contracts.orders import OrderPlaced
-from fanout import Context, Gathered, Part, Retry, Worker
+from fanout import AggregateResult, Context, Part, Retry, Worker
 
 worker = Worker(__file__)
 
@@ -19,7 +19,7 @@ def split(order: OrderPlaced, context: Context) -> None:
     context.scatter(parts, into=InvoiceIssued, deadline=DEADLINE)
 
 
-@worker.part(InvoiceIssued)
+@worker.handles_part(InvoiceIssued)
 def issue(invoice: InvoiceIssued, context: Context) -> str:
     if invoice.invoice_id.startswith("part-1") and context.receive_count == 1:
         raise Retry("not before the deadline", after=LATE_S)
@@ -31,7 +31,7 @@ def undo(order: OrderPlaced, part: Part) -> InvoiceIssued:
 
 
 @worker.gathers(InvoiceIssued, on_failure=undo)
-def total(order: OrderPlaced, gathered: Gathered) -> InvoiceIssued:
+def total(order: OrderPlaced, gathered: AggregateResult) -> InvoiceIssued:
     succeeded = "-".join(str(part.index) for part in gathered.succeeded)
     missing = "-".join(map(str, gathered.missing))
     return _invoice(order, f"gathered-{succeeded}-missing-{missing}", "gathered")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fanout import Context, Event, Gathered, Part, Worker
+from fanout import AggregateResult, Context, Event, Part, Worker
 
 DEADLINE = timedelta(minutes=30)
 
@@ -68,13 +68,13 @@ def make_worker(folder: Path, handler: Square = square, *, undo: bool = False, m
     def split(event: SumRequested, context: Context) -> None:
         context.scatter((SquareRequested(number=n) for n in range(event.parts)), into=SumCounted, deadline=DEADLINE)
 
-    worker.part(SquareRequested)(handler)
+    worker.handles_part(SquareRequested)(handler)
 
     def undone(_: SumRequested, part: Part) -> SquareUndone:
         return SquareUndone(number=part.index)
 
     @worker.gathers(SumCounted, on_failure=undone if undo else None)
-    def count(request: SumRequested, gathered: Gathered) -> SumCounted:
+    def count(request: SumRequested, gathered: AggregateResult) -> SumCounted:
         return SumCounted(
             sum=sum(gathered.results),
             asked=request.parts,

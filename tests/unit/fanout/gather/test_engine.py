@@ -8,8 +8,9 @@ from typing import Any, cast
 import pytest
 
 from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker, reject
-from fanout.gather.engine import Gathers
+from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.reports import Gathering
 from fanout.publish import seal
 from fanout.testing import Death, Rig, record_of
 from tests.unit.fanout.conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -39,21 +40,22 @@ class Run:
                 rig.die()
 
         rig = Rig(make_worker(folder, undo=True), gather_store=self.store, clock=lambda: self.now)
-        bell = cast("Any", Mortal(_Bell(rig), step))
-        gathers = Gathers(
+        timers = cast("Any", Mortal(_Timers(rig), step))
+        gathers = Aggregator(
             cast("Any", Mortal(self.store, step)),
-            bell,
+            timers,
             rig.processor.execution.handlers,
             queue_url="queue",
             clock=lambda: self.now,
         )
-        rig.processor.execution.gathers = gathers
+        rig.processor.execution.handlers.by_event.update(gathers.event_handlers())
+        rig.processor.execution.gathers = Gathering("sums", gathers, timers)
         return rig
 
-    def alarms(self) -> list[Envelope]:
+    def timers(self) -> list[Envelope]:
         """Those sent since the last look."""
-        sent = [alarm for _, alarm in self.rig.alarms]
-        self.rig.alarms.clear()
+        sent = [timer for _, timer in self.rig.timers]
+        self.rig.timers.clear()
         return sent
 
     def published(self, name: str) -> list[Envelope]:
@@ -63,24 +65,24 @@ class Run:
         return [SumCounted.from_data(envelope.data) for envelope in self.published("SumCounted")]
 
 
-class _Bell:
+class _Timers:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:
-        self._rig.alarms.append((delay_s, alarm))
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
+        self._rig.timers.append((delay_s, timer))
 
 
 def test_all_parts_make_one_event(folder: Path) -> None:
     """GIVEN three parts WHEN all have been handled THEN one event tells of all of them, caused by the request."""
     run = Run(make_worker(folder))
     assert [part.data["number"] for part in run.parts] == [0, 1, 2]
-    [(delay_s, _)] = run.rig.alarms
+    [(delay_s, _)] = run.rig.timers
     assert delay_s == 900
-    run.alarms()
+    run.timers()
 
     run.rig.deliver(*run.parts)
-    [full] = run.alarms()
+    [full] = run.timers()
     run.rig.deliver(full)
 
     assert run.sums() == [SumCounted(sum=5, asked=3, succeeded=[0, 1, 2], failed=[], missing=[])]
@@ -92,7 +94,7 @@ def test_all_parts_make_one_event(folder: Path) -> None:
 def test_no_parts_make_an_event_too(folder: Path) -> None:
     """GIVEN an empty request WHEN it is scattered THEN its gather ends at once."""
     run = Run(make_worker(folder), parts=0)
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
 
     assert run.sums() == [SumCounted(sum=0, asked=0, succeeded=[], failed=[], missing=[])]
 
@@ -100,29 +102,29 @@ def test_no_parts_make_an_event_too(folder: Path) -> None:
 def test_a_duplicate_counts_once(folder: Path) -> None:
     """GIVEN the same part in two messages, and no idempotency to suppress one WHEN both report THEN it counts once."""
     run = Run(make_worker(folder))
-    run.alarms()
+    run.timers()
     run.rig.deliver(run.parts[1])
     second = Rig(make_worker(folder), gather_store=run.store, clock=lambda: run.now)
     [delivery] = second.deliver(run.parts[1])
 
     assert delivery.outcome is Outcome.HANDLED
     [gather] = run.store.gathers.values()
-    assert gather.settled == {1}
+    assert gather.done == {1}
 
 
 def test_the_deadline_ends_what_is_not_complete(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """GIVEN a part that never reports WHEN the deadline's alarms come THEN each waits for the next until it is due,
+    """GIVEN a part that never reports WHEN the deadline's timers come THEN each waits for the next until it is due,
     and the event tells what is missing; WHEN the part reports at last THEN that is logged, and changes nothing."""
     run = Run(make_worker(folder))
     run.rig.deliver(run.parts[0], run.parts[2])
 
     delays = []
     for _ in range(2):
-        [(delay_s, alarm)] = run.rig.alarms
-        run.rig.alarms.clear()
+        [(delay_s, timer)] = run.rig.timers
+        run.rig.timers.clear()
         delays.append(delay_s)
         run.now += delay_s
-        run.rig.deliver(alarm)
+        run.rig.deliver(timer)
 
     assert delays == [900, 900]
     assert run.now == START + DEADLINE.total_seconds()
@@ -132,9 +134,9 @@ def test_the_deadline_ends_what_is_not_complete(folder: Path, caplog: pytest.Log
     with caplog.at_level(logging.WARNING):
         late.deliver(run.parts[1])
     assert "the result of a part is late" in caplog.messages
-    assert late.alarms == []
+    assert late.timers == []
     [gather] = run.store.gathers.values()
-    assert gather.settled == {0, 2}
+    assert gather.done == {0, 2}
 
 
 def test_a_part_that_nobody_waits_for_is_not_begun(folder: Path) -> None:
@@ -155,9 +157,9 @@ def test_a_rejected_part_is_a_failure(folder: Path) -> None:
         return event.number**2
 
     run = Run(make_worker(folder, handler))
-    run.alarms()
+    run.timers()
     assert [d.outcome for d in run.rig.deliver(*run.parts)] == [Outcome.HANDLED, Outcome.REJECTED, Outcome.HANDLED]
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
 
     assert run.sums() == [SumCounted(sum=4, asked=3, succeeded=[0, 2], failed=[1], missing=[])]
     [gather_id] = run.store.gathers
@@ -172,14 +174,14 @@ def test_a_part_fails_with_its_last_delivery(folder: Path) -> None:
         raise ZeroDivisionError("broken")
 
     run = Run(make_worker(folder, handler, max_receives=3), parts=1)
-    run.alarms()
+    run.timers()
     [delivery] = run.rig.deliver(run.parts[0])
     delivery = run.rig.redeliver(delivery)
-    assert run.alarms() == []
+    assert run.timers() == []
     delivery = run.rig.redeliver(delivery)
 
     assert delivery.outcome is Outcome.REJECTED
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
     assert run.sums() == [SumCounted(sum=0, asked=1, succeeded=[], failed=[0], missing=[])]
 
 
@@ -192,9 +194,9 @@ def test_a_policy_of_rejection_is_a_failure_too(folder: Path) -> None:
     worker = make_worker(folder, handler)
     worker.on(ZeroDivisionError, reject())
     run = Run(worker, parts=1)
-    run.alarms()
+    run.timers()
     run.rig.deliver(run.parts[0])
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
 
     assert run.sums() == [SumCounted(sum=0, asked=1, succeeded=[], failed=[0], missing=[])]
 
@@ -208,9 +210,9 @@ def test_an_asynchronous_handler_reports_as_well(folder: Path) -> None:
         return event.number**2
 
     run = Run(make_worker(folder, cast("Any", handler)))
-    run.alarms()
+    run.timers()
     run.rig.deliver(*run.parts)
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
 
     assert run.sums() == [SumCounted(sum=4, asked=3, succeeded=[0, 2], failed=[1], missing=[])]
 
@@ -238,7 +240,7 @@ def test_a_failure_undoes_what_succeeded(folder: Path) -> None:
         return event.number**2
 
     run = Run(make_worker(folder, handler, undo=True), parts=4)
-    [first] = run.alarms()
+    [first] = run.timers()
     run.rig.deliver(*run.parts[:3])
     run.now += DEADLINE.total_seconds()
     run.rig.deliver(first)
@@ -246,7 +248,7 @@ def test_a_failure_undoes_what_succeeded(folder: Path) -> None:
 
     [delivery] = run.rig.deliver(run.parts[3])
     assert delivery.outcome is Outcome.HANDLED, "a part that may have to be undone never expires"
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
     assert [undone.data["number"] for undone in run.published("SquareUndone")] == [1, 2, 3]
     assert run.sums() == [SumCounted(sum=5, asked=4, succeeded=[1, 2], failed=[0], missing=[3])]
 
@@ -255,19 +257,19 @@ def test_success_undoes_nothing(folder: Path) -> None:
     """GIVEN a gather that compensates WHEN all parts succeed THEN nothing is undone."""
     run = Run(make_worker(folder, undo=True))
     run.rig.deliver(*run.parts)
-    run.rig.deliver(*run.alarms())
+    run.rig.deliver(*run.timers())
 
     assert [s.sum for s in run.sums()] == [5]
     assert run.published("SquareUndone") == []
 
 
 def test_only_the_alarm_that_closed_publishes(folder: Path) -> None:
-    """GIVEN a gather that is full WHEN two alarms come THEN the first publishes; WHEN the bus refused the event THEN
-    the same alarm publishes it again, under the same id."""
+    """GIVEN a gather that is full WHEN two timers come THEN the first publishes; WHEN the bus refused the event THEN
+    the same timer publishes it again, under the same id."""
     run = Run(make_worker(folder))
-    [timer] = run.alarms()
+    [timer] = run.timers()
     run.rig.deliver(*run.parts)
-    [full] = run.alarms()
+    [full] = run.timers()
 
     run.rig.bus_error = "ThrottlingException: later"
     [delivery] = run.rig.deliver(full)
@@ -287,7 +289,7 @@ def test_a_death_in_the_last_part_delays_at_most(folder: Path, steps: int, retur
     """GIVEN a process that dies before or after any step of the last part's report WHEN the part comes again THEN the
     gather ends without its deadline; WHEN it never does THEN it ends at its deadline, with what was kept."""
     run = Run(make_worker(folder, undo=True), parts=2)
-    [timer] = run.alarms()
+    [timer] = run.timers()
     run.rig.deliver(run.parts[0])
     mortal = run.mortal(folder, steps)
     try:
@@ -296,15 +298,15 @@ def test_a_death_in_the_last_part_delays_at_most(folder: Path, steps: int, retur
         pass
     else:
         assert steps == 6, "the steps are keep, settle, send, each with a before and an after"
-    alarms = [alarm for _, alarm in mortal.alarms]
+    timers = [timer for _, timer in mortal.timers]
     if returns:
         second = Rig(make_worker(folder, undo=True), gather_store=run.store, clock=lambda: run.now)
         second.deliver(run.parts[1])
-        alarms += [alarm for _, alarm in second.alarms]
+        timers += [timer for _, timer in second.timers]
     else:
         run.now += DEADLINE.total_seconds()
-        alarms.append(timer)
-    run.rig.deliver(*alarms)
+        timers.append(timer)
+    run.rig.deliver(*timers)
 
     [told] = run.sums()
     assert told.succeeded == [0, 1] if returns or steps >= 4 else [0]
@@ -321,13 +323,13 @@ def test_a_part_that_was_not_scattered_is_handled(folder: Path) -> None:
 
 
 def test_a_forgotten_gather_harms_nobody(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """GIVEN a gather whose items have expired WHEN a part and an alarm come THEN both are handled, and logged."""
+    """GIVEN a gather whose items have expired WHEN a part and a timer come THEN both are handled, and logged."""
     run = Run(make_worker(folder))
     other = Rig(make_worker(folder), clock=lambda: START)
-    deliveries = other.deliver(run.parts[0], *run.alarms())
+    deliveries = other.deliver(run.parts[0], *run.timers())
 
     assert [d.outcome for d in deliveries] == [Outcome.HANDLED, Outcome.HANDLED]
-    assert "an alarm of a gather that is forgotten" in caplog.messages
+    assert "a timer of a gather that is forgotten" in caplog.messages
 
 
 def test_too_many_parts_are_rejected(folder: Path) -> None:
@@ -364,7 +366,7 @@ def test_a_redelivered_request_scatters_the_same(folder: Path) -> None:
     assert [(e.metadata.event_id, e.metadata.expires_at, e.metadata.gather) for e in again.published] == [
         (e.metadata.event_id, e.metadata.expires_at, e.metadata.gather) for e in run.parts
     ]
-    assert again.alarms[0][1].metadata.event_id == run.rig.alarms[0][1].metadata.event_id
+    assert again.timers[0][1].metadata.event_id == run.rig.timers[0][1].metadata.event_id
 
 
 def test_gathers_must_be_declared(make_worker: MakeWorker, folder: Path) -> None:
@@ -372,7 +374,7 @@ def test_gathers_must_be_declared(make_worker: MakeWorker, folder: Path) -> None
     names the key."""
     worker = make_worker()
     with pytest.raises(DeclarationError, match=r"probe: handles parts.*write gathers: true in worker\.yaml"):
-        worker.part(ThingHappened)
+        worker.handles_part(ThingHappened)
     with pytest.raises(DeclarationError, match=r"probe: gathers test\.things/ThingFollowed; write gathers: true"):
         worker.gathers(ThingFollowed)
 

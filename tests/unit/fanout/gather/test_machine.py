@@ -12,14 +12,16 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, cast
 
+from botocore.exceptions import ConnectionError as LostResponseError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fanout import Context, Envelope, Outcome, Reject
-from fanout.gather.alarms import PartWasLate, WokenUp
-from fanout.gather.engine import Gathers
+from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.reports import Gathering
+from fanout.gather.timers import PartWasLate, WokenUp
 from fanout.idempotency.memory import MemoryStore
 from fanout.records import Record
 from fanout.testing import Death, Rig, record_of
@@ -47,7 +49,7 @@ class Message:
 
 
 class Scattering(RuleBasedStateMachine):
-    """One request; its parts and alarms in the queue."""
+    """One request; its parts and timers in the queue."""
 
     @initialize(
         parts=st.integers(0, 4), undo=st.booleans(), fates=st.lists(st.sampled_from(Fate), min_size=4, max_size=4)
@@ -65,19 +67,21 @@ class Scattering(RuleBasedStateMachine):
         self.rig = rig = Rig(
             worker,
             store=cast("Any", Mortal(MemoryStore(clock=lambda: self.now), self._step)),
-            gather_store=cast("Any", Mortal(self.store, self._step)),
+            gather_store=cast("Any", Mortal(self.store, self._gather_step)),
             clock=lambda: self.now,
         )
         publisher = Mortal(rig.processor.publisher(), self._step)
-        gathers = Gathers(
-            cast("Any", Mortal(self.store, self._step)),
-            cast("Any", Mortal(_Bell(rig), self._step)),
+        timers = cast("Any", Mortal(_Timers(rig), self._gather_step))
+        gathers = Aggregator(
+            cast("Any", Mortal(self.store, self._gather_step)),
+            timers,
             worker.handlers,
             queue_url="queue",
             clock=lambda: self.now,
         )
         rig.processor = replace(rig.processor, publisher=lambda: cast("Any", publisher))
-        rig.processor.execution.gathers = gathers
+        rig.processor.execution.handlers.by_event.update(gathers.event_handlers())
+        rig.processor.execution.gathers = Gathering(worker.settings.worker, gathers, timers)
         self.queue = [Message(record_of(SumRequested(parts=parts)), self.now)]
         self.outcome: list[Envelope] = []
 
@@ -88,11 +92,24 @@ class Scattering(RuleBasedStateMachine):
         self.succeeded.add(event.number)
         return event.number**2
 
+    loses = False
+    """Whether a call of the gather loses its response, rather than the process dying at any call."""
+
     def _step(self) -> None:
-        if self.steps_left is not None:
-            self.steps_left -= 1
-            if self.steps_left < 0:
-                raise Death
+        if self.loses or self.steps_left is None:
+            return
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise Death
+
+    def _gather_step(self) -> None:
+        if not self.loses or self.steps_left is None:
+            self._step()
+            return
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            self.steps_left = None
+            raise LostResponseError(error=TimeoutError("read"))
 
     # What can happen.
 
@@ -101,6 +118,15 @@ class Scattering(RuleBasedStateMachine):
     def deliver(self, pick: int, dies_after: int | None) -> None:
         visible = self._visible()
         self._deliver([visible[pick % len(visible)]], dies_after)
+
+    @rule(pick=st.integers(0, 50), after=st.integers(0, 8))
+    @precondition(lambda self: self.queue)
+    def lose_a_response(self, pick: int, after: int) -> None:
+        """One call of the gather is refused, or runs and its response is lost; the process lives on."""
+        visible = self._visible()
+        self.loses = True
+        self._deliver([visible[pick % len(visible)]], after)
+        self.loses = False
 
     @rule(dies_after=st.none() | st.integers(0, 40))
     @precondition(lambda self: self.queue)
@@ -152,9 +178,9 @@ class Scattering(RuleBasedStateMachine):
                     self.queue.append(Message(record_of(envelope), self.now + delay_s))
             else:
                 self.outcome.append(envelope)
-        self.queue += [Message(record_of(alarm), self.now + delay_s) for delay_s, alarm in self.rig.alarms]
+        self.queue += [Message(record_of(timer), self.now + delay_s) for delay_s, timer in self.rig.timers]
         self.rig.published.clear()
-        self.rig.alarms.clear()
+        self.rig.timers.clear()
 
     # What must hold.
 
@@ -203,7 +229,7 @@ class Scattering(RuleBasedStateMachine):
         assert set(told["failed"]) <= self.failed
         assert told["sum"] == sum(n**2 for n in told["succeeded"])
         assert told["asked"] == self.parts
-        assert set(told["succeeded"]) | set(told["failed"]) == gather.settled
+        assert set(told["succeeded"]) | set(told["failed"]) == gather.done
         undone = {e.metadata.event_id: e.data["number"] for e in self.outcome if e.name == "SquareUndone"}
         kept = {i for i, part in self.store.parts(gather.gather_id).items() if part.error is None}
         complete = len(told["succeeded"]) == self.parts
@@ -217,13 +243,13 @@ def _is_timer(message: Message) -> bool:
     return event.name == "WokenUp" and event.data["turn"] >= 0
 
 
-class _Bell:
+class _Timers:
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
 
-    def send(self, queue_url: str, alarm: Envelope, delay_s: int) -> None:
+    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
         assert 0 <= delay_s <= 900
-        self._rig.alarms.append((delay_s, alarm))
+        self._rig.timers.append((delay_s, timer))
 
 
 TestScattering = Scattering.TestCase

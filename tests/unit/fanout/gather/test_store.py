@@ -8,20 +8,20 @@ import pytest
 from moto import mock_aws
 
 from fanout.envelope import Envelope, Metadata
-from fanout.gather import Gather, GatherStore, Part
+from fanout.gather import GatherStore, Part, ScatterGather
 from fanout.gather.dynamodb import KEPT_S, MAX_RESULT_BYTES, DynamoDBGatherStore
 from fanout.gather.memory import MemoryGatherStore
+from fanout.gather.state import Standing
 from fanout.outcomes import Reject
 
 NOW = 1_000_000.0
 Make = Callable[[], GatherStore]
 
-GATHER = Gather(
+GATHER = ScatterGather(
     gather_id="g",
     into="test.things/ThingsGathered",
     total=3,
     due_at=NOW + 60.25,
-    queue_url="queue",
     compensates=True,
 )
 REQUEST = Envelope(
@@ -72,8 +72,8 @@ def test_a_gather_stays_as_it_was_created(store: GatherStore) -> None:
 def test_an_unknown_gather_is_none(store: GatherStore) -> None:
     """GIVEN nothing WHEN a gather is read, settled or closed THEN there is none."""
     assert store.read("g") is None
-    assert store.settle("g", 0) is None
-    assert store.close("g", "alarm") is None
+    assert store.mark_done("g", 0) is None
+    assert store.close("g", "timer") is None
     assert store.part("g", 0) is None
     assert store.parts("g") == {}
     with pytest.raises(KeyError):
@@ -84,21 +84,21 @@ def test_a_part_counts_once(store: GatherStore) -> None:
     """GIVEN a part that counts WHEN it settles again THEN the answer is none, and another part counts still."""
     store.create(GATHER, REQUEST)
 
-    settled = store.settle("g", 1)
-    assert settled == replace(GATHER, settled=frozenset({1}))
-    assert store.settle("g", 1) is None
-    assert store.settle("g", 0) == replace(GATHER, settled=frozenset({0, 1}))
+    settled = store.mark_done("g", 1)
+    assert settled == replace(GATHER, done=frozenset({1}))
+    assert store.mark_done("g", 1) is None
+    assert store.mark_done("g", 0) == replace(GATHER, done=frozenset({0, 1}))
 
 
 def test_nothing_counts_after_the_closing(store: GatherStore) -> None:
     """GIVEN a closed gather WHEN a part settles, or another closes it THEN neither changes anything."""
     store.create(GATHER, REQUEST)
-    store.settle("g", 2)
+    store.mark_done("g", 2)
 
-    closed = store.close("g", "alarm-1")
-    assert closed == replace(GATHER, settled=frozenset({2}), closed_by="alarm-1")
-    assert store.settle("g", 0) is None
-    assert store.close("g", "alarm-2") is None
+    closed = store.close("g", "timer-1")
+    assert closed == replace(GATHER, done=frozenset({2}), closed_by="timer-1")
+    assert store.mark_done("g", 0) is None
+    assert store.close("g", "timer-2") is None
     assert store.read("g") == closed
 
 
@@ -147,3 +147,12 @@ def test_items_expire(dynamodb: DynamoDBGatherStore) -> None:
     assert {item["item"]["S"]: float(item["expiration"]["N"]) for item in items} == dict.fromkeys(
         ["gather", "request", "part#00000"], NOW + KEPT_S
     )
+
+
+def test_a_part_outside_the_gather_never_counts(store: GatherStore) -> None:
+    """GIVEN a gather of three parts WHEN a fourth is reported THEN it does not count."""
+    store.create(GATHER, REQUEST)
+
+    assert store.mark_done("g", 3) is None
+    assert store.read("g") == GATHER
+    assert GATHER.standing(3) is Standing.UNKNOWN
