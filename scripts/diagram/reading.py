@@ -105,7 +105,7 @@ def _platforms(names: Names, store: Resource) -> bool:
     if store.type == "aws_s3_bucket":
         return str(store.get("bucket")).startswith((names.bucket("claims", ""), names.bucket("packages", "")))
     name = str(store.get("name"))
-    return name.endswith("-idempotency") or name in (names.gather_table, names.outbox_table)
+    return name.endswith(("-idempotency", "-gather")) or name == names.outbox_table
 
 
 def _as_list(value: str | Iterable[str]) -> list[str]:

@@ -41,6 +41,7 @@ EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9.-]*/[A-Za-z
 SubscribedName = Annotated[str, StringConstraints(pattern=r"^(\*|[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*)$")]
 PermittedResource = Annotated[str, StringConstraints(pattern=r"^((table|bucket|identity|function):[^*]+|arn:.+)$")]
 StoredName = Annotated[str, StringConstraints(pattern=r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")]
+WorkerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)*$")]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
 
@@ -210,7 +211,8 @@ class Manifest(Section):
     secrets: dict[ResourceName, StoredName] = Field(
         default={}, description="Secrets Manager's secrets it reads: <namespace>/NAME, or /NAME as it is, without the /"
     )
-    gathers: bool = Field(default=False, description="scatters events into parts, or handles such parts")
+    gathers: bool = Field(default=False, description="scatters events into parts, and gathers their results")
+    parts_of: list[WorkerName] = Field(default=[], description="other workers whose scattered parts it handles")
 
     @property
     def visibility_s(self) -> int:
@@ -382,3 +384,4 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
         yield from manifest_rules.unknown_stores(file, manifest.permissions, manifests)
         yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)
         yield from manifest_rules.colliding_sources(file, manifest, manifests)
+        yield from manifest_rules.unknown_gatherers(file, manifest, manifests)

@@ -227,3 +227,10 @@ def colliding_sources(file: str, manifest: Manifest, manifests: Mapping[str, Man
                 f"{file}: subscribes.{index}.event: {subscription.event}: the topic of {source} would have the name "
                 f"of {first}'s; rename one of the sources"
             )
+
+
+def unknown_gatherers(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    """Workers whose parts are to be handled, and which gather nothing."""
+    for index, name in enumerate(manifest.parts_of):
+        if name not in manifests or not manifests[name].gathers:
+            yield f"{file}: parts_of.{index}: {name}: no such worker gathers; write gathers: true in its worker.yaml"

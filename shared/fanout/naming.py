@@ -24,9 +24,8 @@ class Names:
     def idempotency_table(self, worker: str) -> str:
         return f"{self.namespace}-{worker}-idempotency"
 
-    @property
-    def gather_table(self) -> str:
-        return f"{self.namespace}-gather"
+    def gather_table(self, worker: str) -> str:
+        return f"{self.namespace}-{worker}-gather"
 
     @property
     def outbox_table(self) -> str:

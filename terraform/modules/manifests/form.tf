@@ -12,6 +12,7 @@ locals {
   action        = "^[a-z0-9-]+:[A-Za-z*]+$"
   resource      = "^((table|bucket|identity|function):[^*]+|arn:.+)$"
   stored_name   = "^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"
+  worker_name   = "^[a-z][a-z0-9-]*$"
   field_name    = "^[^.]+(\\.[^.]+)*$"
   resource_name = "^[a-z][a-z0-9-]{1,28}$"
 
@@ -36,6 +37,7 @@ locals {
       parameters  = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       secrets     = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       gathers     = { kind = "flag", default = false }
+      parts_of    = { kind = "list", items = { kind = "text", pattern = local.worker_name }, default = [] }
 
       scaling_schedule = { kind = "mapping", each = "scheduled_scaling", default = {} }
     }

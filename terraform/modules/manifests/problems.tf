@@ -433,12 +433,21 @@ locals {
     ]
   ])
 
+  gathering = [for worker in local.together : worker.name if worker.gathers]
+  gatherer_problems = flatten([
+    for folder, worker in local.together : [
+      for index, name in worker.parts_of :
+      { folder = folder, text = "parts_of.${index}: ${name}: no such worker gathers; write gathers: true in its worker.yaml" }
+      if !contains(local.gathering, name)
+    ]
+  ])
+
   problems = sort(concat(
     [for folder, is_yaml in local.is_yaml : "${local.files[folder]}: not YAML; mend its syntax" if !is_yaml],
     [
       for problem in concat(
         local.form_problems, local.rule_problems, local.name_problems, local.ownership_problems, local.permission_problems,
-        local.unfed_problems, local.source_problems,
+        local.unfed_problems, local.source_problems, local.gatherer_problems,
       ) :
       # jsonencode writes <, > and & as HTML would have them.
       replace(replace(replace("${local.files[problem.folder]}: ${problem.text}", "\\u003c", "<"), "\\u003e", ">"), "\\u0026", "&")

@@ -21,12 +21,6 @@ locals {
   tables  = merge([for worker in local.workers : worker.tables]...)
   buckets = merge([for worker in local.workers : worker.buckets]...)
 
-  # A part's worker may be any of them, and so may the one that waits for it.
-  gather_queues = [
-    for name, worker in local.workers :
-    "arn:${local.deployment.partition}:sqs:${local.deployment.region}:${local.deployment.account_id}:${var.namespace}-${name}"
-    if worker.gathers
-  ]
   outbox_workers = sort([for name, worker in local.workers : name if worker.outbox])
 }
 
@@ -111,6 +105,8 @@ module "worker" {
     batch       = each.value.batch
     queue       = each.value.queue
     idempotency = { mode = each.value.idempotency.mode }
+    gathers     = each.value.gathers
+    parts_of    = each.value.parts_of
     scaling     = each.value.scaling
 
     scaling_schedule = each.value.scaling_schedule
@@ -129,7 +125,6 @@ module "worker" {
   outbox_table       = each.value.outbox ? one(module.outbox[*].table) : null
   claims_bucket      = module.store.claims_bucket
   environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
-  gather             = each.value.gathers ? { table = module.store.gather_table, queues = local.gather_queues } : null
   permissions        = local.permissions[each.key]
   parameters         = each.value.parameters
   secrets            = each.value.secrets

@@ -18,11 +18,6 @@ output "workers" {
   value       = module.worker
 }
 
-output "gather_table" {
-  description = "The name of the table of the gathers."
-  value       = module.store.gather_table.name
-}
-
 output "tables" {
   description = "The workers' tables: their names in AWS by the names in worker.yaml."
   value       = { for name, table in module.store.tables : name => table.name }

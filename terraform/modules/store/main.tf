@@ -1,34 +1,5 @@
-# What the platform and its workers keep: the gathers, the workers' tables and buckets. The idempotency records are in a
-# table per worker, which stands with the worker.
-
-# What fanout.gather keeps: an item per part, one of the scattered event, and the one that closes the gather.
-resource "aws_dynamodb_table" "gather" {
-  name                        = "${var.deployment.namespace}-gather"
-  billing_mode                = "PAY_PER_REQUEST"
-  hash_key                    = "gather_id"
-  range_key                   = "item"
-  deletion_protection_enabled = !var.force_destroy
-
-  attribute {
-    name = "gather_id"
-    type = "S"
-  }
-  attribute {
-    name = "item"
-    type = "S"
-  }
-  ttl {
-    attribute_name = "expiration"
-    enabled        = true
-  }
-  point_in_time_recovery {
-    enabled = true
-  }
-  server_side_encryption {
-    enabled     = true
-    kms_key_arn = var.security.key_arn
-  }
-}
+# What the platform and its workers keep: the workers' tables and buckets. Idempotency records and gathers are in tables
+# that stand with the worker whose they are.
 
 resource "aws_dynamodb_table" "worker" {
   for_each = var.tables
@@ -130,5 +101,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat(["claims", "gather"], keys(var.tables), keys(var.buckets))
+  guarded = concat(["claims"], keys(var.tables), keys(var.buckets))
 }

@@ -1,11 +1,3 @@
-output "gather_table" {
-  description = "The table of the gathers."
-  value = {
-    name = aws_dynamodb_table.gather.name
-    arn  = aws_dynamodb_table.gather.arn
-  }
-}
-
 output "tables" {
   description = "The workers' tables."
   value       = { for name, table in aws_dynamodb_table.worker : name => { name = table.name, arn = table.arn } }

@@ -35,7 +35,13 @@ resource "aws_lambda_function" "this" {
         FANOUT_CLAIMS_BUCKET = var.claims_bucket.name
       },
       local.remembers ? { FANOUT_IDEMPOTENCY_TABLE = aws_dynamodb_table.idempotency[0].name } : {},
-      var.gather == null ? {} : { FANOUT_GATHER_TABLE = var.gather.table.name },
+      var.manifest.gathers ? { FANOUT_GATHER_TABLE = aws_dynamodb_table.gather[0].name } : {},
+      length(var.manifest.parts_of) == 0 ? {} : {
+        FANOUT_GATHER_QUEUES = jsonencode({
+          for worker in var.manifest.parts_of :
+          worker => "${trimsuffix(aws_sqs_queue.dead_letter.url, local.dlq_name)}${var.deployment.namespace}-${worker}"
+        })
+      },
       var.outbox_table == null ? {} : { FANOUT_OUTBOX_TABLE = var.outbox_table.name },
       module.configuration.environment,
       var.environment,

@@ -5,6 +5,7 @@
 
 locals {
   name       = "${var.deployment.namespace}-${var.name}"
+  tables     = "arn:${var.deployment.partition}:dynamodb:${local.location}:table/${local.name}"
   remembers  = var.manifest.idempotency.mode != "off"
   fifo       = var.manifest.queue.fifo
   suffix     = local.fifo ? ".fifo" : ""
@@ -159,5 +160,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat([local.queue_name, local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [], local.remembers ? ["${local.name}-idempotency"] : [])
+  guarded = concat([local.queue_name, local.dlq_name], local.fifo ? ["${local.name}-undelivered-dlq"] : [], local.remembers ? ["${local.name}-idempotency"] : [], var.manifest.gathers ? ["${local.name}-gather"] : [])
 }

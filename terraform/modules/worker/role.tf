@@ -44,23 +44,30 @@ locals {
         "dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate",
         "dynamodb:UpdateItem", # of a commit: the completion in the handler's own transaction
       ]
-      Resource = ["arn:${var.deployment.partition}:dynamodb:${local.location}:table/${local.name}-idempotency"]
+      Resource = ["${local.tables}-idempotency"]
     }],
-    var.gather == null ? [] : [
+    !var.manifest.gathers ? [] : [
       {
         Sid      = "Gather"
         Effect   = "Allow"
         Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"]
-        Resource = [var.gather.table.arn]
+        Resource = ["${local.tables}-gather"]
       },
       {
-        # The last part wakes the gathering worker; a deadline is a delayed message to itself.
+        # The last part wakes the worker; a deadline is a delayed message to itself.
         Sid      = "Wake"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
-        Resource = var.gather.queues
+        Resource = ["${local.sqs}:${local.queue_name}"]
       },
     ],
+    length(var.manifest.parts_of) == 0 ? [] : [{
+      # The results of parts that others gather.
+      Sid      = "ReportParts"
+      Effect   = "Allow"
+      Action   = ["sqs:SendMessage"]
+      Resource = [for worker in var.manifest.parts_of : "${local.sqs}:${var.deployment.namespace}-${worker}"]
+    }],
     var.outbox_table == null ? [] : [{
       Sid      = "Outbox"
       Effect   = "Allow"

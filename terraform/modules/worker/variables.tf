@@ -39,6 +39,8 @@ variable "manifest" {
     idempotency = object({
       mode = string
     })
+    gathers  = optional(bool, false)
+    parts_of = optional(list(string), [])
     scaling = optional(object({
       max                 = optional(number)
       utilization_percent = optional(number, 70)
@@ -136,15 +138,6 @@ variable "force_destroy" {
   description = "Whether the worker's own tables may be destroyed with what is in them."
   type        = bool
   default     = false
-}
-
-variable "gather" {
-  description = "The table of the gathers, and the queues (ARNs) of the workers that may gather; null when the worker takes no part."
-  type = object({
-    table  = object({ name = string, arn = string })
-    queues = list(string)
-  })
-  default = null
 }
 
 variable "claims_bucket" {

@@ -74,6 +74,7 @@ def test_every_default() -> None:
         "parameters": {},
         "secrets": {},
         "gathers": False,
+        "parts_of": [],
     }
 
 

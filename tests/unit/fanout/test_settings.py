@@ -18,7 +18,7 @@ DECLARED: dict[str, Any] = {
     "via": "bus",
     "queue": {"fifo": True, "max_receives": 7},
     "retry": {"base_s": 3, "cap_s": 60},
-    "idempotency": {"mode": "claim", "ttl_hours": 2},
+    "idempotency": {"mode": "claim", "ttl_hours": 500},
 }
 
 
@@ -37,7 +37,7 @@ def test_every_setting_comes_from_the_declaration(file: Path) -> None:
         worker="order-audit",
         subscribes=("a/B", "a/C"),
         idempotency="claim",
-        ttl_s=7_200,
+        ttl_s=1_800_000,
         max_receives=7,
         backstop=1_000,
         retention_s=345_600,

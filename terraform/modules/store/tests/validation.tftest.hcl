@@ -13,7 +13,7 @@ run "keeps_what_it_stores" {
 
   assert {
     condition = alltrue([
-      for table in concat([aws_dynamodb_table.gather], values(aws_dynamodb_table.worker)) :
+      for table in values(aws_dynamodb_table.worker) :
       table.deletion_protection_enabled
     ])
     error_message = "tables must be protected from deletion"
@@ -66,7 +66,7 @@ run "uses_the_platforms_key" {
   }
   assert {
     condition = alltrue([
-      for table in concat([aws_dynamodb_table.gather], values(aws_dynamodb_table.worker)) :
+      for table in values(aws_dynamodb_table.worker) :
       one(table.server_side_encryption).kms_key_arn == var.security.key_arn
     ])
     error_message = "every table is encrypted with the platform's key"
