@@ -33,6 +33,20 @@ def retries(plan: Plan) -> Iterator[Finding]:
         receives = document(queue.get("redrive_policy")).get("maxReceiveCount", 0) if queue else 0
         if queue and int(receives) < 2:
             yield _retry(queue, f"gives an event up after {receives} receives", "set maxReceiveCount to 2 or more")
+        if queue and not _in_time(queue, int(receives)):
+            yield _retry(
+                queue,
+                f"deletes an event before a function that cannot run has received it {receives} times",
+                "keep maxReceiveCount x visibility_timeout_seconds under message_retention_seconds",
+            )
+
+
+def _in_time(queue: Resource, receives: int) -> bool:
+    """Whether SQS moves a message to the DLQ before it deletes it, though each receive ends in a visibility timeout: a
+    move keeps the time at which the message was sent
+    (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html)."""
+    hidden_s = int(queue.get("visibility_timeout_seconds") or 0)
+    return receives * hidden_s < int(queue.get("message_retention_seconds") or 4 * 86_400)
 
 
 def _retry(at: Resource, problem: str, mend: str) -> Finding:

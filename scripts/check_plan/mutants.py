@@ -249,6 +249,9 @@ def _dead_letter_mutants(plan: Plan) -> Iterator[Mutant]:
             yield _mutant(it, "no redrive policy", plan.changed(it.having(redrive_policy=None)))
             once = json.dumps({**redrive, "maxReceiveCount": 1})
             yield _mutant(it, "one receive", plan.changed(it.having(redrive_policy=once)))
+            kept_s = int(redrive["maxReceiveCount"]) * int(it.get("visibility_timeout_seconds") or 0)
+            late = it.having(message_retention_seconds=kept_s)
+            yield _mutant(it, "deletes before the backstop", plan.changed(late))
             yield _mutant(it, "small messages", plan.changed(it.having(max_message_size=1024)))
             yield _mutant(it, "short visibility", plan.changed(it.having(visibility_timeout_seconds=1)))
         else:

@@ -107,7 +107,11 @@ def _is_dead_letter_queue(names: Names, worker: str, name: str) -> bool:
 def _function(plan: Plan, canvas: Canvas, manifest: Manifest | None, function: Resource, worker: str) -> None:
     name, facts = str(function.get("function_name")), reading.function_facts(function)
     if manifest is not None:
-        facts |= {"idempotency": str(manifest.idempotency.mode), "owner": manifest.owner}
+        facts |= {
+            "idempotency": str(manifest.idempotency.mode),
+            "tries": manifest.queue.max_receives,
+            "owner": manifest.owner,
+        }
     watched = ("FunctionName", name)
     canvas.add(function, Kind.FUNCTION, Layer.FUNCTION, name, watched=watched, worker=worker, facts=facts)
     for store in reading.used(plan, canvas.names, function):

@@ -51,7 +51,7 @@ def _function(facts: Mapping[str, Fact]) -> Iterator[str]:
     if facts.get("memory_mb"):
         yield f"{facts['memory_mb']} MB · {facts['architecture']} · {facts['timeout_s']} s"
     if facts.get("idempotency"):
-        yield f"idempotency: {facts['idempotency']}"
+        yield f"{facts['tries']} tries · idempotency: {facts['idempotency']}"
     if facts.get("owner"):
         yield f"owner: {facts['owner']}"
 

@@ -63,7 +63,7 @@ class Scattering(RuleBasedStateMachine):
         self.failed: set[int] = set()
         self.directory = tempfile.TemporaryDirectory()
         self.store = MemoryGatherStore()
-        worker = make_worker(Path(self.directory.name), self._square, undo=undo, max_receives=1_000)
+        worker = make_worker(Path(self.directory.name), self._square, undo=undo, max_receives=400)
         self.rig = rig = Rig(
             worker,
             store=cast("Any", Mortal(MemoryStore(clock=lambda: self.now), self._step)),

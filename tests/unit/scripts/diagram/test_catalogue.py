@@ -40,9 +40,9 @@ def test_a_condition_is_told_in_words(drawn: Topology, declared: Declarations) -
 def test_a_worker_is_told_with_limits_dead_letter_queues_and_alarms(drawn: Topology, declared: Declarations) -> None:
     told = _section(_markdown(drawn, declared), "statements")
 
-    assert "batch 10 · window 0 s; hidden 180 s · 5 receives · 4 days; FIFO" in told
+    assert "batch 10 · window 0 s; hidden 180 s · 1000 receives · 4 days; FIFO" in told
     assert "| DLQ | `statements-dlq.fifo`: kept 14 days; alarm `fanout-fixture-statements-dlq.fifo-not-empty` |" in told
-    assert "idempotency: claim" in told
+    assert "5 tries · idempotency: claim" in told
 
 
 def test_a_deprecated_event_says_so(drawn: Topology, declared: Declarations) -> None:
