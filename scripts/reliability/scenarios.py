@@ -226,7 +226,7 @@ SCENARIOS = [
         effects=frozenset("123"),
         published={"Followed": [{"number": n, "text": ""} for n in (1, 2)]},
         modes=("strict",),
-        sections={"outbox": True},
+        sections={"outbox": True, "publishes": [f"{SOURCE}/Followed"]},
     ),
     Scenario(
         "gather",
