@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from scripts.reliability.model.faults import Fault, Faults
@@ -117,6 +118,8 @@ class Result:
     invocations: int
     seen: frozenset[str]
     """The names of the calls."""
+    begun: Mapping[str, int]
+    """How often each handler began."""
 
 
 def cells() -> Iterator[Cell]:
@@ -130,13 +133,30 @@ def scenario(name: str) -> Scenario:
     return next(each for each in SCENARIOS if each.name == name)
 
 
-def faultless(of: Scenario, mode: str) -> Result:
-    return _run(of, mode, Faults())
+@cache
+def faultless(name: str, mode: str) -> Result:
+    """What a scenario costs when nothing befalls it."""
+    return _run(scenario(name), mode, Faults())
 
 
 def run(cell: Cell) -> Result:
+    """What becomes of the scenario when the fault befalls the call."""
     row = cell.row
-    return _run(scenario(row.scenario), row.mode, Faults(row.call, row.nth, cell.fault))
+    result = _run(scenario(row.scenario), row.mode, Faults(row.call, row.nth, cell.fault))
+    return replace(result, wrong=(*result.wrong, *_repeated(cell, result, faultless(row.scenario, row.mode))))
+
+
+def _repeated(cell: Cell, result: Result, usual: Result) -> Iterator[str]:
+    """A repeated call is recognised as one's own, and what was throttled is tried again within the invocation that
+    has the effect: neither makes a handler begin once more."""
+    twice = cell.fault in (Fault.LOST_REPEATED, Fault.TWICE)
+    if twice and cell.row.call != "publish" and result.invocations > usual.invocations:  # the bus delivers both
+        yield f"{result.invocations} invocations, not {usual.invocations}: a repetition was not recognised"
+    dead = {name for number in scenario(cell.row.scenario).dead for name in (str(number), f"part {number}")}
+    if twice or cell.fault is Fault.PARTIAL:
+        for name, times in result.begun.items():
+            if name not in dead and times > usual.begun.get(name, 0):
+                yield f"handler {name} began {times} times, not {usual.begun.get(name, 0)}"
 
 
 def _run(of: Scenario, mode: str, faults: Faults) -> Result:
@@ -154,4 +174,5 @@ def _run(of: Scenario, mode: str, faults: Faults) -> Result:
         world.quiet_after_s,
         len(world.calls),
         frozenset(faults.seen),
+        dict(world.begun),
     )

@@ -211,7 +211,8 @@ class World:
         return Client(self._models[service], self._current[-1].process, self.faults, name_of)
 
     def _finish_by(self, moment: float | None) -> None:
-        self._current[-1].process.finish_by = moment
+        process = self._current[-1].process
+        process.finish_by, process.out_of_time = moment, lambda left: aws.OutOfTime(left=left)
 
     # For scenarios.
 
@@ -377,7 +378,7 @@ class World:
         answer: Any = None
         with self._process(worker=False) as environment:
             try:
-                answer = relay.handler({"Records": records}, None)
+                answer = relay.handler({"Records": records}, _Context("relay", environment.process))
             except Death:
                 pass
             except Exception as error:  # noqa: BLE001 - Lambda takes any as the function's error

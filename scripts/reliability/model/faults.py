@@ -50,6 +50,8 @@ class Process:
     """When Lambda ends it, in seconds since 1970."""
     finish_by: float | None = None
     """Until when the core wants its clients to have given up, if it said so."""
+    out_of_time: Callable[[float], Exception] = RuntimeError
+    """Makes the error of a call for which no time is left."""
     dead: bool = False
 
     def check(self) -> None:
@@ -115,6 +117,9 @@ class Client:
 
     def _call(self, operation: str, run: Callable[..., Any], request: Any) -> Any:
         self._process.check()
+        finish_by = self._process.finish_by
+        if finish_by is not None and finish_by <= self._process.clock.now:
+            raise self._process.out_of_time(finish_by - self._process.clock.now)
         fault = self._faults.of(self._name_of(operation, request))
         answer = self._befall(fault, operation, run, request)
         self._process.clock.advance(SLOWNESS_S)
