@@ -171,11 +171,14 @@ def _scatter(world: World) -> None:
     world.send(Scattered(parts=3))
 
 
+_PATIENT = {"queue": {"max_receives": 20}}
+"""What a handler's own call raises is a failed try; so many tries last longer than the outage of the matrix."""
+
 _GATHERING: Any = {
     "events": ("Scattered", "PartAsked"),
     "send": _scatter,
     "modes": ("strict",),
-    "sections": {"gathers": True},
+    "sections": {"gathers": True, **_PATIENT},
 }
 
 SCENARIOS = [
@@ -188,6 +191,7 @@ SCENARIOS = [
         effects=frozenset("12356"),
         published={"Followed": [{"number": n, "text": ""} for n in (2, 5, 6)]},
         dead=frozenset({4}),
+        sections=_PATIENT,
     ),
     Scenario(
         "unfenced",

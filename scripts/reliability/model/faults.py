@@ -20,12 +20,14 @@ SLOWNESS_S = 0.01
 READ_TIMEOUT_S = 20.0
 ATTEMPTS = 4
 NEAR_DEADLINE_S = 1.0
+OUTAGE_S = 10.0
 
 
 class Fault(StrEnum):
     """What befalls one call."""
 
     REFUSED = "refused before it ran"
+    OUTAGE = "refused, and so is each repetition for 10 s"
     LOST_REPEATED = "ran, answer lost, repeated by the client"
     LOST = "ran, answer lost for good"
     TWICE = "ran twice"
@@ -84,14 +86,18 @@ class Faults:
     seen: Counter[str] = field(default_factory=Counter)
     """How many calls of each name there were."""
     hit: bool = False
+    _out_until: float = 0.0
     meanwhile: Callable[[], None] = lambda: None
     """What the rest of the world does while an answer is late."""
 
-    def of(self, name: str) -> Fault | None:
+    def of(self, name: str, now: float) -> Fault | None:
         """What befalls the call that is made now."""
         self.seen[name] += 1
+        if name == self.call and now < self._out_until:
+            return self.fault
         if name == self.call and self.seen[name] == self.nth and not self.hit:
             self.hit = True
+            self._out_until = now + OUTAGE_S if self.fault is Fault.OUTAGE else 0.0
             return self.fault
         return None
 
@@ -120,7 +126,7 @@ class Client:
         finish_by = self._process.finish_by
         if finish_by is not None and finish_by <= self._process.clock.now:
             raise self._process.out_of_time(finish_by - self._process.clock.now)
-        fault = self._faults.of(self._name_of(operation, request))
+        fault = self._faults.of(self._name_of(operation, request), self._process.clock.now)
         answer = self._befall(fault, operation, run, request)
         self._process.clock.advance(SLOWNESS_S)
         self._process.check()
@@ -131,7 +137,7 @@ class Client:
         match fault:
             case None:
                 return run(**request)
-            case Fault.REFUSED:
+            case Fault.REFUSED | Fault.OUTAGE:
                 raise refusal("ServiceUnavailable", operation)
             case Fault.LOST_REPEATED:
                 _swallow(run, request)
