@@ -1,4 +1,4 @@
-"""The recoveries of the core, each taken out of it by one edit: some cell of the matrix, or some poison, must notice."""
+"""The recoveries of the core, each taken out of it by one edit: a cell of the matrix, or a poison, must notice."""
 
 from __future__ import annotations
 
@@ -163,7 +163,10 @@ def caught_by(mutant: Mutant) -> str | None:
         if not mutant.applies(source):
             raise ValueError(f"{mutant.file}: {mutant.old!r} is there {source.count(mutant.old)} times, not once")
         path.write_text(source.replace(mutant.old, mutant.new))
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(shared), str(REPOSITORY / "router"), str(REPOSITORY)])}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(shared), str(REPOSITORY / "router"), str(REPOSITORY)]),
+        }
         done = subprocess.run(
             [sys.executable, "-m", "scripts.reliability.mutants", mutant.call],
             cwd=REPOSITORY,

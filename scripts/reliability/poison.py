@@ -81,7 +81,13 @@ def run(case: Case) -> list[str]:
     """What does not hold: innocents in the DLQ, the poison not in it, effects that are missing or doubled."""
     innocents = frozenset(str(number) for number in range(BATCH) if number != case.position)
     scenario = Scenario(
-        "poison", ("Asked",), _define(case), _send, effects=innocents, dead=frozenset({case.position}), sections=_sections(case)
+        "poison",
+        ("Asked",),
+        _define(case),
+        _send,
+        effects=innocents,
+        dead=frozenset({case.position}),
+        sections=_sections(case),
     )
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), scenario.manifest(case.mode), scenario.define)
@@ -167,5 +173,3 @@ def _harm(poison: Poison, world: World) -> None:
             raise StopIteration
         case Poison.SPEAKS_NOT:
             raise _Speechless
-
-

@@ -120,7 +120,7 @@ def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1) -> Calla
         def split(event: Scattered, context: Context) -> None:
             context.scatter((PartAsked(index=i) for i in range(event.parts)), into=Gathered, deadline=deadline)
 
-        @worker.part(PartAsked)
+        @worker.handles_part(PartAsked)
         def part(event: PartAsked, _: Context) -> int:
             tries = world.begin(f"part {event.index}")
             if event.index == rejected:

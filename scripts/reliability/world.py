@@ -196,7 +196,7 @@ class World:
         os.environ.update(ENVIRONMENT)
         logging.disable(logging.CRITICAL)
         random.seed(1997)
-        LeanDynamoDB.from_environment = staticmethod(lambda: None)  # type: ignore[method-assign,assignment]
+        LeanDynamoDB.from_environment = staticmethod(lambda: None)  # type: ignore[method-assign]
         try:
             with replaced(pairs), redirect_stdout(io.StringIO()):
                 yield

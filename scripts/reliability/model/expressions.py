@@ -1,7 +1,7 @@
 """DynamoDB's condition, key condition and update expressions, as far as this repository writes them.
 
-    attribute_exists(a) AND NOT contains(#b, :c) OR (#d = :e AND f < :g)
-    SET #a = :b, #n = #n + :one REMOVE c ADD d :e
+attribute_exists(a) AND NOT contains(#b, :c) OR (#d = :e AND f < :g)
+SET #a = :b, #n = #n + :one REMOVE c ADD d :e
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
@@ -166,9 +166,9 @@ class Client:
                 process.clock.advance_to(process.deadline)
                 process.die()
             case Fault.NEVER:
-                self._wait_in_vain()
+                return self._wait_in_vain()
 
-    def _wait_in_vain(self) -> None:
+    def _wait_in_vain(self) -> NoReturn:
         """As the process's clients do: their attempts follow what is left, if the core has told them."""
         process = self._process
         for _ in range(ATTEMPTS):

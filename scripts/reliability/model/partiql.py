@@ -1,9 +1,9 @@
 """PartiQL statements, as far as this repository writes them: INSERT, SELECT, UPDATE and DELETE with ``?`` for values.
 
-    INSERT INTO "t" VALUE {'id': ?, 'owner': ?}
-    SELECT * FROM "t" WHERE "id" = ?
-    UPDATE "t" SET "a" = ? SET "n" = "n" + ? REMOVE "b" WHERE "id" = ? AND "owner" = ?
-    DELETE FROM "t" WHERE "id" = ? AND "owner" = ?
+INSERT INTO "t" VALUE {'id': ?, 'owner': ?}
+SELECT * FROM "t" WHERE "id" = ?
+UPDATE "t" SET "a" = ? SET "n" = "n" + ? REMOVE "b" WHERE "id" = ? AND "owner" = ?
+DELETE FROM "t" WHERE "id" = ? AND "owner" = ?
 """
 
 from __future__ import annotations
