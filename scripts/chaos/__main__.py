@@ -4,7 +4,8 @@ python -m scripts.chaos ministack --events 2000
 
 Starts an emulator of its own, deploys the four workers of ``scripts/chaos/workers``, and publishes as many events,
 every tenth of them twice, while function processes are killed at random. When the queues are quiet, every effect must
-be there exactly once. Exit code 1 when one is lost or doubled. Figures go to ``build/bench/chaos.json``.
+be there exactly once, in all three idempotency modes, and every DLQ empty. Exit code 1 when one is lost or doubled, or a
+record is dead-lettered. Figures go to ``build/bench/chaos.json``.
 """
 
 from __future__ import annotations
@@ -120,6 +121,8 @@ def _report(emulator: str, reckonings: Sequence[Reckoning], *, events: int, kill
         "effects": sum(reckoning.expected for reckoning in reckonings),
         "lost": sum(len(reckoning.lost) for reckoning in reckonings),
         "doubled": sum(len(reckoning.doubled) for reckoning in reckonings),
+        "innocents_dead_lettered": sum(reckoning.dead for reckoning in reckonings),
+        "modes": len({TABLES[reckoning.worker][1] for reckoning in reckonings}),
         "kills": kills,
     }
     print(format_table(rows))

@@ -9,12 +9,12 @@ from typing import Any
 __all__ = ["TABLES", "Reckoning", "expected_effects", "reckon"]
 
 TABLES = {
-    "committer": ("committed", "commit"),
-    "claimer": ("claimed", "commit, claim mode"),
-    "conditioner": ("conditioned", "conditional write"),
-    "issuer": ("issued", "commit and publish"),
+    "committer": ("committed", "strict", "commit"),
+    "claimer": ("claimed", "claim", "commit"),
+    "conditioner": ("conditioned", "off", "conditional write"),
+    "issuer": ("issued", "strict", "commit and publish"),
 }
-"""Each worker's table, and how its effects come about."""
+"""Each worker's table, its idempotency mode, and how its effects come about."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Reckoning:
     strange: Sequence[str]
     """Effects of no event that was published."""
     dead: int
-    """Messages in its DLQ."""
+    """Messages in its DLQ: innocents, for every order can be handled."""
 
     @property
     def sound(self) -> bool:
@@ -37,7 +37,14 @@ class Reckoning:
 
     def row(self) -> dict[str, Any]:
         counts = {name: len(getattr(self, name)) for name in ("lost", "doubled", "strange")}
-        return {"worker": self.worker, "by": self.means, "effects": self.expected, **counts, "dead letters": self.dead}
+        return {
+            "worker": self.worker,
+            "mode": TABLES[self.worker][1],
+            "by": self.means,
+            "effects": self.expected,
+            **counts,
+            "dead letters": self.dead,
+        }
 
 
 def expected_effects(worker: str, orders: Sequence[str]) -> set[str]:
@@ -53,7 +60,7 @@ def reckon(worker: str, orders: Sequence[str], times: Mapping[str, int], *, dead
     expected = expected_effects(worker, orders)
     return Reckoning(
         worker=worker,
-        means=TABLES[worker][1],
+        means=TABLES[worker][2],
         expected=len(expected),
         lost=sorted(expected - {effect for effect, count in times.items() if count > 0}),
         doubled=sorted(effect for effect, count in times.items() if count > 1),

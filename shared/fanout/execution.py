@@ -87,6 +87,7 @@ class Execution:
     def begin_batch(self) -> None:
         """Forget the batch before."""
         self._stopped.clear()
+        self.pace.begin_batch()
 
     def run(self, deliveries: Sequence[Delivery], invocation: Invocation, watch: Watch) -> None:
         """Give every undecided record its outcome, or leave it undecided when its handler returned."""

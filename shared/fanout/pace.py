@@ -23,8 +23,14 @@ class Pace:
     """Kept back for recording and settling the batch."""
     slowest_s: float = 0.0
     """The slowest recent record, fading: constant time and memory, however large the batches."""
+    fresh: bool = True
+    """Whether no record of this batch has ended yet."""
+
+    def begin_batch(self) -> None:
+        self.fresh = True
 
     def took(self, seconds: float) -> None:
+        self.fresh = False
         self.slowest_s = max(seconds, self.slowest_s * FORGETTING)
 
     def left_s(self, remaining_s: float) -> float:
@@ -32,5 +38,7 @@ class Pace:
         return max(0.0, remaining_s - self.reserve_s)
 
     def allows(self, remaining_s: float) -> bool:
-        """Whether a record as slow as the slowest recent one still fits before the deadline."""
-        return remaining_s - self.reserve_s >= self.slowest_s
+        """Whether a record as slow as the slowest recent one still fits before the deadline. A batch's first record
+        always begins: else one record that took nearly the whole time would be the last that this environment began."""
+        left_s = remaining_s - self.reserve_s
+        return left_s >= self.slowest_s or (self.fresh and left_s > 0)

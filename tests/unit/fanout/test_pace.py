@@ -35,3 +35,16 @@ def test_one_slow_record_is_forgotten() -> None:
         pace.took(0.1)
 
     assert pace.allows(10)
+
+
+def test_the_first_record_of_a_batch_begins_however_slow_an_earlier_one_was() -> None:
+    pace = Pace(reserve_s=3)
+    pace.took(29)
+    assert not pace.allows(30)
+
+    pace.begin_batch()
+
+    assert pace.allows(30)
+    assert not pace.allows(3)
+    pace.took(1)
+    assert not pace.allows(29)

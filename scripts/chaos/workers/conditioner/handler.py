@@ -1,4 +1,4 @@
-"""Counts each order's effect by a conditional write, without commit."""
+"""Counts each order's effect by a conditional write, in mode off."""
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Retry, Worker

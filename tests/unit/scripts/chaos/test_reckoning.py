@@ -2,8 +2,11 @@
 
 import pytest
 
-from scripts.chaos.reckoning import expected_effects, reckon
+from fanout.settings import Settings
+from scripts.chaos.reckoning import TABLES, expected_effects, reckon
+from scripts.paths import REPOSITORY
 
+WORKERS = REPOSITORY / "scripts" / "chaos" / "workers"
 ORDERS = ["order-0", "order-1"]
 
 
@@ -39,3 +42,12 @@ def test_a_dead_letter_is_not_sound() -> None:
 def test_the_issuers_invoices_are_effects_too() -> None:
     """GIVEN the worker that publishes with its effect WHEN reckoned THEN what comes back to it is expected."""
     assert expected_effects("issuer", ["order-0"]) == {"order-0", "inv-order-0"}
+
+
+def test_all_three_modes_are_tried() -> None:
+    """GIVEN the workers of the run WHEN their declarations are read THEN each has the mode that its row names, and all
+    three modes are there."""
+    declared = {worker: Settings.read(WORKERS / worker / "worker.yaml").idempotency for worker in TABLES}
+
+    assert declared == {worker: mode for worker, (_, mode, _) in TABLES.items()}
+    assert set(declared.values()) == {"strict", "claim", "off"}

@@ -1,0 +1,178 @@
+"""The fault matrix: every AWS call of the core times what can befall it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from scripts.reliability.model.faults import Fault, Faults
+from scripts.reliability.scenarios import SCENARIOS, Scenario
+from scripts.reliability.verdict import verdict
+from scripts.reliability.world import World
+
+__all__ = ["LEFT_OUT", "ROWS", "Cell", "Result", "cells", "faultless", "run"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call, and where the core makes it."""
+
+    call: str
+    scenario: str
+    mode: str
+    nth: int = 1
+    """Which of the scenario's calls of that name is hit."""
+
+
+_FENCED = ("strict", "claim")
+
+ROWS = [
+    *(Row("claim", scenario, mode) for scenario in ("clean", "mixed") for mode in _FENCED),
+    *(Row("take over", "mixed", mode) for mode in _FENCED),
+    *(Row("read", scenario, mode) for scenario in ("clean", "mixed") for mode in _FENCED),
+    Row("complete", "clean", "strict"),
+    *(Row("complete", "mixed", mode) for mode in _FENCED),
+    Row("batch mark", "clean", "claim"),
+    Row("read mark", "clean", "claim"),
+    *(Row("release", "mixed", mode) for mode in _FENCED),
+    *(Row("commit", "mixed", mode, nth) for mode in _FENCED for nth in (1, 2)),
+    *(Row("forget pending", "mixed", mode) for mode in _FENCED),
+    *(Row("publish", "mixed", mode) for mode in _FENCED),
+    *(Row("dead-letter", "mixed", mode) for mode in _FENCED),
+    *(Row("back off", "mixed", mode) for mode in _FENCED),
+    *(Row("handler's own write", "mixed", mode, nth) for mode in _FENCED for nth in (1, 2)),
+    *(Row(call, "unfenced", "off") for call in ("handler's own write", "publish", "dead-letter", "back off")),
+    Row("payload put", "payload", "strict"),
+    Row("payload get", "payload", "strict"),
+    Row("parameters", "parameters", "strict"),
+    Row("secret", "parameters", "strict"),
+    *(Row(call, "outbox", "strict") for call in ("commit", "publish", "outbox: mark relayed", "outbox: mark refused")),
+    *(
+        Row(f"gather: {call}", "gather", "strict")
+        for call in (
+            "keep request",
+            "keep gather",
+            "set timer",
+            "keep part",
+            "count",
+            "wake",
+            "read gather",
+            "close",
+            "read request",
+            "read parts",
+        )
+    ),
+    *(Row(call, "gather", "strict") for call in ("claim", "complete", "publish")),
+    *(Row(call, "gather, a part rejected", "strict") for call in ("gather: keep part", "dead-letter", "publish")),
+    *(
+        Row(f"gather: {call}", "gather, a part late", "strict")
+        for call in ("undo late part", "read part", "close", "set timer")
+    ),
+]
+"""Every call that a faultless run of a scenario makes has a row; a test sees to it."""
+
+_ONE_ANSWER = "the call has one answer, no entries that succeed and fail each for itself"
+
+LEFT_OUT: dict[tuple[str, Fault], str] = {
+    (call, Fault.PARTIAL): _ONE_ANSWER
+    for call in (
+        "commit",
+        "handler's own write",
+        "payload put",
+        "payload get",
+        "parameters",
+        "secret",
+        *(row.call for row in ROWS if row.call.startswith("gather: ")),
+    )
+}
+"""The cells that do not exist, by call and fault, each with the reason."""
+
+NOT_MADE = {
+    "payload head": "the core stores payloads under a key of their content, and never asks whether one is there",
+}
+"""Calls that the core does not make."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    row: Row
+    fault: Fault
+
+    def __str__(self) -> str:
+        row = self.row
+        return f"{row.call} #{row.nth}, {row.scenario}, {row.mode}: {self.fault}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a world."""
+
+    wrong: tuple[str, ...]
+    calls: int
+    """AWS calls of the core."""
+    seconds: float
+    """Of virtual time, until it was quiet."""
+    invocations: int
+    seen: frozenset[str]
+    """The names of the calls."""
+    begun: Mapping[str, int]
+    """How often each handler began."""
+
+
+def cells() -> Iterator[Cell]:
+    for row in ROWS:
+        for fault in Fault:
+            if (row.call, fault) not in LEFT_OUT:
+                yield Cell(row, fault)
+
+
+def scenario(name: str) -> Scenario:
+    return next(each for each in SCENARIOS if each.name == name)
+
+
+@cache
+def faultless(name: str, mode: str) -> Result:
+    """What a scenario costs when nothing befalls it."""
+    return _run(scenario(name), mode, Faults())
+
+
+def run(cell: Cell) -> Result:
+    """What becomes of the scenario when the fault befalls the call."""
+    row = cell.row
+    result = _run(scenario(row.scenario), row.mode, Faults(row.call, row.nth, cell.fault))
+    return replace(result, wrong=(*result.wrong, *_repeated(cell, result, faultless(row.scenario, row.mode))))
+
+
+def _repeated(cell: Cell, result: Result, usual: Result) -> Iterator[str]:
+    """A repeated call is recognised as one's own, and what was throttled is tried again within the invocation that
+    has the effect: neither makes a handler begin once more."""
+    twice = cell.fault in (Fault.LOST_REPEATED, Fault.TWICE)
+    if twice and cell.row.call != "publish" and result.invocations > usual.invocations:  # the bus delivers both
+        yield f"{result.invocations} invocations, not {usual.invocations}: a repetition was not recognised"
+    dead = {name for number in scenario(cell.row.scenario).dead for name in (str(number), f"part {number}")}
+    if twice or cell.fault is Fault.PARTIAL:
+        for name, times in result.begun.items():
+            if name not in dead and times > usual.begun.get(name, 0):
+                yield f"handler {name} began {times} times, not {usual.begun.get(name, 0)}"
+
+
+def _run(of: Scenario, mode: str, faults: Faults) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), of.manifest(mode), of.define, faults, of.routes)
+        of.send(world)
+        with world.running():
+            world.run()
+    wrong = verdict(world, of)
+    if faults.fault is not None and not faults.hit:
+        wrong.append("the fault hit nothing: no such call was made")
+    return Result(
+        tuple(wrong),
+        sum(faults.seen.values()),
+        world.quiet_after_s,
+        len(world.calls),
+        frozenset(faults.seen),
+        dict(world.begun),
+    )

@@ -1,0 +1,200 @@
+"""The recoveries of the core, each taken out of it by one edit: a cell of the matrix, or a poison, must notice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.paths import REPOSITORY
+from scripts.reliability import matrix, poison
+from scripts.reliability.model.faults import Fault
+
+__all__ = ["MUTANTS", "Mutant", "caught_by", "first_red"]
+
+PATIENCE_S = 120
+
+
+@dataclass(frozen=True)
+class Mutant:
+    recovery: str
+    """What the edit takes away."""
+    file: str
+    """Under shared/fanout."""
+    old: str
+    new: str
+    call: str
+    """The calls whose cells are tried first."""
+
+    def applies(self, source: str) -> bool:
+        return source.count(self.old) == 1
+
+
+MUTANTS = [
+    Mutant(
+        "a commit whose answer was lost is looked up",
+        "idempotency/dynamodb.py",
+        "if self._has_committed(completion.claim):",
+        "if False:",
+        "commit",
+    ),
+    Mutant(
+        "a repeated claim is known as one's own",
+        "idempotency/dynamodb.py",
+        "if owner == request.owner:  # our own, repeated by the client",
+        "if False:",
+        "claim",
+    ),
+    Mutant(
+        "a repeated take-over is known as one's own",
+        "idempotency/dynamodb.py",
+        "for claim in self._look_up(lost)} if lost else {}",
+        "for claim in self._look_up(lost)} if False else {}",
+        "take over",
+    ),
+    Mutant(
+        "throttled statements are tried again",
+        "idempotency/dynamodb.py",
+        "while again := [i for i, response in enumerate(responses) if _may_pass(response)]:",
+        "while again := [i for i, response in enumerate(responses) if _may_pass(response) and False]:",
+        "complete",
+    ),
+    Mutant(
+        "a batch has its mark only if all its records were handled",
+        "claims.py",
+        'return batch if handled == len(claimed) == self._sizes.get(batch) else ""',
+        "return batch",
+        "complete",
+    ),
+    Mutant(
+        "what a commit promised to publish is published by its duplicate",
+        "claims.py",
+        "delivery.published = [Envelope.unpack(packed) for packed in claim.pending]",
+        "pass",
+        "commit",
+    ),
+    Mutant(
+        "a store that does not answer has the record come again",
+        "claims.py",
+        'delivery.retry(Retry(f"the idempotency store did not answer: {claim.reason}"))',
+        "delivery.reject(Reject(claim.reason))",
+        "claim",
+    ),
+    Mutant(
+        "a record that killed its process too often goes to the DLQ",
+        "claims.py",
+        "if delivery.undecided and died and before.tries >= self.settings.max_receives:",
+        "if False:",
+        "",
+    ),
+    Mutant(
+        "what died is handled after the others are recorded",
+        "claims.py",
+        "_WAITING = {ClaimState.RELEASED: RELEASED, ClaimState.DIED: DIED}",
+        "_WAITING = {ClaimState.RELEASED: FRESH, ClaimState.DIED: FRESH}",
+        "",
+    ),
+    Mutant(
+        "a record that the DLQ does not take stays in the queue",
+        "settlement.py",
+        "delivery.dead_lettered = str(index) not in failed",
+        "delivery.dead_lettered = True",
+        "dead-letter",
+    ),
+    Mutant(
+        "an event that the bus did not take is published again",
+        "batch.py",
+        "if receipt.accepted or delivery.outcome in UNSUCCESSFUL:",
+        "if True:",
+        "publish",
+    ),
+    Mutant(
+        "entries that the bus throttled are sent again",
+        "publish/sending.py",
+        "MAX_ATTEMPTS = 5",
+        "MAX_ATTEMPTS = 1",
+        "publish",
+    ),
+    Mutant(
+        "data that cannot be fetched have their event come again",
+        "claimcheck/fetching.py",
+        "delivery.retry(error)",
+        "delivery.reject(error)",
+        "payload get",
+    ),
+    Mutant(
+        "a batch's first record begins, however slow an earlier one was",
+        "pace.py",
+        "or (self.fresh and left_s > 0)",
+        "",
+        "handler's own write",
+    ),
+    Mutant(
+        "what the relay could not publish comes again",
+        "outbox/relay.py",
+        "for sequence_number in held]}",
+        "for sequence_number in held[:0]]}",
+        "publish",
+    ),
+    Mutant(
+        "the alarm that closed a gather publishes when it comes again",
+        "gather/state.py",
+        "return Turn.PUBLISH if self.closed_by == alarm_id else Turn.LEAVE",
+        "return Turn.LEAVE",
+        "gather: close",
+    ),
+]
+
+
+def caught_by(mutant: Mutant) -> str | None:
+    """The cell that is red without the recovery; None if all stay green.
+
+    :raises ValueError: the core no longer has what the edit takes away.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        shared = Path(folder) / "shared"
+        shutil.copytree(REPOSITORY / "shared", shared, ignore=shutil.ignore_patterns("__pycache__"))
+        path = shared / "fanout" / mutant.file
+        source = path.read_text()
+        if not mutant.applies(source):
+            raise ValueError(f"{mutant.file}: {mutant.old!r} is there {source.count(mutant.old)} times, not once")
+        path.write_text(source.replace(mutant.old, mutant.new))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(shared), str(REPOSITORY / "router"), str(REPOSITORY)]),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.reliability.mutants", mutant.call],
+            cwd=REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    if done.returncode:
+        return f"it does not run at all: {done.stderr.strip().splitlines()[-1]}"
+    return done.stdout.strip() or None
+
+
+def first_red(call: str) -> str | None:
+    """The first red cell, those of the call before the others; without a call the poisons first."""
+    cells = sorted(matrix.cells(), key=lambda cell: (cell.row.call != call, cell.fault is Fault.NEVER))
+    runs = [(str(cell), lambda cell=cell: matrix.run(cell).wrong) for cell in cells]
+    poisons = [
+        (str(case), lambda case=case: poison.run(case))
+        for case in poison.cases()
+        if case.poison is poison.Poison.KILLS and case.position == 0
+    ]
+    for name, judge in [*runs, *poisons] if call else [*poisons, *runs]:
+        if wrong := judge():  # type: ignore[no-untyped-call]
+            return f"{name}: {wrong[0]}"
+    return None
+
+
+if __name__ == "__main__":
+    print(first_red(sys.argv[1]) or "")

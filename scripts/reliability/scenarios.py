@@ -1,0 +1,260 @@
+"""Workers and events that together make every AWS call of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from fanout import Context, Event, Reject, Retry, Worker
+from fanout.outbox import put as outbox_put
+from fanout.parameters import parameter, secret
+from scripts.reliability.world import World
+
+__all__ = ["SCENARIOS", "Asked", "Followed", "Scenario"]
+
+SOURCE = "reliability"
+LARGE = 4_000
+"""Characters that do not fit the way of ``Followed``."""
+ROUTES = {f"{SOURCE}/Followed": {"max_bytes": 2_000, "filtered": []}}
+
+
+class Asked(Event, source=SOURCE, version=1):
+    number: int
+    kind: str
+    """What the handler does with it."""
+
+
+class Followed(Event, source=SOURCE, version=1):
+    number: int
+    text: str = ""
+
+
+class Scattered(Event, source=SOURCE, version=1):
+    parts: int
+
+
+class PartAsked(Event, source=SOURCE, version=1):
+    index: int
+
+
+class Gathered(Event, source=SOURCE, version=1):
+    results: list[int]
+    missing: list[int]
+
+
+class Undone(Event, source=SOURCE, version=1):
+    index: int
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    events: tuple[str, ...]
+    """That the worker subscribes to."""
+    define: Callable[[Worker, World], None]
+    send: Callable[[World], None]
+    effects: frozenset[str] = frozenset()
+    """Each must be there once."""
+    published: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """The data of the events that must be on the bus, by name: each under one event_id."""
+    dead: frozenset[int] = frozenset()
+    """The numbers of the records that belong in the DLQ."""
+    modes: tuple[str, ...] = ("strict", "claim")
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    routes: Mapping[str, Any] = field(default_factory=dict)
+
+    def manifest(self, mode: str) -> dict[str, Any]:
+        return {
+            "subscribes": [{"event": f"{SOURCE}/{event}"} for event in self.events],
+            "idempotency": {"mode": mode},
+            "function": {"timeout_s": 30},
+            **self.sections,
+        }
+
+
+def _handle_asked(worker: Worker, world: World) -> None:
+    @worker.handles(Asked)
+    def handle(event: Asked, context: Context) -> int:
+        name = str(event.number)
+        tries = world.begin(name)
+        match event.kind:
+            case "reject":
+                raise Reject("cannot be handled")
+            case "fail once" if tries == 1:
+                raise Retry("not yet")
+            case "commit":
+                context.publish(Followed(number=event.number))
+                context.commit([world.effect(name)])
+                return event.number
+            case "outbox":
+                context.commit([world.effect(name), outbox_put(context.seal(Followed(number=event.number)))])
+                return event.number
+            case "outbox, too large":
+                large = Followed(number=event.number, text="x" * 300_000)
+                context.commit([world.effect(name), outbox_put(context.seal(large))])
+                return event.number
+            case "publish":
+                context.publish(Followed(number=event.number))
+            case "publish large":
+                context.publish(Followed(number=event.number, text="x" * LARGE))
+            case "parameters":
+                assert (parameter("rate"), secret("key")) == ("7", "secret")
+        world.conditional_effect(name)
+        return event.number
+
+
+def _handle_both(worker: Worker, world: World) -> None:
+    _handle_asked(worker, world)
+
+    @worker.handles(Followed)
+    def follow(event: Followed, _: Context) -> None:
+        assert event.text == "x" * LARGE
+        world.conditional_effect(f"followed {event.number}")
+
+
+def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1) -> Callable[[Worker, World], None]:
+    def define(worker: Worker, world: World) -> None:
+        @worker.handles(Scattered)
+        def split(event: Scattered, context: Context) -> None:
+            context.scatter((PartAsked(index=i) for i in range(event.parts)), into=Gathered, deadline=deadline)
+
+        @worker.handles_part(PartAsked)
+        def part(event: PartAsked, _: Context) -> int:
+            tries = world.begin(f"part {event.index}")
+            if event.index == rejected:
+                raise Reject("this part cannot be handled")
+            if event.index == late and tries == 1:
+                raise Retry("this part is late", after=2 * deadline.total_seconds())
+            world.conditional_effect(f"part {event.index}")
+            return event.index * 10
+
+        @worker.gathers(Gathered, on_failure=lambda _, part: Undone(index=part.index))
+        def combine(_: Any, gathered: Any) -> Gathered:
+            return Gathered(
+                results=[part.result for part in gathered.succeeded],
+                missing=sorted(set(range(3)) - {part.index for part in gathered.succeeded}),
+            )
+
+    return define
+
+
+def _clean(world: World) -> None:
+    envelopes = [world.send(Asked(number=number, kind="plain")) for number in (1, 2, 3)]
+    for envelope in envelopes:  # the bus delivers at least once
+        world.send(envelope, delay_s=600)
+
+
+def _mixed(world: World) -> None:
+    twin = world.send(Asked(number=1, kind="plain"))
+    kinds = ["commit", "fail once", "reject", "publish", "commit"]
+    for number, kind in enumerate(kinds, 2):
+        world.send(Asked(number=number, kind=kind))
+    world.send(twin)
+
+
+def _unfenced(world: World) -> None:
+    for number, kind in enumerate(["plain", "fail once", "reject", "publish"], 1):
+        world.send(Asked(number=number, kind=kind))
+
+
+def _sending(*kinds: str) -> Callable[[World], None]:
+    def send(world: World) -> None:
+        for number, kind in enumerate(kinds, 1):
+            world.send(Asked(number=number, kind=kind))
+
+    return send
+
+
+def _scatter(world: World) -> None:
+    world.send(Scattered(parts=3))
+
+
+_PATIENT = {"queue": {"max_receives": 20}}
+"""What a handler's own call raises is a failed try; so many tries last longer than the outage of the matrix."""
+
+_GATHERING: Any = {
+    "events": ("Scattered", "PartAsked"),
+    "send": _scatter,
+    "modes": ("strict",),
+    "sections": {"gathers": True, **_PATIENT},
+}
+
+SCENARIOS = [
+    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123")),
+    Scenario(
+        "mixed",
+        ("Asked",),
+        _handle_asked,
+        _mixed,
+        effects=frozenset("12356"),
+        published={"Followed": [{"number": n, "text": ""} for n in (2, 5, 6)]},
+        dead=frozenset({4}),
+        sections=_PATIENT,
+    ),
+    Scenario(
+        "unfenced",
+        ("Asked",),
+        _handle_asked,
+        _unfenced,
+        effects=frozenset("124"),
+        dead=frozenset({3}),
+        modes=("off",),
+        sections={"queue": {"max_receives": 5}},
+    ),
+    Scenario(
+        "payload",
+        ("Asked", "Followed"),
+        _handle_both,
+        _sending("publish large"),
+        effects=frozenset({"1", "followed 1"}),
+        published={"Followed": [{}]},
+        modes=("strict",),
+        routes=ROUTES,
+    ),
+    Scenario(
+        "parameters",
+        ("Asked",),
+        _handle_asked,
+        _sending("parameters"),
+        effects=frozenset("1"),
+        modes=("strict",),
+        sections={"parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
+    ),
+    Scenario(
+        "outbox",
+        ("Asked",),
+        _handle_asked,
+        _sending("outbox", "outbox", "outbox, too large"),
+        effects=frozenset("123"),
+        published={"Followed": [{"number": n, "text": ""} for n in (1, 2)]},
+        modes=("strict",),
+        sections={"outbox": True, "publishes": [f"{SOURCE}/Followed"]},
+    ),
+    Scenario(
+        "gather",
+        define=_gather(timedelta(hours=2)),
+        effects=frozenset({"part 0", "part 1", "part 2"}),
+        published={"Gathered": [{"results": [0, 10, 20], "missing": []}], "Undone": []},
+        **_GATHERING,
+    ),
+    Scenario(
+        "gather, a part rejected",
+        define=_gather(timedelta(hours=2), rejected=2),
+        effects=frozenset({"part 0", "part 1"}),
+        published={"Gathered": [{"results": [0, 10], "missing": [2]}], "Undone": [{"index": 0}, {"index": 1}]},
+        dead=frozenset({2}),
+        **_GATHERING,
+    ),
+    Scenario(
+        "gather, a part late",
+        define=_gather(timedelta(hours=2), late=2),
+        effects=frozenset({"part 0", "part 1", "part 2"}),
+        published={
+            "Gathered": [{"results": [0, 10], "missing": [2]}],
+            "Undone": [{"index": 0}, {"index": 1}, {"index": 2}],
+        },
+        **_GATHERING,
+    ),
+]
