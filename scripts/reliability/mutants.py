@@ -143,7 +143,7 @@ MUTANTS = [
     Mutant(
         "the alarm that closed a gather publishes when it comes again",
         "gather/state.py",
-        "return Turn.PUBLISH if self.closed_by == alarm_id else Turn.LEAVE",
+        "return Turn.PUBLISH if self.closed_by == timer_id else Turn.LEAVE",
         "return Turn.LEAVE",
         "gather: close",
     ),

@@ -167,7 +167,7 @@ def _stores(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:
     known = records * mix.duplicates if fenced else 0.0
     claims = WRITES[worker.mode] * (records - known) + known + (2 * again if fenced else 0.0)
     if worker.mode is IdempotencyMode.CLAIM:
-        claims += load.batches  # each has a mark that records all of its events
+        claims += min(load.batches, records - known)  # each has a mark that records all of its events
     name = worker.name
     if claims:
         yield line(prices, "dynamodb.write", "idempotency", claims * units, worker=name)

@@ -185,7 +185,8 @@ def test_strict_costs_no_less_than_claim_and_claim_no_less_than_off(
     mix = Mix(duplicates=duplicates, retries=retries)
     strict, claim, off = (_sum(bill(small(mode=it), month(events), mix, PRICES)) for it in IdempotencyMode)
 
-    assert strict >= claim >= off
+    assert strict >= claim * (1 - 1e-9)
+    assert claim >= off
 
 
 @given(rates, st.integers(1, 1_048_576))

@@ -38,7 +38,8 @@ def test_levers_tell_the_difference_and_only_where_there_is_one() -> None:
     off = {it["lever"]: it["$ per month"] for it in _report(IdempotencyMode.OFF).levers()}
     intel = {it["lever"]: it["$ per month"] for it in _report(architecture="x86_64").levers()}
 
-    assert strict["idempotency: claim in place of strict"] == pytest.approx(-0.625)
+    # In batches of one record the mark of claim mode costs what the second write of strict does.
+    assert "idempotency: claim in place of strict" not in strict
     assert strict["idempotency: off"] == pytest.approx(-1.25)
     assert strict["via: bus in place of topic"] == pytest.approx(-0.59)
     assert strict["function.architecture: x86_64"] == pytest.approx(8_750 * 0.0000033333, abs=1e-4)
