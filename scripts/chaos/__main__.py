@@ -4,8 +4,8 @@ python -m scripts.chaos ministack --events 2000
 
 Starts an emulator of its own, deploys the four workers of ``scripts/chaos/workers``, and publishes as many events,
 every tenth of them twice, while function processes are killed at random. When the queues are quiet, every effect must
-be there exactly once, in all three idempotency modes, and every DLQ empty. Exit code 1 when one is lost or doubled, or a
-record is dead-lettered. Figures go to ``build/bench/chaos.json``.
+be there exactly once, in all three idempotency modes, and every DLQ empty. Exit code 1 when one is lost or doubled, or
+a record is dead-lettered. Figures go to ``build/bench/chaos.json``.
 """
 
 from __future__ import annotations
