@@ -48,7 +48,7 @@ fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; wh
 soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
 	$(BIN)/python -m scripts.soak_dispatch --minutes $(MINUTES)
 
-BENCHMARKS = import patterns publish router scaleup worker
+BENCHMARKS = import patterns publish reliability router scaleup worker
 
 .PHONY: bench
 bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures

@@ -141,7 +141,7 @@ MUTANTS = [
         "publish",
     ),
     Mutant(
-        "the alarm that closed a gather publishes when it comes again",
+        "the timer that closed a gather publishes when it comes again",
         "gather/state.py",
         "return Turn.PUBLISH if self.closed_by == timer_id else Turn.LEAVE",
         "return Turn.LEAVE",

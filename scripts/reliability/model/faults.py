@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NoReturn
+from typing import Any
 
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
@@ -165,10 +165,11 @@ class Client:
                 run(**request)
                 process.clock.advance_to(process.deadline)
                 process.die()
-            case Fault.NEVER:
-                return self._wait_in_vain()
+            case _:
+                self._wait_in_vain()
+        raise AssertionError(fault)
 
-    def _wait_in_vain(self) -> NoReturn:
+    def _wait_in_vain(self) -> None:
         """As the process's clients do: their attempts follow what is left, if the core has told them."""
         process = self._process
         for _ in range(ATTEMPTS):
