@@ -65,6 +65,10 @@ def all_workers_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _make_stores(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     for table in manifest.tables:
         _make_table(table, manifest, monkeypatch)
+    if manifest.powertools:  # whose records are in the worker's idempotency table
+        monkeypatch.setenv("FANOUT_IDEMPOTENCY_TABLE", "test-idempotency")
+        if "test-idempotency" not in aws.client("dynamodb").list_tables()["TableNames"]:
+            _create_table("test-idempotency", "id")
     for bucket in manifest.buckets:
         monkeypatch.setenv(f"BUCKET_{bucket.upper()}", f"test-{bucket}")
         aws.client("s3").create_bucket(
@@ -74,9 +78,12 @@ def _make_stores(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _make_table(name: str, manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"TABLE_{name.upper()}", f"test-{name}")
-    key = manifest.tables[name].key
+    _create_table(f"test-{name}", manifest.tables[name].key)
+
+
+def _create_table(name: str, key: str) -> None:
     aws.client("dynamodb").create_table(
-        TableName=f"test-{name}",
+        TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",

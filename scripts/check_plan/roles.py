@@ -15,6 +15,9 @@ from scripts.check_plan.serving import configured_needs
 __all__ = ["permitted"]
 
 TAKING: Final = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
+POWERTOOLS: Final = ("GetItem", "PutItem", "UpdateItem", "DeleteItem")
+"""Of its idempotency and its circuit breaker."""
+
 CLAIMING: Final = (
     "dynamodb:PartiQLInsert",
     "dynamodb:PartiQLSelect",
@@ -80,6 +83,10 @@ def _core(plan: Plan, names: Names, worker: str, manifest: Manifest, function: R
         for it in plan.of("aws_dynamodb_table"):
             if it.get("name") == told.get("FANOUT_IDEMPOTENCY_TABLE"):
                 yield from ((action, it.arn) for action in CLAIMING)
+    if manifest.powertools:
+        for it in plan.of("aws_dynamodb_table"):
+            if it.get("name") == told.get("FANOUT_IDEMPOTENCY_TABLE"):
+                yield from ((f"dynamodb:{action}", it.arn) for action in POWERTOOLS)
     for it in plan.of("aws_s3_bucket"):
         if it.get("bucket") == told.get("FANOUT_CLAIMS_BUCKET"):
             yield from _claims(it, manifest)

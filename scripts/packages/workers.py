@@ -10,6 +10,9 @@ from pathlib import Path
 from fanout import manifest
 from fanout.publish import Routes
 
+POWERTOOLS = ["aws-lambda-powertools"]
+"""What ``powertools: true`` of a worker.yaml asks for."""
+
 __all__ = ["core", "entries", "files", "requirements", "service"]
 
 
@@ -46,7 +49,9 @@ def requirements(folder: Path) -> list[str]:
     """What the function needs beside the platform's own dependencies; most need nothing."""
     file = folder / "requirements.txt"
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return [text for line in lines if (text := line.partition("#")[0].strip())]
+    own = [text for line in lines if (text := line.partition("#")[0].strip())]
+    declared = folder / "worker.yaml"
+    return own + (POWERTOOLS if declared.exists() and manifest.load(declared).powertools else [])
 
 
 def _declaration(file: Path, routes: Routes) -> bytes:

@@ -1,11 +1,15 @@
 """Awards points for invoices; small ones never get here: see ``where`` in worker.yaml."""
 
+from aws_lambda_powertools import Logger, Metrics
+
 from contracts.billing import InvoiceIssued
 from fanout import Context, Retry, Worker
 from fanout.aws import client
 from fanout.resources import table
 
 worker = Worker(__file__)
+logger = Logger(service="loyalty")
+metrics = Metrics(namespace="fanout", service="loyalty")
 
 
 @worker.handles(InvoiceIssued)
@@ -41,6 +45,9 @@ def award(invoice: InvoiceIssued, _: Context) -> None:
         codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
         if codes[0] != "ConditionalCheckFailed":
             raise Retry(f"invoice {invoice.invoice_id}: the transaction was cancelled: {codes}") from error
+        logger.info("awarded before", extra={"invoice_id": invoice.invoice_id})
+        return
+    metrics.add_metric(name="PointsAwarded", unit="Count", value=float(points["N"]))
 
 
 handler = worker.lambda_handler

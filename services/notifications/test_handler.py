@@ -12,7 +12,7 @@ from contracts.orders import OrderPlaced
 from fanout import Outcome, aws
 from fanout.publish import seal
 from fanout.testing import Rig
-from services.notifications import handler
+from services.notifications import handler, mail
 
 ACCOUNT = "123456789012"
 """moto's."""
@@ -23,7 +23,8 @@ MakeOrder = Callable[..., OrderPlaced]
 
 @pytest.fixture(autouse=True)
 def _sender(worker_aws: None) -> None:
-    aws.client("ses").verify_email_identity(EmailAddress=handler.SENDER)
+    aws.client("ses").verify_email_identity(EmailAddress=mail.SENDER)
+    mail._sender.cache_clear()
 
 
 def sent() -> list[Any]:
@@ -36,10 +37,12 @@ def test_the_customer_gets_a_confirmation(make_order: MakeOrder) -> None:
     [delivery] = Rig(handler.worker).deliver(make_order())
 
     assert delivery.outcome is Outcome.HANDLED
-    [mail] = sent()
-    assert (mail.source, mail.destinations["ToAddresses"]) == (handler.SENDER, ["ann@shop.example"])
-    assert mail.subject == "Your order o-1"
-    assert mail.body == ("Thank you for your order of 12 January 1997:\n\n  2 x cd-1\n  1 x cd-2\n\nTotal: 25.99 USD\n")
+    [message] = sent()
+    assert (message.source, message.destinations["ToAddresses"]) == (mail.SENDER, ["ann@shop.example"])
+    assert message.subject == "Your order o-1"
+    assert message.body == (
+        "Thank you for your order of 12 January 1997:\n\n  2 x cd-1\n  1 x cd-2\n\nTotal: 25.99 USD\n"
+    )
 
 
 def test_a_duplicate_is_not_confirmed_twice(make_order: MakeOrder) -> None:
@@ -62,11 +65,11 @@ def test_a_confirmed_order_is_noted(items: Items, make_order: MakeOrder) -> None
     assert datetime.fromisoformat(note["confirmed_at"]) <= datetime.now(UTC)
 
 
-def test_a_crash_before_the_note_costs_a_second_mail_only_after_the_lock(
+def test_a_crash_before_the_note_sends_no_second_mail(
     items: Items, make_order: MakeOrder, crash: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """GIVEN a process that died between SES's answer and its note WHEN the order comes again at once THEN it waits; SES
-    takes part in no transaction, so that only after the lock has run out may it be sent again."""
+    """GIVEN a process that died between SES's answer and its note WHEN the order comes again at once THEN it waits;
+    WHEN the lock has run out THEN it is noted, and no second e-mail goes."""
 
     rig = Rig(handler.worker, store=crash.store, clock=crash.clock)
     with monkeypatch.context() as dying:
@@ -77,7 +80,34 @@ def test_a_crash_before_the_note_costs_a_second_mail_only_after_the_lock(
 
     crash.recover()
     assert rig.redeliver(again).outcome is Outcome.HANDLED
-    assert (len(sent()), len(items("confirmations"))) == (2, 1)
+    assert (len(sent()), len(items("confirmations"))) == (1, 1)
+
+
+def test_an_order_told_under_two_ids_is_confirmed_once(make_order: MakeOrder) -> None:
+    """GIVEN one order under two event ids WHEN both come THEN both are handled, and one e-mail goes."""
+    deliveries = Rig(handler.worker).deliver(make_order(), make_order())
+
+    assert [delivery.outcome for delivery in deliveries] == [Outcome.HANDLED] * 2
+    assert len(sent()) == 1
+
+
+def test_ses_is_left_alone_while_it_is_down(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN SES that refuses everything WHEN seven orders come THEN it is called five times, and the others come again
+    after the breaker's pause."""
+    calls: list[str] = []
+
+    def refuse(**arguments: Any) -> None:
+        calls.append(arguments["Source"])
+        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendEmail")
+
+    monkeypatch.setattr(aws.client("ses"), "send_email", refuse)
+    rig = Rig(handler.worker)
+    deliveries = rig.deliver(*(make_order(order_id=f"o-{number}") for number in range(7)))
+
+    assert [delivery.outcome for delivery in deliveries] == [Outcome.RETRIED] * 7
+    assert len(calls) == mail.FAILURES
+    assert [str(delivery.cause) for delivery in deliveries[5:]] == ["SES is down"] * 2
+    assert [backoff["VisibilityTimeout"] for backoff in rig.backoffs[5:]] == [mail.PAUSE_S] * 2
 
 
 def test_a_mail_that_ses_does_not_take_is_tried_again(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from services.conftest import SERVICES, MakeOrder
 from services.inventory import handler as inventory
 from services.loyalty import handler as loyalty
 from services.notifications import handler as notifications
+from services.notifications.mail import SENDER
 from services.storefront.progress import LOYALTY_ABOVE, State, UnreadError, read
 
 pytestmark = pytest.mark.usefixtures("all_workers_aws")
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("all_workers_aws")
 
 @pytest.fixture(autouse=True)
 def _stocked(all_workers_aws: None) -> None:
-    aws.client("ses").verify_email_identity(EmailAddress=notifications.SENDER)
+    aws.client("ses").verify_email_identity(EmailAddress=SENDER)
     for sku in ("cd-1", "cd-2"):
         item = {"sku": {"S": sku}, "available": {"N": "100"}}
         aws.client("dynamodb").put_item(TableName="test-stock", Item=item)

@@ -66,6 +66,11 @@ class Context:
         """Whether the record goes to the DLQ if this try fails."""
         return self.delivery.exhausted(self.max_receives)
 
+    def get_remaining_time_in_millis(self) -> int:
+        """As Lambda's context, so that Powertools' idempotency can be told of this one:
+        ``config.register_lambda_context(context)``."""
+        return int(self.remaining_s() * 1000)
+
     def publish(
         self,
         event: Event,

@@ -213,6 +213,9 @@ class Manifest(Section):
     )
     gathers: bool = Field(default=False, description="scatters events into parts, and gathers their results")
     parts_of: list[WorkerName] = Field(default=[], description="other workers whose scattered parts it handles")
+    powertools: bool = Field(
+        default=False, description="aws-lambda-powertools in its layer, and its records in the idempotency table"
+    )
 
     @property
     def visibility_s(self) -> int:

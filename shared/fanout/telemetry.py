@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,6 +22,11 @@ __all__ = ["JsonFormatter", "configure", "emit_fields", "emit_metrics", "log_fie
 MAX_LINE_BYTES = 250_000
 """Of a line; CloudWatch takes 256 KB of an event, 26 bytes of its own included
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html)."""
+
+WRITTEN = "written_by_powertools"
+"""The attribute of a log record that Powertools' own handler has written."""
+
+_SRCFILE = logging._srcfile
 
 METRIC_NAMESPACE = "fanout"
 """The CloudWatch namespace of the workers' metrics."""
@@ -181,16 +186,36 @@ class _StandardOutput(logging.Handler):
             self.handleError(record)
 
 
-def configure(level: str | None = None) -> None:
+class _BesidePowertools(_StandardOutput):
+    """Leaves out what a handler of Powertools' Logger has written. The filter that Powertools puts on the root's
+    handlers is not taken: it would leave out every logger whose name holds that of the service."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return WRITTEN not in record.__dict__
+
+    def addFilter(self, filter: object) -> None:  # noqa: A002, N802 - logging's names
+        if type(filter).__name__ != "SuppressFilter":
+            super().addFilter(filter)  # type: ignore[arg-type]
+
+
+def current_fields() -> dict[str, Any]:
+    """The fields that a line logged now would carry."""
+    fields: dict[str, Any] = {}
+    for layer in _layers.get():
+        layer.add_to(fields)
+    return fields
+
+
+def configure(level: str | None = None, *, beside_powertools: bool = False) -> None:
     """Log as JSON from here on. The level is ``FANOUT_LOG_LEVEL``'s unless given, else INFO."""
-    handler = _StandardOutput()
+    handler = _BesidePowertools() if beside_powertools else _StandardOutput()
     handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level or os.environ.get("FANOUT_LOG_LEVEL", "INFO").upper())
     # What the lines do not show need not be found out
     # (https://docs.python.org/3/howto/logging.html#optimization).
-    logging._srcfile = None
+    logging._srcfile = _SRCFILE if beside_powertools else None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # It tells of every credential and endpoint it finds, at INFO.
     logging.getLogger("botocore").setLevel(logging.WARNING)
@@ -201,22 +226,28 @@ def emit_metrics(
 ) -> None:
     """Write one line of metrics: counts and milliseconds under the dimensions, with fields for the reader of the
     log. The first dimension is the deployment's namespace, so that two in one account are told apart."""
-    if namespace := os.environ.get("FANOUT_NAMESPACE"):
-        dimensions = {"namespace": namespace, **dimensions}
     metrics = [{"Name": name, "Unit": "Count"} for name in counts]
     metrics += [{"Name": name, "Unit": "Milliseconds"} for name in durations_ms]
-    line = {
-        "_aws": {
-            "Timestamp": int(time.time() * 1000),
-            "CloudWatchMetrics": [
-                {"Namespace": METRIC_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
-            ],
-        },
+    emit_fields(_metrics_line(dimensions, metrics, {**counts, **durations_ms}), **fields)
+
+
+def emit_values(dimensions: Mapping[str, str], values: Mapping[str, tuple[str, list[float]]]) -> None:
+    """Write one line of metrics, each with its unit and its values, under the dimensions as :func:`emit_metrics`."""
+    metrics = [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()]
+    emit_fields(_metrics_line(dimensions, metrics, {name: each for name, (_, each) in values.items()}))
+
+
+def _metrics_line(
+    dimensions: Mapping[str, str], metrics: Sequence[Mapping[str, str]], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    if namespace := os.environ.get("FANOUT_NAMESPACE"):
+        dimensions = {"namespace": namespace, **dimensions}
+    declared = {"Namespace": METRIC_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
+    return {
+        "_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [declared]},
         **dimensions,
-        **counts,
-        **durations_ms,
+        **values,
     }
-    emit_fields(line, **fields)
 
 
 def emit_fields(line: Mapping[str, Any] | None = None, /, **fields: Any) -> None:

@@ -11,6 +11,7 @@ handler = worker.lambda_handler
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from fanout import aws, heartbeat, telemetry, upcasting
+from fanout import aws, heartbeat, powertools, telemetry, upcasting
 from fanout.batch import Processor, summary
 from fanout.claimcheck import ClaimCheck
 from fanout.claims import Claims
@@ -34,6 +35,7 @@ from fanout.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refu
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
 from fanout.lean_dynamodb import LeanDynamoDB
+from fanout.metrics import Metrics
 from fanout.outcomes import Reject
 from fanout.pace import Pace, reserve_s
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
@@ -64,6 +66,7 @@ class Worker:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
         self.handlers = Handlers()
         self.policies = Policies()
+        self.metrics = Metrics()
         self._cold_start = True
         self._invoked: Callable[[Any, Any], Any] | None = None
 
@@ -184,6 +187,8 @@ class Worker:
         cold_start, self._cold_start = self._cold_start, False
         if cold_start:
             telemetry.configure()
+        if "aws_lambda_powertools" in sys.modules:
+            powertools.attach()
         request_id = context.aws_request_id
         aws.finish_by(began + context.get_remaining_time_in_millis() / 1000)
         with telemetry.log_fields(service=self.settings.worker, function_request_id=request_id):
@@ -191,6 +196,8 @@ class Worker:
             invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)
             deliveries = self._processor.process(records, invocation)
         self._report(deliveries, time.monotonic() - began, cold_start=cold_start, function_request_id=request_id)
+        self.metrics.flush(self.settings.worker)
+        powertools.flush_metrics()
         failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 

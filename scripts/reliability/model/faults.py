@@ -132,7 +132,7 @@ class Client:
         self._process.check()
         return answer
 
-    def _befall(self, fault: Fault | None, operation: str, run: Callable[..., Any], request: Any) -> Any:  # noqa: RET503 - the match is exhaustive
+    def _befall(self, fault: Fault | None, operation: str, run: Callable[..., Any], request: Any) -> Any:
         process = self._process
         match fault:
             case None:

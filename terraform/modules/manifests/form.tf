@@ -37,6 +37,7 @@ locals {
       parameters  = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       secrets     = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       gathers     = { kind = "flag", default = false }
+      powertools  = { kind = "flag", default = false }
       parts_of    = { kind = "list", items = { kind = "text", pattern = local.worker_name }, default = [] }
 
       scaling_schedule = { kind = "mapping", each = "scheduled_scaling", default = {} }

@@ -33,6 +33,7 @@ locals {
       parameters  = try({ for name, at in given.parameters : name => at }, {})
       secrets     = try({ for name, at in given.secrets : name => at }, {})
       gathers     = try(given.gathers, local.defaults.manifest.gathers)
+      powertools  = try(given.powertools, local.defaults.manifest.powertools)
       parts_of    = try([for name in given.parts_of : name], [])
 
       scaling_schedule = try({ for name, it in given.scaling_schedule : name => merge(local.defaults.scheduled_scaling, it) }, {})

@@ -107,6 +107,7 @@ module "worker" {
     idempotency = { mode = each.value.idempotency.mode }
     gathers     = each.value.gathers
     parts_of    = each.value.parts_of
+    powertools  = each.value.powertools
     scaling     = each.value.scaling
 
     scaling_schedule = each.value.scaling_schedule

@@ -34,6 +34,10 @@ resource "aws_lambda_function" "this" {
 
         FANOUT_CLAIMS_BUCKET = var.claims_bucket.name
       },
+      !var.manifest.powertools ? {} : {
+        POWERTOOLS_SERVICE_NAME      = var.name
+        POWERTOOLS_METRICS_NAMESPACE = "fanout"
+      },
       local.remembers ? { FANOUT_IDEMPOTENCY_TABLE = aws_dynamodb_table.idempotency[0].name } : {},
       var.manifest.gathers ? { FANOUT_GATHER_TABLE = aws_dynamodb_table.gather[0].name } : {},
       length(var.manifest.parts_of) == 0 ? {} : {

@@ -6,7 +6,7 @@
 locals {
   name       = "${var.deployment.namespace}-${var.name}"
   tables     = "arn:${var.deployment.partition}:dynamodb:${local.location}:table/${local.name}"
-  remembers  = var.manifest.idempotency.mode != "off"
+  remembers  = var.manifest.idempotency.mode != "off" || var.manifest.powertools
   fifo       = var.manifest.queue.fifo
   suffix     = local.fifo ? ".fifo" : ""
   location   = "${var.deployment.region}:${var.deployment.account_id}"

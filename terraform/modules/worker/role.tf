@@ -46,6 +46,13 @@ locals {
       ]
       Resource = ["${local.tables}-idempotency"]
     }],
+    !var.manifest.powertools ? [] : [{
+      # Of Powertools' idempotency and circuit breaker, whose records are in the worker's table too.
+      Sid      = "Powertools"
+      Effect   = "Allow"
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+      Resource = ["${local.tables}-idempotency"]
+    }],
     !var.manifest.gathers ? [] : [
       {
         Sid      = "Gather"

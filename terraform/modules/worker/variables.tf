@@ -41,6 +41,8 @@ variable "manifest" {
     })
     gathers  = optional(bool, false)
     parts_of = optional(list(string), [])
+
+    powertools = optional(bool, false)
     scaling = optional(object({
       max                 = optional(number)
       utilization_percent = optional(number, 70)

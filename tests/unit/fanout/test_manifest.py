@@ -75,6 +75,7 @@ def test_every_default() -> None:
         "secrets": {},
         "gathers": False,
         "parts_of": [],
+        "powertools": False,
     }
 
 
