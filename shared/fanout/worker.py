@@ -181,16 +181,22 @@ class Worker:
     def lambda_handler(self, event: Any, context: Any) -> Any:
         """The function's entry: a batch of SQS records in, the records that failed out
         (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html); or a direct invocation."""
-        if (batch := records_of(event)) is None:
-            return self._answer(event, context)
         began = time.monotonic()
+        if context is not None:
+            aws.finish_by(began + context.get_remaining_time_in_millis() / 1000)
+        try:
+            batch = records_of(event)
+            return self._answer(event, context) if batch is None else self._take(batch, context, began)
+        finally:
+            aws.finish_by(None)  # the next invocation has a time of its own
+
+    def _take(self, batch: Sequence[Mapping[str, Any]], context: Any, began: float) -> dict[str, Any]:
         cold_start, self._cold_start = self._cold_start, False
         if cold_start:
             telemetry.configure()
         if "aws_lambda_powertools" in sys.modules:
             powertools.attach()
         request_id = context.aws_request_id
-        aws.finish_by(began + context.get_remaining_time_in_millis() / 1000)
         with telemetry.log_fields(service=self.settings.worker, function_request_id=request_id):
             records = [Record.from_lambda(record) for record in batch]
             invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)

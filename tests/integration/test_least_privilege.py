@@ -117,7 +117,9 @@ def test_a_missing_permission_fails_and_loses_nothing(
     platform: Platform, worker: str, permission: Permission, provocation: Provocation
 ) -> None:
     """GIVEN a worker whose role lacks one permission WHEN a message needs it THEN IAM refuses just that, and the
-    message stays; WHEN the permission is back THEN the redelivery is handled, and only a stray body is in the DLQ."""
+    message stays; WHEN the permission is back THEN the redelivery is handled, and only a stray body is in the DLQ. What
+    may not be published is dead-lettered at once: each try would repeat the handler's effect."""
+    dead_lettered = provocation is provoke.a_stray_body or permission.action == "events:PutEvents"
     role = Role(platform.names.function(worker))
     with taken_over(platform, worker, role) as mapping:
         with role.without(permission):
@@ -125,11 +127,11 @@ def test_a_missing_permission_fails_and_loses_nothing(
             refused = mapping.until_refused()
 
         assert refused.denied == {permission.action}
-        assert refused.kept or sent not in mapping.acknowledged
+        assert dead_lettered or refused.kept or sent not in mapping.acknowledged
         mapping.until_acknowledged({sent, *refused.kept})
 
     dead = {letter.get("message_id") for letter in platform.dead_letters(worker)} & mapping.acknowledged
-    assert dead == ({sent} if provocation is provoke.a_stray_body else set())
+    assert dead == ({sent} if dead_lettered else set())
 
 
 def _calls() -> Iterator[object]:

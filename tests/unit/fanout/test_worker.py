@@ -293,3 +293,18 @@ def test_a_fifo_records_group_is_read() -> None:
     assert Record.from_lambda(plain).group is None
     plain["attributes"]["MessageGroupId"] = "g"
     assert Record.from_lambda(plain).group == "g"
+
+
+def test_each_invocation_has_a_time_of_its_own(make_worker: MakeWorker, clients: Clients) -> None:
+    """GIVEN a batch, and a direct invocation after it WHEN they run THEN clients are bounded by their own time, and by
+    none after them."""
+    worker, left = numbered(make_worker()), list[float | None]()
+    worker.invoked(lambda payload, context: left.append(aws.remaining_s()))
+
+    worker.lambda_handler(event_of(record_of(ThingHappened(number=1))), Call())
+    assert aws.remaining_s() is None
+    worker.lambda_handler({"step": "charge"}, Call())
+
+    assert left[0] is not None
+    assert 0 < left[0] <= 30
+    assert aws.remaining_s() is None
