@@ -12,6 +12,7 @@ from scripts.check_plan import (
     grants,
     keys,
     network,
+    ownership,
     privilege,
     roles,
     serving,
@@ -89,3 +90,5 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
         yield from rule(plan)
     yield from roles.permitted(plan, manifests)
     yield from unmatched.unmatched_kept(plan, manifests)
+    for owned in (ownership.apart, ownership.backstops, ownership.remembering, ownership.gathering):
+        yield from owned(plan, manifests)

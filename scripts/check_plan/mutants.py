@@ -50,6 +50,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _containers(plan)
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
+    yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
 
 
@@ -205,6 +206,7 @@ def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
         if resource.arn and document(queue.get("redrive_policy")).get("deadLetterTargetArn") == resource.arn:
             yield queue.address
     yield from _leaning_functions(plan, resource)
+    yield from _leaning_tables(plan, resource)
     yield from _leaning_routers(plan, resource)
     if resource.type in ("aws_kms_key", "aws_kms_alias"):
         yield from (
@@ -228,6 +230,15 @@ def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
     if resource.type in ("aws_lambda_function", "aws_lambda_function_event_invoke_config"):
         aliases = plan.of("aws_lambda_alias")
         yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
+
+
+def _leaning_tables(plan: Plan, resource: Resource) -> Iterator[str]:
+    """The functions that are told of a table of their own."""
+    if resource.type == "aws_dynamodb_table":
+        for function in plan.of("aws_lambda_function"):
+            told = function.get("environment")[0]["variables"]
+            if resource.get("name") in (told.get(name) for name in _OWNED):
+                yield function.address
 
 
 def _leaning_routers(plan: Plan, resource: Resource) -> Iterator[str]:
@@ -278,6 +289,34 @@ _ALARMS: Final[dict[str, dict[str, Any]]] = {
     "another queue": {"dimensions": {"QueueName": "elsewhere"}},
     "another metric": {"metric_name": "NumberOfMessagesSent"},
 }
+
+
+def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:
+    """Workers that reach another's records, give up at another count, or are not told where parts are gathered."""
+    tables = [it for it in plan.of("aws_dynamodb_table") if it.get("name").endswith(("-idempotency", "-gather"))]
+    for policy in plan.of("aws_iam_role_policy"):
+        for table in (it for it in tables if not _mentions(policy, it)):
+            whole = document(policy.get("policy"))
+            whole["Statement"].append({"Effect": "Allow", "Action": ["dynamodb:GetItem"], "Resource": [table.arn]})
+            spoilt = plan.changed(policy.having(policy=json.dumps(whole)))
+            yield _mutant(policy, f"reaches {table.get('name')}", spoilt)
+    for mapping in plan.of("aws_lambda_event_source_mapping"):
+        if (queue := plan.at(mapping.get("event_source_arn"))) and queue.get("redrive_policy"):
+            redrive = document(queue.get("redrive_policy"))
+            sooner = json.dumps({**redrive, "maxReceiveCount": redrive["maxReceiveCount"] - 1})
+            yield _mutant(queue, "another backstop", plan.changed(queue.having(redrive_policy=sooner)))
+    for function in plan.of("aws_lambda_function"):
+        told = function.get("environment")[0]["variables"]
+        for name in (it for it in _OWNED if it in told):
+            left = [{"variables": {key: value for key, value in told.items() if key != name}}]
+            yield _mutant(function, f"without {name}", plan.changed(function.having(environment=left)))
+
+
+_OWNED: Final = ("FANOUT_GATHER_QUEUES", "FANOUT_GATHER_TABLE", "FANOUT_IDEMPOTENCY_TABLE")
+
+
+def _mentions(policy: Resource, table: Resource) -> bool:
+    return f'"{table.arn}"' in policy.get("policy")
 
 
 def _workflow_mutants(plan: Plan) -> Iterator[Mutant]:

@@ -240,6 +240,11 @@ class Manifest(Section):
         visibility timeout and have to be in the DLQ well before the retention ends."""
         if self.idempotency.mode is IdempotencyMode.OFF:
             return self.queue.max_receives
+        return self.receives_in_time
+
+    @property
+    def receives_in_time(self) -> int:
+        """How often a message that is never handled comes back in 3/4 of the queue's retention, at most."""
         retention_s = self.queue.retention_days * 86_400
         return min(MAX_RECEIVE_COUNT, retention_s * 3 // 4 // max(1, self.visibility_s))
 

@@ -63,7 +63,9 @@ def _queue(manifest: Manifest) -> Iterator[str]:
         )
     if manifest.idempotency.mode != "off":
         yield from _tries(manifest)
-    elif manifest.idempotency.key:
+    else:
+        yield from _receives(manifest)
+    if manifest.idempotency.mode == "off" and manifest.idempotency.key:
         yield "idempotency.key: tells events apart in the store, of which mode: off has none; leave it out"
     if manifest.queue.fifo and manifest.gathers:
         yield "gathers: true: a FIFO queue cannot delay the message of a deadline; write queue.fifo: false"
@@ -84,6 +86,16 @@ def _tries(manifest: Manifest) -> Iterator[str]:
         yield (
             f"queue.max_receives: {tries}: in 3/4 of queue.retention_days {days} a message comes back {most} times at "
             f"most, and tries need 2 x {tries} + 1; write less, raise queue.retention_days, or lower the time-outs"
+        )
+
+
+def _receives(manifest: Manifest) -> Iterator[str]:
+    most, receives = manifest.receives_in_time, manifest.queue.max_receives
+    if receives > most:
+        yield (
+            f"queue.max_receives: {receives}: in 3/4 of queue.retention_days {manifest.queue.retention_days} a message "
+            f"comes back {most} times at most, and would be deleted before it is in the DLQ; write {most} or less, "
+            "raise queue.retention_days, or lower the time-outs"
         )
 
 

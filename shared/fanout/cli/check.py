@@ -8,11 +8,11 @@ from pathlib import Path
 import typer
 
 from fanout import contract_check, golden, snapshots, upcasting, web_manifest
+from fanout.cli import keys
 from fanout.cli.options import DEFAULT_SERVICES, Services
 from fanout.cli.output import complain, console
 from fanout.errors import ContractError, DeclarationError, ManifestError
 from fanout.event import Event, load_contracts
-from fanout.key_fields import unknown_key_fields
 from fanout.manifest import Manifest, load_all
 from fanout.worker import Worker
 
@@ -20,8 +20,8 @@ __all__ = ["command"]
 
 
 def command(services: Services = DEFAULT_SERVICES) -> None:
-    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, and that each
-    subscribed event has a handler."""
+    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, that events
+    have the fields of idempotency keys, and that each subscribed event has a handler."""
     problems = list(_problems(services))
     for problem in problems:
         complain(problem)
@@ -45,7 +45,7 @@ def _problems(services: Path) -> Iterator[str]:
     except ManifestError as error:
         yield from str(error).splitlines()
         return
-    yield from unknown_key_fields(contracts, manifests)
+    yield from keys.unknown_fields(contracts, manifests)
     yield from _contract_problems(contracts, manifests)
     sys.path.insert(0, str(services.resolve().parent))
     for path in sorted(services.glob("*/worker.yaml")):

@@ -52,11 +52,14 @@ locals {
   # The queue's maxReceiveCount. Tries are counted by the idempotency store; this is for a function that cannot run at
   # all, whose messages come back each visibility timeout and have to be in the DLQ well before the retention ends. At
   # most 1,000: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-  backstop = {
+  receives_in_time = {
     for folder, worker in local.filled : folder => try(
-      worker.idempotency.mode == "off" ? worker.queue.max_receives
-      : min(1000, floor(floor(worker.queue.retention_days * 86400 * 3 / 4) / max(1, local.visibility[folder]))), 0
+      min(1000, floor(floor(worker.queue.retention_days * 86400 * 3 / 4) / max(1, local.visibility[folder]))), 0
     )
+  }
+  backstop = {
+    for folder, worker in local.filled : folder =>
+    try(worker.idempotency.mode == "off" ? worker.queue.max_receives : local.receives_in_time[folder], 0)
   }
 
   # Name => worker. Nothing is planned from bad files: what is wrong with them must be all that is said.

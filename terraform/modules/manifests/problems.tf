@@ -193,6 +193,15 @@ locals {
         ])
       },
       {
+        broken = worker.idempotency.mode == "off" && worker.queue.max_receives > local.receives_in_time[folder]
+        text = join(" ", [
+          "queue.max_receives: ${worker.queue.max_receives}: in 3/4 of queue.retention_days",
+          "${worker.queue.retention_days} a message comes back ${local.receives_in_time[folder]} times at most, and would",
+          "be deleted before it is in the DLQ; write ${local.receives_in_time[folder]} or less, raise",
+          "queue.retention_days, or lower the time-outs",
+        ])
+      },
+      {
         broken = worker.idempotency.mode == "off" && try(length(worker.idempotency.key) > 0, false)
         text   = "idempotency.key: tells events apart in the store, of which mode: off has none; leave it out"
       },

@@ -36,9 +36,9 @@ variable "manifest" {
       backstop       = number
       visibility_s   = number
     })
-    idempotency = object({
+    idempotency = optional(object({
       mode = string
-    })
+    }), { mode = "strict" })
     gathers  = optional(bool, false)
     parts_of = optional(list(string), [])
 

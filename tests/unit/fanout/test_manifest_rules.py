@@ -45,6 +45,21 @@ def said(**sections: Any) -> str:
             "function.provisioned_concurrency",
         ),
         ({"batch": {"max_concurrency": 1_000}}, {"batch": {"max_concurrency": 1_001}}, "batch.max_concurrency"),
+        (
+            {"idempotency": {"ttl_hours": 24 * 18}},
+            {"idempotency": {"ttl_hours": 24 * 18 - 1}},
+            "idempotency.ttl_hours",
+        ),
+        (
+            {"queue": {"retention_days": 1, "visibility_s": 7_200, "max_receives": 4}},
+            {"queue": {"retention_days": 1, "visibility_s": 7_200, "max_receives": 5}},
+            "queue.max_receives",
+        ),
+        (
+            {"queue": {"retention_days": 1, "visibility_s": 7_200, "max_receives": 9}, "idempotency": {"mode": "off"}},
+            {"queue": {"retention_days": 1, "visibility_s": 7_200, "max_receives": 10}, "idempotency": {"mode": "off"}},
+            "queue.max_receives",
+        ),
         ({"tables": {"idempotence": {"key": "id"}}}, {"tables": {"idempotency": {"key": "id"}}}, "tables.idempotency"),
         (
             {**BUS, "subscribes": [{"event": "*"}]},

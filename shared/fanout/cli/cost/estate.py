@@ -29,6 +29,8 @@ class Worker:
     """Whether its queue has a KMS key of the account's own."""
     provisioned: int = 0
     """Environments that are kept ready."""
+    ttl_s: int = 0
+    """How long an idempotency record is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,7 @@ def _worker(plan: Plan, manifests: Mapping[str, Manifest], mapping: Resource) ->
         mode=manifests[name].idempotency.mode,
         encrypted=bool(queue.get("kms_master_key_id")),
         provisioned=_provisioned(plan, str(function.get("function_name"))),
+        ttl_s=manifests[name].ttl_s,
     )
 
 

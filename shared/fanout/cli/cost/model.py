@@ -27,6 +27,9 @@ POLL_S: Final = 20
 """The longest that a receive may wait for a message."""
 RECEIVED: Final = 10
 """The most messages that one receive or one delete takes."""
+ITEM_OVERHEAD: Final = 100
+"""Bytes that DynamoDB's storage adds to each item:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
 WRITES: Final = {IdempotencyMode.STRICT: 2, IdempotencyMode.CLAIM: 1, IdempotencyMode.OFF: 0}
 """Writes a record: :mod:`fanout.idempotency.dynamodb`. Each statement of a batch is charged as a write of its own."""
 
@@ -166,13 +169,16 @@ def _stores(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:
     # takeover beside its claim.
     known = records * mix.duplicates if fenced else 0.0
     claims = WRITES[worker.mode] * (records - known) + known + (2 * again if fenced else 0.0)
-    if worker.mode is IdempotencyMode.CLAIM:
-        claims += min(load.batches, records - known)  # each has a mark that records all of its events
+    # In claim mode each batch has a mark that records all of its events.
+    marks = min(load.batches, records - known) if worker.mode is IdempotencyMode.CLAIM else 0.0
+    claims += marks
     name = worker.name
     if claims:
         yield line(prices, "dynamodb.write", "idempotency", claims * units, worker=name)
     if known:
         yield line(prices, "dynamodb.read", "idempotency", known * ceil(mix.item_bytes / 4096), worker=name)
+    if fenced:
+        yield from _kept(worker, records - known + marks, mix, prices)
     for price, item, each in (
         ("dynamodb.write", "handler's writes", own.writes),
         ("dynamodb.read", "handler's reads", own.reads),
@@ -182,6 +188,14 @@ def _stores(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:
             yield line(prices, price, item, records * each, worker=name)
     written = (load.batches * mix.batch_log_bytes + load.received * own.log_bytes) / GB
     yield line(prices, "cloudwatch.logs_gb", "logs written", written, worker=name)
+
+
+def _kept(worker: Worker, items: float, mix: Mix, prices: Prices) -> Iterator[Line]:
+    """The idempotency records of a month for as long as each is kept, and the backups of them."""
+    gb_months = items * (mix.item_bytes + ITEM_OVERHEAD) / GB * worker.ttl_s / (HOURS * 3600)
+    if gb_months:
+        yield line(prices, "dynamodb.gb_month", "idempotency kept", gb_months, worker=worker.name)
+        yield line(prices, "dynamodb.pitr_gb_month", "idempotency kept, backups", gb_months, worker=worker.name)
 
 
 def _shared(load: Load, lines: list[Line]) -> Iterator[Line]:

@@ -10,6 +10,7 @@ variables {
     function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
     batch       = { size = 10, window_s = 0 }
     queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+    idempotency = { mode = "strict" }
   }
   package = {
     bucket       = "packages"
@@ -46,6 +47,7 @@ run "accepts_events_from_rules_into_a_fifo_queue" {
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
       batch       = { size = 10, window_s = 0, max_concurrency = 2 }
       queue       = { fifo = true, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "strict" }
     }
   }
   assert {
@@ -67,6 +69,7 @@ run "refuses_a_topic_before_a_fifo_queue" {
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
       batch       = { size = 10, window_s = 0 }
       queue       = { fifo = true, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "strict" }
     }
   }
   expect_failures = [var.filter_policies]
@@ -179,6 +182,7 @@ run "follows_the_use_of_its_provisioned_concurrency_and_the_clock" {
       function         = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2, reserved_concurrency = 50 }
       batch            = { size = 10, window_s = 0 }
       queue            = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency      = { mode = "strict" }
       scaling          = { max = 20, utilization_percent = 60 }
       scaling_schedule = { morning = { expression = "cron(0 7 ? * MON-FRI *)", timezone = "Europe/Berlin", min = 5, max = 50 } }
     }
@@ -206,6 +210,7 @@ run "follows_the_clock_alone" {
       function         = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
       batch            = { size = 10, window_s = 0 }
       queue            = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency      = { mode = "strict" }
       scaling_schedule = { morning = { expression = "rate(1 day)", min = 5, max = 5 } }
     }
   }
@@ -225,6 +230,7 @@ run "is_not_scaled_where_nothing_scales" {
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2 }
       batch       = { size = 10, window_s = 0 }
       queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "strict" }
       scaling     = { max = 20 }
     }
   }
@@ -243,6 +249,7 @@ run "refuses_to_scale_nothing" {
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
       batch       = { size = 10, window_s = 0 }
       queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "strict" }
       scaling     = { max = 20 }
     }
   }
@@ -258,6 +265,7 @@ run "refuses_to_scale_over_the_reserved_concurrency" {
       function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 2, reserved_concurrency = 10 }
       batch       = { size = 10, window_s = 0 }
       queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "strict" }
       scaling     = { max = 20 }
     }
   }
@@ -287,5 +295,99 @@ run "reads_none_that_it_does_not_name" {
   assert {
     condition     = length(setintersection(jsondecode(aws_iam_role_policy.this.policy).Statement[*].Sid, ["Parameters", "ParametersKey", "Secrets", "SecretsKey"])) == 0
     error_message = "the role may read nothing of SSM and Secrets Manager"
+  }
+}
+
+run "keeps_its_records_in_a_table_of_its_own" {
+  command = plan
+
+  assert {
+    condition     = one(aws_dynamodb_table.idempotency).name == "fanout-test-billing-idempotency" && length(aws_dynamodb_table.gather) == 0
+    error_message = "a worker has one table of idempotency records, and none of gathers unless it gathers"
+  }
+  assert {
+    condition = alltrue([
+      one(aws_dynamodb_table.idempotency).deletion_protection_enabled,
+      one(one(aws_dynamodb_table.idempotency).ttl).attribute_name == "expiration",
+      one(one(aws_dynamodb_table.idempotency).point_in_time_recovery).enabled,
+    ])
+    error_message = "records expire by themselves, and are protected from everything else"
+  }
+  assert {
+    condition = [for it in local.statements : it.Action if try(it.Resource[0] == "arn:aws:dynamodb:eu-central-1:111122223333:table/fanout-test-billing-idempotency", false)] == [
+      ["dynamodb:PartiQLSelect", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:UpdateItem"]
+    ]
+    error_message = "the core claims, completes and releases, and deletes nothing"
+  }
+}
+
+run "keeps_no_records_with_idempotency_off" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "off" }
+    }
+  }
+  assert {
+    condition     = length(aws_dynamodb_table.idempotency) == 0 && length([for it in local.statements : it if it.Sid == "Idempotency"]) == 0
+    error_message = "without idempotency there is neither a table nor a grant on one"
+  }
+}
+
+run "keeps_the_records_of_powertools_with_idempotency_off" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "off" }
+      powertools  = true
+    }
+  }
+  assert {
+    condition     = length(aws_dynamodb_table.idempotency) == 1
+    error_message = "Powertools keeps its records in the worker's table"
+  }
+  assert {
+    condition = [for it in local.statements : it.Resource if it.Sid == "Powertools"] == [
+      ["arn:aws:dynamodb:eu-central-1:111122223333:table/fanout-test-billing-idempotency"]
+    ]
+    error_message = "Powertools reaches the worker's own table, and no other"
+  }
+}
+
+run "gathers_in_a_table_of_its_own_and_reports_parts_of_others" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0 }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      idempotency = { mode = "strict" }
+      gathers     = true
+      parts_of    = ["report"]
+    }
+  }
+  assert {
+    condition     = one(aws_dynamodb_table.gather).name == "fanout-test-billing-gather" && one(aws_dynamodb_table.gather).deletion_protection_enabled
+    error_message = "a worker that gathers has a table of its own"
+  }
+  assert {
+    condition = { for it in local.statements : it.Sid => it.Resource if contains(["Gather", "Wake", "ReportParts"], it.Sid) } == {
+      Gather      = ["arn:aws:dynamodb:eu-central-1:111122223333:table/fanout-test-billing-gather"]
+      Wake        = ["arn:aws:sqs:eu-central-1:111122223333:fanout-test-billing"]
+      ReportParts = ["arn:aws:sqs:eu-central-1:111122223333:fanout-test-report"]
+    }
+    error_message = "of another worker's gather it reaches the queue only"
   }
 }

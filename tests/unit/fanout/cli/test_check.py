@@ -73,3 +73,14 @@ def test_manifests_are_checked(run: Run) -> None:
 
     assert done.exit_code == 1
     assert done.stderr.startswith("services/loyalty/worker.yaml: subscribes.0.event: shop.billing/InvoiceIssud")
+
+
+def test_fields_of_idempotency_keys_are_checked(run: Run) -> None:
+    """GIVEN a key with a field that no event of the worker has WHEN checked THEN file and field are told."""
+    declared = Path("services/loyalty/worker.yaml")
+    declared.write_text(declared.read_text() + "idempotency: { key: [invoice] }\n")
+
+    done = run("check")
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("services/loyalty/worker.yaml: idempotency.key.0: invoice: no event ")

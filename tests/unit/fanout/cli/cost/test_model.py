@@ -133,6 +133,25 @@ def test_duplicates_and_retries_cost_reads_and_writes() -> None:
     assert items["lambda.request invocations"] == pytest.approx(1.5 * 0.20)
 
 
+def test_idempotency_records_are_kept_for_their_ttl() -> None:
+    """GIVEN records kept for 18 days WHEN a million come THEN they are stored, and backed up, for 18 days each."""
+    estate = small()
+    workers = {"billing": replace(estate.workers["billing"], ttl_s=18 * 86_400)}
+    items = _items(bill(replace(estate, workers=workers), month(), Mix(), PRICES))
+
+    # 1 M x (400 + 100) B for 18 of 30.4 days
+    gb_months = 0.5 * 18 / (730 / 24)
+    assert items["dynamodb.gb_month idempotency kept"] == pytest.approx(gb_months * 0.25)
+    assert items["dynamodb.pitr_gb_month idempotency kept, backups"] == pytest.approx(gb_months * 0.20)
+
+
+def test_nothing_is_kept_with_idempotency_off() -> None:
+    estate = small(mode=IdempotencyMode.OFF)
+    workers = {"billing": replace(estate.workers["billing"], ttl_s=18 * 86_400)}
+
+    assert not [it for it in _items(bill(replace(estate, workers=workers), month(), Mix(), PRICES)) if "kept" in it]
+
+
 def test_what_handlers_do_is_the_mixes() -> None:
     own = WorkerMix(writes=2, reads=1, puts=3, log_bytes=500, batch_ms=0, record_ms=100)
     items = _items(bill(small(), month(), Mix(workers={"billing": own}), PRICES))
