@@ -79,7 +79,7 @@ class Processor:
         self.execution.run(group.deliveries, invocation, self.watch)
         self._publish(group.deliveries)
         for delivery, _ in undecided(group.deliveries):
-            delivery.decide(Outcome.HANDLED)
+            delivery.handled()
         self.settlement.give_up(group.deliveries)
         self.settlement.dead_letter(group.deliveries)  # before its claim is given back: the DLQ may not take it
         if self.claims:

@@ -87,9 +87,11 @@ class Claims:
             return []
         claims = self.store.claim([request for _, request in requests])
         self._note_sizes(claims)
+        waiting = False
         for (delivery, _), claim in zip(requests, claims, strict=True):
             self._decide(delivery, claim)
-        return self._groups(deliveries, requests)
+            waiting = waiting or claim.state in _WAITING
+        return self._groups(deliveries, requests) if waiting else [Group(list(deliveries))]  # as nearly always
 
     def _requests(self, deliveries: Iterable[Delivery], invocation: Invocation) -> list[tuple[Delivery, Request]]:
         first: dict[str, tuple[Delivery, Request]] = {}
@@ -145,8 +147,6 @@ class Claims:
     # Groups.
 
     def _groups(self, deliveries: Sequence[Delivery], requests: Sequence[tuple[Delivery, Request]]) -> list[Group]:
-        if all(delivery.claim is None or delivery.claim.state is ClaimState.CLAIMED for delivery, _ in requests):
-            return [Group(list(deliveries))]  # as nearly always
         waiting = {id(delivery): request for delivery, request in requests if _turn(delivery) != FRESH}
         turns = self._turns(deliveries)
         groups = [self._group([d for d in deliveries if turns[id(d)] == turn], waiting) for turn in (FRESH, RELEASED)]
@@ -214,34 +214,34 @@ class Claims:
         return delivery.tries if delivery.begun else delivery.tries - 1
 
     def _complete(self, deliveries: Sequence[Delivery], until: float) -> None:
-        claimed = [d for d in deliveries if d.claim is not None and d.claim.state is ClaimState.CLAIMED]
         done = [
             (delivery, Completion(delivery.claim, self._result(delivery)))
-            for delivery in claimed
+            for delivery in deliveries
             if delivery.outcome is Outcome.HANDLED and delivery.claim is not None and not delivery.committed
         ]
         if not done:
             return
         completions = [completion for _, completion in done]
         for (delivery, _), error in zip(
-            done, self.store.complete(completions, whole=self._whole(claimed), until=until), strict=True
+            done, self.store.complete(completions, whole=self._whole(deliveries), until=until), strict=True
         ):
             if error is not None:
                 # The effect is there: another delivery of this message would only repeat it.
                 extra = {**delivery.log_fields(), "error": error}
                 log.error("a handled event could not be recorded: a duplicate of it may be handled", extra=extra)
 
-    def _whole(self, claimed: Sequence[Delivery]) -> str:
+    def _whole(self, deliveries: Sequence[Delivery]) -> str:
         """The batch that these are all claims of, if all were handled and there is nothing in doubt; else ''."""
         if not self._sizes:
             return ""
+        claimed = [d for d in deliveries if d.claim is not None and d.claim.state is ClaimState.CLAIMED]
         batches = {delivery.claim.batch for delivery in claimed if delivery.claim is not None}
         batch = batches.pop() if len(batches) == 1 else ""
         handled = sum(delivery.outcome is Outcome.HANDLED for delivery in claimed)
         return batch if handled == len(claimed) == self._sizes.get(batch) else ""
 
     def _result(self, delivery: Delivery) -> object:
-        problem = storable(delivery.result)
+        problem = None if delivery.result is None else storable(delivery.result)
         if problem is None:
             return delivery.result
         log.warning("the handler's result is not kept: %s", problem, extra=delivery.log_fields())

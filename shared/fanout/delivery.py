@@ -98,6 +98,10 @@ class Delivery:
         when what it published was not taken, a rejected one when the DLQ does not take it."""
         self.outcome, self.cause, self.delay_s, self.backoff = outcome, cause, delay_s, backoff
 
+    def handled(self) -> None:
+        """Done. The one decision that nearly every record has, and that nothing is told with."""
+        self.outcome = Outcome.HANDLED
+
     def reject(self, cause: BaseException) -> None:
         """To the DLQ."""
         self.decide(Outcome.REJECTED, cause)

@@ -41,7 +41,7 @@ def _span(delivery: Delivery) -> list[Any]:
         sent_ms,
         record.first_received_ms - sent_ms if sent_ms and record.first_received_ms else None,
         int(delivery.began_at * 1000) or None,
-        round(delivery.took_s * 1000, 1) if delivery.begun else None,
+        int(delivery.took_s * 10_000) / 10 if delivery.begun else None,
         delivery.tries,
         record.receive_count,
         None if delivery.outcome is None else delivery.outcome._value_,

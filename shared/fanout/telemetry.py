@@ -89,8 +89,9 @@ class JsonFormatter(logging.Formatter):
             "message": _message(record),
             "logger": record.name,
             "timestamp": self._timestamp(record.created),
-            **self._constant,
         }
+        if self._constant:
+            line |= self._constant
         if record.levelno >= logging.WARNING and (trace_id := _xray_trace_id()):
             line["xray_trace_id"] = trace_id
         for layer in _layers.get():
@@ -123,7 +124,10 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _written(line: Mapping[str, Any]) -> str:
-    written = _encoded(line)
+    try:
+        written = orjson.dumps(line, default=_text)
+    except TypeError:
+        written = _encoded(line)
     return written.decode() if len(written) <= MAX_LINE_BYTES else _shortened(line).decode()
 
 

@@ -158,17 +158,19 @@ def test_the_last_failure_takes_its_cause_to_the_dlq(make_worker: MakeWorker) ->
 
 
 def test_no_record_is_begun_that_cannot_end(make_worker: MakeWorker) -> None:
-    """GIVEN recent records that took 5 s WHEN 5.2 s are left THEN the record is postponed and at once visible again."""
+    """GIVEN recent records that took 5 s WHEN 5.2 s are left THEN the batch's first record begins, else none ever
+    would again, and the second is postponed and at once visible again; WHEN no time is left THEN none begins."""
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
     pace = Pace()
     pace.took(5.0)
     rig = Rig(worker, pace=pace)
 
-    [delivery] = rig.deliver(ThingHappened(number=1), remaining_s=5.2)
-    assert delivery.outcome is Outcome.POSTPONED
+    first, second = rig.deliver(ThingHappened(number=1), ThingHappened(number=2), remaining_s=5.2)
+    [late] = rig.deliver(ThingHappened(number=3), remaining_s=0.4)
+
+    assert (first.outcome, second.outcome, late.outcome) == (Outcome.HANDLED, Outcome.POSTPONED, Outcome.POSTPONED)
     assert rig.backoffs[0]["VisibilityTimeout"] == 0
-    assert rig.redeliver(delivery).outcome is Outcome.HANDLED
 
 
 def test_an_expired_event_is_dropped(make_worker: MakeWorker) -> None:
@@ -364,13 +366,12 @@ def test_an_unreadable_record_stops_its_message_group_until_the_dlq_has_it(make_
     assert outcomes(rig.deliver(*messages)) == [Outcome.REJECTED, Outcome.HANDLED]
 
 
-def test_a_batch_handler_is_not_begun_that_cannot_end(make_worker: MakeWorker) -> None:
-    """GIVEN batches that took 5 s WHEN 5.2 s are left THEN the batch is postponed."""
+def test_a_batch_handler_is_not_begun_without_time(make_worker: MakeWorker) -> None:
+    """GIVEN a batch handler WHEN no time is left but for settling THEN the batch is postponed; WHEN there is THEN not."""
     worker, seen = make_worker(), list[object]()
     worker.handles_batch(seen.append)
-    pace = Pace()
-    pace.took(5.0)
+    rig = Rig(worker)
 
-    assert outcomes(Rig(worker, pace=pace).deliver(ThingHappened(number=1), remaining_s=5.2)) == [Outcome.POSTPONED]
-    assert outcomes(Rig(worker, pace=pace).deliver(ThingHappened(number=1), remaining_s=5.6)) == [Outcome.HANDLED]
+    assert outcomes(rig.deliver(ThingHappened(number=1), remaining_s=0.4)) == [Outcome.POSTPONED]
+    assert outcomes(rig.deliver(ThingHappened(number=1), remaining_s=5.6)) == [Outcome.HANDLED]
     assert len(seen) == 1
