@@ -158,7 +158,7 @@ def test_the_last_failure_takes_its_cause_to_the_dlq(make_worker: MakeWorker) ->
 
 
 def test_no_record_is_begun_that_cannot_end(make_worker: MakeWorker) -> None:
-    """GIVEN recent records that took 5 s WHEN 5.2 s are left THEN the batch's first record begins, else none ever
+    """GIVEN recent records that took 5 s WHEN 4.9 s are left THEN the batch's first record begins, else none ever
     would again, and the second is postponed and at once visible again; WHEN no time is left THEN none begins."""
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
@@ -166,7 +166,7 @@ def test_no_record_is_begun_that_cannot_end(make_worker: MakeWorker) -> None:
     pace.took(5.0)
     rig = Rig(worker, pace=pace)
 
-    first, second = rig.deliver(ThingHappened(number=1), ThingHappened(number=2), remaining_s=5.2)
+    first, second = rig.deliver(ThingHappened(number=1), ThingHappened(number=2), remaining_s=4.9)
     [late] = rig.deliver(ThingHappened(number=3), remaining_s=0.4)
 
     assert (first.outcome, second.outcome, late.outcome) == (Outcome.HANDLED, Outcome.POSTPONED, Outcome.POSTPONED)
@@ -367,7 +367,7 @@ def test_an_unreadable_record_stops_its_message_group_until_the_dlq_has_it(make_
 
 
 def test_a_batch_handler_is_not_begun_without_time(make_worker: MakeWorker) -> None:
-    """GIVEN a batch handler WHEN no time is left but for settling THEN the batch is postponed; WHEN there is THEN not."""
+    """GIVEN a batch handler WHEN no time is left but for settling THEN its batch is postponed, else not."""
     worker, seen = make_worker(), list[object]()
     worker.handles_batch(seen.append)
     rig = Rig(worker)
