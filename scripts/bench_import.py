@@ -34,6 +34,7 @@ PROGRAMS: Mapping[str, str] = {
     "empty": "pass",
     "inventory": INVENTORY,
     "inventory, store client made": f"{INVENTORY}; {STORE}",
+    "inventory, Logger and Metrics": f"{INVENTORY}; from aws_lambda_powertools import Logger, Metrics",
     "powertools set": POWERTOOLS,
     "powertools set, store client made": f"{POWERTOOLS}\nDynamoDBPersistenceLayer('t').client",
     "pydantic": "import pydantic; pydantic.BaseModel",
@@ -87,6 +88,7 @@ def main() -> int:
         "import_vs_powertools_with_clients": seconds["inventory, store client made"]
         / seconds["powertools set, store client made"],
         "import_ms": seconds["inventory, store client made"] * 1e3,
+        "logger_and_metrics_ms": (seconds["inventory, Logger and Metrics"] - seconds["inventory"]) * 1e3,
     }
     print(machine(), format_table(rows), sep="\n")
     print(write_results("import", rows, figures))

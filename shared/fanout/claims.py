@@ -101,14 +101,14 @@ class Claims:
             except EventError as error:
                 delivery.reject(error)
                 continue
-            other, request = first.get(delivery.key, (None, None))
-            if other is None or request is None:
+            known = first.get(delivery.key)
+            if known is None:
                 owner = f"{invocation.request_id}/{delivery.record.message_id}"
                 first[delivery.key] = delivery, Request(delivery.key, owner, data, lock_until)
-            elif request.fingerprint != data:
+            elif known[1].fingerprint != data:
                 delivery.reject(_conflict())
             else:
-                self._twins.append((delivery, other))
+                self._twins.append((delivery, known[0]))
                 delivery.decide(Outcome.DUPLICATE)
         return list(first.values())
 
@@ -197,9 +197,9 @@ class Claims:
         releases = [
             Release(delivery.claim, self._tries_after(delivery))
             for delivery in group.deliveries
-            if delivery.claim is not None
+            if delivery.outcome in UNSUCCESSFUL
+            and delivery.claim is not None
             and delivery.claim.state is ClaimState.CLAIMED
-            and delivery.outcome in UNSUCCESSFUL
             and not delivery.abandoned
         ]
         if releases:

@@ -165,7 +165,8 @@ class Execution:
             except BaseException as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome
                 ended = _Ended(error=error)
             watch.interruptible = False
-            self._ended(delivery, ended)
+            if ended is not _DONE:
+                self._ended(delivery, ended)
         delivery.took_s = time.monotonic() - began
         self.pace.took(delivery.took_s)
 

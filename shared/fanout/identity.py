@@ -8,6 +8,7 @@ imitate another event's key.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID, uuid5
@@ -34,8 +35,8 @@ def event_key(worker: str, envelope: Envelope, paths: Sequence[FieldPath] = ()) 
         that has none of them is told by its id.
     :raises EventError: the event has some of the fields only, or a value that cannot be written as JSON.
     """
-    scope = f"{worker}#{_escaped(envelope.source)}#{_escaped(envelope.name)}"
-    values = key_values(envelope.data, paths)
+    scope = _scope(worker, envelope.source, envelope.name)
+    values = key_values(envelope.data, paths) if paths else None
     if values is None:
         return f"{scope}#id#{envelope.metadata.event_id}"
     return f"{scope}#key#{blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()}"
@@ -46,8 +47,6 @@ def key_values(data: Mapping[str, Any], paths: Sequence[FieldPath]) -> list[Any]
 
     :raises EventError: it has some of them only; the text names the first that is missing.
     """
-    if not paths:
-        return None
     values = [_value(data, path) for path in paths]
     missing = [".".join(path) for path, value in zip(paths, values, strict=True) if value is _MISSING]
     if len(missing) == len(paths):
@@ -62,8 +61,13 @@ def derived_id(key: str, what: str) -> str:
     return str(uuid5(_NAMESPACE, f"{key}#{what}"))
 
 
+@lru_cache(maxsize=256)
+def _scope(worker: str, source: str, name: str) -> str:
+    return f"{worker}#{_escaped(source)}#{_escaped(name)}"
+
+
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("#", "%23") if "#" in text or "%" in text else text
+    return text.replace("%", "%25").replace("#", "%23")
 
 
 def _value(data: Any, path: FieldPath) -> Any:

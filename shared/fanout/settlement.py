@@ -81,16 +81,16 @@ class Settlement:
     def settle(self, deliveries: Sequence[Delivery]) -> None:
         """Every rejected record to the DLQ that is not there yet, and what would be deleted before it could come
         again; a backoff for the rest."""
-        for delivery in deliveries:
-            if delivery.outcome not in FAILED:
-                continue
+        failed = [delivery for delivery in deliveries if delivery.outcome in FAILED]
+        for delivery in failed:
             if self._left_s(delivery) < 2 * self.settings.visibility_s + MARGIN_S:
                 cause = RetentionEnds(f"the queue's retention ends: {describe(_cause(delivery), MAX_CAUSE)}")
                 delivery.reject(cause)
             elif delivery.record.receive_count >= self.settings.backstop:
                 delivery.reject(_cause(delivery))  # SQS would move it now without a word on why
         self.dead_letter(deliveries)
-        self._back_off([delivery for delivery in deliveries if delivery.outcome in FAILED])
+        if failed:
+            self._back_off([delivery for delivery in failed if delivery.outcome in FAILED])
 
     def _left_s(self, delivery: Delivery) -> float:
         """How long the queue keeps the record from now on."""

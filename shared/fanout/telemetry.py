@@ -1,7 +1,8 @@
 """Structured logs and metrics of a worker: JSON lines on standard output, which Lambda takes to CloudWatch.
 
-Keys are those of Powertools' Logger where it has them. Powertools itself is not used: one line costs it more CPU
-than the worker core has for a whole record, and it would be a third of a worker's cold import.
+Keys are those of Powertools' Logger where it has them. The core does not use Powertools itself: one line costs it more
+CPU than the worker core has for a whole record, and it would be a third of a worker's cold import. In handlers it works
+beside this: see :mod:`fanout.powertools`.
 Metrics are lines too, in CloudWatch's embedded metric format
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 """
