@@ -30,8 +30,8 @@ class ThingMoved(Event, source="test.keys", version=1):
     number: int
     place: Place | None = None
     by: Lorry | Ship = Field(discriminator="kind")
-    marks: dict[str, str] = {}
-    notes: dict[str, Any] = {}
+    marks: dict[str, str] = Field(default={})
+    notes: dict[str, Any] = Field(default={})
 
 
 def said(*fields: str) -> list[str]:
