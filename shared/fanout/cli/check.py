@@ -8,11 +8,11 @@ from pathlib import Path
 import typer
 
 from fanout import contract_check, golden, snapshots, upcasting, web_manifest
-from fanout.cli import keys
 from fanout.cli.options import DEFAULT_SERVICES, Services
 from fanout.cli.output import complain, console
 from fanout.errors import ContractError, DeclarationError, ManifestError
 from fanout.event import Event, load_contracts
+from fanout.key_fields import unknown_key_fields
 from fanout.manifest import Manifest, load_all
 from fanout.worker import Worker
 
@@ -45,7 +45,7 @@ def _problems(services: Path) -> Iterator[str]:
     except ManifestError as error:
         yield from str(error).splitlines()
         return
-    yield from keys.unknown_fields(contracts, manifests)
+    yield from unknown_key_fields(contracts, manifests)
     yield from _contract_problems(contracts, manifests)
     sys.path.insert(0, str(services.resolve().parent))
     for path in sorted(services.glob("*/worker.yaml")):
