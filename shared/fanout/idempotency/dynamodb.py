@@ -119,7 +119,8 @@ class DynamoDBStore:
 
     def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
         alone = len(requests) == 1
-        batch = requests[0].owner if self._one_write and not alone else ""
+        # Another than of the claim before: the first request may be the same.
+        batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
         wanted = [_taken_over(request, claim, alone, batch) for request, claim in zip(requests, known, strict=True)]
         statements = [
             self._update_owner(request, claim, before.item or {})

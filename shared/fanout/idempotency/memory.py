@@ -67,7 +67,8 @@ class MemoryStore:
 
     def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:  # noqa: ARG002
         alone = len(requests) == 1
-        batch = requests[0].owner if self._one_write and not alone else ""
+        # Another than of the claim before: the first request may be the same.
+        batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
         return [self._take_over(request, alone, batch) for request in requests]
 
     def _take_over(self, request: Request, alone: bool, batch: str) -> Claim:

@@ -185,3 +185,30 @@ def test_in_claim_mode_a_batch_with_a_failure_is_recorded_record_by_record(make_
     assert outcomes(rig.deliver(*others)) == [Outcome.HANDLED] * 3
     assert outcomes(rig.deliver(*others)) == [Outcome.DUPLICATE] * 3
     assert sorted(seen) == list(range(6))
+
+
+def test_in_claim_mode_a_mark_is_of_one_call_alone(make_worker: MakeWorker) -> None:
+    """GIVEN claim mode, and a batch of new records among records given back, whose first is one of these WHEN the new
+    ones are recorded as a whole, and the process dies over the others THEN those come again and are handled."""
+    worker, now, handled = make_worker(idempotency={"mode": "claim"}), [1000.0], list[int]()
+    rig = Rig(worker, clock=lambda: now[0])
+    failing, dying = [True], [False]
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number < 2 and failing[0]:
+            raise ZeroDivisionError
+        if event.number < 2 and dying[0]:
+            rig.die()
+        handled.append(event.number)
+
+    messages = [record_of(ThingHappened(number=number), sent_ms=1_000_000) for number in range(4)]
+    rig.deliver(*messages[:2])
+    failing[0], dying[0] = False, True
+    with pytest.raises(Death):
+        rig.deliver(*messages)
+    dying[0] = False
+    now[0] += 180
+
+    assert outcomes(rig.deliver(*messages)) == [Outcome.HANDLED] * 2 + [Outcome.DUPLICATE] * 2
+    assert handled == [2, 3, 0, 1]

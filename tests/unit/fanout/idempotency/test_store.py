@@ -233,6 +233,22 @@ def test_in_one_write_a_batch_is_recorded_as_a_whole(make: Make) -> None:
     assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 2 + ["DIED"] * 2
 
 
+def test_in_one_write_what_was_taken_over_is_another_batch(make: Make) -> None:
+    """GIVEN claim mode and one execution that claims a batch, then takes over what was given back of it WHEN the first
+    is recorded as a whole THEN the second is not; WHEN the second is too THEN both are."""
+    store = make([NOW], one_write=True)
+    store.release([Release(c, 1) for c in store.claim([wish(key, owner="before") for key in "ab"])])
+    known = store.claim([wish(key) for key in "abcd"])
+    taken = store.take_over([wish(key) for key in "ab"], known[:2])
+    assert [c.state.name for c in taken + known[2:]] == ["CLAIMED"] * 4
+
+    asked = [wish(key, owner="other") for key in "abcd"]
+    store.complete([Completion(c) for c in known[2:]], whole=known[2].batch)
+    assert [c.state.name for c in store.claim(asked)] == ["IN_PROGRESS"] * 2 + ["COMPLETED"] * 2
+    store.complete([Completion(c) for c in taken], whole=taken[0].batch)
+    assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 4
+
+
 keys = st.sampled_from(["a", "b"])
 owners = st.sampled_from(["x", "y", "z"])
 steps = st.lists(
