@@ -2,9 +2,11 @@
 
 locals {
   queries = {
+    # By its text: of a handled event only the spans of its batch's metrics line tell, which have its id, and that of its
+    # correlation where it is another event's.
     "one event's way"    = <<-EOT
-      fields @timestamp, service, level, message, outcome, receive_count
-      | filter correlation_id = "CORRELATION_ID" or event_id = "EVENT_ID"
+      fields @timestamp, coalesce(worker, service) as by, message, outcome, tries, error_type, error_at, @message
+      | filter @message like "EVENT_ID or CORRELATION_ID"
       | sort @timestamp
     EOT
     "errors"             = <<-EOT
