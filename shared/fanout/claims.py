@@ -180,7 +180,9 @@ class Claims:
             return
         lock_until = self.clock() + invocation.remaining_s() + LOCK_MARGIN_S
         known = [delivery.claim for delivery, _ in untaken if delivery.claim is not None]
-        claims = self.store.take_over([request._replace(lock_until=lock_until) for _, request in untaken], known)
+        requests = [request._replace(lock_until=lock_until) for _, request in untaken]
+        company = sum(delivery.undecided for delivery in group.deliveries) > len(untaken)
+        claims = self.store.take_over(requests, known, company=company)
         self._note_sizes(claims)
         for (delivery, _), before, claim in zip(untaken, known, claims, strict=True):
             self._decide(delivery, claim)

@@ -117,8 +117,8 @@ class DynamoDBStore:
             claims |= {claim.key: claim for claim in self._look_up(known)}
         return [claims[request.key] for request in requests]
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
-        alone = len(requests) == 1
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
+        alone = len(requests) == 1 and not company
         # Another than of the claim before: the first request may be the same.
         batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
         wanted = [_taken_over(request, claim, alone, batch) for request, claim in zip(requests, known, strict=True)]

@@ -65,8 +65,14 @@ class MemoryStore:
             return self._known(request, item)
         return self._hold(request, tries=1, shared=0, alone=alone, batch=batch)
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:  # noqa: ARG002
-        alone = len(requests) == 1
+    def take_over(
+        self,
+        requests: Sequence[Request],
+        known: Sequence[Claim],  # noqa: ARG002
+        *,
+        company: bool = False,
+    ) -> list[Claim]:
+        alone = len(requests) == 1 and not company
         # Another than of the claim before: the first request may be the same.
         batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
         return [self._take_over(request, alone, batch) for request in requests]

@@ -107,10 +107,12 @@ class Store(Protocol):
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
         """A claim for each request, in order. Events that are RELEASED or DIED are not claimed yet."""
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
         """Claim events that :meth:`claim` found RELEASED or DIED.
 
         :param known: what it returned for each.
+        :param company: whether events that are claimed already are handled together with these, so that the process
+            may die over one of them.
         """
 
     def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:

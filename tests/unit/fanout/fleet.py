@@ -244,8 +244,10 @@ class _Store:
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
         return self._fleet.call(lambda: self._store.claim(requests), lambda: _unavailable(requests))
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim]) -> list[Claim]:
-        return self._fleet.call(lambda: self._store.take_over(requests, known), lambda: _unavailable(requests))
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
+        return self._fleet.call(
+            lambda: self._store.take_over(requests, known, company=company), lambda: _unavailable(requests)
+        )
 
     def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
         return self._fleet.call(

@@ -212,3 +212,30 @@ def test_in_claim_mode_a_mark_is_of_one_call_alone(make_worker: MakeWorker) -> N
 
     assert outcomes(rig.deliver(*messages)) == [Outcome.HANDLED] * 2 + [Outcome.DUPLICATE] * 2
     assert handled == [2, 3, 0, 1]
+
+
+def test_in_a_fifo_group_a_death_behind_a_record_is_none_of_its_own(make_worker: MakeWorker) -> None:
+    """GIVEN a record that failed once, and comes again with a new one behind it in its message group WHEN the new one
+    ends the process THEN the first is not dead-lettered for that, but handled."""
+    worker, now, handled = make_worker(via="bus", queue={"fifo": True, "max_receives": 2}), [1000.0], list[int]()
+    rig = Rig(worker, clock=lambda: now[0])
+    failures, deaths = [ZeroDivisionError()], [1]
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number == 0 and failures:
+            raise failures.pop()
+        if event.number == 1 and deaths:
+            deaths.pop()
+            rig.die()
+        handled.append(event.number)
+
+    head, behind = (record_of(ThingHappened(number=number), group="g", sent_ms=1_000_000) for number in range(2))
+    rig.deliver(head)
+    with pytest.raises(Death):
+        rig.deliver(head, behind)
+    now[0] += 180
+
+    assert outcomes(rig.deliver(head, behind)) == [Outcome.HANDLED] * 2
+    assert rig.dead_letters == []
+    assert handled == [0, 0, 1]

@@ -183,6 +183,21 @@ def test_tries_are_counted_by_claims_and_kept_by_releases(make: Make) -> None:
     assert (fifth.tries, fifth.shared) == (1, 0)
 
 
+def test_a_take_over_in_company_is_not_alone(make: Make) -> None:
+    """GIVEN an event given back that is handled together with claimed ones WHEN the process dies THEN that try is in
+    doubt, as of a batch."""
+    clock = [NOW]
+    store = make(clock)
+    request = wish(owner="again")
+    store.release([Release(claim(store, owner="before"), 1)])
+    [taken] = store.take_over([request], store.claim([request]), company=True)
+    assert (taken.tries, taken.shared, taken.alone) == (2, 0, False)
+
+    clock[0] = NOW + 31
+    after = claim(store, owner="after", lock_until=NOW + 60)
+    assert (after.tries, after.shared, after.alone) == (3, 1, True)
+
+
 def test_a_committed_event_is_never_released(make: Make) -> None:
     """GIVEN a commit whose answer was lost WHEN its claim is given back THEN the event stays completed, with what is
     to be published; WHEN the commit is repeated THEN it is known as one's own."""
