@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Processor", "summary"]
 
 log = logging.getLogger(__name__)
+
+_OUTCOMES = [outcome.value for outcome in Outcome]
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,11 @@ class Processor:
 
 def summary(deliveries: Iterable[Delivery]) -> Mapping[str, int]:
     """How many records had each outcome; every outcome has its number."""
-    counted = Counter(delivery.outcome for delivery in deliveries)
-    return {outcome.value: counted.get(outcome, 0) for outcome in Outcome}
+    counted = dict.fromkeys(_OUTCOMES, 0)
+    for delivery in deliveries:
+        if delivery.outcome is not None:
+            counted[delivery.outcome] += 1
+    return counted
 
 
 def _moment(iso: str) -> datetime:

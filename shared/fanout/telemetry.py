@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -231,9 +232,15 @@ def emit_metrics(
 ) -> None:
     """Write one line of metrics: counts and milliseconds under the dimensions, with fields for the reader of the
     log. The first dimension is the deployment's namespace, so that two in one account are told apart."""
-    metrics = [{"Name": name, "Unit": "Count"} for name in counts]
-    metrics += [{"Name": name, "Unit": "Milliseconds"} for name in durations_ms]
+    metrics = _declared(tuple(counts), tuple(durations_ms))
     emit_fields(_metrics_line(dimensions, metrics, {**counts, **durations_ms}), **fields)
+
+
+@lru_cache(maxsize=16)
+def _declared(counts: tuple[str, ...], durations_ms: tuple[str, ...]) -> Sequence[Mapping[str, str]]:
+    """The same for every batch of a worker."""
+    metrics = [{"Name": name, "Unit": "Count"} for name in counts]
+    return metrics + [{"Name": name, "Unit": "Milliseconds"} for name in durations_ms]
 
 
 def emit_values(dimensions: Mapping[str, str], values: Mapping[str, tuple[str, list[float]]]) -> None:
