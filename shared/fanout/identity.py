@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Any
 from uuid import UUID, uuid5
 
-import orjson
-
 from fanout.envelope import Envelope
 from fanout.errors import EventError
+from fanout.idempotency.store import fingerprint
 
 __all__ = ["FieldPath", "derived_id", "event_key", "key_values"]
 
@@ -39,7 +37,7 @@ def event_key(worker: str, envelope: Envelope, paths: Sequence[FieldPath] = ()) 
     values = key_values(envelope.data, paths) if paths else None
     if values is None:
         return f"{scope}#id#{envelope.metadata.event_id}"
-    return f"{scope}#key#{blake2b(orjson.dumps(values, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()}"
+    return f"{scope}#key#{fingerprint(values)}"
 
 
 def key_values(data: Mapping[str, Any], paths: Sequence[FieldPath]) -> list[Any] | None:
@@ -58,7 +56,7 @@ def key_values(data: Mapping[str, Any], paths: Sequence[FieldPath]) -> list[Any]
 
 def derived_id(key: str, what: str) -> str:
     """An id of something that the event caused in this worker: the same whenever its handler runs again."""
-    return str(uuid5(_NAMESPACE, f"{key}#{what}"))
+    return str(uuid5(_NAMESPACE, f"{key}#{_escaped(what)}"))
 
 
 @lru_cache(maxsize=256)
