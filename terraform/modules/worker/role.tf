@@ -47,10 +47,10 @@ locals {
       Resource = ["${local.tables}-idempotency"]
     }],
     !var.manifest.powertools ? [] : [{
-      # Of Powertools' idempotency and circuit breaker, whose records are in the worker's table too.
+      # Of Powertools' idempotency and circuit breaker, whose records are in the worker's table too; UpdateItem stands above.
       Sid      = "Powertools"
       Effect   = "Allow"
-      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+      Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
       Resource = ["${local.tables}-idempotency"]
     }],
     !var.manifest.gathers ? [] : [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fanout.manifest import load, worker_name
+from scripts.packages.workers import requirements
 
 SERVICES = Path(__file__).parents[3] / "services"
 HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout.manifest", "fanout.patterns"]
@@ -27,7 +28,7 @@ def test_a_handler_imports_nothing_heavy(folder: Path, tmp_path: Path) -> None:
     """GIVEN a packed worker in a fresh process WHEN its handler is imported THEN no AWS SDK, YAML, manifest or
     command line comes with it; but for the part of botocore that Powertools imports for those who use that."""
     _pack(folder, tmp_path / "services" / folder.name)
-    uses_powertools = load(folder / "worker.yaml").powertools
+    uses_powertools = "aws-lambda-powertools" in requirements(folder)
     heavy = [name for name in HEAVY if not (uses_powertools and name == "botocore")]
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import services.{folder.name}.handler as module; "
