@@ -25,8 +25,8 @@ MAX_LINE_BYTES = 250_000
 """Of a line; CloudWatch takes 256 KB of an event, 26 bytes of its own included
 (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html)."""
 
-WRITTEN = "written_by_powertools"
-"""The attribute of a log record that Powertools' own handler has written."""
+OWN_HANDLER = "powertools_handler"
+"""The attribute of a logger to which a Powertools Logger has given a handler of its own."""
 
 _SRCFILE = logging._srcfile
 
@@ -193,11 +193,16 @@ class _StandardOutput(logging.Handler):
 
 
 class _BesidePowertools(_StandardOutput):
-    """Leaves out what a handler of Powertools' Logger has written. The filter that Powertools puts on the root's
-    handlers is not taken: it would leave out every logger whose name holds that of the service."""
+    """Leaves out what a Powertools Logger's own handler writes. The filter that Powertools puts on the root's handlers
+    is not taken: it would leave out every logger whose name holds that of the service."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return WRITTEN not in record.__dict__
+        logger = logging.root.manager.loggerDict.get(record.name)
+        while isinstance(logger, logging.Logger):
+            if OWN_HANDLER in logger.__dict__:
+                return False
+            logger = logger.parent
+        return bool(super().filter(record))
 
     def addFilter(self, filter: object) -> None:  # noqa: A002, N802 - logging's names
         if type(filter).__name__ != "SuppressFilter":
@@ -213,10 +218,14 @@ def current_fields() -> dict[str, Any]:
 
 
 def configure(level: str | None = None, *, beside_powertools: bool = False) -> None:
-    """Log as JSON from here on. The level is ``FANOUT_LOG_LEVEL``'s unless given, else INFO."""
+    """Log as JSON from here on. The level is ``FANOUT_LOG_LEVEL``'s unless given, else INFO.
+
+    :param beside_powertools: its Logger is in use, and stays so whenever this is called again.
+    """
+    root = logging.getLogger()
+    beside_powertools = beside_powertools or any(isinstance(each, _BesidePowertools) for each in root.handlers)
     handler = _BesidePowertools() if beside_powertools else _StandardOutput()
     handler.setFormatter(JsonFormatter())
-    root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level or os.environ.get("FANOUT_LOG_LEVEL", "INFO").upper())
     # What the lines do not show need not be found out
@@ -243,14 +252,16 @@ def _declared(counts: tuple[str, ...], durations_ms: tuple[str, ...]) -> Sequenc
     return metrics + [{"Name": name, "Unit": "Milliseconds"} for name in durations_ms]
 
 
-def emit_values(dimensions: Mapping[str, str], values: Mapping[str, tuple[str, list[float]]]) -> None:
-    """Write one line of metrics, each with its unit and its values, under the dimensions as :func:`emit_metrics`."""
-    metrics = [{"Name": name, "Unit": unit} for name, (unit, _) in values.items()]
-    emit_fields(_metrics_line(dimensions, metrics, {name: each for name, (_, each) in values.items()}))
+def emit_values(
+    dimensions: Mapping[str, str], metrics: Sequence[Mapping[str, object]], values: Mapping[str, list[float]]
+) -> None:
+    """Write one line of metrics as they are declared, each with its values, under the dimensions as
+    :func:`emit_metrics`."""
+    emit_fields(_metrics_line(dimensions, metrics, values))
 
 
 def _metrics_line(
-    dimensions: Mapping[str, str], metrics: Sequence[Mapping[str, str]], values: Mapping[str, Any]
+    dimensions: Mapping[str, str], metrics: Sequence[Mapping[str, object]], values: Mapping[str, Any]
 ) -> dict[str, Any]:
     if namespace := os.environ.get("FANOUT_NAMESPACE"):
         dimensions = {"namespace": namespace, **dimensions}

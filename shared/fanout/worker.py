@@ -11,7 +11,6 @@ handler = worker.lambda_handler
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -182,6 +181,7 @@ class Worker:
         """The function's entry: a batch of SQS records in, the records that failed out
         (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html); or a direct invocation."""
         began = time.monotonic()
+        powertools.watch(powertools.METRICS)
         if context is not None:
             aws.finish_by(began + context.get_remaining_time_in_millis() / 1000)
         try:
@@ -189,21 +189,20 @@ class Worker:
             return self._answer(event, context) if batch is None else self._take(batch, context, began)
         finally:
             aws.finish_by(None)  # the next invocation has a time of its own
+            self.metrics.flush(self.settings.worker)
+            powertools.flush_metrics()
 
     def _take(self, batch: Sequence[Mapping[str, Any]], context: Any, began: float) -> dict[str, Any]:
         cold_start, self._cold_start = self._cold_start, False
         if cold_start:
             telemetry.configure()
-        if "aws_lambda_powertools" in sys.modules:
-            powertools.attach()
+            powertools.watch(powertools.LOGGING)
         request_id = context.aws_request_id
         with telemetry.log_fields(service=self.settings.worker, function_request_id=request_id):
             records = [Record.from_lambda(record) for record in batch]
             invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)
             deliveries = self._processor.process(records, invocation)
         self._report(deliveries, time.monotonic() - began, cold_start=cold_start, function_request_id=request_id)
-        self.metrics.flush(self.settings.worker)
-        powertools.flush_metrics()
         failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
