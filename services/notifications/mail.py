@@ -11,7 +11,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 
 from contracts.orders import OrderPlaced
-from fanout import Context, Retry
+from fanout import Context, Reject, Retry
 from fanout.aws import client
 
 __all__ = ["SENDER", "send", "send_once"]
@@ -20,6 +20,9 @@ SENDER = "orders@shop.example"
 
 FAILURES, PAUSE_S = 5, 30
 """After so many failures in a row SES is left alone for so long."""
+
+LONGEST_PAUSE_S = 900
+"""With queue.max_receives in worker.yaml an outage of SES of more than two hours dead-letters no e-mail."""
 
 REMEMBERED_S = 18 * 86_400
 
@@ -34,6 +37,7 @@ def send_once(order: OrderPlaced, subject: str, text: str, context: Context) -> 
     keeps an order that is published under two event ids to one e-mail.
 
     :raises Retry: SES is down, or another execution is sending it.
+    :raises Reject: SES takes no such e-mail.
     """
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerOpenError
     from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
@@ -44,19 +48,27 @@ def send_once(order: OrderPlaced, subject: str, text: str, context: Context) -> 
     try:
         sender(mail=mail)
     except CircuitBreakerOpenError as error:
-        raise Retry("SES is down", after=PAUSE_S) from error
+        # Each of these is a try: longer pauses, so that the tries last longer than an outage does.
+        raise Retry("SES is down", after=min(LONGEST_PAUSE_S, PAUSE_S * 2 ** (context.tries - 1))) from error
     except IdempotencyAlreadyInProgressError as error:
         raise Retry("the e-mail is being sent") from error
 
 
 def send(mail: Mail) -> None:
-    """Hand the e-mail to SES."""
-    client("ses").send_email(
-        Source=SENDER,
-        Destination={"ToAddresses": [mail["to"]]},
-        Message={"Subject": {"Data": mail["subject"]}, "Body": {"Text": {"Data": mail["text"]}}},
-        Tags=[{"Name": "event_id", "Value": _tag(mail["tag"])}],
-    )
+    """Hand the e-mail to SES.
+
+    :raises Reject: SES takes no such e-mail, and never will.
+    """
+    ses = client("ses")
+    try:
+        ses.send_email(
+            Source=SENDER,
+            Destination={"ToAddresses": [mail["to"]]},
+            Message={"Subject": {"Data": mail["subject"]}, "Body": {"Text": {"Data": mail["text"]}}},
+            Tags=[{"Name": "event_id", "Value": _tag(mail["tag"])}],
+        )
+    except ses.exceptions.MessageRejected as error:
+        raise Reject(f"order {mail['order_id']}: SES does not take its e-mail: {error}") from error
     metrics.add_metric(name="MailsSent", unit="Count", value=1)
     logger.info("e-mail sent", extra={"order_id": mail["order_id"], "subject": mail["subject"]})
 
@@ -78,7 +90,12 @@ def _sender() -> tuple[Callable[..., Any], Any]:
         expires_after_seconds=REMEMBERED_S,
         raise_on_no_idempotency_key=True,
     )
-    breaker = CircuitBreakerConfig(failure_threshold=FAILURES, recovery_timeout=PAUSE_S, success_threshold=1)
+    breaker = CircuitBreakerConfig(
+        failure_threshold=FAILURES,
+        recovery_timeout=PAUSE_S,
+        success_threshold=1,
+        ignored_exceptions=Reject,  # which says something of the e-mail, and nothing of SES
+    )
 
     @idempotent_function(  # type: ignore[untyped-decorator]
         data_keyword_argument="mail", persistence_store=DynamoDBPersistenceLayer(table_name=table), config=config

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerOpenError
+from aws_lambda_powertools.utilities.idempotency import IdempotencyConfig
 from botocore.exceptions import ClientError
 from moto.ses.models import ses_backends
 
@@ -108,6 +110,57 @@ def test_ses_is_left_alone_while_it_is_down(make_order: MakeOrder, monkeypatch: 
     assert len(calls) == mail.FAILURES
     assert [str(delivery.cause) for delivery in deliveries[5:]] == ["SES is down"] * 2
     assert [backoff["VisibilityTimeout"] for backoff in rig.backoffs[5:]] == [mail.PAUSE_S] * 2
+
+
+def test_the_pauses_grow_while_ses_is_down(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN an open circuit WHEN an order comes again and again THEN each pause is longer, and all tries together last
+    for more than two hours."""
+
+    def refuse(**_: Any) -> None:
+        raise CircuitBreakerOpenError("open")
+
+    monkeypatch.setattr(mail, "_sender", lambda: (refuse, IdempotencyConfig()))
+    rig = Rig(handler.worker)
+    [delivery] = rig.deliver(make_order())
+    while delivery.outcome is Outcome.RETRIED:
+        delivery = rig.redeliver(delivery)
+
+    pauses = [backoff["VisibilityTimeout"] for backoff in rig.backoffs]
+    assert pauses[:6] == [30, 60, 120, 240, 480, 900]
+    assert sum(pauses) > 2 * 3_600
+    assert (delivery.outcome, len(rig.dead_letters)) == (Outcome.REJECTED, 1)
+
+
+def test_an_address_that_ses_never_takes_is_rejected_and_opens_no_circuit(
+    make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN more orders with a bad address than the breaker bears failures WHEN they come THEN each is in the DLQ at
+    once with SES's words, and the next good one is sent."""
+    ses = aws.client("ses")
+    send = ses.send_email
+
+    def strict(**arguments: Any) -> Any:
+        if arguments["Destination"]["ToAddresses"] == ["bad@shop.example"]:
+            raise ses.exceptions.MessageRejected({"Error": {"Code": "MessageRejected", "Message": "no"}}, "SendEmail")
+        return send(**arguments)
+
+    monkeypatch.setattr(ses, "send_email", strict)
+    bad = [make_order(order_id=f"o-{number}", email="bad@shop.example") for number in range(mail.FAILURES + 1)]
+    rig = Rig(handler.worker)
+    deliveries = rig.deliver(*bad, make_order(order_id="good"))
+
+    assert [delivery.outcome for delivery in deliveries] == [Outcome.REJECTED] * len(bad) + [Outcome.HANDLED]
+    assert "SES does not take its e-mail" in str(deliveries[0].cause)
+    assert len(sent()) == 1
+
+
+def test_sent_mails_are_counted_and_logged_once(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN an order told twice WHEN it is confirmed THEN MailsSent counts the one e-mail."""
+    counted: list[dict[str, Any]] = []
+    monkeypatch.setattr(mail.metrics, "add_metric", lambda **metric: counted.append(metric))
+    Rig(handler.worker).deliver(make_order(), make_order())
+
+    assert counted == [{"name": "MailsSent", "unit": "Count", "value": 1}]
 
 
 def test_a_mail_that_ses_does_not_take_is_tried_again(make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch) -> None:
