@@ -14,7 +14,9 @@ worker = Worker(__file__)
 def bill(order: OrderPlaced, context: Context) -> None:
     """One ledger entry per order, its amount on the customer's balance in the same transaction."""
     check_currency(order)
-    enter(order)
+    if enter(order):
+        worker.metrics.count("OrdersBilled")
+        worker.metrics.add("AmountBilled", float(order.total.amount))
     # Published also when an earlier try had entered the order and failed after: its event_id is the same.
     context.publish(
         InvoiceIssued(

@@ -18,8 +18,9 @@ def check_currency(order: OrderPlaced) -> None:
         )
 
 
-def enter(order: OrderPlaced) -> None:
+def enter(order: OrderPlaced) -> bool:
     """Enter the order, its amount on the customer's balance in the same transaction; once, however often it is tried.
+    Returns whether it was not there before.
 
     :raises Retry: other orders were changing the same balance.
     """
@@ -56,3 +57,5 @@ def enter(order: OrderPlaced) -> None:
         codes = [reason.get("Code") for reason in error.response["CancellationReasons"]]
         if codes[0] != "ConditionalCheckFailed":
             raise Retry(f"order {order.order_id}: the transaction was cancelled: {codes}") from error
+        return False
+    return True

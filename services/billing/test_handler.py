@@ -1,5 +1,6 @@
 """Orders are entered once, balances hold their sum, and each has one invoice of one id."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -109,3 +110,14 @@ def test_a_conflict_over_the_balance_is_retried(monkeypatch: pytest.MonkeyPatch,
     assert delivery.outcome is Outcome.RETRIED
     assert isinstance(delivery.cause, Retry)
     assert rig.published == []
+
+
+def test_what_is_billed_is_counted_once(make_order: MakeOrder, capsys: pytest.CaptureFixture[str]) -> None:
+    """GIVEN an order told under two event ids WHEN both come THEN the worker's metrics have it once."""
+    handler.worker.metrics.flush("billing")
+    capsys.readouterr()
+    Rig(handler.worker).deliver(make_order(), make_order())
+    handler.worker.metrics.flush("billing")
+
+    line = json.loads(capsys.readouterr().out)
+    assert (line["OrdersBilled"], line["AmountBilled"]) == ([1], [25.99])

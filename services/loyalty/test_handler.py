@@ -80,3 +80,12 @@ def test_a_conflict_over_the_points_is_retried(monkeypatch: pytest.MonkeyPatch) 
 
     assert delivery.outcome is Outcome.RETRIED
     assert isinstance(delivery.cause, Retry)
+
+
+def test_the_points_awarded_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN an invoice published twice WHEN both come THEN PointsAwarded counts its points once."""
+    counted: list[dict[str, Any]] = []
+    monkeypatch.setattr(handler.metrics, "add_metric", lambda **metric: counted.append(metric))
+    Rig(handler.worker).deliver(invoice(), invoice())
+
+    assert counted == [{"name": "PointsAwarded", "unit": "Count", "value": 99.0}]
