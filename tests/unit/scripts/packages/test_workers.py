@@ -1,6 +1,7 @@
 """A worker's package holds what it runs on, and nothing of what it is developed with."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from fanout.errors import ManifestError
 from fanout.manifest import Batch
 from fanout.publish import Route, Routes
 from scripts.packages import workers
+from scripts.paths import REPOSITORY
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\nbatch: { size: 5 }\n"
 
@@ -89,3 +91,15 @@ def test_a_bad_declaration_is_refused(repository: Path) -> None:
 def test_requirements_are_read_without_their_comments(repository: Path) -> None:
     assert workers.requirements(repository / "services" / "stock_keeper") == ["pillow"]
     assert workers.requirements(repository / "services" / "other") == []
+
+
+def test_powertools_is_in_the_layer_of_the_worker_that_asks_for_it(repository: Path) -> None:
+    """GIVEN a worker with requirements of its own WHEN it asks for Powertools THEN its layer holds both; and what it is
+    packed by is the project's extra, without extras of Powertools' own."""
+    folder = repository / "services" / "stock_keeper"
+    (folder / "worker.yaml").write_text(f"{WORKER_YAML}powertools: true\n")
+
+    assert workers.requirements(folder) == ["pillow", "aws-lambda-powertools"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [extra] = project["optional-dependencies"]["powertools"]
+    assert extra.partition(">=")[0] == "aws-lambda-powertools"
