@@ -122,7 +122,7 @@ Candidate = Callable[[Sequence[dict[str, Any]]], None]
 SETTINGS = ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
 AS_PYTHON_SETS_IT = {name: getattr(logging, name) for name in SETTINGS}
 # This process has imported Powertools for the other side; a worker that has not is what is measured.
-powertools.watch = lambda _: None
+powertools._watched.update({powertools.LOGGING, powertools.METRICS})
 telemetry.configure()
 AS_FANOUT_SETS_IT = {name: getattr(logging, name) for name in SETTINGS}
 
