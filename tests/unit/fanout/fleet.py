@@ -74,6 +74,7 @@ class Execution:
     faults: Mapping[int, Fault]
     messages: Sequence[Message]
     points: int = 0
+    begun: set[int] = field(default_factory=set)
     effected: set[int] = field(default_factory=set)
     dead: bool = False
 
@@ -98,6 +99,10 @@ class Fleet:
         self.repeatable: set[int] = set()
         """Events hit by a fault after their effect: a plain effect of theirs may be repeated."""
         self.poisoned: set[int] = set()
+        self.failures: Counter[int] = Counter()
+        """How often the handler of each event is still to fail."""
+        self.tries: Counter[int] = Counter()
+        """How often the handler of each event has begun, or may count as begun: a fault hit the batch before it did."""
         self._under_way: list[Execution] = []
         worker.handles(ThingHappened)(self._handle)
         self._idle = [self._rig(worker) for _ in range(workers)]
@@ -189,6 +194,9 @@ class Fleet:
         self.repeatable |= execution.effected
         for message in execution.messages:
             message.excused = True
+            if message.number not in execution.begun:
+                execution.begun.add(message.number)
+                self.tries[message.number] += 1
         if fault is Fault.CRASH:
             execution.dead = True
             raise Crash
@@ -212,8 +220,13 @@ class Fleet:
     # The handler.
 
     def _handle(self, event: ThingHappened, context: Context) -> None:
+        self._under_way[-1].begun.add(event.number)
+        self.tries[event.number] += 1
         if event.number in self.poisoned:
             raise Reject("poison")
+        if self.failures[event.number]:
+            self.failures[event.number] -= 1
+            raise ZeroDivisionError
         context.publish(ThingFollowed(number=event.number))
         if self.how == "commit":
             effect: Any = lambda: self._effect(event.number)  # noqa: E731 - stands for a DynamoDB item

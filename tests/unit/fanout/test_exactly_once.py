@@ -50,12 +50,17 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.fleet = Fleet(self.how, _worker(self.mode))
         self.events: list[Envelope] = []
 
-    @rule(copies=st.integers(1, 3), poison=st.integers(0, 9).map(lambda n: n == 0))
-    def happen(self, copies: int, poison: bool) -> None:
+    @rule(
+        copies=st.integers(1, 3),
+        poison=st.integers(0, 9).map(lambda n: n == 0),
+        failures=st.sampled_from([0, 0, 1, 2, MAX_TRIES]),
+    )
+    def happen(self, copies: int, poison: bool, failures: int) -> None:
         number = len(self.events)
         self.events.append(seal(ThingHappened(number=number)))
         if poison:
             self.fleet.poisoned.add(number)
+        self.fleet.failures[number] = failures
         for _ in range(copies):
             self.fleet.send(number, self.events[number])
 
@@ -84,6 +89,7 @@ class ExactlyOnce(RuleBasedStateMachine):
             self._drain()
             self.no_effect_is_had_twice()
             self._nothing_is_lost()
+            self._no_innocent_is_dead()
         finally:
             logging.disable(logging.NOTSET)
 
@@ -105,6 +111,10 @@ class ExactlyOnce(RuleBasedStateMachine):
         assert all(len(set(ids)) == 1 for ids in followed.values())
         assert all(self.fleet.effects[number] for number in followed), "published without its effect"
         assert not set(self.fleet.effects) & self.fleet.poisoned
+
+    def _no_innocent_is_dead(self) -> None:
+        for number in self.fleet.dead - self.fleet.poisoned:
+            assert self.fleet.tries[number] >= MAX_TRIES, f"event {number} is in the DLQ, and had tries left"
 
 
 class Committing(ExactlyOnce):
