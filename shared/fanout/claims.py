@@ -77,11 +77,15 @@ class Claims:
     _sizes: dict[str, int] = field(default_factory=dict, init=False)
     """How many claims each batch of claims has; none where one was not answered: who knows what the store holds."""
 
+    _unanswered: list[Release] = field(default_factory=list, init=False)
+    """Claims that may have been made all the same, with the tries that their events have had."""
+
     def take(self, deliveries: Sequence[Delivery], invocation: Invocation) -> list[Group]:
         """Claim the event of every undecided record, and decide those that cannot be had; the others in the groups in
         which they are to be handled."""
         self._twins.clear()
         self._sizes.clear()
+        self._unanswered.clear()
         requests = self._requests(deliveries, invocation)
         if not requests:
             return []
@@ -90,6 +94,7 @@ class Claims:
         waiting = False
         for (delivery, _), claim in zip(requests, claims, strict=True):
             self._decide(delivery, claim)
+            self._note_unanswered(claim, tries=0)
             waiting = waiting or claim.state in _WAITING
         return self._groups(deliveries, requests) if waiting else [Group(list(deliveries))]  # as nearly always
 
@@ -137,6 +142,10 @@ class Claims:
                 delivery.retry(Retry("another execution holds the event"), delay_s=min(wait, LONGEST_DELAY_S))
             case ClaimState.UNAVAILABLE:
                 delivery.retry(Retry(f"the idempotency store did not answer: {claim.reason}"))
+
+    def _note_unanswered(self, claim: Claim, *, tries: int) -> None:
+        if claim.state is ClaimState.UNAVAILABLE:
+            self._unanswered.append(Release(claim, tries))
 
     def _note_sizes(self, claims: Sequence[Claim]) -> None:
         if self.settings.idempotency != "claim":
@@ -186,6 +195,7 @@ class Claims:
         self._note_sizes(claims)
         for (delivery, _), before, claim in zip(untaken, known, claims, strict=True):
             self._decide(delivery, claim)
+            self._note_unanswered(claim._replace(shared=before.shared), tries=before.tries)
             died = before.state is ClaimState.DIED and before.alone
             if delivery.undecided and died and before.tries >= self.settings.max_receives:
                 delivery.reject(ProcessDied(f"the process died {before.tries} times while it handled this record"))
@@ -262,7 +272,10 @@ class Claims:
             self.store.forget_pending(published)
 
     def follow(self) -> None:
-        """A further record of an event is a duplicate if the first was handled, else it comes again too."""
+        """A further record of an event is a duplicate if the first was handled, else it comes again too. Claims that
+        were not answered are given back in case they were made: nobody tried their events."""
+        if self._unanswered:
+            self.store.release(self._unanswered)
         for twin, first in self._twins:
             if first.outcome in UNSUCCESSFUL:
                 twin.retry(Retry("the event's other record in this batch was not handled"))

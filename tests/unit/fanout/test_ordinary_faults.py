@@ -664,3 +664,39 @@ def test_the_fence_outlasts_queue_and_dlq(make_worker: MakeWorker) -> None:
 
     assert outcomes(rig.deliver(record_of(event, sent_ms=int(now[0] * 1000)))) == [Outcome.DUPLICATE]
     assert effects == [0]
+
+
+class _Unanswered(MemoryStore):
+    """Makes claims and take-overs, and loses the answers; they cannot be told from those that were not made."""
+
+    lost = 6
+
+    def claim(self, requests: Sequence[Request]) -> list[Claim]:
+        return self._lose(super().claim(requests))
+
+    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
+        return self._lose(super().take_over(requests, known, company=company))
+
+    def _lose(self, claims: list[Claim]) -> list[Claim]:
+        made = [claim.state is ClaimState.CLAIMED for claim in claims]
+        if not any(made) or not self.lost:
+            return claims
+        self.lost -= 1
+        return [Claim(key=c.key, owner=c.owner, state=ClaimState.UNAVAILABLE, reason="no answer") for c in claims]
+
+
+def test_claims_that_were_not_answered_are_no_tries(make_worker: MakeWorker) -> None:
+    """GIVEN a store whose answers to claims are lost six times WHEN a record with three tries comes again THEN
+    it is handled at last: its handler never began before."""
+    now, effects = [1000.0], list[int]()
+    worker = make_worker(queue={"max_receives": 3})
+    worker.handles(ThingHappened)(lambda event, context: effects.append(event.number))
+    rig = Rig(worker, store=_Unanswered(clock=lambda: now[0]), clock=lambda: now[0])
+    [delivery] = rig.deliver(record_of(ThingHappened(number=1), sent_ms=1_000_000))
+    while delivery.outcome is Outcome.RETRIED:
+        now[0] += 60
+        delivery = rig.redeliver(delivery)
+
+    assert delivery.outcome is Outcome.HANDLED
+    assert effects == [1]
+    assert rig.dead_letters == []
