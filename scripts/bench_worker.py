@@ -119,7 +119,7 @@ Candidate = Callable[[Sequence[dict[str, Any]]], None]
 
 # logging has settings for the whole process, and fanout's save time: each side runs with its own.
 
-SETTINGS = ("_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
+SETTINGS = ("_logRecordFactory", "_srcfile", "logThreads", "logProcesses", "logMultiprocessing")
 AS_PYTHON_SETS_IT = {name: getattr(logging, name) for name in SETTINGS}
 # This process has imported Powertools for the other side; a worker that has not is what is measured.
 powertools._watched.update({powertools.LOGGING, powertools.METRICS})
