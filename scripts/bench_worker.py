@@ -148,9 +148,13 @@ def fanout_worker(folder: Path) -> Worker:
 
 
 def on_fanout(worker: Worker) -> Candidate:
+    store = MemoryStore()
+    processor = Rig(worker, store=store).processor  # one for all batches, as a worker's process has
+
     def handle_all(batches: Sequence[dict[str, Any]]) -> None:
         set_logging(**AS_FANOUT_SETS_IT)
-        worker.__dict__["_processor"] = Rig(worker, store=MemoryStore()).processor
+        store.clear()
+        worker.__dict__["_processor"] = processor
         for event in batches:
             worker.lambda_handler(event, CONTEXT)
 

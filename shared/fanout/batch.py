@@ -79,24 +79,25 @@ class Processor:
             self.claims.take_over(group, invocation)
         self.execution.run(group.deliveries, invocation, self.watch)
         self._publish(group.deliveries)
-        for delivery, _ in undecided(group.deliveries):
-            delivery.handled()
+        for delivery in group.deliveries:
+            if delivery.outcome is None:
+                delivery.handled()
         self.settlement.give_up(group.deliveries)
         self.settlement.dead_letter(group.deliveries)  # before its claim is given back: the DLQ may not take it
         if self.claims:
             self.claims.finish(group, invocation)
 
     def _expire(self, deliveries: Sequence[Delivery]) -> None:
-        now = datetime.fromtimestamp(self.clock(), UTC)
-        for delivery, envelope in undecided(deliveries):
-            limit = envelope.metadata.expires_at
-            if limit is None:
-                continue
-            try:
-                if _moment(limit) < now:
-                    delivery.decide(Outcome.EXPIRED)
-            except ValueError:
-                delivery.reject(EventError(f"detail.metadata.expires_at: {limit!r}: must be an ISO 8601 time"))
+        for delivery in deliveries:
+            if delivery.envelope is not None and (limit := delivery.envelope.metadata.expires_at) is not None:
+                self._expire_at(delivery, limit)
+
+    def _expire_at(self, delivery: Delivery, limit: str) -> None:
+        try:
+            if _moment(limit) < datetime.fromtimestamp(self.clock(), UTC):
+                delivery.decide(Outcome.EXPIRED)
+        except ValueError:
+            delivery.reject(EventError(f"detail.metadata.expires_at: {limit!r}: must be an ISO 8601 time"))
 
     def _ungrouped(self, deliveries: list[Delivery]) -> list[Group]:
         """Without a store nothing is known of earlier tries, but the ids of what events cause follow from theirs."""
@@ -110,7 +111,7 @@ class Processor:
         wanted = [
             (delivery, envelope)
             for delivery in deliveries
-            if delivery.outcome in (None, Outcome.DUPLICATE)
+            if delivery.published and delivery.outcome in (None, Outcome.DUPLICATE)
             for envelope in delivery.published
         ]
         if not wanted:

@@ -93,18 +93,22 @@ class Claims:
         self._note_sizes(claims)
         waiting = False
         for (delivery, _), claim in zip(requests, claims, strict=True):
+            if claim.state is ClaimState.CLAIMED:  # as nearly always
+                delivery.claim = claim
+                continue
             self._decide(delivery, claim)
             self._note_unanswered(claim, tries=0)
             waiting = waiting or claim.state in _WAITING
-        return self._groups(deliveries, requests) if waiting else [Group(list(deliveries))]  # as nearly always
+        return self._groups(deliveries, requests) if waiting else [Group(list(deliveries))]
 
     def _requests(self, deliveries: Iterable[Delivery], invocation: Invocation) -> list[tuple[Delivery, Request]]:
         first: dict[str, tuple[Delivery, Request]] = {}
         lock_until = self.clock() + invocation.remaining_s() + LOCK_MARGIN_S
+        worker, paths = self.settings.worker, self.settings.key
         for delivery, envelope in undecided(deliveries):
             try:
-                delivery.key = event_key(self.settings.worker, envelope, self.settings.key)
-                data = self._fingerprint(envelope)
+                delivery.key = event_key(worker, envelope, paths)
+                data = self._fingerprint(envelope) if paths else fingerprint(envelope.data)
             except EventError as error:
                 delivery.reject(error)
                 continue
@@ -122,7 +126,7 @@ class Claims:
     def _fingerprint(self, envelope: Envelope) -> str:
         """Of the key fields alone where the worker names some: a source that tells twice may tell more the second
         time."""
-        values = key_values(envelope.data, self.settings.key) if self.settings.key else None
+        values = key_values(envelope.data, self.settings.key)
         return fingerprint(envelope.data if values is None else values)
 
     def _decide(self, delivery: Delivery, claim: Claim) -> None:
@@ -206,17 +210,19 @@ class Claims:
         """Record the claims of handled records; give back those of failed ones."""
         until = self.clock() + invocation.remaining_s() - SETTLING_S
         self._complete(group.deliveries, until)
+        failed = [delivery for delivery in group.deliveries if delivery.outcome in UNSUCCESSFUL]
+        if failed:
+            self._release(failed, until)
+        self._forget_published(group.deliveries)
+
+    def _release(self, failed: Iterable[Delivery], until: float) -> None:
         releases = [
             Release(delivery.claim, self._tries_after(delivery))
-            for delivery in group.deliveries
-            if delivery.outcome in UNSUCCESSFUL
-            and delivery.claim is not None
-            and delivery.claim.state is ClaimState.CLAIMED
-            and not delivery.abandoned
+            for delivery in failed
+            if delivery.claim is not None and delivery.claim.state is ClaimState.CLAIMED and not delivery.abandoned
         ]
         if releases:
             self.store.release(releases, until=until)
-        self._forget_published(group.deliveries)
 
     def _tries_after(self, delivery: Delivery) -> int:
         """What the store keeps: nothing of a record that is in the DLQ, whence it may come back to begin anew; and a
@@ -227,7 +233,7 @@ class Claims:
 
     def _complete(self, deliveries: Sequence[Delivery], until: float) -> None:
         done = [
-            (delivery, Completion(delivery.claim, self._result(delivery)))
+            (delivery, Completion(delivery.claim, None if delivery.result is None else self._result(delivery)))
             for delivery in deliveries
             if delivery.outcome is Outcome.HANDLED and delivery.claim is not None and not delivery.committed
         ]
@@ -253,7 +259,7 @@ class Claims:
         return batch if handled == len(claimed) == self._sizes.get(batch) else ""
 
     def _result(self, delivery: Delivery) -> object:
-        problem = None if delivery.result is None else storable(delivery.result)
+        problem = storable(delivery.result)
         if problem is None:
             return delivery.result
         log.warning("the handler's result is not kept: %s", problem, extra=delivery.log_fields())

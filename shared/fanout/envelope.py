@@ -7,7 +7,7 @@ The metadata's ``event_id`` is fanout's own: it is the same over retries, duplic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import orjson
@@ -85,13 +85,16 @@ class Metadata:
         """
         if not isinstance(fields, dict):
             raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
-        known = {name: value for name, value in fields.items() if name in _SLOTS and value is not None}
-        for name, value in known.items():
-            if name == "claim":
+        known: dict[str, Any] = {}
+        for name, value in fields.items():
+            wanted = _TYPES.get(name)
+            if type(value) is wanted:
+                known[name] = value
+            elif value is not None and wanted is DataReference:
                 known[name] = DataReference.from_json(value)
-            elif type(value) is not (int if name == "schema_version" else str):
-                wanted = "a whole number" if name == "schema_version" else "a text"
-                raise EventError(f"detail.metadata.{name}: {value!r}: must be {wanted}")
+            elif value is not None and wanted is not None:
+                text = "a whole number" if wanted is int else "a text"
+                raise EventError(f"detail.metadata.{name}: {value!r}: must be {text}")
         try:
             metadata = cls(**known)
         except TypeError as error:
@@ -102,7 +105,11 @@ class Metadata:
         return metadata
 
 
-_SLOTS = frozenset(Metadata.__slots__)
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(Metadata.__slots__, str),
+    "schema_version": int,
+    "claim": DataReference,
+}
 _REQUIRED = ("correlation_id", "event_id", "published_at", "schema_version")
 
 
@@ -114,11 +121,11 @@ class Envelope:
     name: str
     metadata: Metadata
     data: Mapping[str, Any]
+    identifier: str = field(init=False)
+    """``<source>/<Name>``."""
 
-    @property
-    def identifier(self) -> str:
-        """``<source>/<Name>``."""
-        return f"{self.source}/{self.name}"
+    def __post_init__(self) -> None:
+        self.identifier = f"{self.source}/{self.name}"
 
     @classmethod
     def decode(cls, body: str | bytes) -> Self:

@@ -124,9 +124,10 @@ class Event(BaseModel):
         :raises EventError: a line for each field that breaks the contract.
         """
         try:
-            return cls.model_validate(data, extra="ignore")
+            event: Self = cls.__pydantic_validator__.validate_python(data, extra="ignore")
         except ValidationError as error:
             raise _broken(cls.contract, error) from error
+        return event
 
     def to_data(self) -> dict[str, Any]:
         """The event's data as JSON values."""

@@ -27,12 +27,12 @@ class Record(NamedTuple):
     def from_lambda(cls, record: Mapping[str, Any]) -> Self:
         attributes = record["attributes"]
         return cls(
-            message_id=record["messageId"],
-            receipt_handle=record["receiptHandle"],
-            body=record["body"],
-            receive_count=int(attributes["ApproximateReceiveCount"]),
-            first_received_ms=int(attributes.get("ApproximateFirstReceiveTimestamp") or 0),
-            group=attributes.get("MessageGroupId"),
-            sent_ms=int(attributes.get("SentTimestamp") or 0),
-            sequence_number=attributes.get("SequenceNumber"),
+            record["messageId"],
+            record["receiptHandle"],
+            record["body"],
+            int(attributes["ApproximateReceiveCount"]),
+            int(attributes.get("ApproximateFirstReceiveTimestamp") or 0),
+            attributes.get("MessageGroupId"),
+            int(attributes.get("SentTimestamp") or 0),
+            attributes.get("SequenceNumber"),
         )

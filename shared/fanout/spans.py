@@ -32,17 +32,17 @@ def _span(delivery: Delivery) -> list[Any]:
         metadata = envelope.metadata
         event_id, identifier, subject = metadata.event_id, envelope.identifier, metadata.subject
         correlation_id = metadata.correlation_id if metadata.correlation_id != event_id else None
-    sent_ms = record.sent_ms or None
+    sent_ms, first_ms = record.sent_ms, record.first_received_ms
     span: list[Any] = [
         event_id,
         correlation_id,
         identifier,
         subject,
-        sent_ms,
-        record.first_received_ms - sent_ms if sent_ms and record.first_received_ms else None,
+        sent_ms or None,
+        first_ms - sent_ms if sent_ms and first_ms else None,
         int(delivery.began_at * 1000) or None,
         int(delivery.took_s * 10_000) / 10 if delivery.begun else None,
-        delivery.tries,
+        record.receive_count if delivery.claim is None else delivery.claim.tries,
         record.receive_count,
         None if delivery.outcome is None else delivery.outcome._value_,
     ]

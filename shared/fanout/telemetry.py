@@ -48,7 +48,7 @@ class log_fields:  # noqa: N801 - used as a statement: `with log_fields(order_id
 
     def __init__(self, source: Callable[[], Mapping[str, Any]] | None = None, /, **fields: Any) -> None:
         self._source = source
-        self._fields = fields
+        self._fields = {name: value for name, value in fields.items() if value is not None} if fields else fields
 
     def __enter__(self) -> None:
         self._token = _layers.set((*_layers.get(), self))
@@ -60,9 +60,8 @@ class log_fields:  # noqa: N801 - used as a statement: `with log_fields(order_id
         """Write the fields into a line."""
         if self._source is not None:
             line |= self._source()
-        for key, value in self._fields.items():
-            if value is not None:
-                line[key] = value
+        if self._fields:
+            line |= self._fields
 
 
 _layers: ContextVar[tuple[log_fields, ...]] = ContextVar("fanout_log_fields", default=())
@@ -118,9 +117,10 @@ class JsonFormatter(logging.Formatter):
         return f"{self._date_time}.{int((created - second) * 1000):03}+00:00"
 
     def format(self, record: logging.LogRecord) -> str:
+        message = record.msg
         line: dict[str, Any] = {
             "level": record.levelname,
-            "message": _message(record),
+            "message": message if type(message) is str and not record.args else _message(record),
             "logger": record.name,
             "timestamp": self._timestamp(record.created),
         }
@@ -129,19 +129,30 @@ class JsonFormatter(logging.Formatter):
         if record.levelno >= logging.WARNING and (trace_id := _xray_trace_id()):
             line["xray_trace_id"] = trace_id
         for layer in _layers.get():
-            layer.add_to(line)
-        attributes = vars(record)
+            if layer._source is not None:
+                line |= layer._source()
+            if layer._fields:
+                line |= layer._fields
+        attributes = record.__dict__
         if len(attributes) > _FEWEST:
             # What a call adds stands behind what logging itself puts there.
-            line.update(item for item in islice(attributes.items(), _FEWEST, None) if item[0] not in _STANDARD)
+            for name in islice(attributes, _FEWEST, None):
+                if name not in _STANDARD:
+                    line[name] = attributes[name]
         if record.exc_info and record.exc_info[0]:
             line["exception_name"] = record.exc_info[0].__name__
             line["exception"] = self.formatException(record.exc_info)
         return _written(line)
 
 
+@lru_cache(maxsize=8)
+def _environment(variable: str) -> str:
+    """Of this process, which :func:`configure` reads anew: to ask for it costs as much as to write a line."""
+    return os.environ.get(variable, "")
+
+
 def _function_version() -> dict[str, str]:
-    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+    version = _environment("AWS_LAMBDA_FUNCTION_VERSION")
     return {"function_version": version} if version else {}
 
 
@@ -160,7 +171,7 @@ def _message(record: logging.LogRecord) -> str:
 
 def _written(line: Mapping[str, Any]) -> str:
     try:
-        written = orjson.dumps(line, default=_text)
+        written = orjson.dumps(line, _text)
     except TypeError:
         written = _encoded(line)
     return written.decode() if len(written) <= MAX_LINE_BYTES else _shortened(line).decode()
@@ -219,6 +230,13 @@ class _StandardOutput(logging.Handler):
     def createLock(self) -> None:  # noqa: N802 - logging's name
         self.lock = None  # one write a line, which needs no lock
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As logging's own, which takes a lock and gives it back."""
+        if self.filters and not self.filter(record):
+            return False
+        self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
             sys.stdout.write(self.format(record) + "\n")
@@ -230,13 +248,13 @@ class _BesidePowertools(_StandardOutput):
     """Leaves out what a Powertools Logger's own handler writes. The filter that Powertools puts on the root's handlers
     is not taken: it would leave out every logger whose name holds that of the service."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
+    def handle(self, record: logging.LogRecord) -> bool:
         logger = logging.root.manager.loggerDict.get(record.name)
         while isinstance(logger, logging.Logger):
             if OWN_HANDLER in logger.__dict__:
                 return False
             logger = logger.parent
-        return bool(super().filter(record))
+        return super().handle(record)
 
     def addFilter(self, filter: object) -> None:  # noqa: A002, N802 - logging's names
         if type(filter).__name__ != "SuppressFilter":
@@ -256,6 +274,7 @@ def configure(level: str | None = None, *, beside_powertools: bool = False) -> N
 
     :param beside_powertools: its Logger is in use, and stays so whenever this is called again.
     """
+    _environment.cache_clear()
     root = logging.getLogger()
     beside_powertools = beside_powertools or any(isinstance(each, _BesidePowertools) for each in root.handlers)
     handler = _BesidePowertools() if beside_powertools else _StandardOutput()
@@ -298,7 +317,7 @@ def emit_values(
 def _metrics_line(
     dimensions: Mapping[str, str], metrics: Sequence[Mapping[str, object]], values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    if namespace := os.environ.get("FANOUT_NAMESPACE"):
+    if namespace := _environment("FANOUT_NAMESPACE"):
         dimensions = {"namespace": namespace, **dimensions}
     declared = {"Namespace": METRIC_NAMESPACE, "Dimensions": [list(dimensions)], "Metrics": metrics}
     return {

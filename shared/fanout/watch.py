@@ -10,6 +10,9 @@ from __future__ import annotations
 import signal
 import threading
 import time
+
+# signal.getsignal makes an enum of what it returns, which costs more than the timer itself.
+from _signal import getsignal  # type: ignore[import-not-found]
 from types import FrameType
 from typing import Any
 
@@ -43,7 +46,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-            if signal.getsignal(signal.SIGALRM) is not self._handler:
+            if getsignal(signal.SIGALRM) is not self._handler:
                 self._former = signal.signal(signal.SIGALRM, self._handler)
             self._former_left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
             self._former_since = time.monotonic()

@@ -21,7 +21,7 @@ def fetch_claimed(deliveries: Sequence[Delivery], claim_check: ClaimCheck) -> No
     claimed = [
         (delivery, delivery.envelope, delivery.envelope.metadata.claim)
         for delivery in deliveries
-        if delivery.undecided and delivery.envelope is not None and delivery.envelope.metadata.claim is not None
+        if delivery.envelope is not None and delivery.envelope.metadata.claim is not None and delivery.undecided
     ]
     if len(claimed) == 1:
         _fetch(claim_check, *claimed[0])

@@ -54,6 +54,11 @@ class MemoryStore:
         self._whole: set[str] = set()
         """The batches that were recorded as a whole."""
 
+    def clear(self) -> None:
+        """Forget every event."""
+        self._items.clear()
+        self._whole.clear()
+
     def claim(self, requests: Sequence[Request]) -> list[Claim]:
         alone = len(requests) == 1
         batch = requests[0].owner if self._one_write and not alone else ""
@@ -85,19 +90,10 @@ class MemoryStore:
         return self._hold(request, tries=now.tries + 1, shared=now.shared + in_doubt, alone=alone, batch=batch)
 
     def _hold(self, request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Claim:
-        self._items[request.key] = _Item(
-            owner=request.owner,
-            fingerprint=request.fingerprint,
-            locked_until=request.lock_until,
-            expires=self._clock() + self._ttl_s,
-            tries=tries,
-            shared=shared,
-            alone=alone,
-            batch=batch,
-        )
-        return Claim(
-            request.key, request.owner, ClaimState.CLAIMED, tries=tries, shared=shared, alone=alone, batch=batch
-        )
+        key, owner, data, lock_until = request
+        expires = self._clock() + self._ttl_s
+        self._items[key] = _Item(owner, data, lock_until, expires, tries, shared, alone, batch)
+        return Claim(key, owner, ClaimState.CLAIMED, None, (), 0.0, "", tries, shared, alone, batch)
 
     def _known(self, request: Request, item: _Item) -> Claim:
         now = self._clock()
@@ -144,7 +140,9 @@ class MemoryStore:
         item = self._own(completion.claim)
         if item is None:
             return LOCK_LOST
-        item.state, item.result = ClaimState.COMPLETED, orjson.dumps(completion.result)
+        item.state = ClaimState.COMPLETED
+        if completion.result is not None:
+            item.result = orjson.dumps(completion.result)
         item.expires = self._clock() + self._ttl_s
         return None
 
