@@ -41,7 +41,7 @@ PROGRAMS: Mapping[str, str] = {
     "boto3": "import boto3",
 }
 ENVIRONMENT = {
-    **os.environ,
+    **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
     "FANOUT_IDEMPOTENCY_TABLE": "idempotency",
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "test",

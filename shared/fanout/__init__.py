@@ -21,7 +21,6 @@ from fanout.errors import (
     PublishError,
 )
 from fanout.event import Event
-from fanout.gather.state import AggregateResult, Part
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
 from fanout.publish import seal
@@ -29,6 +28,7 @@ from fanout.upcasting import upcasts
 from fanout.worker import Worker
 
 if TYPE_CHECKING:
+    from fanout.gather.state import AggregateResult, Part
     from fanout.publish import Publisher, Receipt
 
 __all__ = [
@@ -57,9 +57,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in {"Publisher", "Receipt"}:
-        from fanout import publish
+_ON_FIRST_USE = {
+    "AggregateResult": "fanout.gather.state",
+    "Part": "fanout.gather.state",
+    "Publisher": "fanout.publish",
+    "Receipt": "fanout.publish",
+}
+"""Names that most workers do not import, and where they are."""
 
-        return getattr(publish, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _ON_FIRST_USE:
+        from importlib import import_module
+
+        return getattr(import_module(_ON_FIRST_USE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

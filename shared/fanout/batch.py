@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _OUTCOMES = [outcome.value for outcome in Outcome]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Processor:
     """Takes the batches of one worker."""
 

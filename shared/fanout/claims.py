@@ -56,7 +56,7 @@ class ProcessDied(Exception):  # noqa: N818 - an outcome, named so in the DLQ
     """The process ended while it handled the record, as often as the record may be tried."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Group:
     """Records that are handled, and recorded, together."""
 
@@ -65,7 +65,7 @@ class Group:
     """Those of them that have to be taken over first."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Claims:
     """Speaks to the store for the batches of one worker."""
 

@@ -64,7 +64,7 @@ class _Ended(NamedTuple):
 _DONE = _Ended()
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Execution:
     """Runs the handlers of one worker."""
 

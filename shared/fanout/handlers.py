@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, unwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fanout import upcasting
 from fanout.context import Context
 from fanout.envelope import Envelope
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
-from fanout.gather.state import AggregateResult, Part
+
+if TYPE_CHECKING:
+    from fanout.gather.state import AggregateResult, Part
 
 __all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "refuse_generator"]
 
@@ -36,8 +38,7 @@ def refuse_generator(worker: str, handler: Callable[..., Any]) -> None:
         raise DeclarationError(f"{worker}: {name}: is a generator, whose body would never run; remove its yield")
 
 
-@dataclass(frozen=True)
-class Gatherer:
+class Gatherer(NamedTuple):
     """What makes one event of the results of many parts, given the event that was scattered."""
 
     combine: Callable[[Any, AggregateResult], Event]
@@ -45,7 +46,7 @@ class Gatherer:
     """Makes what undoes a part that succeeded, when others did not."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Handlers:
     """A worker's handlers: one per event, or one for whole batches of any event."""
 

@@ -15,7 +15,7 @@ def reserve_s(timeout_s: float) -> float:
     return min(MOST_RESERVE_S, max(LEAST_RESERVE_S, timeout_s / 10))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Pace:
     """What the execution environment's recent records took."""
 

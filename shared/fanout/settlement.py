@@ -54,7 +54,7 @@ class RetentionEnds(Exception):  # noqa: N818 - an outcome, named so in the DLQ
     """The queue would delete the record before it could be handled once more."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class Settlement:
     """Settles the batches of one worker."""
 

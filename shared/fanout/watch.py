@@ -7,12 +7,10 @@ returns is not, and Lambda's kill is then what ends it.
 
 from __future__ import annotations
 
-import signal
+# The module without underscore makes enums of all that it takes and returns: dearer than the timer itself.
+import _signal as signal  # type: ignore[import-not-found]
 import threading
 import time
-
-# signal.getsignal makes an enum of what it returns, which costs more than the timer itself.
-from _signal import getsignal  # type: ignore[import-not-found]
 from types import FrameType
 from typing import Any
 
@@ -46,7 +44,7 @@ class Watch:
 
     def __enter__(self) -> Watch:
         if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
-            if getsignal(signal.SIGALRM) is not self._handler:
+            if signal.getsignal(signal.SIGALRM) is not self._handler:
                 self._former = signal.signal(signal.SIGALRM, self._handler)
             self._former_left_s = signal.setitimer(signal.ITIMER_REAL, 0)[0]
             self._former_since = time.monotonic()

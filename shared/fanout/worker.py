@@ -29,12 +29,10 @@ from fanout.entry import records_of, refusal
 from fanout.errors import DeclarationError, EventError
 from fanout.event import Event
 from fanout.execution import Execution
-from fanout.gather.state import AggregateResult, Part
 from fanout.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.invocation import Invocation
 from fanout.lean_dynamodb import LeanDynamoDB
-from fanout.metrics import Metrics
 from fanout.outcomes import Reject
 from fanout.pace import Pace, reserve_s
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
@@ -46,14 +44,16 @@ from fanout.spans import span_lines
 if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator
     from fanout.gather.reports import Gathering
+    from fanout.gather.state import AggregateResult, Part
     from fanout.gather.timers import Timers
+    from fanout.metrics import Metrics
     from fanout.publish import Publisher
 
 __all__ = ["Worker"]
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
-Combine = Callable[[Any, AggregateResult], Event]
+Combine = Callable[[Any, "AggregateResult"], Event]
 
 
 class Worker:
@@ -65,7 +65,6 @@ class Worker:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
         self.handlers = Handlers()
         self.policies = Policies()
-        self.metrics = Metrics()
         self._cold_start = True
         self._invoked: Callable[[Any, Any], Any] | None = None
 
@@ -167,6 +166,13 @@ class Worker:
         """
         self.policies.declare(exception, policy)
 
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The worker's business metrics, which its handlers count and measure."""
+        from fanout.metrics import Metrics  # on first use: most workers have none
+
+        return Metrics()
+
     def missing_handlers(self) -> list[str]:
         """The subscribed events that nothing here handles."""
         return self.handlers.missing(self.settings.subscribes)
@@ -189,7 +195,8 @@ class Worker:
             return self._answer(event, context) if batch is None else self._take(batch, context, began)
         finally:
             aws.finish_by(None)  # the next invocation has a time of its own
-            self.metrics.flush(self.settings.worker)
+            if "metrics" in self.__dict__:
+                self.metrics.flush(self.settings.worker)
             powertools.flush_metrics()
 
     def _take(self, batch: Sequence[Mapping[str, Any]], context: Any, began: float) -> dict[str, Any]:
