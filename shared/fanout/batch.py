@@ -67,6 +67,8 @@ class Processor:
         if self.claims:
             self.claims.follow()
         self.settlement.settle(deliveries)
+        if self.execution.handlers.parts:
+            self.execution.report_lost_parts(deliveries, invocation)
         self._log_failures(deliveries)
         return deliveries
 

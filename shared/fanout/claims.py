@@ -216,10 +216,15 @@ class Claims:
         self._forget_published(group.deliveries)
 
     def _release(self, failed: Iterable[Delivery], until: float) -> None:
+        """Give claims back; but for those of records whose process died too often and that the DLQ refused, which are
+        to be found as they were."""
         releases = [
             Release(delivery.claim, self._tries_after(delivery))
             for delivery in failed
-            if delivery.claim is not None and delivery.claim.state is ClaimState.CLAIMED and not delivery.abandoned
+            if delivery.claim is not None
+            and delivery.claim.state is ClaimState.CLAIMED
+            and not delivery.abandoned
+            and not (delivery.outcome is Outcome.RETRIED and isinstance(delivery.cause, ProcessDied))
         ]
         if releases:
             self.store.release(releases, until=until)

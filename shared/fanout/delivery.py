@@ -57,6 +57,8 @@ class Delivery:
     """Its time was up, and what its handler started may still run: its lock stays until it expires."""
     dead_lettered: bool = False
     """The DLQ has it."""
+    part_failed: bool = False
+    """Its gather has been told that the part failed."""
     outcome: Outcome | None = None
     """None until one of the methods below has decided it."""
 

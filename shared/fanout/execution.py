@@ -147,6 +147,23 @@ class Execution:
         if delivery.outcome in UNSUCCESSFUL and not self.out_of_the_way(delivery):
             self._stopped.add(group)
 
+    def report_lost_parts(self, deliveries: Iterable[Delivery], invocation: Invocation) -> None:
+        """Tell gathers of their parts that went to the DLQ without a word of their handlers."""
+        lost = [
+            self._context(delivery, delivery.envelope, invocation)
+            for delivery in deliveries
+            if delivery.dead_lettered
+            and delivery.envelope is not None
+            and delivery.envelope.metadata.gather is not None
+            and delivery.envelope.identifier in self.handlers.parts
+            and not delivery.part_failed
+            and (delivery.begun or not isinstance(delivery.cause, Reject))  # other data under the part's id
+        ]
+        if lost:
+            from fanout.gather.parts import report_lost
+
+            report_lost(lost)
+
     def _left_s(self, invocation: Invocation) -> float:
         return self.pace.left_s(invocation.remaining_s())
 

@@ -52,6 +52,8 @@ class Handlers:
 
     by_event: dict[str, tuple[type[Event], Callable[[Any, Context], Any]]] = field(default_factory=dict)
     batch: BatchHandler | None = None
+    parts: set[str] = field(default_factory=set)
+    """The events whose handlers return the results of parts."""
     gatherers: dict[str, Gatherer] = field(default_factory=dict)
     """By the gathered event."""
     _coroutines: dict[int, bool] = field(default_factory=dict, init=False)

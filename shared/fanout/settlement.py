@@ -67,10 +67,19 @@ class Settlement:
     clock: Callable[[], float] = time.time
 
     def give_up(self, deliveries: Iterable[Delivery]) -> None:
-        """Reject what has failed its last try."""
+        """Reject what has failed its last try, and what the queue would delete or move away before it comes again."""
         for delivery in deliveries:
             if delivery.outcome is Outcome.RETRIED and delivery.exhausted(self.settings.max_receives):
                 delivery.reject(_cause(delivery))
+            elif delivery.outcome in FAILED:
+                self._reject_late(delivery)
+
+    def _reject_late(self, delivery: Delivery) -> None:
+        if self._left_s(delivery) < 2 * self.settings.visibility_s + MARGIN_S:
+            cause = RetentionEnds(f"the queue's retention ends: {describe(_cause(delivery), MAX_CAUSE)}")
+            delivery.reject(cause)
+        elif delivery.record.receive_count >= self.settings.backstop:
+            delivery.reject(_cause(delivery))  # SQS would move it now without a word on why
 
     def out_of_the_way(self, delivery: Delivery) -> bool:
         """Move a record that failed to the DLQ, if that is where it goes; whether it is there."""
@@ -83,11 +92,7 @@ class Settlement:
         again; a backoff for the rest."""
         failed = [delivery for delivery in deliveries if delivery.outcome in FAILED]
         for delivery in failed:
-            if self._left_s(delivery) < 2 * self.settings.visibility_s + MARGIN_S:
-                cause = RetentionEnds(f"the queue's retention ends: {describe(_cause(delivery), MAX_CAUSE)}")
-                delivery.reject(cause)
-            elif delivery.record.receive_count >= self.settings.backstop:
-                delivery.reject(_cause(delivery))  # SQS would move it now without a word on why
+            self._reject_late(delivery)  # a further record of an event, and what the DLQ refused before
         self.dead_letter(deliveries)
         if failed:
             self._back_off([delivery for delivery in failed if delivery.outcome in FAILED])

@@ -115,6 +115,7 @@ class Worker:
             from fanout.gather.parts import reporting
 
             self.handles(contract)(reporting(handler, self._gives_up))
+            self.handlers.parts.add(contract.contract.identifier)
             return handler
 
         return declare

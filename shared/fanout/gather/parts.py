@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -14,7 +14,7 @@ from fanout.context import Context
 from fanout.gather.reports import Reference
 from fanout.gather.state import Part
 
-__all__ = ["reporting"]
+__all__ = ["report_lost", "reporting"]
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +81,22 @@ def _succeeded(context: Context, reference: Reference, result: Any) -> None:
     context.gathers.report(Part(index=reference.index, result=_storable(result, reference)), reference, context)
 
 
-def _failed(context: Context, reference: Reference, error: Exception) -> None:
+def _failed(context: Context, reference: Reference, error: BaseException) -> None:
     assert context.gathers is not None
     context.gathers.report(Part(index=reference.index, error=_text(error)), reference, context)
+    context.delivery.part_failed = True
+
+
+def report_lost(contexts: Iterable[Context]) -> None:
+    """Tell their gathers of parts that are in the DLQ and whose handlers had no occasion to: their process died, their
+    time was up, or they ended the program. What cannot be told is missing at the gather's deadline."""
+    for context in contexts:
+        try:
+            reference = _reference(context)
+            if reference is not None:
+                _failed(context, reference, context.delivery.cause or TimeoutError("no cause was told"))
+        except Exception:
+            log.exception("a gather was not told that a part failed", extra=context.delivery.log_fields())
 
 
 def _storable(result: Any, reference: Reference) -> Any:
@@ -97,7 +110,7 @@ def _storable(result: Any, reference: Reference) -> Any:
         return None
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     try:
         text = str(error)
     except Exception:  # noqa: BLE001  a failure of the text must not hide the failure

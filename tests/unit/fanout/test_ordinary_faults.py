@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 import threading
@@ -213,6 +214,33 @@ def test_a_record_that_kills_the_process_takes_no_mate_to_the_dlq(
     assert deaths[position] == 3
     [letter] = rig.dead_letters
     assert "the process died 3 times" in letter["MessageAttributes"]["error_message"]["StringValue"]
+
+
+@pytest.mark.parametrize("mode", ["strict", "claim"])
+def test_a_record_that_kills_the_process_does_not_begin_again_when_the_dlq_refuses_it(
+    make_worker: MakeWorker, mode: str
+) -> None:
+    """GIVEN a record whose process died as often as it may be tried WHEN the DLQ does not take it THEN it does not
+    begin again, and goes there as soon as it can."""
+    now, deaths = [1000.0], list[int]()
+    worker = make_worker(idempotency={"mode": mode}, queue={"max_receives": 2})
+    rig = Rig(worker, clock=lambda: now[0])
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        deaths.append(event.number)
+        rig.die()
+
+    [event] = things(1)
+    rig.refuse.add("send_message_batch")
+    for _ in range(5):
+        with contextlib.suppress(Death):
+            rig.deliver(record_of(event, sent_ms=1_000_000))
+        now[0] += 180
+    assert (deaths, rig.dead_letters) == ([0, 0], [])
+    rig.refuse.clear()
+    assert outcomes(rig.deliver(record_of(event, sent_ms=1_000_000))) == [Outcome.REJECTED]
+    assert rig.dead_letters[0]["MessageAttributes"]["error_type"]["StringValue"] == "ProcessDied"
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit, StopIteration])
@@ -450,6 +478,29 @@ def test_what_is_untried_when_retention_ends_is_dead_lettered(make_worker: MakeW
 
     assert delivery.outcome is Outcome.REJECTED
     assert rig.dead_letters[0]["MessageAttributes"]["error_type"]["StringValue"] == "RetentionEnds"
+
+
+@pytest.mark.parametrize("late", ["retention", "backstop"])
+def test_what_is_dead_lettered_late_begins_anew_after_a_redrive(make_worker: MakeWorker, late: str) -> None:
+    """GIVEN a record that failed once and is dead-lettered because its queue would lose it, or move it without a word
+    WHEN it is redriven THEN it has all its tries again."""
+    now, tries = [1_000_000.0], list[int]()
+    worker = make_worker()
+    rig = Rig(worker, clock=lambda: now[0])
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        tries.append(context.tries)
+        raise Retry("not now")
+
+    [event] = things(1)
+    old_ms = int((now[0] - 4 * 86_400 + 300) * 1000) if late == "retention" else int(now[0] * 1000)
+    receives = 1 if late == "retention" else worker.settings.backstop
+    record = record_of(event, sent_ms=old_ms)._replace(receive_count=receives)
+    assert outcomes(rig.deliver(record)) == [Outcome.REJECTED]
+    assert len(rig.dead_letters) == 1
+    assert outcomes(rig.deliver(record_of(event, sent_ms=int(now[0] * 1000)))) == [Outcome.RETRIED]
+    assert tries == [1, 1]
 
 
 def test_a_delay_is_within_what_sqs_takes(make_worker: MakeWorker) -> None:

@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectionError as LostResponseError
 from fanout import Context, Envelope, Outcome, Reject, Worker
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.reports import MAX_REPORT_BYTES, Reference
-from fanout.testing import Rig
+from fanout.testing import Death, Rig
 
 from .conftest import Square, SquareRequested, SumRequested, make_worker, square
 
@@ -65,6 +65,57 @@ def test_the_failure_of_another_worker_counts(folder: Path) -> None:
     gatherer.deliver(*[report for _, report in other.part_reports])
 
     assert [s["failed"] for s in sums(gatherer)] == [[0]]
+
+
+def test_a_part_that_is_dead_lettered_unheard_counts_as_failed(folder: Path) -> None:
+    """GIVEN a part that kills its process at each try WHEN it is dead-lettered THEN its gather hears of it and does
+    not wait for its deadline."""
+    now = [1_000_000.0]
+    gatherer = Rig(make_worker(folder))
+
+    def deadly(_: SquareRequested, __: Context) -> int:
+        other.die()
+        return 0
+
+    other = Rig(part_worker(folder, deadly), clock=lambda: now[0])
+    parts = scattered(gatherer)
+    for _ in range(3):
+        with contextlib.suppress(Death):
+            other.deliver(*parts)
+        now[0] += 180
+    assert len(other.dead_letters) == 1
+    gatherer.deliver(*[report for _, report in other.part_reports])
+
+    assert [s["failed"] for s in sums(gatherer)] == [[0]]
+
+
+def test_a_part_that_stops_the_program_counts_as_failed_at_its_last_try(folder: Path) -> None:
+    """GIVEN a part whose handler calls sys.exit WHEN its tries are used up THEN its gather hears of it."""
+
+    def leaves(_: SquareRequested, __: Context) -> int:
+        raise SystemExit(2)
+
+    gatherer, other = Rig(make_worker(folder)), Rig(part_worker(folder, leaves))
+    [delivery] = other.deliver(*scattered(gatherer))
+    other.redeliver(delivery)
+    gatherer.deliver(*[report for _, report in other.part_reports])
+
+    assert [s["failed"] for s in sums(gatherer)] == [[0]]
+
+
+def test_a_subscriber_that_handles_no_parts_reports_none(folder: Path) -> None:
+    """GIVEN a worker that only listens to the events of parts WHEN it rejects one THEN the gather hears nothing."""
+
+    def broken(_: SquareRequested, __: Context) -> int:
+        raise Reject("not for me")
+
+    gatherer, worker = Rig(make_worker(folder)), part_worker(folder)
+    worker.handlers.by_event.clear()
+    worker.handlers.parts.clear()
+    worker.handles(SquareRequested)(broken)
+    other = Rig(worker)
+    assert [d.outcome for d in other.deliver(*scattered(gatherer))] == [Outcome.REJECTED]
+    assert other.part_reports == []
 
 
 def test_a_part_handled_again_with_another_result_is_no_conflict(folder: Path) -> None:
