@@ -36,55 +36,55 @@ unit: setup ## Unit tests: no network, no emulator
 
 .PHONY: router-test
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
-	$(BIN)/pytest tests/e2e/dispatch
+	$(BIN)/pytest tests/e2e/router
 
 MINUTES ?= 10
 
 .PHONY: fuzz
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
-	$(BIN)/python -m scripts.fuzz_dispatch --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m scripts.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 .PHONY: soak
 soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
-	$(BIN)/python -m scripts.soak_dispatch --minutes $(MINUTES)
+	$(BIN)/python -m scripts.soak --minutes $(MINUTES)
 
 BENCHMARKS = import patterns publish reliability router scaleup worker
 
 .PHONY: bench
 bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
-	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m scripts.bench_$$name; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m scripts.bench.$$name; done
 
 bench-%: setup
-	@$(BIN)/python -m scripts.bench_$*
+	@$(BIN)/python -m scripts.bench.$*
 
 .PHONY: sim-dispatch
 sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/dispatch
-	$(BIN)/python -m scripts.sim_dispatch
+	$(BIN)/python -m scripts.simulate
 
 EMULATOR ?= ministack
 PORT ?= 4566
 
 .PHONY: up
 up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566
-	@$(BIN)/python -m scripts.emulators up $(EMULATOR) --port $(PORT)
+	@$(BIN)/python -m fanout_tools.emulators up $(EMULATOR) --port $(PORT)
 
 .PHONY: down
 down: setup ## Stop EMULATOR and all it started
-	@$(BIN)/python -m scripts.emulators down $(EMULATOR)
+	@$(BIN)/python -m fanout_tools.emulators down $(EMULATOR)
 
 .PHONY: reset
 reset: setup ## Empty the running EMULATOR
-	@$(BIN)/python -m scripts.emulators reset $(EMULATOR)
+	@$(BIN)/python -m fanout_tools.emulators reset $(EMULATOR)
 	@rm -rf $(BUILD)/terraform/local-$(EMULATOR)
 
 TARGET ?= local
 
 .PHONY: build
 build: setup ## Build the Lambda packages for TARGET=local|aws
-	@$(BIN)/python -m scripts.packages $(TARGET)
+	@$(BIN)/python -m fanout_tools.deploy.packages $(TARGET)
 
 ENV ?= local
-DEPLOY = $(BIN)/python -m scripts.deploy
+DEPLOY = $(BIN)/python -m fanout_tools.deploy.command
 ON = $(ENV) --emulator $(EMULATOR) --port $(PORT)
 
 .PHONY: plan
@@ -109,15 +109,15 @@ check-drift: setup ## Fail when a second plan of ENV=local shows more than the k
 
 .PHONY: check-plan
 check-plan: setup ## Prove from a plan of ENV that no event is lost in silence; needs no AWS account
-	@$(BIN)/python -m scripts.check_plan $(ENV)
+	@$(BIN)/python -m fanout_tools.proof $(ENV)
 
 .PHONY: diagram
 diagram: setup ## Draw the plan of ENV, and write the catalogue of its events and workers: build/diagram/ENV
-	@$(BIN)/python -m scripts.diagram $(ENV)
+	@$(BIN)/python -m fanout_tools.catalogue $(ENV)
 
 .PHONY: diagram-docs
 diagram-docs: setup ## The same of the local environment into docs/
-	@$(BIN)/python -m scripts.diagram local --keep
+	@$(BIN)/python -m fanout_tools.catalogue local --keep
 
 EVENTS_PER_MONTH ?= 10000000
 
@@ -127,11 +127,11 @@ cost: setup ## What ENV costs at EVENTS_PER_MONTH=10000000, by event, worker and
 
 .PHONY: bench-plan-mutants
 bench-plan-mutants: setup ## Count the spoilt plans that check-plan catches
-	@$(BIN)/python -m scripts.bench_plan_mutants
+	@$(BIN)/python -m scripts.bench.plan_mutants
 
 .PHONY: plugin-test
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
-	$(BIN)/python -m scripts.emulators.plugin_tests
+	$(BIN)/python -m fanout_tools.emulators.plugin_tests
 
 ORDERS ?= 500
 AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulators/$(EMULATOR)/endpoint.env; set +a; fi;
@@ -146,7 +146,7 @@ WEB_PORT ?= 8080
 .PHONY: demo-web
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
 	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
-	@$(AT_EMULATOR) $(BIN)/python -m scripts.web_demo --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
+	@$(AT_EMULATOR) $(BIN)/python -m scripts.demo.web --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
 
 .PHONY: status
 status: setup ## Queues and counts of the workers on EMULATOR
@@ -173,5 +173,5 @@ test: setup unit ## All tests: unit, integration on LocalStack and on MiniStack,
 .PHONY: clean
 clean: ## Stop the emulators, and remove all that the other targets made
 	@if [ -x $(BIN)/python ]; then for emulator in ministack localstack; do \
-	  $(BIN)/python -m scripts.emulators down $$emulator; done; fi
+	  $(BIN)/python -m fanout_tools.emulators down $$emulator; done; fi
 	rm -rf $(BUILD)

@@ -5,8 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-from scripts import terraform, terraform_linters
-from scripts.paths import BUILD, REPOSITORY
+from fanout_tools.deploy import terraform
+from fanout_tools.project import BUILD, REPOSITORY
+from scripts import terraform_linters
 
 __all__ = ["main"]
 

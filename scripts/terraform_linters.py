@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from scripts.emulators import InstallError
-from scripts.emulators.venvs import ensure_venv
-from scripts.paths import BUILD
+from fanout_tools.emulators import InstallError
+from fanout_tools.emulators.venvs import ensure_venv
+from fanout_tools.project import BUILD
 
 __all__ = ["LinterError", "checkov", "tflint"]
 

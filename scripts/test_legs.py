@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scripts.emulators import DockerMissingError, PythonMissingError
-from scripts.emulators.docker import find_engine
-from scripts.emulators.pythons import find_python
-from scripts.paths import REPOSITORY
+from fanout_tools.emulators import DockerMissingError, PythonMissingError
+from fanout_tools.emulators.docker import find_engine
+from fanout_tools.emulators.pythons import find_python
+from fanout_tools.project import REPOSITORY
 
 PYTEST = ["-m", "pytest"]
 
@@ -44,7 +44,7 @@ def legs() -> Iterator[Leg]:
             raise missing from None
         yield integration("localstack-docker")
     else:
-        yield Leg("LocalStack's plugin", ["-m", "scripts.emulators.plugin_tests"])
+        yield Leg("LocalStack's plugin", ["-m", "fanout_tools.emulators.plugin_tests"])
         yield integration("localstack")
 
 

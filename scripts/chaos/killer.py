@@ -15,9 +15,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from scripts.emulators import EmulatorError
-from scripts.emulators.processes import members
-from scripts.emulators.record import load
+from fanout_tools.emulators import EmulatorError
+from fanout_tools.emulators.processes import members
+from fanout_tools.emulators.record import load
 
 __all__ = ["Killer"]
 

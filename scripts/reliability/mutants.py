@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.paths import REPOSITORY
+from fanout_tools.project import REPOSITORY
 from scripts.reliability import matrix, poison
 from scripts.reliability.model.faults import Fault
 
@@ -65,49 +65,49 @@ MUTANTS = [
     ),
     Mutant(
         "a batch has its mark only if all its records were handled",
-        "claims.py",
+        "processing/locks.py",
         'return batch if handled == len(claimed) == self._sizes.get(batch) else ""',
         "return batch",
         "complete",
     ),
     Mutant(
         "what a commit promised to publish is published by its duplicate",
-        "claims.py",
+        "processing/locks.py",
         "delivery.published = [Envelope.unpack(packed) for packed in claim.pending]",
         "pass",
         "commit",
     ),
     Mutant(
         "a store that does not answer has the record come again",
-        "claims.py",
+        "processing/locks.py",
         'delivery.retry(Retry(f"the idempotency store did not answer: {claim.reason}"))',
         "delivery.reject(Reject(claim.reason))",
         "claim",
     ),
     Mutant(
         "a record that killed its process too often goes to the DLQ",
-        "claims.py",
+        "processing/locks.py",
         "if delivery.undecided and died and before.tries >= self.settings.max_receives:",
         "if False:",
         "",
     ),
     Mutant(
         "what died is handled after the others are recorded",
-        "claims.py",
+        "processing/locks.py",
         "_WAITING = {ClaimState.RELEASED: RELEASED, ClaimState.DIED: DIED}",
         "_WAITING = {ClaimState.RELEASED: FRESH, ClaimState.DIED: FRESH}",
         "",
     ),
     Mutant(
         "a record that the DLQ does not take stays in the queue",
-        "settlement.py",
+        "processing/settlement.py",
         "delivery.dead_lettered = str(index) not in failed",
         "delivery.dead_lettered = True",
         "dead-letter",
     ),
     Mutant(
         "an event that the bus did not take is published again",
-        "batch.py",
+        "processing/batch.py",
         "if receipt.accepted or delivery.outcome in UNSUCCESSFUL:",
         "if True:",
         "publish",
@@ -121,14 +121,14 @@ MUTANTS = [
     ),
     Mutant(
         "data that cannot be fetched have their event come again",
-        "claimcheck/fetching.py",
+        "payloads/fetching.py",
         "delivery.retry(error)",
         "delivery.reject(error)",
         "payload get",
     ),
     Mutant(
         "a batch's first record begins, however slow an earlier one was",
-        "pace.py",
+        "processing/pace.py",
         "or (self.fresh and left_s > 0)",
         "",
         "handler's own write",

@@ -15,7 +15,7 @@ import fanout
 
 __all__ = ["replaced"]
 
-NOT_IN_FUNCTIONS = ("fanout.cli", "fanout.testing")
+NOT_IN_FUNCTIONS = ("fanout_tools.cli", "fanout.testing")
 """Packages that no Lambda function loads."""
 
 

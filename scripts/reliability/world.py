@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from fanout import Envelope, Event, Worker, aws, parameters, seal, telemetry
-from fanout.lean_dynamodb import LeanDynamoDB
+from fanout.idempotency.client import LeanDynamoDB
 from fanout.outbox import relay
 from fanout.testing import eventbridge_event
 from scripts.reliability.model.calls import name_of

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.billing import InvoiceIssued
 from fanout import Envelope, Outcome, aws
-from fanout.envelope import Metadata
+from fanout.events.envelope import Metadata
 from fanout.publish import seal
 from fanout.testing import Rig, record
 from services.audit import handler

@@ -9,10 +9,11 @@ import pytest
 
 from contracts.billing import InvoiceIssued
 from contracts.money import Money
-from fanout import Outcome, Retry, aws, routing
-from fanout.manifest import load
+from fanout import Outcome, Retry, aws
 from fanout.publish import seal
 from fanout.testing import Rig, eventbridge_event
+from fanout_tools.declarations import routing
+from fanout_tools.declarations.worker import load
 from services.loyalty import handler
 
 pytestmark = pytest.mark.usefixtures("worker_aws")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
+from fanout.invoke.steps import steps
 from fanout.resources import table
-from fanout.steps import steps
 from services.notifications.mail import send, send_once
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from contracts.orders import OrderPlaced
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 from fanout.publish import Publisher
 from fanout.publish.aio import AsyncPublisher
 from services.storefront.app import create_app

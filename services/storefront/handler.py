@@ -1,6 +1,6 @@
 """The storefront as a Lambda function."""
 
-from dispatch.adapter import serve
+from fanout_router.adapter import serve
 from services.storefront.app import app
 
 __all__ = ["handler"]

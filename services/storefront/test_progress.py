@@ -9,10 +9,10 @@ import yaml
 from contracts.money import Money
 from contracts.orders import OrderPlaced
 from fanout import Outcome, aws
-from fanout.manifest import load_all
-from fanout.naming import Names
 from fanout.testing import Rig
-from fanout.web_manifest import WebManifest
+from fanout_tools.declarations.naming import Names
+from fanout_tools.declarations.web import WebManifest
+from fanout_tools.declarations.worker import load_all
 from services.billing import handler as billing
 from services.conftest import SERVICES, MakeOrder
 from services.inventory import handler as inventory

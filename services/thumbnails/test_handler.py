@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from contracts.media import ObjectCreated, S3Bucket, S3Object, ThumbnailsCreated
-from fanout import Outcome, aws, routing
-from fanout.manifest import load
+from fanout import Outcome, aws
 from fanout.publish import seal
 from fanout.testing import Rig, eventbridge_event
+from fanout_tools.declarations import routing
+from fanout_tools.declarations.worker import load
 from services.thumbnails import handler
 
 pytestmark = pytest.mark.usefixtures("worker_aws")

@@ -2,7 +2,7 @@
 
 from contracts.money import Money
 from contracts.orders import Identifier
-from fanout.event import Event
+from fanout.events.event import Event
 
 __all__ = ["InvoiceIssued"]
 

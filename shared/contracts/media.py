@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.orders import Identifier
-from fanout.event import Event
+from fanout.events.event import Event
 
 __all__ = [
     "AlbumPhotograph",

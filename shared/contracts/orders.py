@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.money import Money
-from fanout.event import Event
-from fanout.upcasting import upcasts
+from fanout.events.event import Event
+from fanout.events.upcasting import upcasts
 
 __all__ = ["FulfilmentRequested", "OrderLine", "OrderPlaced"]
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from contracts.money import Money
 from contracts.orders import Identifier
-from fanout.event import Event
+from fanout.events.event import Event
 
 __all__ = ["SalesChunkAssigned", "SalesReportRequested", "SalesSummarised"]
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 # Nobody's pydantic plugin is in a function's package, and looking for one takes a tenth of a cold import.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from fanout.context import Context
-from fanout.envelope import Envelope
 from fanout.errors import (
     ContractError,
     DeclarationError,
@@ -20,11 +18,13 @@ from fanout.errors import (
     PatternError,
     PublishError,
 )
-from fanout.event import Event
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
+from fanout.events.upcasting import upcasts
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.policies import reject, retry
+from fanout.processing.context import Context
 from fanout.publish import seal
-from fanout.upcasting import upcasts
 from fanout.worker import Worker
 
 if TYPE_CHECKING:

@@ -17,24 +17,24 @@ from itertools import count
 from typing import Any, NoReturn, cast
 from uuid import uuid4
 
-from fanout.batch import Processor
-from fanout.claimcheck import ClaimCheck
-from fanout.claims import Claims
-from fanout.delivery import Delivery
-from fanout.envelope import Envelope
-from fanout.event import Event
-from fanout.execution import Execution
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.reports import Gathering
 from fanout.gather.store import GatherStore
 from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
-from fanout.invocation import Invocation
-from fanout.pace import Pace
+from fanout.payloads import ClaimCheck
+from fanout.processing.batch import Processor
+from fanout.processing.delivery import Delivery
+from fanout.processing.execution import Execution
+from fanout.processing.invocation import Invocation
+from fanout.processing.locks import Claims
+from fanout.processing.pace import Pace
+from fanout.processing.records import Record
+from fanout.processing.settlement import Settlement
 from fanout.publish import Publisher, Receipt, seal
-from fanout.records import Record
-from fanout.settlement import Settlement
 from fanout.worker import Worker
 
 __all__ = ["Death", "Rig", "eventbridge_event", "record", "record_of"]

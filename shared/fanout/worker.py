@@ -19,27 +19,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from fanout import aws, heartbeat, powertools, telemetry, upcasting
-from fanout.batch import Processor, summary
-from fanout.claimcheck import ClaimCheck
-from fanout.claims import Claims
-from fanout.context import Context
-from fanout.delivery import FAILED, Delivery
-from fanout.entry import records_of, refusal
+from fanout import aws, powertools, telemetry
+from fanout import keep_warm as heartbeat
 from fanout.errors import DeclarationError, EventError
-from fanout.event import Event
-from fanout.execution import Execution
-from fanout.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
+from fanout.events import upcasting
+from fanout.events.event import Event
 from fanout.idempotency import DynamoDBStore, Store
-from fanout.invocation import Invocation
-from fanout.lean_dynamodb import LeanDynamoDB
+from fanout.idempotency.client import LeanDynamoDB
 from fanout.outcomes import Reject
-from fanout.pace import Pace, reserve_s
+from fanout.payloads import ClaimCheck
 from fanout.policies import Policies, RejectPolicy, RetryPolicy
-from fanout.records import Record
-from fanout.settings import Settings
-from fanout.settlement import Settlement
-from fanout.spans import span_lines
+from fanout.processing.batch import Processor, summary
+from fanout.processing.context import Context
+from fanout.processing.delivery import FAILED, Delivery
+from fanout.processing.entry import records_of, refusal
+from fanout.processing.execution import Execution
+from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
+from fanout.processing.invocation import Invocation
+from fanout.processing.locks import Claims
+from fanout.processing.pace import Pace, reserve_s
+from fanout.processing.records import Record
+from fanout.processing.settings import Settings
+from fanout.processing.settlement import Settlement
+from fanout.processing.spans import span_lines
 
 if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator

@@ -11,8 +11,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from scripts.emulators.ports import free_port
-from scripts.paths import BUILD, REPOSITORY
+from fanout_tools.emulators.ports import free_port
+from fanout_tools.project import BUILD, REPOSITORY
 
 
 def environment() -> dict[str, str]:
@@ -86,7 +86,7 @@ def web_demo(*arguments: str) -> subprocess.Popen[str]:
     """As `make demo-web` starts it, in a process group of its own."""
     lines = Path(BUILD / "emulators" / "ministack" / "endpoint.env").read_text(encoding="utf-8").splitlines()
     return subprocess.Popen(
-        [sys.executable, "-m", "scripts.web_demo", "--port", "0", *arguments],
+        [sys.executable, "-m", "scripts.demo.web", "--port", "0", *arguments],
         cwd=REPOSITORY,
         env=environment() | dict(line.split("=", 1) for line in lines),
         stdout=subprocess.PIPE,

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from fanout import aws
-from scripts import emulators
-from scripts.emulators import Endpoints
-from scripts.paths import BUILD
+from fanout_tools import emulators
+from fanout_tools.emulators import Endpoints
+from fanout_tools.project import BUILD
 from tests.integration.platform import Platform, tested_workers
 
 EMULATOR = os.environ.get("FANOUT_TEST_EMULATOR", "localstack")

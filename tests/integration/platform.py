@@ -18,13 +18,14 @@ import localstack_client.session
 
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
-from fanout.cli.deployment import Deployment
-from fanout.manifest import load_all
-from fanout.naming import Names
 from fanout.publish import Publisher
-from scripts import deploy, packages, terraform
-from scripts.emulators import Endpoints
-from scripts.paths import REPOSITORY
+from fanout_tools.cli.deployment import Deployment
+from fanout_tools.declarations.naming import Names
+from fanout_tools.declarations.worker import load_all
+from fanout_tools.deploy import command as deploy
+from fanout_tools.deploy import packages, terraform
+from fanout_tools.emulators import Endpoints
+from fanout_tools.project import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"

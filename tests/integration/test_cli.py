@@ -14,7 +14,7 @@ def fanout(
 ) -> subprocess.CompletedProcess[str]:
     """Run a command as an operator does, into a pipe."""
     options = ["--namespace", namespace, "--services", str(platform.services)]
-    command = [sys.executable, "-c", "from fanout.cli import main; main()", *arguments, *options]
+    command = [sys.executable, "-c", "from fanout_tools.cli import main; main()", *arguments, *options]
     return subprocess.run(command, input=given, capture_output=True, text=True, check=False)
 
 

@@ -21,10 +21,10 @@ import boto3
 import pytest
 
 from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request
-from fanout.lean_dynamodb import LeanDynamoDB
+from fanout.idempotency.client import LeanDynamoDB
+from fanout.idempotency.sigv4 import Credentials
 from fanout.outcomes import Retry
-from fanout.sigv4 import Credentials
-from scripts.emulators import Endpoints
+from fanout_tools.emulators import Endpoints
 from tests.unit.fanout.idempotency.test_store import (
     NOW,
     TTL_S,

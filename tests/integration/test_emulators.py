@@ -15,10 +15,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.emulators import Endpoints, reset, running, up
-from scripts.emulators.ports import listeners
-from scripts.emulators.processes import members, runs
-from scripts.emulators.record import load
+from fanout_tools.emulators import Endpoints, reset, running, up
+from fanout_tools.emulators.ports import listeners
+from fanout_tools.emulators.processes import members, runs
+from fanout_tools.emulators.record import load
 from tests.integration.conftest import EMULATOR
 
 ROLE = "arn:aws:iam::000000000000:role/function"

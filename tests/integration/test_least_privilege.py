@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fanout.invoke import Tree, invoke_all
-from fanout.manifest import load_all
 from fanout.publish import seal
-from scripts.paths import REPOSITORY
+from fanout_tools.declarations.worker import load_all
+from fanout_tools.project import REPOSITORY
 from tests.integration.conftest import EMULATOR
 from tests.integration.iam import provoke
 from tests.integration.iam.mapping import denied_in, taken_over

@@ -15,13 +15,13 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from fanout.patterns import Pattern
+from fanout_tools.patterns import Pattern
 from tests.integration.conftest import EMULATOR
-from tests.unit.fanout.patterns.strategies import meeting_events, patterns
+from tests.unit.fanout_tools.patterns.strategies import meeting_events, patterns
 
 pytestmark = pytest.mark.skipif(EMULATOR != "ministack", reason="LocalStack refuses no bad pattern: nothing to learn")
 
-TABLE = json.loads((Path(__file__).parents[1] / "unit/fanout/patterns/conformance.json").read_text())
+TABLE = json.loads((Path(__file__).parents[1] / "unit/fanout_tools/patterns/conformance.json").read_text())
 ENVELOPE = {
     "version": "0",
     "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",

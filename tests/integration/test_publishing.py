@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 
 from contracts.media import Thumbnail, ThumbnailsCreated
-from fanout import Publisher, routing, seal
-from fanout.claimcheck import ClaimCheck
+from fanout import Publisher, seal
+from fanout.payloads import ClaimCheck
+from fanout_tools.declarations import routing
 from tests.integration.conftest import EMULATOR
 from tests.integration.platform import NOT_HELD, Platform, client, eventually, order
 

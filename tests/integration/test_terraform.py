@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fanout import routing
-from fanout.naming import ALIAS
+from fanout_tools.declarations import routing
+from fanout_tools.declarations.naming import ALIAS
 from tests.integration.conftest import EMULATOR
 from tests.integration.platform import NAMESPACE, Platform, client
 
@@ -16,7 +16,7 @@ def test_a_second_plan_shows_no_drift(platform: Platform) -> None:
 
 
 def test_both_sides_give_the_same_names(platform: Platform) -> None:
-    """GIVEN names that Terraform and fanout.naming each make WHEN compared THEN they are the same."""
+    """GIVEN names that Terraform and declarations.naming each make WHEN compared THEN they are the same."""
     outputs, names = platform.outputs(), platform.names
 
     assert outputs["bus"]["name"] == names.bus
@@ -35,7 +35,7 @@ def test_both_sides_give_the_same_names(platform: Platform) -> None:
 
 
 def test_both_sides_make_the_same_filters(platform: Platform) -> None:
-    """GIVEN patterns that Terraform and fanout.routing each make WHEN compared THEN they are the same."""
+    """GIVEN patterns that Terraform and declarations.routing each make WHEN compared THEN they are the same."""
     import json
 
     sns, events = client("sns"), client("events")

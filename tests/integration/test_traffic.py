@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from contracts.media import Thumbnail, ThumbnailsCreated
-from scripts import traffic
+from fanout_tools.deploy import traffic
 from tests.integration.platform import Platform, client, eventually
 
 HALF = traffic.Strategy(steps=(50,), step_s=30)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from fanout.naming import ALIAS
+from fanout_tools.declarations.naming import ALIAS
 from tests.integration.platform import WARM, Platform, client, eventually
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from dispatch.config import RouterSettings
-from dispatch.fleet import Fleet, State
-from dispatch.server import Router
-from scripts.web_demo.walk import events
+from fanout_router.config import RouterSettings
+from fanout_router.fleet import Fleet, State
+from fanout_router.server import Router
+from scripts.demo.web.walk import events
 from tests.integration.platform import Platform
 from tests.integration.web_function import TIMEOUT_S, storefront
 

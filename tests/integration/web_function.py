@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fanout.web_manifest import WebManifest
-from scripts import deploy
-from scripts.emulators import Endpoints
-from scripts.paths import REPOSITORY
+from fanout_tools.declarations.web import WebManifest
+from fanout_tools.deploy import command as deploy
+from fanout_tools.emulators import Endpoints
+from fanout_tools.project import REPOSITORY
 from tests.integration.platform import Platform, client
 
 NAME = "storefront"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 from fanout.gather.state import MAX_DEADLINE_S, Part, ScatterGather
 from fanout.outcomes import Reject
 

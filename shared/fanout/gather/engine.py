@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fanout.errors import DeclarationError
-from fanout.event import Event
+from fanout.events.event import Event
 from fanout.gather import timers
 from fanout.gather.state import MAX_DEADLINE_S, MAX_PARTS, AggregateResult, Part, ScatterGather, Standing, Turn
 from fanout.gather.store import GatherStore
@@ -26,8 +26,8 @@ from fanout.outcomes import Reject
 from fanout.publish import seal
 
 if TYPE_CHECKING:
-    from fanout.context import Context
-    from fanout.handlers import Gatherer, Handlers
+    from fanout.processing.context import Context
+    from fanout.processing.handlers import Gatherer, Handlers
 
 __all__ = ["Aggregator"]
 

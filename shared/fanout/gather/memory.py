@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 from fanout.gather.state import Part, ScatterGather
 
 __all__ = ["MemoryGatherStore"]

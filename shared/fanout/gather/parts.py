@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from fanout.context import Context
 from fanout.gather.reports import Reference
 from fanout.gather.state import Part
+from fanout.processing.context import Context
 
 __all__ = ["report_lost", "reporting"]
 

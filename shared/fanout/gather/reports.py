@@ -21,9 +21,9 @@ from fanout.outcomes import Reject
 from fanout.publish import seal
 
 if TYPE_CHECKING:
-    from fanout.context import Context
-    from fanout.event import Event
+    from fanout.events.event import Event
     from fanout.gather.engine import Aggregator
+    from fanout.processing.context import Context
 
 __all__ = ["MAX_REPORT_BYTES", "Gathering", "Reference"]
 

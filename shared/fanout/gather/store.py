@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 from fanout.gather.state import Part, ScatterGather
 
 __all__ = ["GatherStore"]

@@ -17,8 +17,8 @@ from uuid import UUID, uuid5
 import orjson
 from pydantic import Field
 
-from fanout.envelope import Envelope
-from fanout.event import Event
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
 from fanout.gather.state import Part, ScatterGather
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ class Request(NamedTuple):
     """The wish to handle one event."""
 
     key: str
-    """See :func:`fanout.identity.event_key`."""
+    """See :func:`fanout.idempotency.identity.event_key`."""
     owner: str
     """Who asks: unique to this delivery in this execution, so that a repeated call is known as one's own."""
     fingerprint: str

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanout import heartbeat
+from fanout import keep_warm as heartbeat
 from fanout.invoke.engine import Answer, Engine
 from fanout.invoke.plan import Budget, Tree
 from fanout.invoke.results import Failure, Invoked, Kind

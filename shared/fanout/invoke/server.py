@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fanout import heartbeat
+from fanout import keep_warm as heartbeat
 from fanout.invoke.calls import run
 from fanout.invoke.engine import NODE_KEY, RESULTS_KEY
 from fanout.invoke.plan import Budget, Tree

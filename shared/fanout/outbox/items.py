@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from fanout.envelope import Envelope
 from fanout.errors import DeclarationError, EventError
-from fanout.event import Event
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
 from fanout.publish import seal
 
 if TYPE_CHECKING:

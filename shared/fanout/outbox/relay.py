@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout import aws, telemetry
-from fanout.claimcheck import ClaimCheck
-from fanout.envelope import Envelope
 from fanout.errors import EventError
+from fanout.events.envelope import Envelope
 from fanout.outbox.items import Written
 from fanout.outbox.marks import mark_refused, mark_relayed
+from fanout.payloads import ClaimCheck
 from fanout.publish import Publisher, Routes
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ The publisher itself is imported on first use for the same reason: most workers 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fanout.publish.sealing import seal
+from fanout.events.sealing import seal
 
 if TYPE_CHECKING:
     from fanout.publish.publisher import Publisher

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from typing import Self
 
-from fanout.envelope import Envelope
-from fanout.event import Event
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
 from fanout.publish.entries import Entry
 from fanout.publish.pending import AsyncReceipts
 from fanout.publish.publisher import Publisher

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fanout.claimcheck.store import ClaimCheck, Deposit
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
+from fanout.events.sealing import non_finite
+from fanout.payloads.store import ClaimCheck, Deposit
 from fanout.publish.buses import MAX_CALL_BYTES, BusKind, Request
 from fanout.publish.routes import Route
-from fanout.publish.sealing import non_finite
 
 __all__ = ["Batcher", "Entry", "entry_of"]
 

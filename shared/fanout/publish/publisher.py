@@ -12,16 +12,16 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from fanout import aws
-from fanout.claimcheck.store import ClaimCheck
-from fanout.envelope import Envelope
 from fanout.errors import PublishError
-from fanout.event import Event
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
+from fanout.events.sealing import seal
+from fanout.payloads.store import ClaimCheck
 from fanout.publish.buses import kind_of
 from fanout.publish.entries import Batcher, Entry, entry_of
 from fanout.publish.pending import Receipts
 from fanout.publish.receipts import Receipt
 from fanout.publish.routes import Routes
-from fanout.publish.sealing import seal
 from fanout.publish.sending import Sender
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 
 __all__ = ["Receipt"]
 

@@ -1,7 +1,7 @@
 """What a publisher has to know of an event's way: the smallest size limit on it, and what its subscribers filter by.
 
-:func:`fanout.routing.routes` finds it in the workers' declarations; the build packs it into each worker for the
-events that the worker ``publishes``.
+:func:`fanout_tools.declarations.routing.routes` finds it in the workers' declarations; the build packs it into each
+worker for the events that the worker ``publishes``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["BUS_BYTES", "QUEUE_BYTES", "TOPIC_BYTES", "WRAPPING_BYTES", "Path", 
 
 WRAPPING_BYTES = 6 * 1024
 """At most what is added to an entry on its way: keys, id, time, account and region by EventBridge (under 1 KiB), the
-cause by a worker that moves the message to its DLQ (attributes count: see :mod:`fanout.settlement`)."""
+cause by a worker that moves the message to its DLQ (attributes count: see :mod:`fanout.processing.settlement`)."""
 
 BUS_BYTES = 1024 * 1024
 """Of an event on EventBridge, since January 2026."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanout import aws
-from fanout.claimcheck.store import ClaimCheck, Deposit
+from fanout.payloads.store import ClaimCheck, Deposit
 from fanout.publish.buses import Fault, put
 from fanout.publish.entries import Entry
 from fanout.publish.receipts import Receipt

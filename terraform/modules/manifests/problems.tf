@@ -1,6 +1,6 @@
 # Everything that is wrong with the workers' worker.yaml, each as `<file>: <key>: <what is wrong>; <the mend>`.
 #
-# The words are those of fanout.manifest. Only two things must be left to Python: near names of an unknown event, and
+# The words are those of fanout_tools.declarations.worker. Only two things must be left to Python: near names of an unknown event, and
 # the grammar of `where`. Values are kept as JSON, whose first letter tells their kind, because no two have one type.
 
 locals {

@@ -1,4 +1,4 @@
-# From the workers' subscriptions to the patterns that AWS routes by; shared/fanout/routing.py says the same.
+# From the workers' subscriptions to the patterns that AWS routes by; shared/fanout_tools/declarations/routing.py says the same.
 # A pattern is JSON text from where it is made, as no two have one type.
 
 locals {

@@ -3,7 +3,7 @@
 locals {
   web_files = { for file in fileset(var.services_dir, "*/web.yaml") : replace(dirname(file), "_", "-") => file }
 
-  # Name => the web function as its web.yaml declares it, with the defaults of shared/fanout/web_manifest.py.
+  # Name => the web function as its web.yaml declares it, with the defaults of shared/fanout_tools/declarations/web.py.
   web = {
     for name, declared in { for name in keys(var.web) : name => try(yamldecode(file("${var.services_dir}/${local.web_files[name]}")), {}) } : name => {
       folder       = try(dirname(local.web_files[name]), name)

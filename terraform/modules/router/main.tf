@@ -6,13 +6,13 @@ locals {
   location = "${var.deployment.region}:${var.deployment.account_id}"
   arns     = "arn:${var.deployment.partition}"
 
-  # The router's own ports, as router/dispatch/config.py has them.
+  # The router's own ports, as router/fanout_router/config.py has them.
   client_port  = 8080
   admin_port   = 8081
   control_port = 8443
 
   log_group = "/aws/ecs/${local.name}"
-  # Of the router's own metrics: see EmfLog of router/dispatch/logs.py.
+  # Of the router's own metrics: see EmfLog of router/fanout_router/logs.py.
   metrics = "${var.deployment.namespace}/router"
 }
 

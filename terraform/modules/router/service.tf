@@ -4,7 +4,7 @@ locals {
   # A request that was taken has its answer within the drain, and SIGKILL comes after it: see the router's `drain`.
   stop_timeout_s = var.timeouts.drain_s + 10
 
-  # Each option of router/dispatch/config.py that the module decides; a web function's own settings go through.
+  # Each option of router/fanout_router/config.py that the module decides; a web function's own settings go through.
   functions = [
     for name, function in var.functions : {
       name               = name

@@ -65,7 +65,7 @@ variable "control_secret" {
 }
 
 variable "functions" {
-  description = "The web functions by name, and what the router does with each: see router/dispatch/config.py. minimum, maximum and spare are of each router."
+  description = "The web functions by name, and what the router does with each: see router/fanout_router/config.py. minimum, maximum and spare are of each router."
   type = map(object({
     arn                  = string
     alias                = string

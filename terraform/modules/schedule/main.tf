@@ -74,7 +74,7 @@ resource "aws_scheduler_schedule" "event" {
   }
 }
 
-# fanout.heartbeat.KEY: the worker core answers at once, also where it answers direct invocations.
+# fanout.keep_warm.KEY: the worker core answers at once, also where it answers direct invocations.
 resource "aws_scheduler_schedule" "heartbeat" {
   for_each = var.heartbeats
 

@@ -64,7 +64,7 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }
 
-# Leads to the first version from the start; to later ones scripts/traffic moves it, by the environment's traffic_shift.
+# Leads to the first version from the start; to later ones shared/fanout_tools/deploy/traffic moves it, by the environment's traffic_shift.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The version that takes the events"

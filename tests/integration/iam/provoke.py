@@ -17,12 +17,12 @@ from contracts.billing import InvoiceIssued
 from contracts.media import AlbumUploaded
 from contracts.money import Money
 from contracts.reports import SalesReportRequested
-from fanout.claimcheck import ClaimCheck
-from fanout.envelope import Envelope
-from fanout.event import Event
+from fanout.events.envelope import Envelope
+from fanout.events.event import Event
 from fanout.idempotency import Completion, Request
 from fanout.idempotency.dynamodb import DynamoDBStore
-from fanout.identity import event_key
+from fanout.idempotency.identity import event_key
+from fanout.payloads import ClaimCheck
 from fanout.publish import seal
 from fanout.testing import eventbridge_event
 from tests.integration.platform import Platform, order

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from contracts.money import Money
 from contracts.orders import OrderPlaced
 from fanout import EventError
-from fanout.upcasting import read
+from fanout.events.upcasting import read
 
 FIRST: dict[str, Any] = {
     "order_id": "o-1",

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fanout import Event, Outcome, Worker
-from fanout.delivery import Delivery
+from fanout.processing.delivery import Delivery
 
 
 class ThingHappened(Event, source="test.things", version=1):

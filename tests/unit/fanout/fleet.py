@@ -17,12 +17,12 @@ from typing import Any, TypeVar, cast
 from botocore.exceptions import EndpointConnectionError
 
 from fanout import Context, Outcome, Reject, Worker
-from fanout.delivery import FAILED, Delivery
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 from fanout.idempotency import Claim, ClaimState, Completion, Release, Request
 from fanout.idempotency.memory import MemoryStore
+from fanout.processing.delivery import FAILED, Delivery
+from fanout.processing.records import Record
 from fanout.publish import Publisher, Receipt
-from fanout.records import Record
 from fanout.testing import Rig, record_of
 
 from .conftest import ThingFollowed, ThingHappened

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 
 from fanout import Worker
-from fanout.envelope import Envelope
+from fanout.events.envelope import Envelope
 from fanout.publish import seal
 
 from .conftest import ThingHappened

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fanout.manifest import load, worker_name
-from scripts.packages.workers import requirements
+from fanout_tools.declarations.worker import load, worker_name
+from fanout_tools.deploy.packages.workers import requirements
 
 SERVICES = Path(__file__).parents[3] / "services"
-HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout.manifest", "fanout.patterns"]
+HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout_tools.declarations.worker", "fanout_tools.patterns"]
 
 
 def _pack(folder: Path, into: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fanout.manifest import Manifest
+from fanout_tools.declarations.worker import Manifest
 
 ROOT = Path(__file__).parents[3]
 DOC = (ROOT / "docs" / "powertools.md").read_text(encoding="utf-8")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from fanout import Context, DeclarationError, Reject, Worker, aws
-from fanout.lean_dynamodb import LeanDynamoDB
+from fanout.idempotency.client import LeanDynamoDB
+from fanout.processing.records import Record
 from fanout.publish import seal
-from fanout.records import Record
 from fanout.testing import record, record_of
 
 from .conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -250,7 +250,7 @@ def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
         "import sys; from fanout import Worker; "
         f"worker = Worker({str(folder / 'handler.py')!r}); "
         "print(worker.lambda_handler({'fanout_heartbeat_s': 0}, None)['heartbeat']); "
-        "print(sorted({'boto3', 'botocore', 'yaml', 'fanout.manifest'} & sys.modules.keys()))"
+        "print(sorted({'boto3', 'botocore', 'yaml', 'fanout_tools.declarations.worker'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

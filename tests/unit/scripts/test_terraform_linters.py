@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fanout_tools.emulators import InstallError
 from scripts import terraform_linters
-from scripts.emulators import InstallError
 from scripts.terraform_linters import LinterError
 
 

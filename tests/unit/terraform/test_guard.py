@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts import terraform
-from scripts.deploy import Deployment
-from scripts.paths import REPOSITORY
+from fanout_tools.deploy import terraform
+from fanout_tools.deploy.command import Deployment
+from fanout_tools.project import REPOSITORY
 
 GUARD = REPOSITORY / "terraform" / "modules" / "guard"
 ROOT = """

@@ -1,4 +1,4 @@
-"""`terraform plan` refuses a bad worker.yaml in the words of fanout.manifest.
+"""`terraform plan` refuses a bad worker.yaml in the words of fanout_tools.declarations.worker.
 
 The module needs no provider, so that a plan of it takes a fraction of a second and no network.
 """
@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts import terraform
-from scripts.paths import REPOSITORY
+from fanout_tools.deploy import terraform
+from fanout_tools.project import REPOSITORY
 
 MODULE = REPOSITORY / "terraform" / "modules" / "manifests"
-CASES = sorted((REPOSITORY / "tests" / "unit" / "fanout" / "manifest_cases").glob("*/expected.txt"))
+CASES = sorted(
+    (REPOSITORY / "tests" / "unit" / "fanout_tools" / "declarations" / "manifest_cases").glob("*/expected.txt")
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_each_case_is_told_as_python_tells_it(expected: Path, data_dir: Path) ->
     # WHEN the case's workers are planned
     told = _plan(expected.parent / "services", data_dir)
 
-    # THEN the plan says what fanout.manifest says, but for what HCL cannot compute
+    # THEN the plan says what fanout_tools.declarations.worker says, but for what HCL cannot compute
     lines = expected.read_text(encoding="utf-8").splitlines()
     assert told == [_without_hints(line) for line in lines if not _python_alone(line)]
 

@@ -23,7 +23,7 @@ from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.reports import Gathering
 from fanout.gather.timers import PartWasLate, WokenUp
 from fanout.idempotency.memory import MemoryStore
-from fanout.records import Record
+from fanout.processing.records import Record
 from fanout.testing import Death, Rig, record_of
 
 from .conftest import DEADLINE, Mortal, SquareRequested, SumRequested, make_worker

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from fanout.envelope import Envelope, Metadata
+from fanout.events.envelope import Envelope, Metadata
 from fanout.gather import GatherStore, Part, ScatterGather
 from fanout.gather.dynamodb import KEPT_S, MAX_RESULT_BYTES, DynamoDBGatherStore
 from fanout.gather.memory import MemoryGatherStore

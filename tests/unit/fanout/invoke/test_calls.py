@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from fanout import heartbeat
+from fanout import keep_warm as heartbeat
 from fanout.invoke import Tree, calls, invoke_all, invoke_all_async, tree_handler, warm_up
 from fanout.invoke.results import Invoked, Kind
 from tests.unit.fanout.conftest import MakeWorker

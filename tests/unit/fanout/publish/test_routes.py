@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanout.manifest import Manifest
-from fanout.patterns import Pattern
+from fanout.processing.settlement import MAX_CAUSE
 from fanout.publish import Route, Routes
 from fanout.publish.routes import BUS_BYTES, QUEUE_BYTES, TOPIC_BYTES, WRAPPING_BYTES
-from fanout.routing import routes
-from fanout.settlement import MAX_CAUSE
-from scripts.paths import REPOSITORY
-from tests.unit.fanout.patterns.strategies import events, pairs
+from fanout_tools.declarations.routing import routes
+from fanout_tools.declarations.worker import Manifest
+from fanout_tools.patterns import Pattern
+from fanout_tools.project import REPOSITORY
+from tests.unit.fanout_tools.patterns.strategies import events, pairs
 
 EVENT = "shop.orders/OrderPlaced"
 

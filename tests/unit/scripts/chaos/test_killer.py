@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from fanout_tools.emulators.model import Endpoints
+from fanout_tools.emulators.processes import ProcessRecord, is_alive, members, start, stop
+from fanout_tools.emulators.record import Run, Started, save
 from scripts.chaos.killer import Killer, function_processes
-from scripts.emulators.model import Endpoints
-from scripts.emulators.processes import ProcessRecord, is_alive, members, start, stop
-from scripts.emulators.record import Run, Started, save
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="function processes are found in /proc")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from fanout.settings import Settings
+from fanout.processing.settings import Settings
+from fanout_tools.project import REPOSITORY
 from scripts.chaos.reckoning import TABLES, expected_effects, reckon
-from scripts.paths import REPOSITORY
 
 WORKERS = REPOSITORY / "scripts" / "chaos" / "workers"
 ORDERS = ["order-0", "order-1"]

@@ -1,0 +1,233 @@
+"""ASGI apps in-process (specification 3.0: HTTP, lifespan, and WebSocket where wsproto is there)."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from fanout_router.adapter.call import Call
+from fanout_router.errors import AdapterError
+
+_log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+AsgiCallable = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]
+]
+
+_UPGRADE = b"\r\nupgrade: websocket\r\n"
+_LARGEST_PART = 65_536
+_SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
+# An eager task runs at once up to its first wait: most small requests never need the event loop.
+_TASK_OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
+
+
+class AsgiApplication:
+    """Serves calls with an ASGI app."""
+
+    def __init__(self, app: AsgiCallable) -> None:
+        self._app = app
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lifespan: _Lifespan | None = None
+        self._state: dict[str, Any] = {}
+
+    async def startup(self) -> None:
+        """Run the app's startup, if it has one.
+
+        :raises AdapterError: the startup failed.
+        """
+        self._lifespan = _Lifespan(self._app, self._state)
+        await self._lifespan.startup()
+
+    async def shutdown(self) -> None:
+        """Run the app's shutdown."""
+        if self._lifespan is not None:
+            await self._lifespan.shutdown()
+
+    def handle(self, call: Call) -> None:
+        """See :class:`fanout_router.adapter.call.Application`."""
+        if not call.ended and _UPGRADE in call.raw:
+            self._keep(asyncio.get_running_loop().create_task(self._run_websocket(call)))
+            return
+        exchange = _Exchange(call)
+        task = asyncio.Task(self._run(call, exchange), loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
+        if not task.done():
+            self._keep(task)
+            if call.method in _SAFE and not call.cancelled:
+                _cancel_with(call, task)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_websocket(self, call: Call) -> None:
+        try:
+            from fanout_router.adapter.websocket import WebSocket  # wsproto is an extra, and few apps need it
+        except ImportError:
+            _log.error("a WebSocket was asked for, and the package wsproto is not there: install the extra websocket")
+            call.start(501, [(b"content-length", b"0")])
+            call.send(b"", True)
+            call.done()
+            return
+        await WebSocket(call).run(self._app, _scope(call, self._state))
+
+    async def _run(self, call: Call, exchange: "_Exchange") -> None:
+        try:
+            await self._app(_scope(call, self._state), exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            if not call.cancelled:
+                call.fail()
+                raise
+        except Exception:  # noqa: BLE001 - whatever an app raises is its own failure, not ours
+            _log.exception("the app raised an exception")
+            call.fail()
+        finally:
+            call.done()
+
+
+def _cancel_with(call: Call, task: asyncio.Task[None]) -> None:
+    """A safe request whose client has left is stopped; others see the disconnect and may finish what they
+    do.
+    """
+    before = call.on_cancel
+
+    def cancel() -> None:
+        if before is not None:
+            before()
+        task.cancel()
+
+    call.on_cancel = cancel
+
+
+def _scope(call: Call, state: dict[str, Any]) -> Scope:
+    path, _, query = call.target.partition(b"?")
+    raw = unquote_to_bytes(path) if b"%" in path else path
+    scheme, client, server = "http", None, None
+    fields = call.fields
+    for name, value in fields:
+        if name == b"x-forwarded-proto":
+            scheme = value.decode("latin-1")
+        elif name == b"x-forwarded-for":
+            client = (value.split(b",", 1)[0].strip().decode("latin-1"), 0)
+        elif name == b"host":
+            host, _, port = value.decode("latin-1").rpartition(":")
+            server = (host, int(port)) if host and port.isdigit() else (value.decode("latin-1"), None)
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": call.method.decode("ascii"),
+        "scheme": scheme,
+        "path": raw.decode("utf-8", "replace"),
+        "raw_path": path,
+        "query_string": query,
+        "root_path": "",
+        "headers": fields,
+        "client": client,
+        "server": server,
+        "state": state.copy(),
+        "extensions": {},
+    }
+
+
+class _Exchange:
+    """``receive`` and ``send`` of one call."""
+
+    __slots__ = ("_call", "_loop", "_told_end", "_waiter")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._told_end = False
+        self._waiter: asyncio.Future[None] | None = None
+        call.on_cancel = self._wake
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def receive(self) -> Message:
+        call = self._call
+        call.on_body = self._wake
+        while not (call.cancelled or call.finished or call.body or (call.ended and not self._told_end)):
+            await self._wait()
+        if call.cancelled or call.finished:
+            return {"type": "http.disconnect"}
+        data = call.take() if call.body else b""
+        self._told_end = call.ended and not call.body  # taking it may have let more come
+        return {"type": "http.request", "body": data, "more_body": not self._told_end}
+
+    async def send(self, message: Message) -> None:
+        call = self._call
+        kind = message["type"]
+        if kind == "http.response.start":
+            call.start(message["status"], message.get("headers", ()))
+        elif kind == "http.response.body":
+            if not call.answered:
+                raise RuntimeError("http.response.body before http.response.start")
+            data = message.get("body", b"")
+            await self._send_body(data if type(data) is bytes else bytes(data), not message.get("more_body", False))
+        else:
+            raise RuntimeError(f"unexpected ASGI message {kind!r}")
+
+    async def _send_body(self, data: bytes, end: bool) -> None:
+        start = 0
+        while len(data) - start > _LARGEST_PART and not self._call.cancelled:
+            if not self._call.send(data[start : start + _LARGEST_PART], False):
+                await self._drained()
+            start += _LARGEST_PART
+        if not self._call.send(data[start:] if start else data, end) and not end:
+            await self._drained()
+
+    async def _drained(self) -> None:
+        call = self._call
+        call.on_drained = self._wake
+        if not call.cancelled:
+            await self._wait()
+        call.on_drained = None
+
+
+class _Lifespan:
+    """The lifespan protocol; an app without it is served all the same."""
+
+    def __init__(self, app: AsgiCallable, state: dict[str, Any]) -> None:
+        self._app = app
+        self._state = state
+        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._outbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def startup(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._inbox.put_nowait({"type": "lifespan.startup"})
+        answer = await self._outbox.get()
+        if answer["type"] == "lifespan.startup.failed":
+            raise AdapterError(f"the app's startup failed: {answer.get('message', '')}")
+
+    async def shutdown(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._inbox.put_nowait({"type": "lifespan.shutdown"})
+            await self._outbox.get()
+            await self._task
+
+    async def _run(self) -> None:
+        scope: Scope = {
+            "type": "lifespan",
+            "asgi": {"version": "3.0", "spec_version": "2.0"},
+            "state": self._state,
+        }
+        try:
+            await self._app(scope, self._inbox.get, self._outbox.put)
+        except Exception:  # noqa: BLE001 - the specification: an app may refuse lifespan with any exception
+            _log.debug("the app does not support lifespan")
+        finally:
+            self._outbox.put_nowait({"type": "lifespan.over"})

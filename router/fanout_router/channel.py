@@ -1,0 +1,293 @@
+"""The router's end of a channel: one long-lived stream from an environment that carries requests one at a
+time; and the environment as the dispatcher sees it, which is its channels and how many of them are busy.
+
+Whatever goes wrong with a request stays within its channel: a client that leaves cancels its request in-band
+and the channel is used again; an app that fails says so in-band; only broken framing resets the stream, and
+only this one.
+"""
+
+from typing import Protocol
+
+from fanout_router.errors import ChannelError
+from fanout_router.exchange import Exchange, Failure
+from fanout_router.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, MessageReader, pack
+from fanout_router.wire import Headers, Stream, frames
+
+_CANCEL = pack(CANCEL)
+_pack = HEADER.pack
+_unpack = HEADER.unpack_from
+_LAST_BODY = BODY | END
+
+
+class Environment:
+    """An environment that serves, or served, requests. Identity is what counts: compared and hashed as an
+    object.
+    """
+
+    __slots__ = ("busy", "channels", "draining", "free", "id")
+
+    def __init__(self, environment_id: str) -> None:
+        self.id = environment_id
+        self.channels: set[Channel] = set()
+        self.free: list[Channel] = []
+        self.busy = 0
+        """Channels with a request, or with a cancellation under way."""
+        self.draining = False
+
+    def __repr__(self) -> str:
+        state = "draining" if self.draining else "serving"
+        return f"<Environment {self.id} {state} channels={len(self.channels)} busy={self.busy}>"
+
+
+class ChannelOwner(Protocol):
+    """Who is told what becomes of a channel: the dispatcher."""
+
+    def channel_free(self, channel: "Channel") -> None:
+        """The channel takes another request."""
+
+    def channel_active(self, channel: "Channel") -> None:
+        """The response goes on."""
+
+    def channel_gone(self, channel: "Channel") -> None:
+        """The channel is closed."""
+
+    def environment_lost(self, environment: Environment) -> None:
+        """The environment's connection is gone: forget its free channels, before any request is tried
+        again.
+        """
+
+    def exchange_broken(self, exchange: Exchange, failure: Failure) -> None:
+        """The channel cannot finish the exchange; it may be tried elsewhere when that is safe."""
+
+
+class Channel(MessageReader):
+    """A channel. Free when ``exchange`` is None and it is not ``cancelling``."""
+
+    __slots__ = (
+        "_credit_at",
+        "_held",
+        "_sent_all",
+        "cancelling",
+        "closed",
+        "deadline",
+        "environment",
+        "exchange",
+        "owner",
+        "started",
+        "stream",
+    )
+
+    def __init__(self, stream: Stream, environment: Environment, owner: ChannelOwner) -> None:
+        super().__init__()
+        self.stream = stream
+        self.environment = environment
+        self.owner = owner
+        self.exchange: Exchange | None = None
+        self.deadline = float("inf")
+        """When the present request, or its cancellation, has taken too long."""
+        self.started = 0.0
+        self.cancelling = False
+        self.closed = False
+        self._held = False
+        self._sent_all = True
+        self._credit_at = stream.connection.limits.stream_window >> 1
+        stream.handler = self
+
+    # -- towards the environment --
+
+    def start(self, exchange: Exchange, now: float, until: float) -> None:
+        """Send a request; the channel must be free. ``until`` is when it has taken too long."""
+        self.started = now
+        self.deadline = until
+        self.exchange = exchange
+        exchange.channel = self
+        exchange.attempts += 1
+        if exchange.buffered is not None:
+            body, exchange.buffered = b"".join(exchange.buffered), None
+            exchange.payload += _pack(len(body), BODY | END if exchange.complete else BODY) + body
+        self._sent_all = complete = exchange.complete
+        if self.stream.send(exchange.payload):
+            exchange.delivered = True
+        else:
+            waiting = self.stream.pending
+            exchange.delivered = waiting is None or len(waiting) < len(exchange.payload)
+        if not complete and self.stream.pending is None:
+            exchange.upload_drained()
+
+    def send_body(self, data: bytes, end: bool) -> bool:
+        """Send more of the request's body; False asks for no more until ``upload_drained``."""
+        self._sent_all = end
+        if self.exchange is not None:
+            self.exchange.payload = b""
+        return self.stream.send(data, prefix=_pack(len(data), BODY | END if end else BODY))
+
+    def resume(self) -> None:
+        """The client takes data again: return the credit that was withheld."""
+        self._held = False
+        self.stream.credit()
+
+    def cancel(self, until: float) -> None:
+        """Give the present request up, without a word to its exchange; ``until`` is when patience ends."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.channel = None
+        if not self.closed:
+            self.cancelling = True
+            self.deadline = until
+            self.stream.send(_CANCEL)
+            self.resume()
+
+    def close(self) -> None:
+        """Close a free channel in order."""
+        if not self.closed:
+            self.closed = True
+            self.stream.send(b"", end=True)
+            self.owner.channel_gone(self)
+
+    def reset(self, failure: Failure = Failure.ENVIRONMENT_LOST) -> None:
+        """Close the channel at once; its request fails."""
+        self.stream.reset(frames.CANCEL)
+        self._gone(failure)
+
+    # -- from the environment --
+
+    def data_received(self, data: bytes | memoryview, end: bool) -> None:
+        """Bytes of the stream came; nearly always they are one whole response."""
+        exchange = self.exchange
+        size = len(data)
+        if exchange is not None and size > 10 and not (end or self._buffer or exchange.answered):
+            length, flags = _unpack(data)
+            body_at = length + 10
+            if flags == HEAD and body_at <= size:
+                length, flags = _unpack(data, body_at - 5)
+                if flags == _LAST_BODY and body_at + length == size:
+                    self._whole(exchange, data[5 : body_at - 5], data[body_at:])
+                    return
+        self._piece(data, end)
+
+    def _whole(self, exchange: Exchange, head: bytes | memoryview, body: bytes | memoryview) -> None:
+        exchange.answered = True
+        if not exchange.response_whole(head if type(head) is bytes else bytes(head), body):
+            self._fail(Failure.BAD_RESPONSE)
+        elif self.exchange is not None:
+            if self._sent_all:
+                self.exchange = exchange.channel = None
+                self.owner.channel_free(self)
+            else:
+                self._finish()
+        if self.stream.unacknowledged > self._credit_at and not self._held:
+            self.stream.credit()
+
+    def _piece(self, data: bytes | memoryview, end: bool) -> None:
+        try:
+            self.feed(data)
+        except ChannelError:
+            self.reset(Failure.BAD_RESPONSE)
+            return
+        if end:
+            self.stream.send(b"", end=True)
+            self._gone(Failure.ENVIRONMENT_LOST)
+        elif self.stream.unacknowledged > self._credit_at and not self._held:
+            self.stream.credit()
+
+    def head_received(self, head: bytes, end: bool, alone: bool) -> None:
+        """The head of the response."""
+        exchange = self.exchange
+        if exchange is None or exchange.answered:
+            self._unexpected()
+            return
+        exchange.answered = True
+        if not exchange.response_head(head, end, alone):
+            self._fail(Failure.BAD_RESPONSE)
+        elif end:
+            if self.exchange is not None:  # else it has cancelled itself meanwhile
+                self._finish()
+        elif alone:
+            self.owner.channel_active(self)
+
+    def body_received(self, data: bytes | memoryview, end: bool) -> None:
+        """A part of the response's body."""
+        exchange = self.exchange
+        if exchange is None or not exchange.answered:
+            self._unexpected()
+            return
+        held = exchange.response_data(data, end)
+        if self.exchange is None:
+            return  # the exchange has cancelled itself meanwhile
+        if end:
+            self._finish()
+        else:
+            self._held = held
+            self.owner.channel_active(self)
+
+    def signal_received(self, signal: int) -> None:
+        """CANCEL ends our own cancellation; FAILED and REFUSED end the request."""
+        if self.cancelling:
+            if signal == CANCEL:
+                self.cancelling = False
+                self._free()
+            return
+        if self.exchange is None or signal == CANCEL:
+            raise ChannelError("signal without a request")
+        if signal == REFUSED and not self.exchange.answered:
+            self.exchange.delivered = False
+            self._fail(Failure.ENVIRONMENT_LOST)
+        else:
+            self._fail(Failure.APP_FAILED)
+
+    def stream_drained(self) -> None:
+        """The stream has written all it held."""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.delivered = True
+            if not self._sent_all:
+                exchange.upload_drained()
+
+    def headers_received(self, headers: Headers, end: bool) -> None:
+        """Never called: the environment opened the stream."""
+
+    def stream_closed(self, code: int) -> None:  # noqa: ARG002
+        """The environment reset the channel, or is gone."""
+        self._gone(Failure.ENVIRONMENT_LOST)
+
+    def _unexpected(self) -> None:
+        if not self.cancelling:
+            raise ChannelError("response without a request, or a second head")
+
+    def _finish(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.channel = None
+        if self._sent_all:
+            self._free()
+        else:  # answered before the request was all there: the rest of it is not wanted
+            self.cancel(self.deadline)
+
+    def _fail(self, failure: Failure) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        exchange.channel = None
+        self.owner.exchange_broken(exchange, failure)
+        if self._sent_all and failure is not Failure.BAD_RESPONSE:
+            self._free()
+        else:
+            self.cancel(self.deadline)
+
+    def _free(self) -> None:
+        self._held = False
+        if self.stream.unacknowledged > self._credit_at:
+            self.stream.credit()
+        self.owner.channel_free(self)
+
+    def _gone(self, failure: Failure) -> None:
+        if not self.closed and self.stream.connection.closed:
+            self.owner.environment_lost(self.environment)
+        if self.closed:
+            return
+        self.closed = True
+        exchange, self.exchange = self.exchange, None
+        self.owner.channel_gone(self)
+        if exchange is not None:
+            exchange.channel = None
+            self.owner.exchange_broken(exchange, failure)

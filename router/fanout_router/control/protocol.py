@@ -1,0 +1,188 @@
+"""The control port: environments connect here and open channels; nobody else gets anything.
+
+A connection belongs to the environment whose secret its first channel presented. Until then it is a
+stranger's: there may be only so many of those, only for a short time, and what they send is bounded by the
+codec.
+"""
+
+import asyncio
+import logging
+from typing import Protocol, cast
+
+from fanout_router.channel import Channel, Environment
+from fanout_router.control.buffers import ReadBuffers
+from fanout_router.control.outbox import Outbox
+from fanout_router.dispatcher import Dispatcher
+from fanout_router.errors import AdmissionError, WireError
+from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
+
+_log = logging.getLogger(__name__)
+
+CHANNEL_PATH = b"/dispatch/v1/channel"
+ENVIRONMENT_FIELD = b"dispatch-environment"
+_MAX_REFUSALS = 3
+_COPY_BELOW = 65_536
+_NO_BUFFER = bytearray()
+
+
+class Gate(Protocol):
+    """Knows which environments are expected: the fleets."""
+
+    def admit(self, environment_id: str, secret: bytes, connection: "ControlProtocol") -> Environment:
+        """The environment that presents its secret on this connection.
+
+        :raises AdmissionError: it is not expected, not here, or not with this secret.
+        """
+
+    def dispatcher_of(self, environment: Environment) -> Dispatcher:
+        """Who gives this environment its requests."""
+
+    def connection_lost(self, environment: Environment) -> None:
+        """The environment's connection is gone."""
+
+    def connection_draining(self, environment: Environment) -> None:
+        """The environment takes no more requests."""
+
+    def alive(self, environment: Environment) -> None:
+        """The environment answered a ping."""
+
+
+class ControlPort:
+    """What all control connections share."""
+
+    def __init__(self, gate: Gate, limits: WireLimits | None = None, max_strangers: int = 200) -> None:
+        self.gate = gate
+        self.limits = limits or WireLimits()
+        self.max_strangers = max_strangers
+        self.buffers = ReadBuffers()
+        self.strangers: dict[ControlProtocol, float] = {}
+        self.refused = 0
+        """Channels refused for a wrong secret, path or environment."""
+        self.wire_errors = 0
+
+    def sweep(self, now: float, patience: float = 10.0) -> None:
+        """Close connections that have presented no secret for ``patience`` seconds."""
+        for protocol, since in list(self.strangers.items()):
+            if now - since > patience:
+                protocol.abort()
+
+
+class ControlProtocol(asyncio.BufferedProtocol):
+    """One connection of an environment, or of a stranger."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, port: ControlPort, loop: asyncio.AbstractEventLoop) -> None:
+        self._port = port
+        self._loop = loop
+        self._environment: Environment | None = None
+        self._refusals = 0
+        self._outbox = Outbox(loop)
+        self.wire = ServerConnection(self, self._outbox.write, loop.time, port.limits)
+        self._buffer = _NO_BUFFER
+
+    # -- transport --
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002
+        """Where the next read goes."""
+        self._buffer = buffer = self._port.buffers.take()
+        return buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came. Few are copied, because slices of bytes are cheaper than slices of a view."""
+        view = memoryview(self._buffer)[:nbytes]
+        self._buffer = _NO_BUFFER
+        self.wire.receive(bytes(view) if nbytes < _COPY_BELOW else view)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet; when there are too many strangers, the one that has been here longest goes."""
+
+        self.transport = cast("asyncio.Transport", transport)
+        self._outbox.attach(self.transport)
+        self.wire.start()
+        strangers = self._port.strangers
+        if len(strangers) >= self._port.max_strangers:
+            next(iter(strangers)).abort()
+        strangers[self] = self._loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """The environment is gone, and all its channels."""
+        self._port.strangers.pop(self, None)
+        self.wire.connection_lost()
+        if self._environment is not None:
+            self._port.gate.connection_lost(self._environment)
+
+    def pause_writing(self) -> None:
+        """The environment reads slower than we write."""
+        self.wire.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The environment has caught up."""
+        self.wire.resume_writing()
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self.wire.ping(b"liveness")
+
+    def goaway(self) -> None:
+        """Tell the environment that it is wanted no longer: it finishes, and ends its invocation."""
+        if not self.wire.closed:
+            self.wire.goaway()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._port.strangers.pop(self, None)
+        self.transport.abort()
+
+    # -- ConnectionHandler --
+
+    def stream_opened(self, stream: Stream, headers: Headers, end: bool) -> None:
+        """A channel, if it presents the right secret."""
+        fields = dict(headers)
+        try:
+            if fields[b":path"] != CHANNEL_PATH or fields[b":method"] != b"POST" or end:
+                self._refuse(stream, b"404")
+                return
+            environment = self._port.gate.admit(
+                fields.get(ENVIRONMENT_FIELD, b"").decode("latin-1"), _bearer(fields), self
+            )
+        except AdmissionError:
+            self._refuse(stream, b"401")
+            return
+        self._port.strangers.pop(self, None)
+        self._environment = environment
+        stream.send_headers([(b":status", b"200")])
+        dispatcher = self._port.gate.dispatcher_of(environment)
+        dispatcher.channel_opened(Channel(stream, environment, dispatcher))
+
+    def _refuse(self, stream: Stream, status: bytes) -> None:
+        self._port.refused += 1
+        self._refusals += 1
+        stream.send_headers([(b":status", status)], end=True)
+        stream.reset(frames.NO_ERROR)
+        if self._refusals >= _MAX_REFUSALS and self._environment is None:
+            self.wire.goaway(frames.ENHANCE_YOUR_CALM)
+            self._outbox.flush()
+            self.transport.close()
+
+    def ping_acknowledged(self, payload: bytes) -> None:  # noqa: ARG002
+        """A sign of life."""
+        if self._environment is not None:
+            self._port.gate.alive(self._environment)
+
+    def goaway_received(self, code: int) -> None:  # noqa: ARG002
+        """The environment takes no more requests, and finishes those it has."""
+        if self._environment is not None:
+            self._port.gate.connection_draining(self._environment)
+
+    def connection_failed(self, error: WireError) -> None:
+        """It does not speak HTTP/2, or breaks our limits."""
+        self._port.wire_errors += 1
+        _log.warning("a control connection failed: %s", error)
+        self._outbox.flush()
+        self.transport.close()
+
+
+def _bearer(fields: dict[bytes, bytes]) -> bytes:
+    scheme, _, secret = fields.get(b"authorization", b"").partition(b" ")
+    return secret if scheme == b"Bearer" else b""

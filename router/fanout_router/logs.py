@@ -1,0 +1,115 @@
+"""JSON lines: one per request when asked for, and EMF metrics for CloudWatch. Neither ever holds a secret or
+a body.
+"""
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
+
+from fanout_router.budget import BreakerState
+
+if TYPE_CHECKING:
+    from fanout_router.fleet import Fleet
+    from fanout_router.http import Front
+    from fanout_router.http.client_request import ClientRequest
+
+
+class AccessLog:
+    """One line of JSON per finished request."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+
+    def __call__(self, request: "ClientRequest", seconds: float) -> None:
+        """Write the line. The query is left out: it may hold what is not ours to log."""
+        line = {
+            "time": time.time(),
+            "function": request.route.name,
+            "method": request.method.decode("ascii"),
+            "path": request.target.split(b"?", 1)[0].decode("latin-1"),
+            "status": request.status,
+            "ms": round(seconds * 1_000, 3),
+            "received": request.upload_size,
+            "sent": request.sent,
+            "attempts": request.attempts,
+            "request_id": request.request_id.decode("latin-1"),
+        }
+        self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+class _Totals(NamedTuple):
+    """What a function's line holds the change of."""
+
+    requests: int = 0
+    errors_5xx: int = 0
+    invokes: int = 0
+    submitted: int = 0
+    queue_seconds: float = 0.0
+
+
+class EmfSource(Protocol):
+    """What the lines are made of: the router."""
+
+    front: "Front"
+    fleets: "list[Fleet]"
+
+
+class EmfLog:
+    """CloudWatch embedded metric format: the change since the last line, per function.
+
+    ``QueueTime`` is the mean wait of the period's requests for a channel, ``BreakerOpen`` is 1 while the circuit
+    breaker holds invocations back.
+    """
+
+    _METRICS = (
+        ("Requests", "Count"),
+        ("Errors5xx", "Count"),
+        ("QueueDepth", "Count"),
+        ("QueueTime", "Milliseconds"),
+        ("Environments", "Count"),
+        ("Invokes", "Count"),
+        ("BreakerOpen", "Count"),
+    )
+
+    def __init__(self, router: EmfSource, namespace: str, out: TextIO | None = None) -> None:
+        self._router = router
+        self._namespace = namespace
+        self._out = out or sys.stdout
+        self._last: dict[str, _Totals] = {}
+
+    def write(self) -> None:
+        """Write a line for each function; call once a minute."""
+        for fleet in self._router.fleets:
+            now = self._totals(fleet)
+            before = self._last.get(fleet.name, _Totals())
+            self._last[fleet.name] = now
+            waited_ms = 1_000 * (now.queue_seconds - before.queue_seconds)
+            line = {
+                "_aws": self._directive(),
+                "Function": fleet.name,
+                "Requests": now.requests - before.requests,
+                "Errors5xx": now.errors_5xx - before.errors_5xx,
+                "QueueDepth": fleet.dispatcher.waiting,
+                "QueueTime": round(waited_ms / max(now.submitted - before.submitted, 1), 3),
+                "Environments": len(fleet.members),
+                "Invokes": now.invokes - before.invokes,
+                "BreakerOpen": int(fleet.breaker.state is not BreakerState.CLOSED),
+            }
+            self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+    def _totals(self, fleet: "Fleet") -> _Totals:
+        statuses = self._router.front.counts[fleet.name].statuses
+        counts = fleet.dispatcher.counts
+        return _Totals(
+            requests=sum(statuses.values()),
+            errors_5xx=sum(n for status, n in statuses.items() if status >= 500),
+            invokes=fleet.invoked,
+            submitted=counts.submitted,
+            queue_seconds=counts.queue_seconds,
+        )
+
+    def _directive(self) -> dict[str, object]:
+        metrics = [{"Name": name, "Unit": unit} for name, unit in self._METRICS]
+        described = {"Namespace": self._namespace, "Dimensions": [["Function"]], "Metrics": metrics}
+        return {"Timestamp": int(time.time() * 1_000), "CloudWatchMetrics": [described]}

@@ -1,0 +1,221 @@
+"""The router as a whole: ports, functions, and the one timer that drives all deadlines."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from fanout_router.address import control_address
+from fanout_router.admin import AdminProtocol
+from fanout_router.certificate import control_tls, server_tls
+from fanout_router.config import FunctionSettings, RouterSettings
+from fanout_router.control import ControlPort, ControlProtocol
+from fanout_router.dispatcher import Dispatcher, DispatchLimits
+from fanout_router.errors import ConfigError
+from fanout_router.fleet import Fleet, FleetGate, FleetOptions, State
+from fanout_router.http import ChoosingProtocol, Front, FrontLimits, Route, RouteTable
+from fanout_router.invokers.base import Invoker
+from fanout_router.invokers.process import ProcessInvoker
+from fanout_router.logs import AccessLog, EmfLog
+from fanout_router.metrics import registry
+from fanout_router.scaler import QueueScaler, ScalerOptions
+
+_log = logging.getLogger(__name__)
+_TICK_S = 0.1
+_EMF_EVERY_S = 60.0
+
+
+class ClosableInvoker(Invoker, Protocol):
+    """An invoker that lets go of what it holds."""
+
+    async def close(self, patience_s: float = 10.0) -> None:
+        """Wait for the invocations to end, up to ``patience_s``."""
+
+
+class Router:
+    """A running router. ``ports`` has the bound client, admin and control ports once it is started."""
+
+    def __init__(self, settings: RouterSettings) -> None:
+        if not settings.functions:
+            raise ConfigError("DISPATCH_FUNCTIONS: at least one function is needed")
+        self.settings = settings
+        self.ports: dict[str, int] = {}
+        self.fleets: list[Fleet] = []
+        self._invokers: list[ClosableInvoker] = []
+        self._servers: list[asyncio.Server] = []
+        self._draining = False
+        self._tick_soon = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._emf_at = time.monotonic() + _EMF_EVERY_S
+        dispatchers = {function.name: _dispatcher(function) for function in settings.functions}
+        routes = [
+            Route(name=f.name, dispatcher=dispatchers[f.name], host=f.host, prefix=f.prefix) for f in settings.functions
+        ]
+        self.front = Front(RouteTable(routes), time.monotonic, _front_limits(settings), settings.trusted_proxies)
+        if settings.access_log:
+            self.front.on_finished = AccessLog()
+        self._emf = EmfLog(self, settings.emf_namespace) if settings.emf_namespace else None
+        self._dispatchers = dispatchers
+
+    async def start(self) -> None:
+        """Bind the ports and begin to serve.
+
+        :raises ConfigError: the certificate cannot be used, or no address is known for the environments.
+        :raises OSError: a port is taken.
+        """
+        settings, loop = self.settings, asyncio.get_running_loop()
+        tls, fingerprint = control_tls(settings)
+        client_tls = server_tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
+        gate = FleetGate(self.fleets)
+        self.port = ControlPort(gate)
+        await self._listen("control", settings.control_host, settings.control_port, tls,
+                           lambda: ControlProtocol(self.port, loop))  # fmt: skip
+        address = await loop.run_in_executor(None, control_address, settings, self.ports["control"])
+        for function in settings.functions:
+            self.fleets.append(self._fleet(function, address, fingerprint))
+        gate.update(self.fleets)
+        metrics = registry(self)
+        await self._listen("admin", settings.admin_host, settings.admin_port, None,
+                           lambda: AdminProtocol(metrics, self.ready))  # fmt: skip
+        client_scheme = "https" if client_tls else "http"
+        await self._listen("client", settings.host, settings.port, client_tls,
+                           lambda: ChoosingProtocol(self.front, client_scheme, loop))  # fmt: skip
+        self._tick()
+
+    def ready(self) -> bool:
+        """Whether requests are taken: not while draining, nor while a function's breaker is open and none
+        serves.
+        """
+        return not self._draining and any(
+            fleet.breaker.failures == 0 or fleet.count(State.SERVING) for fleet in self.fleets
+        )
+
+    async def drain(self) -> None:
+        """Take no more requests, finish those under way, let the environments go, close; within
+        ``drain_s``.
+        """
+        self._draining = True
+        until = time.monotonic() + self.settings.drain_s
+        for server in self._servers[2:]:
+            server.close()
+        self.front.drain()
+        while time.monotonic() < until and any(f.dispatcher.busy or f.dispatcher.waiting for f in self.fleets):
+            await asyncio.sleep(0.05)
+        for fleet in self.fleets:
+            fleet.close()
+        while time.monotonic() < until and any(fleet.members for fleet in self.fleets):
+            await asyncio.sleep(0.05)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close everything now."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for protocol in list(self.front.connections):
+            protocol.transport.abort()
+        for fleet in self.fleets:
+            fleet.close()
+            fleet.abort()
+        for server in self._servers:
+            server.close()
+        for invoker in self._invokers:
+            await invoker.close(2.0)
+
+    # -- inside --
+
+    async def _listen(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        make: Callable[[], asyncio.BaseProtocol],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(make, host, port, ssl=tls, backlog=2_048)
+        self._servers.append(server)
+        self.ports[name] = server.sockets[0].getsockname()[1]
+
+    def _fleet(self, function: FunctionSettings, address: str, fingerprint: str) -> Fleet:
+        invoker = _invoker(function)
+        self._invokers.append(invoker)
+        dispatcher = self._dispatchers[function.name]
+        dispatcher.on_waiting = self._wake
+        options = FleetOptions(
+            address=address,
+            fingerprint=fingerprint,
+            channels=function.channels,
+            function_timeout=function.function_timeout_s,
+            drain_margin=function.drain_margin_s,
+            open_timeout=function.open_timeout_s,
+            invoke_rate=function.invoke_rate,
+            invoke_burst=function.invoke_burst,
+        )
+        scaling = ScalerOptions(
+            minimum=function.minimum,
+            maximum=function.maximum,
+            spare=function.spare,
+            target_wait_s=function.target_wait_s,
+            utilisation=function.utilisation,
+            cooldown_s=function.cooldown_s,
+        )
+        return Fleet(function.name, dispatcher, QueueScaler(scaling), invoker, time.monotonic, options)
+
+    def _wake(self) -> None:
+        """A request waits: look at the fleets before the next tick, once per turn of the loop."""
+        if not self._tick_soon:
+            self._tick_soon = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        self._tick_soon = False
+        for fleet in self.fleets:
+            if fleet.dispatcher.waiting and not fleet.count(State.SERVING):
+                fleet.tick()
+
+    def _tick(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+        now = time.monotonic()
+        self.front.sweep()
+        self.port.sweep(now)
+        for fleet in self.fleets:
+            fleet.dispatcher.sweep()
+            fleet.tick()
+        if self._emf is not None and now >= self._emf_at:
+            self._emf_at = now + _EMF_EVERY_S
+            self._emf.write()
+
+
+def _dispatcher(function: FunctionSettings) -> Dispatcher:
+    limits = DispatchLimits(
+        queue_length=function.queue_length,
+        queue_timeout=function.queue_timeout_s,
+        response_timeout=function.response_timeout_s,
+        idle_timeout=function.idle_timeout_s,
+    )
+    return Dispatcher(time.monotonic, limits)
+
+
+def _front_limits(settings: RouterSettings) -> FrontLimits:
+    return FrontLimits(
+        connections=settings.client_connections,
+        url=settings.max_url_bytes,
+        head=settings.max_head_bytes,
+        fields=settings.max_fields,
+        body=settings.max_body_bytes,
+        head_timeout=settings.head_timeout_s,
+        body_timeout=settings.body_timeout_s,
+        idle_timeout=settings.keep_alive_s,
+    )
+
+
+def _invoker(function: FunctionSettings) -> ClosableInvoker:
+    if function.app:
+        return ProcessInvoker(function.app, cold_start_s=function.cold_start_s, limit=2 * function.maximum)
+    from fanout_router.invokers.aws import (
+        LambdaInvoker,
+    )  # boto3 takes long to import, and local use needs none of it
+
+    return LambdaInvoker(function.lambda_function, qualifier=function.lambda_qualifier, limit=2 * function.maximum)

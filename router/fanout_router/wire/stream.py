@@ -1,0 +1,187 @@
+"""One HTTP/2 stream: its windows, what waits for them, and who listens to it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fanout_router.wire import frames
+from fanout_router.wire.headers import Headers
+from fanout_router.wire.limits import WireLimits
+
+_pack = frames.HEADER.pack
+_COPY_BELOW = 16_384
+"""Bytes: below this, joining header and data costs less than writing them apart."""
+
+
+class Link(Protocol):
+    """A stream's connection, as far as the stream needs it."""
+
+    limits: WireLimits
+    write: Callable[[bytes], object]
+    write_paused: bool
+    closed: bool
+    send_window: int
+    """Bytes that the peer takes now, over all streams."""
+    peer_initial_window: int
+    peer_frame_size: int
+
+    def encode_headers(self, headers: Headers) -> bytes:
+        """A header block; blocks must be written in the order they were encoded."""
+
+    def forget(self, stream: "Stream") -> None:
+        """Drop a stream that is closed both ways."""
+
+
+class StreamHandler(Protocol):
+    """Listens to one stream. Calls come from within :meth:`Connection.receive`."""
+
+    def headers_received(self, headers: Headers, end: bool) -> None:
+        """The peer's response headers came (client role only)."""
+
+    def data_received(self, data: bytes | memoryview, end: bool) -> None:
+        """Part of the stream's data came; a memoryview is valid during the call only.
+
+        The listener returns the credit for it by :meth:`Stream.credit` when it has moved the data on.
+        """
+
+    def stream_drained(self) -> None:
+        """All that was waiting for the peer's window has been written."""
+
+    def stream_closed(self, code: int) -> None:
+        """The peer reset the stream, or its connection is gone. Called once, never after our own reset."""
+
+
+class Stream:
+    """A stream's state. ``unacknowledged`` counts received bytes whose credit was not yet returned."""
+
+    __slots__ = (
+        "answered",
+        "closed",
+        "connection",
+        "end_sent",
+        "handler",
+        "id",
+        "pending",
+        "remote_ended",
+        "send_window",
+        "unacknowledged",
+    )
+
+    def __init__(self, connection: Link, stream_id: int, handler: StreamHandler | None = None) -> None:
+        self.connection = connection
+        self.id = stream_id
+        self.handler = handler
+        self.send_window = connection.peer_initial_window
+        self.unacknowledged = 0
+        self.pending: bytearray | None = None
+        self.answered = False
+        self.end_sent = False
+        self.remote_ended = False
+        self.closed = False
+
+    def send_headers(self, headers: Headers, end: bool = False) -> None:
+        """Send a header block, in as many frames as the peer's frame size asks for."""
+        link = self.connection
+        block = link.encode_headers(headers)
+        largest = link.peer_frame_size
+        flags = frames.END_STREAM if end else 0
+        if len(block) <= largest:
+            link.write(frames.frame(frames.HEADERS, flags | frames.END_HEADERS, self.id, block))
+        else:
+            link.write(b"".join(frames.header_block(flags, self.id, block, largest)))
+        if end:
+            self._ended()
+
+    def send(self, data: bytes, end: bool = False, prefix: bytes = b"") -> bool:
+        """Send ``prefix`` and data as one, now or when the peer's windows allow it. Large data is not copied.
+
+        :returns: False when some of it has to wait: send no more until ``stream_drained``.
+        """
+        size = len(data) + len(prefix)
+        link = self.connection
+        if (
+            self.pending is None
+            and size <= self.send_window
+            and size <= link.send_window
+            and size <= link.peer_frame_size
+            and not link.write_paused
+        ):
+            self.send_window -= size
+            link.send_window -= size
+            header = _pack(size >> 16, size & 0xFFFF, 0, 1 if end else 0, self.id)
+            if size < _COPY_BELOW:
+                link.write(b"%b%b%b" % (header, prefix, data) if prefix else header + data)
+            else:
+                link.write(header + prefix)
+                link.write(data)
+            if end:
+                self._ended()
+            return True
+        return self._hold(prefix + data, end)
+
+    def _hold(self, data: bytes, end: bool) -> bool:
+        if self.closed or self.end_sent:
+            return True
+        if self.pending is None:
+            self.pending = bytearray()
+        self.pending += data
+        self.end_sent = end
+        if len(self.pending) > self.connection.limits.pending_output:
+            self.reset(frames.ENHANCE_YOUR_CALM)
+            if self.handler is not None:
+                self.handler.stream_closed(frames.ENHANCE_YOUR_CALM)
+            return True
+        self.pump()
+        return self.pending is None
+
+    def pump(self) -> None:
+        """Write as much of the waiting data as the windows allow."""
+        waiting = self.pending
+        link = self.connection
+        if waiting is None or link.write_paused:
+            return
+        pieces: list[bytes | bytearray] = []
+        start, total = 0, len(waiting)
+        while start < total:
+            size = min(total - start, self.send_window, link.send_window, link.peer_frame_size)
+            if size <= 0:
+                break
+            last = self.end_sent and start + size == total
+            self.send_window -= size
+            link.send_window -= size
+            pieces += (
+                _pack(size >> 16, size & 0xFFFF, 0, 1 if last else 0, self.id),
+                waiting[start : start + size],
+            )
+            start += size
+        del waiting[:start]
+        if pieces:
+            link.write(b"".join(pieces))
+        if not waiting and self.pending is waiting:
+            self._drained(total)
+
+    def _drained(self, written: int) -> None:
+        self.pending = None
+        if self.end_sent:
+            if not written:
+                self.connection.write(frames.frame(frames.DATA, frames.END_STREAM, self.id))
+            self._ended()
+        elif self.handler is not None:
+            self.handler.stream_drained()
+
+    def credit(self) -> None:
+        """Return the credit for all data received so far: the peer may send as much again."""
+        size = self.unacknowledged
+        if size and not self.remote_ended and not self.closed:
+            self.unacknowledged = 0
+            self.connection.write(frames.window_update(self.id, size))
+
+    def reset(self, code: int) -> None:
+        """Close the stream at once, both ways; nothing more is heard of it."""
+        if not self.closed:
+            self.connection.write(frames.rst_stream(self.id, code))
+            self.connection.forget(self)
+
+    def _ended(self) -> None:
+        self.end_sent = True
+        if self.remote_ended:
+            self.connection.forget(self)

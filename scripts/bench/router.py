@@ -1,0 +1,154 @@
+"""The router beside plain reverse proxies: CPU per request, rate, latency, memory; one core for each, in one run.
+
+The programs are measured in turn, round by round, and the median over rounds counts. Ours runs with every feature on
+(limits, deadlines, metrics, secrets); the others are plain. What is behind, and the load generator, have the other
+core. A program that is not installed is named, and its rows are left out. Times are of requests on open connections:
+the first half second of each measurement, in which all connections are opened at once, does not count for them.
+
+The CPU time of the adapter (an environment's process) is compared with uvicorn serving the same ASGI app.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from scripts.bench.router_load import load, programs
+from scripts.bench.router_load.apps import SIZES
+from scripts.bench.router_load.load import Measured
+from scripts.bench.router_load.programs import OTHER_CORE, Program
+from scripts.bench.support import format_table, machine, write_results
+
+RATE = 1_000.0
+PACED_S = 5
+"""Seconds of a paced measurement: its few requests need longer for a p99."""
+SETTLING_S = 0.5
+
+Start = Callable[[Path, Program], AbstractContextManager[Program]]
+Samples = dict[tuple[str, str], list[Measured]]
+
+PEERS: dict[str, Start] = {
+    "haproxy": programs.haproxy,
+    "nginx": programs.nginx,
+    "nghttpx": programs.nghttpx,
+    "uvicorn+httpx": programs.uvicorn_httpx,
+}
+
+
+@contextmanager
+def all_running(absent: dict[str, str]) -> Iterator[list[Program]]:
+    """Ours and every peer that is here, before one upstream."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        behind = stack.enter_context(programs.upstream(folder))
+        running = [stack.enter_context(programs.ours())]
+        running += [
+            stack.enter_context(start(folder, behind))
+            for name, start in PEERS.items()
+            if name.partition("+")[0] not in absent
+        ]
+        yield running
+
+
+def measure(running: list[Program], rounds: int, seconds: int) -> Samples:
+    """Each program, size and pace in turn, ``rounds`` times."""
+    samples: Samples = {}
+    for program in running:
+        load.run(program.url("200B"), program.pid, 1, core=OTHER_CORE)
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        for size in SIZES:
+            for program in running:
+                found = load.run(program.url(size), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S)
+                samples.setdefault((program.name, size), []).append(found)
+        for program in running:
+            found = load.run(
+                program.url("200B"), program.pid, PACED_S, core=OTHER_CORE, per_second=RATE, settling_s=SETTLING_S
+            )
+            samples.setdefault((program.name, f"200B at {RATE:g}/s"), []).append(found)
+    return samples
+
+
+def median(samples: list[Measured], key: str) -> float:
+    """The median of one quantity over the rounds."""
+    return statistics.median(float(getattr(sample, key)) for sample in samples)
+
+
+def adapter_against_uvicorn(rounds: int, seconds: int) -> dict[str, list[float]]:
+    """CPU microseconds per request of the adapter and of uvicorn, serving the same ASGI app."""
+    app = "scripts.bench.router_load.apps:asgi"
+    found: dict[str, list[float]] = {"adapter": [], "uvicorn": []}
+    with programs.ours(app) as router, programs.uvicorn(app) as direct:
+        for _ in range(rounds):
+            for name, program, pid in (("adapter", router, router.adapter_pid), ("uvicorn", direct, direct.pid)):
+                found[name].append(load.run(program.url("200B"), pid, seconds, core=OTHER_CORE).cpu_us)
+    return found
+
+
+def rows(samples: Samples) -> list[dict[str, object]]:
+    """The table."""
+    return [
+        {
+            "program": name,
+            "load": what,
+            "cpu_us": round(median(each, "cpu_us"), 1),
+            "requests_per_s": round(median(each, "rate")),
+            "p50_ms": round(median(each, "p50_ms"), 3),
+            "p99_ms": round(median(each, "p99_ms"), 3),
+            "mb_per_s": round(median(each, "rate") * SIZES[what.split()[0]] / 1e6, 1),
+            "memory_mb": round(median(each, "memory_mb"), 1),
+        }
+        for (name, what), each in sorted(samples.items(), key=lambda item: item[0][1])
+    ]
+
+
+def figures(samples: Samples) -> dict[str, float]:
+    """The figures that others read; those of a program that is not here are left out."""
+    found: dict[str, float] = {}
+    paced = f"200B at {RATE:g}/s"
+    if ("haproxy", "200B") in samples:
+        for size in SIZES:
+            ours, theirs = samples["ours", size], samples["haproxy", size]
+            found[f"cpu_{size}_vs_haproxy"] = median(ours, "cpu_us") / median(theirs, "cpu_us")
+        ours, theirs = samples["ours", paced], samples["haproxy", paced]
+        found["p50_ms_over_haproxy_at_1000"] = median(ours, "p50_ms") - median(theirs, "p50_ms")
+        found["p99_vs_haproxy_at_1000"] = median(ours, "p99_ms") / median(theirs, "p99_ms")
+    if ("uvicorn+httpx", "200B") in samples:
+        theirs = samples["uvicorn+httpx", "200B"]
+        found["cpu_200B_vs_uvicorn_httpx"] = median(samples["ours", "200B"], "cpu_us") / median(theirs, "cpu_us")
+    return found
+
+
+def main() -> int:
+    """Run, print the table, write build/bench/router.json."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
+    options = parser.parse_args()
+    absent = programs.missing()
+    for name, package in absent.items():
+        print(f"{name} is not here; install {package} to have its rows", file=sys.stderr)
+    if absent.keys() & {"h2load", "nginx"}:
+        print("h2load sends the load and nginx is the upstream: nothing can be measured without them", file=sys.stderr)
+        return 1
+    with all_running(absent) as running:
+        samples = measure(running, options.rounds, options.seconds)
+    found = figures(samples)
+    table = rows(samples)
+    if "uvicorn" not in absent:
+        adapter = adapter_against_uvicorn(options.rounds, options.seconds)
+        for name, each in adapter.items():
+            table.append({"program": name, "load": "200B ASGI", "cpu_us": round(statistics.median(each), 1)})
+        found["adapter_cpu_vs_uvicorn"] = statistics.median(adapter["adapter"]) / statistics.median(adapter["uvicorn"])
+    print(machine())
+    print(format_table(table))
+    print("\n".join(f"{key:32} {value:.3f}" for key, value in found.items()))
+    print(f"written to {write_results('router', table, found)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

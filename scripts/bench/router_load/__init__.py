@@ -1,0 +1,1 @@
+"""The parts of ``scripts.bench.router`` and ``scripts.bench.scaleup``: programs, load, and what they serve."""

@@ -1,0 +1,220 @@
+"""Targets: bytes that clients send to the HTTP/1.1 front, beside what ``h11`` makes of them."""
+
+import random
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import h11
+
+from fanout_router.http import FrontLimits
+from fanout_router.messages import BODY, END, HEAD, pack
+from scripts.fuzz.http1 import TOKENS, generate
+from scripts.fuzz.mutations import mutated
+from scripts.fuzz.targets import cuts, expect
+from tests.unit.fanout_router.http.support import Client, FrontRig
+from tests.unit.fanout_router.support import FakeSlot
+
+__all__ = ["Front"]
+
+_LIMITS = FrontLimits(head=4_096, url=1_024, fields=40, body=20_000, pipelined=4, buffered=2_000)
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+): ([^\r\n\0]*)")
+_HEAD_END = re.compile(rb"(?<=\r\n\r\n)")
+_MADE_ID = re.compile(rb"x-request-id: [0-9a-f]{12}-[0-9a-f]+\r\n")
+_REFUSALS = frozenset({400, 408, 413, 414, 417, 431, 501})
+
+
+@dataclass
+class Asked:
+    """A request as it came to the app."""
+
+    method: bytes
+    target: bytes
+    fields: bytes
+    """All field lines but the request id that the router has made."""
+    body: bytes = b""
+    whole: bool = False
+
+
+class EchoSlot(FakeSlot):
+    """Answers each request with what it was, when it is whole, or at once."""
+
+    def __init__(self, asked: list[Asked], early: bool) -> None:
+        super().__init__()
+        self._asked = asked
+        self._early = early
+        self._now: Asked | None = None
+
+    def head_received(self, head: bytes, end: bool, _alone: bool) -> None:
+        _check_head(head)
+        line, _, fields = head.partition(b"\r\n")
+        method, target, _ = line.split(b" ")
+        self._now = Asked(method, target, _MADE_ID.sub(b"", fields))
+        self._asked.append(self._now)
+        if end or self._early or b"\r\nupgrade: websocket\r\n" in head:
+            self._respond(whole=end)
+
+    def body_received(self, data: bytes | memoryview, end: bool) -> None:
+        if self._now is not None:
+            self._now.body += bytes(data)
+            if end:
+                self._respond(whole=True)
+
+    def signal_received(self, signal: int) -> None:
+        super().signal_received(signal)
+        self._now = None
+        self.confirm()
+
+    def _respond(self, *, whole: bool) -> None:
+        now, self._now = self._now, None
+        assert now is not None
+        now.whole = whole
+        echo = b"%b %b %b" % (now.method, now.target, now.body)
+        head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(echo)
+        self.say(pack(HEAD, head), pack(BODY | END, b"" if now.method == b"HEAD" else echo))
+
+
+def _check_head(head: bytes) -> None:
+    """What no client may bring an app to see."""
+    lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    expect(lines[0].count(b" ") == 2, f"request line {lines[0]!r}")
+    fields = [(match[1], match[2]) for match in map(_FIELD.fullmatch, lines[1:]) if match]
+    expect(len(fields) == len(lines) - 1, f"malformed fields in {head!r}")
+    names = [name for name, _ in fields]
+    for name in (b"host", b"content-length", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"):
+        expect(names.count(name) <= 1, f"{name!r} twice in {head!r}")
+    expect(not {b"transfer-encoding", b"te", b"keep-alive", b"proxy"} & set(names), f"hop-by-hop fields in {head!r}")
+    expect(dict(fields)[b"x-forwarded-for"] == b"192.0.2.7", "a stranger was believed")
+
+
+@dataclass
+class Seen:
+    """How the front dealt with an input."""
+
+    asked: list[Asked]
+    raw: bytes
+    ended: bool
+    statuses: list[int]
+
+
+class Front:
+    """Client bytes; ``early`` answers before an upload has ended."""
+
+    def __init__(self, *, early: bool = False) -> None:
+        self.name = "front-early" if early else "front"
+        self._early = early
+
+    def generate(self, rng: random.Random) -> bytes:
+        """Requests, some of them of doubtful shape, pipelined."""
+        return generate(rng)
+
+    def mutate(self, rng: random.Random, data: bytes, other: bytes) -> bytes:
+        """Requests after some changes."""
+        return mutated(rng, data, other, TOKENS)
+
+    def check(self, data: bytes, rng: random.Random) -> Hashable:
+        """As many answers as requests and in their order; the same requests as h11 reads, however the bytes are cut."""
+        whole = self._serve([data])
+        chopped = self._serve(cuts(rng, data))
+        by_request = self._serve(_HEAD_END.split(data))
+        if not self._early and not {414, 431} & {*whole.statuses, *chopped.statuses, *by_request.statuses}:
+            expect(whole.asked == chopped.asked, f"whole: {whole.asked}; chopped: {chopped.asked}")
+            expect(whole.raw == chopped.raw, f"whole: {whole.raw!r}; chopped: {chopped.raw!r}")
+            expect(whole.asked == by_request.asked, f"whole: {whole.asked}; request by request: {by_request.asked}")
+            expect(whole.raw == by_request.raw, f"whole: {whole.raw!r}; request by request: {by_request.raw!r}")
+            _compare(whole, data)
+        kinds = {(a.method, a.target[:1], bool(a.body), a.whole) for a in whole.asked}
+        return (tuple(whole.statuses), whole.ended, frozenset(kinds), tuple(chopped.statuses))
+
+    def _serve(self, given: list[bytes]) -> Seen:
+        rig = FrontRig(channels=0, limits=_LIMITS)
+        asked: list[Asked] = []
+        slots = [rig.env.open(EchoSlot(asked, self._early)) for _ in range(2)]
+        client = rig.client()
+        for piece in given:
+            client.send(piece)
+            _check_deadline(rig, client)
+        seen = Seen(asked, client.raw.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b""), client.ended, [])
+        seen.statuses = _check_answers(seen)
+        if client.transport.state == "open":
+            client.leave()
+        rig.wait(1)
+        expect(rig.dispatcher.free == len(slots), "a channel was lost")
+        expect(rig.dispatcher.counts.submitted == len(asked), "a request was lost, or served twice")
+        return seen
+
+
+def _check_deadline(rig: FrontRig, client: Client) -> None:
+    waiting = rig.dispatcher.busy or client.transport.state != "open"
+    expect(waiting or client.protocol.deadline < float("inf"), "a connection without a request that never expires")
+
+
+def _check_answers(seen: Seen) -> list[int]:
+    """As many answers as requests, in their order; then at most one refusal, and the end."""
+    rest, statuses = seen.raw, []
+    answered = iter(seen.asked)
+    while rest:
+        head, end, rest = rest.partition(b"\r\n\r\n")
+        expect(end, f"a response head without its end in {seen.raw!r}")
+        status = int(head[9:12])
+        statuses.append(status)
+        found = re.search(rb"\r\ncontent-length: (\d+)", head)
+        expect(found, f"no length in {head!r}")
+        size = int(found[1]) if found else 0
+        if status != 200:
+            expect(status in _REFUSALS or status == 404, f"status {status}")
+            expect(seen.ended, f"{status} without the end of the connection")
+            expect(len(rest) in (0, size), f"something behind a refusal: {rest!r}")
+            break
+        asked = next(answered, None)
+        expect(asked, "an answer without a request")
+        if asked is not None and asked.method != b"HEAD":
+            body, rest = rest[:size], rest[size:]
+            expect(body.startswith(b"%b %b " % (asked.method, asked.target)), "answers in another order")
+    unanswered = [a for a in answered if a.whole]
+    expect(not unanswered, f"requests without an answer: {unanswered}")
+    return statuses
+
+
+def _compare(seen: Seen, data: bytes) -> None:
+    """The requests that h11 reads, as far as both read some."""
+    ours = [(a.method, _path(a.target), a.body) for a in seen.asked if a.whole]
+    theirs, refused = _read_by_h11(data)
+    for mine, other in zip(ours, theirs, strict=False):
+        expect(mine == other, f"we read {mine}, h11 {other}")
+    expect(refused or len(ours) <= len(theirs), f"we read {ours[len(theirs) :]}, h11 no request there")
+    if len(theirs) > len(ours):
+        expect(seen.ended or len(seen.asked) > len(ours), f"h11 reads {theirs[len(ours)]}, we wait")
+
+
+def _path(target: bytes) -> bytes:
+    """A target in origin form."""
+    found = re.fullmatch(rb"https?://[^/?]*(.*)", target, re.IGNORECASE | re.DOTALL)
+    path = found[1] if found else target
+    return b"/" + path if found and not path.startswith(b"/") else path
+
+
+def _read_by_h11(data: bytes) -> tuple[list[tuple[bytes, bytes, bytes]], bool]:
+    """The whole requests, and whether it refused what follows them."""
+    link = h11.Connection(h11.SERVER, max_incomplete_event_size=_LIMITS.head)
+    found: list[tuple[bytes, bytes, bytes]] = []
+    request, body = None, bytearray()
+    link.receive_data(data)
+    try:
+        while True:
+            event = link.next_event()
+            if isinstance(event, h11.Request):
+                request, body = event, bytearray()
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage) and request is not None:
+                found.append((request.method, _path(request.target), bytes(body)))
+                link.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+                link.send(h11.EndOfMessage())
+                if link.our_state is not h11.DONE:  # h11 keeps no connection of HTTP/1.0, whatever that says
+                    return found, request.http_version == b"1.0"
+                link.start_next_cycle()
+            else:
+                return found, False
+    except h11.ProtocolError:
+        return found, True

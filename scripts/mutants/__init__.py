@@ -1,0 +1,1 @@
+"""Spoilt inputs that the checks have to catch."""

@@ -1,7 +1,0 @@
-"""Where things are, so that no script depends on the directory it is started from."""
-
-from pathlib import Path
-from typing import Final
-
-REPOSITORY: Final = Path(__file__).resolve().parents[1]
-BUILD: Final = REPOSITORY / "build"

@@ -1,1 +1,0 @@
-"""The parts of ``scripts.bench_router`` and ``scripts.bench_scaleup``: programs, load, and what they serve."""

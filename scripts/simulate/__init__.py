@@ -1,0 +1,1 @@
+"""Dispatch in virtual time: environments, scenarios, ways of dispatch, and the plot."""

@@ -1,3 +1,0 @@
-"""Mixed traffic through a router and its environments as processes, with kills, for minutes or hours: every request is
-reckoned, and memory has to stay flat. ``python -m scripts.soak_dispatch --help``.
-"""

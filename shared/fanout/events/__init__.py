@@ -1,0 +1,1 @@
+"""Events, their envelopes and their versions."""

@@ -1,0 +1,201 @@
+"""What travels on the bus: an EventBridge event whose detail is ``{"metadata": ..., "data": ...}``.
+
+The metadata's ``event_id`` is fanout's own: it is the same over retries, duplicates and replays, which EventBridge's
+``id`` is not. Events of AWS services come without an envelope; theirs is made from what EventBridge tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import orjson
+
+from fanout.errors import EventError
+
+__all__ = ["DataReference", "Envelope", "Metadata"]
+
+MAX_EVENT_ID = 256
+"""Characters: with the worker's name it has to fit a DynamoDB key, 2,048 bytes of UTF-8."""
+
+
+@dataclass(slots=True, kw_only=True)
+class DataReference:
+    """Where an event's data are, when they are too large for its way: see :mod:`fanout.payloads`."""
+
+    bucket: str
+    key: str
+    size: int
+    """Bytes of the data as JSON, uncompressed."""
+    sha256: str
+    """Of the same bytes, in hexadecimal."""
+
+    @classmethod
+    def from_json(cls, fields: object) -> Self:
+        """
+        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """
+        wanted = {"bucket": str, "key": str, "size": int, "sha256": str}
+        if not isinstance(fields, Mapping):
+            raise EventError(f"detail.metadata.claim: {fields!r}: must be a mapping")
+        for name, kind in wanted.items():
+            if type(fields.get(name)) is not kind:
+                raise EventError(f"detail.metadata.claim.{name}: {fields.get(name)!r}: must be a {kind.__name__}")
+        return cls(**{name: fields[name] for name in wanted})
+
+
+@dataclass(slots=True, kw_only=True)
+class Metadata:
+    """What fanout knows of an event beside its data."""
+
+    event_id: str
+    """Stable over retries and replays: the key of idempotency."""
+    schema_version: int
+    """Of the contract that the data follows."""
+    correlation_id: str
+    """The same for all that came of one root event; a root's own is its ``event_id``."""
+    published_at: str
+    """UTC, ISO 8601."""
+    causation_id: str | None = None
+    """The ``event_id`` of the event whose handling published this one."""
+    subject: str | None = None
+    """The entity that the event is about; the message group of a FIFO queue."""
+    traceparent: str | None = None
+    """W3C Trace Context of the publisher's span."""
+    tracestate: str | None = None
+    expires_at: str | None = None
+    """UTC, ISO 8601; a worker drops the event after it."""
+    gather: str | None = None
+    """``<gathering worker>/<gather_id>/<index>`` of the part that the event is: see :mod:`fanout.gather`."""
+    claim: DataReference | None = None
+    """Where the data are; the event itself then carries only those that subscriptions filter by."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the envelope carries it: fields that are not set are left out."""
+        fields = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        if self.claim is not None:
+            fields["claim"] = asdict(self.claim)
+        return fields
+
+    @classmethod
+    def from_json(cls, fields: object) -> Self:
+        """
+        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """
+        if not isinstance(fields, dict):
+            raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
+        known: dict[str, Any] = {}
+        for name, value in fields.items():
+            wanted = _TYPES.get(name)
+            if type(value) is wanted:
+                known[name] = value
+            elif value is not None and wanted is DataReference:
+                known[name] = DataReference.from_json(value)
+            elif value is not None and wanted is not None:
+                text = "a whole number" if wanted is int else "a text"
+                raise EventError(f"detail.metadata.{name}: {value!r}: must be {text}")
+        try:
+            metadata = cls(**known)
+        except TypeError as error:
+            missing = [name for name in _REQUIRED if name not in known]
+            raise EventError(f"detail.metadata: {', '.join(missing)} missing") from error
+        if not 1 <= len(metadata.event_id) <= MAX_EVENT_ID:
+            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
+        return metadata
+
+
+_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(Metadata.__slots__, str),
+    "schema_version": int,
+    "claim": DataReference,
+}
+_REQUIRED = ("correlation_id", "event_id", "published_at", "schema_version")
+
+
+@dataclass(slots=True, kw_only=True)
+class Envelope:
+    """One event as a worker receives it."""
+
+    source: str
+    name: str
+    metadata: Metadata
+    data: Mapping[str, Any]
+    identifier: str = field(init=False)
+    """``<source>/<Name>``."""
+
+    def __post_init__(self) -> None:
+        self.identifier = f"{self.source}/{self.name}"
+
+    @classmethod
+    def decode(cls, body: str | bytes) -> Self:
+        """The event in a message as EventBridge, or SNS with raw delivery, puts it into a queue.
+
+        :raises EventError: it is not such a message; the text says what is wrong with it.
+        """
+        try:
+            event = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise EventError(f"the body is not JSON: {error}") from error
+        if not isinstance(event, dict):
+            raise EventError("the body is not a JSON object")
+        source, name, detail = event.get("source"), event.get("detail-type"), event.get("detail")
+        if not (isinstance(source, str) and isinstance(name, str) and isinstance(detail, dict)):
+            raise EventError("the body is not an EventBridge event: source, detail-type or detail is missing")
+        if source.startswith("aws."):
+            return cls(source=source, name=name, metadata=_foreign_metadata(event), data=detail)
+        data = detail.get("data")
+        if not isinstance(data, dict):
+            raise EventError("detail.data: must be a mapping; is the publisher fanout's?")
+        return cls(source=source, name=name, metadata=Metadata.from_json(detail.get("metadata")), data=data)
+
+    def pack(self) -> dict[str, Any]:
+        """As JSON values, to be kept; :meth:`unpack` is the inverse."""
+        return {
+            "source": self.source,
+            "name": self.name,
+            "metadata": self.metadata.to_json(),
+            "data": dict(self.data),
+        }
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> Self:
+        """What :meth:`pack` made of an envelope."""
+        return cls(
+            source=packed["source"],
+            name=packed["name"],
+            metadata=Metadata.from_json(packed["metadata"]),
+            data=packed["data"],
+        )
+
+    def detail(self) -> str:
+        """EventBridge's ``Detail`` of this event.
+
+        :raises TypeError: some of its data cannot be written as JSON.
+        """
+        return orjson.dumps({"metadata": self.metadata.to_json(), "data": self.data}).decode()
+
+    def to_cloudevent(self) -> dict[str, Any]:
+        """As a CloudEvent: see :mod:`fanout.events.cloudevents`."""
+        from fanout.events.cloudevents import to_cloudevent
+
+        return to_cloudevent(self)
+
+    @classmethod
+    def from_cloudevent(cls, event: object) -> Envelope:
+        """The event in a CloudEvent.
+
+        :raises EventError: it is none, or lacks what fanout needs.
+        """
+        from fanout.events.cloudevents import from_cloudevent
+
+        return from_cloudevent(event)
+
+
+def _foreign_metadata(event: Mapping[str, Any]) -> Metadata:
+    identity = event.get("id")
+    if not isinstance(identity, str):
+        raise EventError("the body is not an EventBridge event: id is missing")
+    return Metadata(
+        event_id=identity, schema_version=1, correlation_id=identity, published_at=str(event.get("time", ""))
+    )

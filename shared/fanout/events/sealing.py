@@ -1,0 +1,76 @@
+"""An event becomes what travels: its envelope."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from fanout.errors import EventError
+from fanout.events.envelope import Envelope, Metadata
+from fanout.events.event import Event
+from fanout.events.trace import new_traceparent
+
+__all__ = ["non_finite", "seal"]
+
+
+def seal(
+    event: Event,
+    *,
+    event_id: str | None = None,
+    subject: str | None = None,
+    correlation_id: str | None = None,
+    causation_id: str | None = None,
+    traceparent: str | None = None,
+    expires_at: datetime | None = None,
+    gather: str | None = None,
+    now: datetime | None = None,
+) -> Envelope:
+    """Put an event into its envelope. Without a ``correlation_id`` it is the root of a correlation, without an
+    ``event_id`` it gets a random one.
+
+    :raises EventError: a number of its data is NaN or infinite, which JSON has no word for.
+    """
+    contract = event.contract
+    identity = event_id or str(uuid4())
+    metadata = Metadata(
+        event_id=identity,
+        schema_version=contract.version,
+        correlation_id=correlation_id or identity,
+        causation_id=causation_id,
+        subject=subject,
+        traceparent=traceparent or new_traceparent(),
+        published_at=_iso(now or datetime.now(UTC)),
+        expires_at=_iso(expires_at) if expires_at else None,
+        gather=gather,
+    )
+    data = event.to_data()
+    if wrong := _non_finite_of(data):
+        raise EventError(f"{contract}: {wrong}")
+    return Envelope(source=contract.source, name=contract.name, metadata=metadata, data=data)
+
+
+def non_finite(data: Any, path: str = "") -> str | None:
+    """Where the data hold NaN or an infinite number, and which; None where they do not."""
+    if isinstance(data, float):
+        return None if isfinite(data) else f"{path}: {data}: JSON has no such number"
+    if isinstance(data, Mapping):
+        found = (non_finite(value, f"{path}.{name}" if path else str(name)) for name, value in data.items())
+    elif isinstance(data, list | tuple):
+        found = (non_finite(value, f"{path}[{index}]") for index, value in enumerate(data))
+    else:
+        return None
+    return next(filter(None, found), None)
+
+
+def _non_finite_of(data: Mapping[str, Any]) -> str | None:
+    try:  # orjson writes null for them: what has none need not be walked through
+        return non_finite(data) if b"null" in orjson.dumps(data) else None
+    except TypeError:  # not JSON values: the publisher says so
+        return non_finite(data)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,433 @@
+"""Run the handlers for a batch's records: one after the other, several in threads, or as tasks.
+
+What runs at once are chains: a record by itself, or the records of one FIFO message group, which must keep their
+order. In a chain the records behind one that was not successful are not begun, unless the DLQ has that one.
+
+1. Handlers that are plain functions, one at a time, are called in place: nothing is cheaper. The batch's timer
+   (:mod:`fanout.processing.watch`) interrupts one that takes too long.
+2. Else all run as tasks of one event loop. A coroutine whose time is up is cancelled; what it started in a thread may
+   still run, so that its lock stays until it expires. No task outlives its batch.
+3. A plain function among them runs in a thread, which cannot be stopped: as for what a coroutine started in one.
+
+Whatever a handler raises, be it ``SystemExit``, is the outcome of its record alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import partial
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fanout.errors import EventError
+from fanout.events.envelope import Envelope
+from fanout.idempotency import Store
+from fanout.outcomes import Reject, Retry, single
+from fanout.policies import Policies, RejectPolicy
+from fanout.processing.context import Context
+from fanout.processing.delivery import UNSUCCESSFUL, Delivery
+from fanout.processing.handlers import BatchHandler, Handlers
+from fanout.processing.invocation import Invocation
+from fanout.processing.pace import Pace
+from fanout.processing.settings import Settings
+from fanout.processing.watch import TimeUp, Watch
+from fanout.telemetry import log_fields
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    from fanout.gather.reports import Gathering
+
+__all__ = ["Execution"]
+
+log = logging.getLogger(__name__)
+
+Chain = list[Delivery]
+
+GRACE_S = 0.1
+"""How long a cancelled coroutine may take to clean up, and by how much the timer of a blocked loop comes later."""
+
+
+class _Ended(NamedTuple):
+    """How a handler ended."""
+
+    result: Any = None
+    error: BaseException | None = None
+
+
+_DONE = _Ended()
+
+
+@dataclass(eq=False, repr=False)
+class Execution:
+    """Runs the handlers of one worker."""
+
+    settings: Settings
+    handlers: Handlers
+    policies: Policies
+    store: Store | None
+    pace: Pace
+    gathers: Gathering | None = None
+    """None: the worker neither scatters nor gathers."""
+    out_of_the_way: Callable[[Delivery], bool] = lambda _: False
+    """Of a FIFO record that failed: moves it to the DLQ if it is to go there; whether the records behind it may go
+    on."""
+    clock: Callable[[], float] = time.time
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _pool: ThreadPoolExecutor | None = field(default=None, init=False)
+    _stopped: set[str] = field(default_factory=set, init=False)
+    """The message groups of which a record of this batch was not successful."""
+
+    def begin_batch(self) -> None:
+        """Forget the batch before."""
+        self._stopped.clear()
+        self.pace.begin_batch()
+
+    def run(self, deliveries: Sequence[Delivery], invocation: Invocation, watch: Watch) -> None:
+        """Give every undecided record its outcome, or leave it undecided when its handler returned."""
+        watch.ring_in(self._left_s(invocation))
+        chains = self._chains(deliveries)
+        if self.handlers.batch is not None:
+            self._run_batch(self.handlers.batch, chains, invocation, watch)
+        elif self._in_place(watch):
+            for chain in chains:
+                for delivery in chain:  # as _turns, but without what a generator costs
+                    envelope = self._begins(delivery, invocation)
+                    if envelope is not None:
+                        self._call(delivery, envelope, invocation, watch)
+                    if self.settings.fifo:
+                        self._stop(delivery)
+        else:
+            self._run_tasks(chains, invocation, watch)
+
+    def _in_place(self, watch: Watch) -> bool:
+        limited = self.settings.record_timeout_s is not None and not watch.in_force
+        return self.settings.concurrency == 1 and not limited and not self.handlers.asynchronous
+
+    def _chains(self, deliveries: Iterable[Delivery]) -> list[Chain]:
+        if not self.settings.fifo:
+            return [[delivery] for delivery in deliveries]
+        groups: dict[str, Chain] = {}
+        for delivery in deliveries:
+            groups.setdefault(delivery.record.group or delivery.record.message_id, []).append(delivery)
+        return list(groups.values())
+
+    def _turns(self, chain: Chain, invocation: Invocation) -> Iterator[tuple[Delivery, Envelope]]:
+        """The records of a chain that are to be begun, each after the one before it has ended."""
+        for delivery in chain:
+            envelope = self._begins(delivery, invocation)
+            if envelope is not None:
+                yield delivery, envelope
+            if self.settings.fifo:
+                self._stop(delivery)
+
+    def _begins(self, delivery: Delivery, invocation: Invocation) -> Envelope | None:
+        """The event of a record that is to begin now. One that may not goes back to the queue."""
+        if delivery.outcome is not None:
+            return None
+        if self._stopped and delivery.record.group in self._stopped:
+            delivery.retry(Retry("an earlier record of its message group failed"), delay_s=0)
+            return None
+        if not self.pace.allows(invocation.remaining_s()):
+            delivery.postpone()
+            return None
+        delivery.begun, delivery.began_at = True, self.clock()
+        return delivery.envelope
+
+    def _stop(self, delivery: Delivery) -> None:
+        group = delivery.record.group
+        if group is None or group in self._stopped:
+            return
+        if delivery.outcome in UNSUCCESSFUL and not self.out_of_the_way(delivery):
+            self._stopped.add(group)
+
+    def report_lost_parts(self, deliveries: Iterable[Delivery], invocation: Invocation) -> None:
+        """Tell gathers of their parts that went to the DLQ without a word of their handlers."""
+        lost = [
+            self._context(delivery, delivery.envelope, invocation)
+            for delivery in deliveries
+            if delivery.dead_lettered
+            and delivery.envelope is not None
+            and delivery.envelope.metadata.gather is not None
+            and delivery.envelope.identifier in self.handlers.parts
+            and not delivery.part_failed
+            and (delivery.begun or not isinstance(delivery.cause, Reject))  # other data under the part's id
+        ]
+        if lost:
+            from fanout.gather.parts import report_lost
+
+            report_lost(lost)
+
+    def _left_s(self, invocation: Invocation) -> float:
+        return self.pace.left_s(invocation.remaining_s())
+
+    def _limit_s(self, invocation: Invocation) -> float:
+        """How long a record that begins now may take."""
+        left = self._left_s(invocation)
+        return min(left, self.settings.record_timeout_s or left)
+
+    # In place.
+
+    def _call(self, delivery: Delivery, envelope: Envelope, invocation: Invocation, watch: Watch) -> None:
+        began = time.monotonic()
+        if self.settings.record_timeout_s is not None:
+            watch.ring_in(self._limit_s(invocation))
+        with log_fields(delivery.log_fields):
+            try:
+                watch.interruptible = True
+                result = self.handlers.call(envelope, self._context(delivery, envelope, invocation))
+                watch.interruptible = False
+                if result is None:
+                    ended = _DONE
+                elif isawaitable(result):  # of a callable object, or a plain function around a coroutine
+                    ended = self._await_alone(result, delivery, invocation, watch)
+                else:
+                    ended = _Ended(result)
+            except TimeUp:
+                ended = _Ended(error=self._overdue(time.monotonic() - began))
+            except BaseException as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome
+                ended = _Ended(error=error)
+            watch.interruptible = False
+            if ended is not _DONE:
+                self._ended(delivery, ended)
+        delivery.took_s = time.monotonic() - began
+        self.pace.took(delivery.took_s)
+
+    def _context(self, delivery: Delivery, envelope: Envelope, invocation: Invocation) -> Context:
+        return Context(
+            self.settings.worker,
+            delivery,
+            envelope.metadata,
+            invocation.remaining_s,
+            self.store,
+            self.gathers,
+            max_receives=self.settings.max_receives,
+        )
+
+    def _ended(self, delivery: Delivery, ended: _Ended) -> None:
+        if ended.error is not None:
+            self._raised(delivery, ended.error)
+        elif not delivery.committed:
+            delivery.result = ended.result
+
+    def _raised(self, delivery: Delivery, raised: BaseException) -> None:
+        if delivery.committed:
+            log.error("the handler failed after its commit, which counts", exc_info=raised)
+            return
+        error = single(raised)
+        policy = self.policies.of(error)
+        if isinstance(error, Reject | EventError) or isinstance(policy, RejectPolicy):
+            delivery.reject(error)
+        else:
+            delivery.retry(error, backoff=policy.backoff if policy else None)
+
+    def _overdue(self, seconds: float) -> TimeoutError:
+        return TimeoutError(f"the record was not handled within {seconds:.1f} s")
+
+    def has_time(self, invocation: Invocation) -> bool:
+        """Whether another record may begin."""
+        return self.pace.allows(invocation.remaining_s())
+
+    # As tasks.
+
+    def _run(self, coroutine: Awaitable[Any], invocation: Invocation, watch: Watch) -> Any:
+        """Run it on the worker's loop, and see that no task of it is left over."""
+        import asyncio
+
+        if self._loop is None:
+            # One loop for the life of the worker: the clients that its handlers make belong to it.
+            self._loop = asyncio.new_event_loop()
+            weakref.finalize(self, self._loop.close)
+        # Later than the limits of the loop itself: rings only for a step that holds the loop up.
+        watch.ring_in(self._left_s(invocation) + 3 * GRACE_S)
+        watch.interruptible = True
+        try:
+            return self._loop.run_until_complete(self._with_leftovers(coroutine, invocation))
+        finally:
+            watch.interruptible = False
+            if any(not task.done() for task in asyncio.all_tasks(self._loop)):
+                self._loop = None  # it is never run again, and neither is what ignored its cancellation
+
+    async def _with_leftovers(self, coroutine: Awaitable[Any], invocation: Invocation) -> Any:
+        import asyncio
+
+        try:
+            return await coroutine
+        finally:
+            # What has been cancelled already, and goes on all the same, is not waited for again.
+            left = {
+                task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()
+            }
+            if left:
+                await self._end(left, invocation)
+
+    async def _end(self, tasks: set[asyncio.Task[Any]], invocation: Invocation) -> None:
+        """Wait for what handlers left running; cancel what does not end in time."""
+        import asyncio
+
+        done, pending = await asyncio.wait(tasks, timeout=self._left_s(invocation))
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=GRACE_S)
+        for task in tasks:
+            what = "awaited" if task in done else "cancelled"
+            error = task.exception() if task.done() and not task.cancelled() else None
+            log.warning("a handler left the task %s running; it was %s", _name(task), what, exc_info=error)
+
+    def _run_tasks(self, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
+        try:
+            self._run(self._tasks(chains, invocation), invocation, watch)
+        except TimeUp:  # rang between two steps of the loop
+            self._loop = None
+            for delivery in (d for chain in chains for d in chain if d.begun and d.undecided and not d.took_s):
+                delivery.abandoned = True
+                delivery.retry(self._overdue(self._left_s(invocation)))
+
+    async def _tasks(self, chains: Sequence[Chain], invocation: Invocation) -> None:
+        import asyncio
+
+        at_once = asyncio.Semaphore(self.settings.concurrency)
+
+        async def run(chain: Chain) -> None:
+            async with at_once:
+                for delivery, envelope in self._turns(chain, invocation):
+                    context = self._context(delivery, envelope, invocation)
+                    await self._await(partial(self._result, envelope, context), delivery, invocation)
+
+        await asyncio.gather(*map(run, chains))
+
+    def _await_alone(
+        self, awaitable: Awaitable[Any], delivery: Delivery, invocation: Invocation, watch: Watch
+    ) -> _Ended:
+        async def result() -> Any:
+            return await awaitable
+
+        async def alone() -> _Ended:
+            return await self._limited(result, delivery, invocation)
+
+        ended: _Ended = self._run(alone(), invocation, watch)
+        watch.ring_in(self._left_s(invocation))
+        return ended
+
+    async def _await(self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation) -> None:
+        began = time.monotonic()
+        with log_fields(delivery.log_fields):
+            self._ended(delivery, await self._limited(result, delivery, invocation))
+        delivery.took_s = time.monotonic() - began
+        self.pace.took(delivery.took_s)
+
+    async def _limited(
+        self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation
+    ) -> _Ended:
+        """How the coroutine ends within the record's limit."""
+        import asyncio
+
+        limit_s = self._limit_s(invocation)
+        task = asyncio.create_task(_ended_of(result))
+        done, _ = await asyncio.wait({task}, timeout=limit_s)
+        if not done:
+            # What it has started in threads goes on: nobody else may handle the record until its lock expires.
+            delivery.abandoned = True
+            self._leave_threads()
+            task.cancel()
+            await asyncio.wait({task}, timeout=GRACE_S)
+            if not task.done() or task.result().error is not None:
+                return _Ended(error=self._overdue(limit_s))
+            delivery.abandoned = False
+        ended = task.result()
+        if isinstance(ended.error, TimeUp):
+            return _Ended(error=self._overdue(limit_s))
+        return ended
+
+    async def _result(self, envelope: Envelope, context: Context) -> Any:
+        if self.handlers.is_asynchronous(envelope):
+            return await self.handlers.call(envelope, context)
+        import asyncio
+
+        call = partial(copy_context().run, _call_safely, partial(self.handlers.call, envelope, context))
+        ended = await asyncio.get_running_loop().run_in_executor(self._threads(), call)
+        return await ended.result if isawaitable(ended.result) else ended
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(self.settings.concurrency, thread_name_prefix="record")
+            weakref.finalize(self, self._pool.shutdown, wait=False)
+        return self._pool
+
+    def _leave_threads(self) -> None:
+        """A thread may be busy for who knows how long: the others get threads of their own."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+        self._pool = None
+
+    # All at once.
+
+    def _run_batch(self, handler: BatchHandler, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
+        turns = [turn for chain in chains for turn in self._turns(chain, invocation)]
+        if not turns:
+            return
+        began = time.monotonic()
+        ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
+        took_s = time.monotonic() - began
+        for delivery, _ in turns:
+            delivery.took_s = took_s
+            if ended.error is not None:
+                self._raised(delivery, ended.error)
+        self.pace.took(took_s)
+
+    def _call_batch(
+        self, handler: BatchHandler, envelopes: Sequence[Envelope], invocation: Invocation, watch: Watch
+    ) -> _Ended:
+        limit_s = self._limit_s(invocation)
+        watch.ring_in(limit_s)
+        try:
+            watch.interruptible = True
+            result = handler(envelopes)
+            watch.interruptible = False
+            if isawaitable(result):
+                self._run(_within(result, limit_s), invocation, watch)
+        except TimeUp:
+            return _Ended(error=self._overdue(limit_s))
+        except BaseException as error:  # noqa: BLE001 - as for a single record
+            return _Ended(error=error)
+        finally:
+            watch.interruptible = False
+        return _Ended()
+
+
+async def _within(awaitable: Awaitable[Any], limit_s: float) -> Any:
+    import asyncio
+
+    return await asyncio.wait_for(awaitable, limit_s)
+
+
+async def _ended_of(result: Callable[[], Awaitable[Any]]) -> _Ended:
+    """How it ended, told rather than raised: asyncio lets SystemExit end the loop, and a cancelled task would say
+    nothing of what was cancelled."""
+    try:
+        returned = await result()
+        return returned if isinstance(returned, _Ended) else _Ended(returned)
+    except BaseException as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome
+        return _Ended(error=error)
+
+
+def _call_safely(call: Callable[[], Any]) -> _Ended:
+    """In a thread: a future can hold every exception but StopIteration."""
+    try:
+        return _Ended(call())
+    except BaseException as error:  # noqa: BLE001 - as above
+        return _Ended(error=error)
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    coroutine = task.get_coro()
+    return getattr(coroutine, "__qualname__", None) or repr(coroutine)

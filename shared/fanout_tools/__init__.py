@@ -1,0 +1,1 @@
+"""What runs on laptops and in CI: the ``fanout`` command, and all that it does."""

@@ -1,0 +1,257 @@
+"""The catalogue: every event with who publishes and takes it, every worker with its limits, DLQ and alarms.
+
+Facts of queues, functions and alarms come from the plan (by way of the topology); what events are and mean, from the
+contracts; who takes which of them, from the workers' declarations.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from fanout.events.event import Contract, Event
+from fanout.publish.routes import Routes
+from fanout_tools.catalogue.document import (
+    Block,
+    Code,
+    Heading,
+    Inline,
+    Link,
+    Paragraph,
+    SchemaLink,
+    SchemaText,
+    Table,
+    Text,
+)
+from fanout_tools.catalogue.fields import fields
+from fanout_tools.catalogue.labels import details
+from fanout_tools.catalogue.topology import EdgeKind, Kind, Node, Topology
+from fanout_tools.catalogue.words import words
+from fanout_tools.contracts.snapshots import path_of
+from fanout_tools.declarations import routing
+from fanout_tools.declarations.web import WebManifest
+from fanout_tools.declarations.worker import Manifest
+
+__all__ = ["Declarations", "catalogue"]
+
+KIB: Final = 1024
+_HERE: Final = Path()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declarations:
+    """What the repository declares."""
+
+    contracts: list[type[Event]]
+    manifests: Mapping[str, Manifest]
+    web: Mapping[str, WebManifest]
+    schemas: Mapping[Contract, Mapping[str, Any]]
+    """Of every version that is still read."""
+
+    @property
+    def routes(self) -> Routes:
+        """What publishers know of the events' ways."""
+        return routing.routes([it.contract.identifier for it in self.contracts], self.manifests)
+
+
+def catalogue(topology: Topology, declared: Declarations) -> Iterator[Block]:
+    """The whole document."""
+    yield Heading(1, f"Catalogue of {topology.namespace}")
+    count = f"{len(declared.contracts)} events and {len(topology.workers)} workers"
+    made = "from the environment's plan, the contracts and the workers' declarations. Generated: do not edit."
+    yield Paragraph([f"{count}, {made}"])
+    yield Heading(2, "Events", "events")
+    yield _overview(declared)
+    for contract in sorted(declared.contracts, key=lambda it: it.contract):
+        yield from _event(topology, declared, contract)
+    yield Heading(2, "Workers", "workers")
+    for worker in topology.workers:
+        yield from _worker(topology, declared.manifests.get(worker), worker)
+    yield from _platform(topology)
+    for version, schema in sorted(declared.schemas.items()):
+        yield SchemaText(_file(version), schema)
+
+
+def _file(contract: Contract) -> str:
+    path = path_of(contract, _HERE)
+    return f"{path.parent.name}/{path.name}"
+
+
+def _event_anchor(identifier: str) -> str:
+    return "event-" + "".join(it if it.isalnum() else "-" for it in identifier.lower())
+
+
+def _worker_anchor(worker: str) -> str:
+    return f"worker-{worker}"
+
+
+def _owner(contract: Contract) -> str:
+    return contract.owner or ("AWS" if contract.foreign else "-")
+
+
+def _listed(items: Iterable[Inline], nothing: str = "-") -> list[Inline]:
+    said: list[Inline] = []
+    for item in items:
+        said += [", ", item] if said else [item]
+    return said or [nothing]
+
+
+def _producers(declared: Declarations, contract: Contract) -> list[Inline]:
+    if contract.foreign:
+        return [f"AWS ({contract.source})"]
+    workers = [it for it, manifest in declared.manifests.items() if contract.identifier in manifest.publishes]
+    web = [f"{it} (web)" for it, manifest in declared.web.items() if contract.identifier in manifest.publishes]
+    return _listed([*(Link(it, _worker_anchor(it)) for it in workers), *web], "applications")
+
+
+def _subscribers(declared: Declarations, identifier: str) -> Iterator[tuple[str, str]]:
+    """The workers that take an event, each with its condition in words."""
+    for worker, manifest in declared.manifests.items():
+        for subscription in manifest.subscribes:
+            if subscription.event in (identifier, "*"):
+                yield worker, words(subscription.where)
+
+
+def _overview(declared: Declarations) -> Table:
+    rows: list[list[Text]] = []
+    for it in sorted(declared.contracts, key=lambda it: it.contract):
+        contract = it.contract
+        takers = dict.fromkeys(worker for worker, _ in _subscribers(declared, contract.identifier))
+        rows.append(
+            [
+                [Link(contract.identifier, _event_anchor(contract.identifier))],
+                [str(contract.version), *([" (deprecated)"] if contract.deprecated else [])],
+                [_owner(contract)],
+                _producers(declared, contract),
+                _listed(Link(worker, _worker_anchor(worker)) for worker in takers),
+            ]
+        )
+    return Table(["event", "version", "owner", "published by", "taken by"], rows)
+
+
+def _event(topology: Topology, declared: Declarations, event: type[Event]) -> Iterator[Block]:
+    contract = event.contract
+    yield Heading(3, contract.identifier, _event_anchor(contract.identifier))
+    yield Paragraph([" ".join((event.__doc__ or "").split())])
+    if contract.deprecated:
+        yield Paragraph([f"Deprecated: {contract.deprecated}"])
+    rows: list[list[Text]] = [
+        [["owner"], [_owner(contract)]],
+        [["published by"], _producers(declared, contract)],
+        [["versions"], _listed(_versions(declared, contract))],
+        [["size"], [_size(topology, declared, contract)]],
+    ]
+    yield Table(["", ""], rows)
+    yield _takers(topology, declared, contract)
+    yield _fields(contract, declared.schemas[contract])
+
+
+def _versions(declared: Declarations, contract: Contract) -> Iterator[Inline]:
+    for version in sorted(declared.schemas):
+        if version.identifier == contract.identifier:
+            superseded = "" if version.version == contract.version else " (superseded; read through upcasters)"
+            yield SchemaLink(f"{version.version}{superseded}", _file(version))
+
+
+def _size(topology: Topology, declared: Declarations, contract: Contract) -> str:
+    limits = [it.max_bytes for it in topology.ways if it.event in (contract.identifier, "*")]
+    if not limits:
+        return "no worker takes it"
+    hop = f"{min(limits) // KIB} KiB on its smallest hop"
+    if contract.foreign:
+        return hop
+    return f"{hop}; publishers move data over {declared.routes.of(contract.identifier).max_bytes // KIB} KiB to S3"
+
+
+def _takers(topology: Topology, declared: Declarations, contract: Contract) -> Block:
+    ways = {(it.event, it.worker): it for it in topology.ways}
+    rows: list[list[Text]] = []
+    for worker, condition in _subscribers(declared, contract.identifier):
+        way = ways.get((contract.identifier, worker)) or ways.get(("*", worker))
+        manifest = declared.manifests[worker]
+        proof = "whole" if way and way.whole else "BROKEN: see `make check-plan`"
+        rows.append(
+            [
+                [Link(worker, _worker_anchor(worker))],
+                [condition or "every one"],
+                [f"by {manifest.via}"],
+                [proof],
+                [manifest.owner or "-"],
+            ]
+        )
+    if not rows:
+        return Paragraph(["Nobody takes it: it ends in the queue of unmatched events."])
+    return Table(["taken by", "when", "way", "proof", "owner"], rows)
+
+
+def _fields(contract: Contract, schema: Mapping[str, Any]) -> Table:
+    rows: list[list[Text]] = [
+        [
+            [SchemaLink(it.path, _file(contract), it.pointer)],
+            [it.type],
+            ["yes" if it.required else "no"],
+            ["deprecated. " if it.deprecated else "", it.notes],
+        ]
+        for it in fields(schema)
+    ]
+    return Table(["field", "type", "required", ""], rows)
+
+
+def _worker(topology: Topology, manifest: Manifest | None, worker: str) -> Iterator[Block]:
+    yield Heading(3, worker, _worker_anchor(worker))
+    if manifest is not None:
+        yield Paragraph([manifest.description])
+    rows = [[[name], text] for name, text in _worker_rows(topology, manifest, worker)]
+    yield Table(["", ""], rows)
+
+
+def _worker_rows(topology: Topology, manifest: Manifest | None, worker: str) -> Iterator[tuple[str, Text]]:
+    if manifest is not None:
+        yield "owner", [manifest.owner or "-"]
+        yield "takes", _listed(_taken(manifest))
+        yield "publishes", _listed(Link(it, _event_anchor(it)) for it in manifest.publishes)
+    for kind in (Kind.QUEUE, Kind.FUNCTION):
+        for node in topology.of(worker, kind):
+            owned = [it for it in details(node) if not it.startswith("owner")]
+            yield str(kind), [Code(node.title), f": {'; '.join(owned)}"]
+            yield "alarms", _alarms(node)
+    for node in topology.of(worker, Kind.DEAD_LETTER_QUEUE):
+        yield "DLQ", [Code(node.title), f": kept {node.facts['retention_days']} days; alarm ", *_alarms(node)]
+    if uses := _uses(topology, worker):
+        yield "uses", uses
+
+
+def _taken(manifest: Manifest) -> Iterator[Inline]:
+    for subscription in manifest.subscribes:
+        condition = words(subscription.where)
+        text = f"{subscription.event} where {condition}" if condition else subscription.event
+        yield text if subscription.event == "*" else Link(text, _event_anchor(subscription.event))
+
+
+def _alarms(node: Node) -> list[Inline]:
+    return _listed((Code(it) for it in node.alarms), "none")
+
+
+def _uses(topology: Topology, worker: str) -> list[Inline]:
+    own = {it.id for it in topology.of(worker, Kind.FUNCTION)}
+    stores = [topology.node(it.target) for it in topology.edges if it.kind is EdgeKind.USE and it.source in own]
+    return _listed((f"{' '.join(it.lines)} {it.title}" for it in stores), "") if stores else []
+
+
+def _platform(topology: Topology) -> Iterator[Block]:
+    """Where events end that are no worker's."""
+    yield Heading(2, "Queues of the platform's own", "platform")
+    rows: list[list[Text]] = [
+        [[Code(it.title)], [_holds(it)], [f"{it.facts['retention_days']} days"], _alarms(it)]
+        for it in topology.nodes
+        if it.kind is Kind.DEAD_LETTER_QUEUE and it.worker is None
+    ]
+    yield Table(["queue", "holds", "kept", "alarms"], rows)
+
+
+def _holds(node: Node) -> str:
+    if node.title == "unmatched":
+        return "events that no worker takes"
+    if node.title == "undelivered":
+        return "what the bus's own rules could not deliver"
+    return f"what could not be delivered to {node.title.removesuffix('-undelivered')}"

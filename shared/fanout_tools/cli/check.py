@@ -1,0 +1,81 @@
+"""``fanout check``: everything a repository declares, held against its rules."""
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import typer
+
+from fanout.errors import ContractError, DeclarationError, ManifestError
+from fanout.events import upcasting
+from fanout.events.event import Event, load_contracts
+from fanout.worker import Worker
+from fanout_tools.cli.options import DEFAULT_SERVICES, Services
+from fanout_tools.cli.output import complain, console
+from fanout_tools.contracts import check as contract_check
+from fanout_tools.contracts import golden, snapshots
+from fanout_tools.declarations import web as web_manifest
+from fanout_tools.declarations.key_fields import unknown_key_fields
+from fanout_tools.declarations.worker import Manifest, load_all
+
+__all__ = ["command"]
+
+
+def command(services: Services = DEFAULT_SERVICES) -> None:
+    """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, that events
+    have the fields of idempotency keys, and that each subscribed event has a handler."""
+    problems = list(_problems(services))
+    for problem in problems:
+        complain(problem)
+    if problems:
+        raise typer.Exit(1)
+    console.print("declarations: all well")
+
+
+def _problems(services: Path) -> Iterator[str]:
+    try:
+        contracts = load_contracts()
+        for contract in contracts:
+            upcasting.check(contract)
+    except ContractError as error:
+        yield str(error)
+        return
+    events = {contract.contract.identifier for contract in contracts}
+    try:
+        manifests = load_all(services, events=events)
+        web_manifest.load_all(services, manifests, events=events)
+    except ManifestError as error:
+        yield from str(error).splitlines()
+        return
+    yield from unknown_key_fields(contracts, manifests)
+    yield from _contract_problems(contracts, manifests)
+    sys.path.insert(0, str(services.resolve().parent))
+    for path in sorted(services.glob("*/worker.yaml")):
+        yield from _handler_problems(path.parent)
+
+
+def _contract_problems(contracts: Sequence[type[Event]], manifests: Mapping[str, Manifest]) -> Iterator[str]:
+    try:
+        for finding in contract_check.committed(contracts, snapshots.SCHEMAS, manifests):
+            yield finding.text
+    except ContractError as error:
+        yield from str(error).splitlines()
+    yield from golden.problems(contracts, golden.GOLDEN)
+
+
+def _handler_problems(folder: Path) -> Iterator[str]:
+    module = f"{folder.parent.name}.{folder.name}.handler"
+    try:
+        worker = getattr(importlib.import_module(module), "worker", None)
+    except ModuleNotFoundError as error:
+        yield f"{folder}/handler.py: cannot be imported: {error}"
+        return
+    except DeclarationError as error:
+        yield f"{folder}/handler.py: {error}"
+        return
+    if not isinstance(worker, Worker):
+        yield f"{folder}/handler.py: has no `worker = Worker(__file__)`; declare it"
+        return
+    for event in worker.missing_handlers():
+        yield f"{folder}/handler.py: subscribes to {event} but nothing handles it; add a @worker.handles function"

@@ -1,0 +1,137 @@
+"""``fanout contract``: the event contracts, their committed snapshots and golden events."""
+
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fanout.errors import EventError
+from fanout.events import upcasting
+from fanout.events.event import contract_of, load_contracts
+from fanout_tools.cli.options import DEFAULT_SERVICES, Services
+from fanout_tools.cli.output import complain, console
+from fanout_tools.contracts import asyncapi, golden, snapshots
+from fanout_tools.contracts import check as contract_check
+from fanout_tools.contracts.check import Finding
+from fanout_tools.declarations.worker import load_all
+
+__all__ = ["app"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""Of the JSON Schemas that pydantic writes."""
+
+
+class Format(StrEnum):
+    JSON_SCHEMA = "json-schema"
+    ASYNCAPI = "asyncapi"
+
+
+app = typer.Typer(help="The event contracts.", no_args_is_help=True)
+
+
+@app.callback()
+def _contract() -> None:
+    """The event contracts."""
+
+
+@app.command("snapshot")
+def snapshot() -> None:
+    """Write the JSON Schema of every contract to shared/contracts/schemas, to be committed.
+
+    Nothing is written over a snapshot that the change would break.
+    """
+    contracts = load_contracts()
+    contract_check.refuse_breaking(contracts, snapshots.SCHEMAS)
+    changed = snapshots.write(contracts, snapshots.SCHEMAS)
+    for path in changed:
+        console.print(str(path))
+    console.print(f"{len(changed)} written")
+
+
+@app.command("check")
+def check(
+    against: Annotated[
+        Path | None, typer.Option(help="Another state of shared/contracts/schemas, such as the main branch's.")
+    ] = None,
+    services: Services = DEFAULT_SERVICES,
+) -> None:
+    """Compare the contracts with their committed snapshots: is there a change that breaks a reader?
+
+    Exit status 1 if there is. Who edits a snapshot by hand escapes this; --against does not let that pass.
+    """
+    contracts, manifests = load_contracts(), load_all(services)
+    for contract in contracts:
+        upcasting.check(contract)
+    broken = _tell(contract_check.committed(contracts, snapshots.SCHEMAS, manifests))
+    if against is not None:
+        broken += _tell(contract_check.against(contracts, snapshots.SCHEMAS, against, manifests))
+    if broken:
+        complain(f"fanout: {broken} breaking")
+        raise typer.Exit(1)
+    console.print("contracts: compatible")
+
+
+@app.command("golden")
+def keep_golden(
+    event: Annotated[str, typer.Argument(help="<source>/<Name>.")],
+    data: Annotated[str, typer.Option(help="The event's data as JSON.")],
+    case: Annotated[str, typer.Option(help="What it is an example of; part of the file's name.")] = "plain",
+    version: Annotated[int | None, typer.Option(help="That the data are of; the newest unless given.")] = None,
+) -> None:
+    """Keep an event in shared/contracts/golden, to be committed: every later version has to read it."""
+    load_contracts()
+    contract = contract_of(event)
+    try:
+        read = json.loads(data)
+    except ValueError as error:
+        raise EventError(f"--data: not JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise EventError("--data: must be a JSON object")
+    of_version = contract.contract.version if version is None else version
+    print(golden.record(contract, read, case, golden.GOLDEN, version=of_version))
+
+
+@app.command("export")
+def export(
+    form: Annotated[Format, typer.Option("--format", help="What to write.")],
+    out: Annotated[Path | None, typer.Option(help="The directory to write into; standard output unless given.")] = None,
+    services: Services = DEFAULT_SERVICES,
+) -> None:
+    """Write the contracts, in every version that is still read, for those who do not write Python.
+
+    json-schema: of each event's data, <source>/<Name>.v<version>.json. asyncapi: one AsyncAPI 3.0 document with the
+    workers' subscriptions.
+    """
+    contracts = load_contracts()
+    schemas = dict(snapshots.readable(contracts, snapshots.SCHEMAS))
+    files: dict[str, Any]
+    if form is Format.ASYNCAPI:
+        workers = load_all(services, events={each.contract.identifier for each in contracts})
+        examples = golden.find(golden.GOLDEN)
+        files = {"asyncapi.json": asyncapi.document(contracts, schemas, examples, workers, metadata.version("fanout"))}
+    else:
+        files = {
+            str(snapshots.path_of(contract, Path())): {"$schema": DIALECT, **schema}
+            for contract, schema in sorted(schemas.items())
+        }
+    if out is None:
+        typer.echo(json.dumps(files["asyncapi.json"] if form is Format.ASYNCAPI else files, indent=2))
+        return
+    for name, content in files.items():
+        path = out / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        console.print(str(path))
+
+
+def _tell(findings: Iterable[Finding]) -> int:
+    """Say each finding; answers how many are breaking."""
+    broken = 0
+    for finding in findings:
+        broken += finding.breaking
+        (complain if finding.breaking else print)(finding.text)
+    return broken

@@ -1,0 +1,1 @@
+"""Checks of the contracts of events, and what is made of them."""

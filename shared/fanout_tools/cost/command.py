@@ -1,0 +1,148 @@
+"""``fanout cost``: what an environment costs, from its plan."""
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from fanout.errors import PlanError
+from fanout.events.event import load_contracts
+from fanout_tools.cli.options import DEFAULT_SERVICES, Services
+from fanout_tools.cli.output import console, print_rows
+from fanout_tools.contracts import golden
+from fanout_tools.cost.estate import estate
+from fanout_tools.cost.measured import benchmarked, logged
+from fanout_tools.cost.mix import Mix, traffic
+from fanout_tools.cost.prices import load
+from fanout_tools.cost.report import Report, report
+from fanout_tools.declarations.worker import load_all
+from fanout_tools.plans import Plan
+
+__all__ = ["command"]
+
+DEAREST = 10
+"""Items that the table shows; JSON has them all."""
+
+
+def command(
+    events_per_month: Annotated[float, typer.Option(min=1, help="Events published, all kinds together.")],
+    env: Annotated[str | None, typer.Option(help="Plan this folder of terraform/environments.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="A plan in JSON, in place of --env.")] = None,
+    mix: Annotated[Path | None, typer.Option(help="Shares, sizes and durations: docs/cost.md.")] = None,
+    logs: Annotated[Path | None, typer.Option(help="A folder with <worker>.log: durations as they were.")] = None,
+    bench: Annotated[Path | None, typer.Option(help="build/bench/worker.json: the core's own time.")] = None,
+    services: Services = DEFAULT_SERVICES,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """What a million events of each kind, each worker, and the month cost at AWS's list prices.
+
+    Free tiers, discounts, taxes and data transfer are left out; docs/cost.md has the formulas.
+    """
+    if not math.isfinite(events_per_month):
+        raise typer.BadParameter("must be a number of events, such as 1e6", param_hint="--events-per-month")
+    reckoned = _reckon(events_per_month, _plan(env, plan), _mix(mix, logs, bench), services)
+    if as_json:
+        print(json.dumps(_json(reckoned), indent=2))
+    else:
+        _tell(reckoned)
+
+
+def _reckon(events_per_month: float, plan: Plan, mix: Mix, services: Path) -> Report:
+    events = [it.contract.identifier for it in load_contracts()]
+    found = estate(plan, load_all(services, events=events), events)
+    mix.hold(events, found.workers)
+    return report(found, traffic(mix, found.events, events_per_month, _golden_bytes()), mix, load())
+
+
+def _mix(file: Path | None, logs: Path | None, bench: Path | None) -> Mix:
+    mix = Mix() if file is None else Mix.read(file)
+    mix = mix if bench is None else benchmarked(mix, bench)
+    return mix if logs is None else logged(mix, logs)
+
+
+def _plan(env: str | None, file: Path | None) -> Plan:
+    if (env is None) == (file is None):
+        raise typer.BadParameter("give either --env, such as --env prod, or --plan")
+    path = file or _planned(env or "")
+    try:
+        return Plan.read(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise PlanError(f"{path}: cannot be read as a plan: {error}") from error
+
+
+def _planned(env: str) -> Path:
+    """The repository's own tool makes the plan: it needs Terraform, which this command line does not."""
+    if not Path("shared/fanout_tools/plans/file.py").exists():
+        raise PlanError("--env plans with the repository's scripts: run it in the repository's root, or give --plan")
+    made = subprocess.run(
+        [sys.executable, "-m", "fanout_tools.plans.file", env], stdout=subprocess.PIPE, text=True, check=False
+    )
+    if made.returncode != 0:
+        raise PlanError(f"{env}: could not be planned; see above")
+    return Path(made.stdout.strip().splitlines()[-1])
+
+
+def _golden_bytes() -> Mapping[str, int]:
+    """The mean size in bytes of each event's golden events, as they travel."""
+    sizes: dict[str, list[int]] = {}
+    for it in golden.find(golden.GOLDEN):
+        sizes.setdefault(it.contract.identifier, []).append(len(orjson.dumps(orjson.loads(it.delivered()))))
+    return {event: round(fmean(found)) for event, found in sizes.items()}
+
+
+def _json(reckoned: Report) -> dict[str, Any]:
+    return {
+        "usd_per_month": round(reckoned.total, 4),
+        "events": reckoned.events(),
+        "workers": reckoned.workers(),
+        "items": reckoned.services(),
+        "levers": reckoned.levers(),
+        "prices": {
+            "region": reckoned.prices.region,
+            "read_on": reckoned.prices.read_on.isoformat(),
+            "unverified": reckoned.unverified(),
+        },
+        "unpriced": dict(reckoned.estate.unpriced),
+        "assumed": reckoned.mix.model_dump(exclude={"events", "workers"}),
+    }
+
+
+def _tell(reckoned: Report) -> None:
+    tables = (
+        ("By event, without the month's own", reckoned.events()),
+        ("By worker", reckoned.workers()),
+        (f"The {DEAREST} dearest items", reckoned.services()[:DEAREST]),
+        ("What the levers would change, each alone", reckoned.levers()),
+    )
+    for title, rows in tables:
+        if rows:
+            if not console.is_terminal:
+                print(f"# {title}")
+            print_rows(list(rows[0]), rows, title=title)
+    console.print(f"Together ${reckoned.total:,.2f} a month.")
+    for note in _notes(reckoned):
+        console.print(note)
+
+
+def _notes(reckoned: Report) -> list[str]:
+    prices, mix = reckoned.prices, reckoned.mix
+    notes = [
+        f"Prices: {prices.region}, read on {prices.read_on}, without free tiers and discounts.",
+        f"Assumed where nothing else is said: {mix.batch_ms:g} ms a batch and {mix.record_ms:g} ms a record;",
+        "every event passes the conditions on it; handlers write nothing but what the mix names.",
+    ]
+    if reckoned.estate.region not in ("", prices.region):
+        notes.append(f"The plan is of {reckoned.estate.region}, whose prices differ.")
+    if unverified := reckoned.unverified():
+        notes.append(f"Prices that could not be verified: {', '.join(unverified)}.")
+    if reckoned.estate.unpriced:
+        found = ", ".join(f"{count} {kind}" for kind, count in reckoned.estate.unpriced.items())
+        notes.append(f"Not reckoned, by what is done with them: {found}.")
+    return notes

@@ -1,0 +1,156 @@
+"""What costs money by the month whether or not an event comes: alarms, dashboards, keys, the router's machines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from fanout_tools.plans import Plan, Resource
+
+__all__ = ["Fixed", "Task", "WebFunction", "fixed", "unpriced"]
+
+HIGH_RESOLUTION_S: Final = 60
+"""An alarm with a shorter period than this is one of high resolution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """An ECS service on Fargate."""
+
+    name: str
+    tasks: int
+    vcpu: float
+    gb: float
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebFunction:
+    """A function that a router keeps running."""
+
+    name: str
+    memory_mb: int
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
+    """What there is, in the units of its prices."""
+
+    alarm_metrics: int = 0
+    alarm_metrics_high_resolution: int = 0
+    dashboards: int = 0
+    keys: int = 0
+    encrypted_queues: int = 0
+    encrypted_topics: int = 0
+    encrypted_tables: int = 0
+    log_retention_days: int = 0
+    """The longest of the functions' log groups; 0: for ever."""
+    tasks: tuple[Task, ...] = ()
+    web: tuple[WebFunction, ...] = ()
+    balancers: int = 0
+    nat_gateways: int = 0
+    addresses: int = 0
+    endpoints: int = 0
+    """Interface endpoints, each counted once per subnet."""
+
+
+def fixed(plan: Plan) -> Fixed:
+    """What a plan has of it."""
+    metrics = [it for alarm in plan.of("aws_cloudwatch_metric_alarm") for it in _periods(alarm)]
+    days = [it.get("retention_in_days") or 0 for it in plan.of("aws_cloudwatch_log_group")]
+    return Fixed(
+        alarm_metrics=sum(it >= HIGH_RESOLUTION_S for it in metrics),
+        alarm_metrics_high_resolution=sum(it < HIGH_RESOLUTION_S for it in metrics),
+        dashboards=len(list(plan.of("aws_cloudwatch_dashboard"))),
+        keys=len(list(plan.of("aws_kms_key"))),
+        encrypted_queues=sum(bool(it.get("kms_master_key_id")) for it in plan.of("aws_sqs_queue")),
+        encrypted_topics=sum(bool(it.get("kms_master_key_id")) for it in plan.of("aws_sns_topic")),
+        encrypted_tables=sum(_has_key(it) for it in plan.of("aws_dynamodb_table")),
+        log_retention_days=0 if 0 in days else max(days, default=0),
+        tasks=tuple(_tasks(plan)),
+        web=tuple(_web(plan)),
+        balancers=len(list(plan.of("aws_lb"))),
+        nat_gateways=len(list(plan.of("aws_nat_gateway"))),
+        addresses=len(list(plan.of("aws_eip"))),
+        endpoints=sum(
+            max(1, len(it.get("subnet_ids") or ()))
+            for it in plan.of("aws_vpc_endpoint")
+            if it.get("vpc_endpoint_type") == "Interface"
+        ),
+    )
+
+
+def _periods(alarm: Resource) -> Iterator[int]:
+    """The period in seconds of each metric that an alarm watches; a query of many counts as one, its least price."""
+    queried = [metric for query in alarm.get("metric_query") or () for metric in query.get("metric") or ()]
+    if queried:
+        yield from (it.get("period") or HIGH_RESOLUTION_S for it in queried)
+    else:
+        yield alarm.get("period") or HIGH_RESOLUTION_S
+
+
+def _endpoints(endpoint: Resource) -> int:
+    interface = endpoint.get("vpc_endpoint_type") == "Interface"
+    return max(1, len(endpoint.get("subnet_ids") or ())) if interface else 0
+
+
+def _has_key(table: Resource) -> bool:
+    return any(it.get("kms_key_arn") for it in table.get("server_side_encryption") or ())
+
+
+def _tasks(plan: Plan) -> Iterator[Task]:
+    definitions = {it.arn: it for it in plan.of("aws_ecs_task_definition")}
+    for service in plan.of("aws_ecs_service"):
+        definition = definitions.get(str(service.get("task_definition")))
+        if definition is None and len(definitions) == 1:
+            definition = next(iter(definitions.values()))
+        if definition is not None:
+            platform = (definition.get("runtime_platform") or [{}])[0].get("cpu_architecture")
+            yield Task(
+                name=str(service.get("name")),
+                tasks=service.get("desired_count") or 0,
+                vcpu=int(definition.get("cpu") or 0) / 1024,
+                gb=int(definition.get("memory") or 0) / 1024,
+                architecture="arm64" if platform == "ARM64" else "x86_64",
+            )
+
+
+def _web(plan: Plan) -> Iterator[WebFunction]:
+    """Functions that nothing feeds, in a plan that has a router."""
+    if not list(plan.of("aws_ecs_service")):
+        return
+    fed = [str(it.get("function_name")) for it in plan.of("aws_lambda_event_source_mapping")]
+    for function in plan.of("aws_lambda_function"):
+        if not any(it == function.get("function_name") or it.startswith(function.arn) for it in fed):
+            architecture = next(iter(function.get("architectures") or ()), "x86_64")
+            memory = function.get("memory_size") or 128
+            yield WebFunction(name=str(function.get("function_name")), memory_mb=memory, architecture=architecture)
+
+
+_UNPRICED: Final = (
+    "aws_apigateway",
+    "aws_cloudfront",
+    "aws_cloudwatch_composite_alarm",
+    "aws_db_",
+    "aws_ecr_repository",
+    "aws_elasticache",
+    "aws_kinesis",
+    "aws_pipes_pipe",
+    "aws_route53_zone",
+    "aws_s3_bucket",
+    "aws_scheduler_schedule",
+    "aws_secretsmanager_secret",
+    "aws_sfn_state_machine",
+    "aws_wafv2",
+)
+"""How the types begin that AWS charges for by what is done with them, and that no formula here reckons."""
+_FREE: Final = ("_policy", "_configuration", "_notification", "_public_access_block", "_group", "_versioning")
+
+
+def unpriced(counted: Mapping[str, int]) -> dict[str, int]:
+    """The types that AWS charges for and that no formula reckons, with how many there are."""
+    return {
+        kind: count
+        for kind, count in sorted(counted.items())
+        if kind.startswith(_UNPRICED) and not kind.endswith(_FREE)
+    }

@@ -1,0 +1,207 @@
+"""The formulas: docs/cost.md explains each, and where AWS states what it charges for.
+
+Free tiers, discounts, taxes and data transfer are left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from fanout_tools.cost.estate import Estate, Topic, Worker
+from fanout_tools.cost.lines import Line, line
+from fanout_tools.cost.mix import Mix, Traffic
+from fanout_tools.cost.prices import Prices
+from fanout_tools.declarations.worker import IdempotencyMode
+
+__all__ = ["Load", "bill", "loads"]
+
+CHUNK: Final = 64 * 1024
+"""EventBridge, SNS and SQS charge a payload by such chunks, each as one event or request."""
+GB: Final = 1e9
+HOURS: Final = 730
+"""Of a month, as AWS's own calculator has it."""
+POLLERS: Final = 5
+"""https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html: Lambda starts with five."""
+POLL_S: Final = 20
+"""The longest that a receive may wait for a message."""
+RECEIVED: Final = 10
+"""The most messages that one receive or one delete takes."""
+ITEM_OVERHEAD: Final = 100
+"""Bytes that DynamoDB's storage adds to each item:
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
+WRITES: Final = {IdempotencyMode.STRICT: 2, IdempotencyMode.CLAIM: 1, IdempotencyMode.OFF: 0}
+"""Writes a record: :mod:`fanout.idempotency.dynamodb`. Each statement of a batch is charged as a write of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a worker has to do in a month."""
+
+    worker: Worker
+    records: dict[str, float]
+    """Messages in its queue, by event."""
+    bytes: float
+    """Of a record, in the mean."""
+    fill: float
+    """Records a batch."""
+    received: float
+    """Records that its function gets: those that are tried again count again."""
+
+    @property
+    def batches(self) -> float:
+        return self.received / self.fill
+
+
+def chunks(size: float) -> int:
+    """How often a payload of so many bytes is charged."""
+    return max(1, ceil(size / CHUNK))
+
+
+def bill(estate: Estate, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
+    """Every line that events cause; :func:`fanout_tools.cost.upkeep.upkeep` has the month's."""
+    lines = [it for event in traffic.events for it in _published(estate, traffic, prices, event)]
+    for load in loads(estate, traffic, mix):
+        lines += _shared(load, [*_queue(load, prices), *_function(load, mix, prices), *_stores(load, mix, prices)])
+        lines += _sent(load, traffic, prices)
+    return lines
+
+
+def loads(estate: Estate, traffic: Traffic, mix: Mix) -> list[Load]:
+    """What each worker has to do."""
+    return [_load(estate, traffic, mix, it) for it in estate.workers.values()]
+
+
+def _load(estate: Estate, traffic: Traffic, mix: Mix, worker: Worker) -> Load:
+    records: dict[str, float] = {}
+    own = mix.worker(worker.name)
+    for way in estate.ways:
+        if way.worker == worker.name and way.event in traffic.events:
+            match = own.match if way.conditional else 1.0
+            records[way.event] = records.get(way.event, 0.0) + traffic.events[way.event] * match
+    total = sum(records.values())
+    size = sum(count * traffic.bytes[event] for event, count in records.items()) / total if total else 0.0
+    received = total * (1 + mix.retries)
+    fill = _fill(worker, received / (mix.active_hours * 3600), own.batch_fill)
+    return Load(worker=worker, records=records, bytes=size, fill=fill, received=received)
+
+
+def _fill(worker: Worker, rate: float, stated: float | None) -> float:
+    """Records a batch: the one that opens it, and those that come in its window; never more than it holds."""
+    expected = 1 + rate * worker.window_s if stated is None else stated
+    return min(expected, worker.batch_size)
+
+
+def _published(estate: Estate, traffic: Traffic, prices: Prices, event: str) -> Iterator[Line]:
+    """The bus, its archives, and the topics that the event enters."""
+    count, size = traffic.events[event], traffic.bytes[event]
+    charged = count * chunks(size)
+    if event.startswith("aws."):
+        yield line(prices, "events.aws_opt_in", "AWS's own events", charged, event=event)
+        yield line(prices, "events.between_buses", "default bus to ours", charged, event=event)
+    else:
+        yield line(prices, "events.custom", "events published", charged, event=event)
+    for days in estate.archives:
+        yield line(prices, "events.archive_gb", "archived", count * size / GB, event=event)
+        kept = days / (HOURS / 24) if days else 1.0  # for ever: what one month adds
+        yield line(prices, "events.archive_gb_month", "archive kept", count * size / GB * kept, event=event)
+    for topic in estate.topics.get(event, ()):
+        yield from _topic(topic, prices, event, count, size)
+
+
+def _topic(topic: Topic, prices: Prices, event: str, count: float, size: int) -> Iterator[Line]:
+    gb = count * size / GB
+    if topic.fifo:
+        yield line(prices, "sns.fifo_publish", "published", count, event=event)
+        yield line(prices, "sns.fifo_publish_gb", "published, by size", gb, event=event)
+        yield line(prices, "sns.fifo_delivery", "delivered", count * topic.subscriptions, event=event)
+        yield line(prices, "sns.fifo_delivery_gb", "delivered, by size", gb * topic.subscriptions, event=event)
+    else:
+        yield line(prices, "sns.publish", "published", count * chunks(size), event=event)
+    if topic.filters:
+        yield line(prices, "sns.filter_gb", "filters by body", gb * topic.filters, event=event)
+
+
+def _sent(load: Load, traffic: Traffic, prices: Prices) -> Iterator[Line]:
+    for event, count in load.records.items():
+        quantity = count * chunks(traffic.bytes[event])
+        yield line(prices, _sqs(load.worker), "sent", quantity, event=event, worker=load.worker.name)
+
+
+def _sqs(worker: Worker) -> str:
+    return "sqs.fifo" if worker.fifo else "sqs.standard"
+
+
+def _queue(load: Load, prices: Prices) -> Iterator[Line]:
+    price, name = _sqs(load.worker), load.worker.name
+    yield line(prices, price, "received", receives(load), worker=name)
+    yield line(prices, price, "deleted", load.batches * ceil(load.fill / RECEIVED), worker=name)
+    again = load.received - sum(load.records.values())
+    if again:
+        yield line(prices, price, "delayed for a retry", again, worker=name)
+
+
+def receives(load: Load) -> float:
+    """Receives that bring messages, each chunk of what they bring counted."""
+    return load.batches * max(ceil(load.fill / RECEIVED), chunks(load.fill * load.bytes))
+
+
+def _function(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:
+    worker, own = load.worker, mix.worker(load.worker.name)
+    seconds = load.batches * ((own.batch_ms or 0) + load.fill * (own.record_ms or 0)) / 1000
+    yield line(prices, "lambda.request", "invocations", load.batches, worker=worker.name)
+    yield line(
+        prices,
+        f"lambda.{worker.architecture}_gb_s",
+        "compute",
+        seconds * worker.memory_mb / 1024,
+        worker=worker.name,
+    )
+
+
+def _stores(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:
+    worker, own = load.worker, mix.worker(load.worker.name)
+    units = ceil(mix.item_bytes / 1024)
+    records = sum(load.records.values())
+    again = load.received - records
+    fenced = worker.mode is not IdempotencyMode.OFF
+    # A record that is known already costs the refused insert and a read; one that is tried again, its release or
+    # takeover beside its claim.
+    known = records * mix.duplicates if fenced else 0.0
+    claims = WRITES[worker.mode] * (records - known) + known + (2 * again if fenced else 0.0)
+    # In claim mode each batch has a mark that records all of its events.
+    marks = min(load.batches, records - known) if worker.mode is IdempotencyMode.CLAIM else 0.0
+    claims += marks
+    name = worker.name
+    if claims:
+        yield line(prices, "dynamodb.write", "idempotency", claims * units, worker=name)
+    if known:
+        yield line(prices, "dynamodb.read", "idempotency", known * ceil(mix.item_bytes / 4096), worker=name)
+    if fenced:
+        yield from _kept(worker, records - known + marks, mix, prices)
+    for price, item, each in (
+        ("dynamodb.write", "handler's writes", own.writes),
+        ("dynamodb.read", "handler's reads", own.reads),
+        ("s3.put", "handler's objects", own.puts),
+    ):
+        if each:
+            yield line(prices, price, item, records * each, worker=name)
+    written = (load.batches * mix.batch_log_bytes + load.received * own.log_bytes) / GB
+    yield line(prices, "cloudwatch.logs_gb", "logs written", written, worker=name)
+
+
+def _kept(worker: Worker, items: float, mix: Mix, prices: Prices) -> Iterator[Line]:
+    """The idempotency records of a month for as long as each is kept, and the backups of them."""
+    gb_months = items * (mix.item_bytes + ITEM_OVERHEAD) / GB * worker.ttl_s / (HOURS * 3600)
+    if gb_months:
+        yield line(prices, "dynamodb.gb_month", "idempotency kept", gb_months, worker=worker.name)
+        yield line(prices, "dynamodb.pitr_gb_month", "idempotency kept, backups", gb_months, worker=worker.name)
+
+
+def _shared(load: Load, lines: list[Line]) -> Iterator[Line]:
+    """A worker's lines, shared out among its events by their records."""
+    total = sum(load.records.values())
+    for it in lines:
+        for event, count in load.records.items():
+            part = count / total if total else 0.0
+            yield Line(**{**vars(it), "event": event, "quantity": it.quantity * part, "usd": it.usd * part})

@@ -1,0 +1,1 @@
+"""What ``worker.yaml`` and ``web.yaml`` declare."""

@@ -1,0 +1,216 @@
+"""Plan, deploy or destroy an environment, with all that has to be there first.
+
+python -m fanout_tools.deploy.command deploy local --emulator ministack
+python -m fanout_tools.deploy.command plan dev
+
+``local`` is an emulator on this machine, which is started when it is not running; with AWS_ENDPOINT_URL set, whatever
+answers there. Any other environment is AWS. There, ``deploy`` and ``destroy`` ask first, unless AUTO_APPROVE=1.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
+
+from fanout.errors import ManifestError
+from fanout_tools import emulators
+from fanout_tools.deploy import drift as check_drift
+from fanout_tools.deploy import packages, terraform, traffic
+from fanout_tools.project import BUILD, REPOSITORY
+
+__all__ = ["Deployment", "local", "of_functions", "remote"]
+
+PARALLELISM = "-parallelism=40"
+"""The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """One environment, and how Terraform is to reach it."""
+
+    root: Path
+    data_dir: Path
+    target: str
+    """What its packages are built for."""
+    env: dict[str, str] = field(default_factory=dict)
+    asks: bool = True
+    """Whether a person has to approve changes."""
+
+    def prepare(self) -> None:
+        """Build the packages and initialise Terraform."""
+        for package in packages.build(REPOSITORY, self.target, BUILD / "packages" / self.target):
+            if package.built:
+                print(f"built {package.path.relative_to(BUILD)}", file=sys.stderr)
+        terraform.init(self.root, data_dir=self.data_dir, env=self.env)
+
+    def run(self, command: str, *args: str) -> None:
+        """Run Terraform, showing what it says."""
+        asks = self.asks and command in {"apply", "destroy"}
+        approval = () if asks or command == "plan" else ("-auto-approve",)
+        given = (command, PARALLELISM, *approval, *args)
+        terraform.run(self.root, *given, data_dir=self.data_dir, env=self.env, interactive=asks)
+
+    def deploy(self) -> None:
+        """Apply, then shift the workers' traffic to the versions that were published.
+
+        :raises TrafficError: an alarm rang: some workers have their old version.
+        """
+        self.run("apply")
+        self.shift()
+
+    def shift(self) -> None:
+        """Let the workers' aliases lead to the newest versions, by the environment's ``traffic_shift``. Whoever ends
+        this process by Ctrl-C or SIGTERM sets back what is under way.
+
+        :raises TrafficError: some workers have their old version.
+        """
+        output = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("traffic")
+        if output is None:
+            return  # nothing is deployed
+        lately, cloudwatch = traffic.Traffic.read(output), self._client("cloudwatch", output["region"])
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            traffic.Shift(
+                strategy=lately.strategy,
+                aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
+                ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
+                clock=time,
+                tell=lambda line: print(line, file=sys.stderr),
+            ).run(lately.workers)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _client(self, service: str, region: str) -> Any:
+        """A client of what Terraform speaks to."""
+        reached = {**os.environ, **self.env}
+        session = boto3.session.Session(
+            aws_access_key_id=self.env.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=self.env.get("AWS_SECRET_ACCESS_KEY"),
+            region_name=region,
+        )
+        return session.client(service, endpoint_url=reached.get("AWS_ENDPOINT_URL"))  # type: ignore[call-overload]
+
+    def release(self) -> list[str]:
+        """Forget the guards of what is protected, so that the next plan may destroy it.
+
+        :returns: their addresses; the next ``apply`` makes them again.
+        """
+        text = terraform.run(self.root, "state", "list", data_dir=self.data_dir, env=self.env, capture=True)
+        guards = [address for address in text.splitlines() if ".module.guard." in address]
+        if guards:
+            terraform.run(self.root, "state", "rm", *guards, data_dir=self.data_dir, env=self.env, capture=True)
+        return guards
+
+    def drift(self, emulator: str) -> int:
+        """How many known differences a second plan shows.
+
+        :raises DriftError: it shows others.
+        """
+        plan = f"-out={self.data_dir.resolve() / 'drift.tfplan'}"
+        terraform.run(self.root, "plan", PARALLELISM, plan, data_dir=self.data_dir, env=self.env, capture=True)
+        shown = ("show", "-json", plan.removeprefix("-out="))
+        text = terraform.run(self.root, *shown, data_dir=self.data_dir, env=self.env, capture=True)
+        return len(check_drift.check(json.loads(text), emulator))
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def of_functions(emulator: str, endpoints: emulators.Endpoints) -> dict[str, str]:
+    """Where functions find the emulator: as we do, but for containers, which LocalStack tells by itself."""
+    if emulator == "localstack-docker":
+        return {}
+    return {"AWS_ENDPOINT_URL": endpoints.url, "AWS_ENDPOINT_URL_DYNAMODB": endpoints.dynamodb_url}
+
+
+def local(emulator: str, port: int) -> Deployment:
+    """The environment on an emulator.
+
+    :raises EmulatorError: it cannot be started.
+    """
+    endpoint, data_dir = os.environ.get("AWS_ENDPOINT_URL"), BUILD / "terraform" / f"local-{emulator}"
+    if endpoint:
+        dynamodb = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+        endpoints = emulators.Endpoints(url=endpoint, dynamodb_url=dynamodb)
+    else:
+        if set(emulators.status(emulator).values()) != {"healthy"}:
+            shutil.rmtree(data_dir, ignore_errors=True)  # emulators forget: the state would be of what is gone
+        endpoints = emulators.up(emulator, port=port)
+    return Deployment(
+        root=REPOSITORY / "terraform" / "environments" / "local",
+        data_dir=data_dir,
+        target="local",
+        env={**endpoints.environment(), "TF_VAR_function_environment": json.dumps(of_functions(emulator, endpoints))},
+        asks=False,
+    )
+
+
+def remote(environment: str) -> Deployment:
+    """An environment on AWS."""
+    root = REPOSITORY / "terraform" / "environments" / environment
+    if not (root / "main.tf").exists():
+        known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf")))
+        raise terraform.TerraformError(f"there is no environment {environment!r}; there is: {known}")
+    return Deployment(
+        root=root,
+        data_dir=BUILD / "terraform" / environment,
+        target="aws",
+        asks=os.environ.get("AUTO_APPROVE") != "1",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command for one environment; returns the exit code."""
+    given = _arguments().parse_args(argv)
+    try:
+        deployment = local(given.emulator, given.port) if given.environment == "local" else remote(given.environment)
+        deployment.prepare()
+        if given.command == "drift":
+            print(f"no drift but {known} known" if (known := deployment.drift(given.emulator)) else "no drift")
+        elif given.command == "release":
+            print("\n".join(deployment.release()) or "nothing is guarded")
+        elif given.command == "deploy":
+            deployment.deploy()
+        else:
+            deployment.run(given.command)
+    except terraform.TerraformCommandError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except (
+        terraform.TerraformError,
+        emulators.EmulatorError,
+        packages.PackageError,
+        ManifestError,
+        check_drift.DriftError,
+        traffic.TrafficError,
+    ) as error:
+        print(f"{given.command}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{given.command}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m fanout_tools.deploy.command", description=__doc__)
+    parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
+    parser.add_argument("environment", help="a folder of terraform/environments")
+    parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
+    parser.add_argument("--port", type=int, default=4566, help="where the emulator listens (4566)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

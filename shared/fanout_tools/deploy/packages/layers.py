@@ -1,0 +1,94 @@
+"""Layers: the distributions a worker needs from elsewhere, exactly as constraints.txt pins them.
+
+boto3 is packed although Lambda's runtime has one: the runtime's changes without notice. botocore keeps the data of
+all services: which ones a worker calls is not known before it runs, and the data is 15 MB of compressed files that
+cost nothing until they are read. Only the examples go, which nothing reads at run time.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+from fanout_tools.deploy.packages import archive
+from fanout_tools.deploy.packages.errors import InstallError, PinError
+from fanout_tools.deploy.packages.targets import Target
+
+__all__ = ["build"]
+
+RECIPE = 1
+"""Raise it when the way a layer is made changes: every layer is then built anew."""
+
+_INSTALLER_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+
+
+def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:
+    """Bring the layer up to date; its stamp of inputs lies beside it.
+
+    :param requirements: what to install, as pip takes it.
+    :returns: whether it had to be built.
+    :raises PinError: constraints.txt does not pin all of it.
+    :raises InstallError: pip failed.
+    """
+    stamp, inputs = path.with_name(f"{path.name}.inputs"), _inputs(requirements, constraints, target, architecture)
+    if path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == inputs:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="fanout-layer-") as directory:
+        site = Path(directory)
+        _install(site, requirements, constraints, target.pip_arguments(architecture))
+        _check_pins(site, constraints)
+        archive.write(path, dict(_entries(site)))
+    stamp.write_text(inputs, encoding="utf-8")
+    return True
+
+
+def _inputs(requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> str:
+    inputs = [RECIPE, sorted(requirements), constraints.read_text(encoding="utf-8"), target.python, architecture]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest() + "\n"
+
+
+def _install(site: Path, requirements: Sequence[str], constraints: Path, platform: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command += ["--target", str(site), "--constraint", str(constraints), *platform, *requirements]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = "\n".join(line for line in done.stderr.splitlines() if line.startswith("ERROR")) or done.stderr
+        raise InstallError(
+            f"pip cannot install {', '.join(requirements)} as constraints.txt pins them; connect to a package index, "
+            f"or correct the pin. pip said:\n{said.strip()}"
+        )
+
+
+def _check_pins(site: Path, constraints: Path) -> None:
+    pinned = {_normal(line.partition("==")[0]) for line in constraints.read_text(encoding="utf-8").splitlines()}
+    found = metadata.distributions(path=[str(site)])
+    missing = sorted(f"{d.name}=={d.version}" for d in found if _normal(d.name) not in pinned)
+    if missing:
+        raise PinError(f"constraints.txt has no pin for what a layer holds; add {', '.join(missing)}")
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).strip().lower()
+
+
+def _entries(site: Path) -> Iterator[tuple[str, bytes]]:
+    """Lambda puts ``python/`` of a layer on the import path."""
+    for file in site.rglob("*"):
+        name = file.relative_to(site)
+        if file.is_file() and _wanted(name):
+            yield f"python/{name.as_posix()}", file.read_bytes()
+
+
+def _wanted(name: Path) -> bool:
+    if name.parts[0] == "bin" or "__pycache__" in name.parts:
+        return False
+    if name.parts[0].endswith(".dist-info"):
+        return name.name not in _INSTALLER_NOTES
+    return not (name.parts[0] == "botocore" and name.name.startswith("examples-"))

@@ -1,0 +1,123 @@
+"""Run Terraform commands with plugins, state and working files where they belong."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fanout_tools.deploy.terraform.binary import find_terraform
+from fanout_tools.deploy.terraform.errors import TerraformCommandError
+from fanout_tools.deploy.terraform.plugins import choose_source
+from fanout_tools.project import BUILD
+
+__all__ = ["default_data_dir", "init", "outputs", "run"]
+
+WORK: Final = BUILD / "terraform"
+_LOCAL_BACKEND: Final = re.compile(r'^\s*backend\s+"local"', re.MULTILINE)
+
+
+def default_data_dir(root_dir: Path) -> Path:
+    """Where the state and Terraform's working files of a root are kept unless the caller says otherwise."""
+    return WORK / root_dir.resolve().name
+
+
+def init(root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+    """``terraform init`` for ``root_dir``; takes a few seconds when the provider is at hand.
+
+    :param args: further arguments of ``terraform init``.
+    :param data_dir: where state and working files go; see :func:`default_data_dir`.
+    :param env: variables over those of this process.
+    :raises TerraformError: no Terraform, no provider, or ``terraform init`` failed.
+    """
+    data_dir = data_dir or default_data_dir(root_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    _configure_plugins(env or {})
+    backend = []
+    if _has_local_backend(root_dir):
+        backend = [f"-backend-config=path={data_dir.resolve() / 'terraform.tfstate'}", "-reconfigure"]
+    run(root_dir, "init", "-input=false", *backend, *args, data_dir=data_dir, env=env, capture=True)
+
+
+def run(
+    root_dir: Path,
+    *args: str,
+    data_dir: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    capture: bool = False,
+    interactive: bool = False,
+) -> str:
+    """``terraform ARGS`` in ``root_dir``, which :func:`init` has prepared with the same ``data_dir``.
+
+    :param args: the command and its arguments, as Terraform takes them.
+    :param data_dir: where state and working files are; see :func:`default_data_dir`.
+    :param env: variables over those of this process, such as ``AWS_ENDPOINT_URL`` or ``TF_VAR_...``.
+    :param capture: keep the output for the caller instead of showing it.
+    :param interactive: Terraform may ask, for example for approval.
+    :returns: standard output when captured, else an empty string.
+    :raises TerraformMissingError: there is no usable Terraform.
+    :raises TerraformCommandError: Terraform ended with an exit code other than 0.
+    """
+    command = [find_terraform(), f"-chdir={root_dir.resolve()}", *args]
+    environment = _environment(data_dir or default_data_dir(root_dir), env or {})
+    if not interactive:
+        environment |= {"TF_INPUT": "0", "TF_IN_AUTOMATION": "1"}
+    if capture:
+        environment["TF_CLI_ARGS"] = f"{environment.get('TF_CLI_ARGS', '')} -no-color".strip()
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=None if interactive else subprocess.DEVNULL,
+        capture_output=capture,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        shown = " ".join(["terraform", *args])
+        raise TerraformCommandError(shown, done.returncode, (done.stderr or "").strip())
+    return done.stdout or ""
+
+
+def outputs(root_dir: Path, *, data_dir: Path | None = None, env: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The values of the root's outputs, by name; empty before the first apply.
+
+    :raises TerraformError: see :func:`run`.
+    """
+    answer = json.loads(run(root_dir, "output", "-json", data_dir=data_dir, env=env, capture=True))
+    return {name: output["value"] for name, output in answer.items()}
+
+
+def _configure_plugins(env: Mapping[str, str]) -> None:
+    source = choose_source({**os.environ, **env})
+    cache = WORK / "plugin-cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    print(f"terraform: provider plugins from {source}", file=sys.stderr)
+    _replace(_cli_configuration(), source.cli_configuration(cache))
+
+
+def _cli_configuration() -> Path:
+    return WORK / "cli.tfrc"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write ``text`` at once: another Terraform may be reading the file."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _environment(data_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **os.environ,
+        **env,
+        "TF_CLI_CONFIG_FILE": str(_cli_configuration()),
+        "TF_DATA_DIR": str(data_dir.resolve() / "data"),
+        "CHECKPOINT_DISABLE": "1",
+    }
+
+
+def _has_local_backend(root_dir: Path) -> bool:
+    return any(_LOCAL_BACKEND.search(file.read_text(encoding="utf-8")) for file in root_dir.glob("*.tf"))

@@ -1,0 +1,22 @@
+"""Shift the workers' traffic from one version of their functions to the next, and back when an alarm rings.
+
+Terraform publishes a version and leaves the alias alone; `make deploy` moves the alias here, by the environment's
+``traffic_shift``: docs/terraform.md.
+"""
+
+from fanout_tools.deploy.traffic.aws import LambdaAliases, ringing_alarms
+from fanout_tools.deploy.traffic.errors import TrafficError
+from fanout_tools.deploy.traffic.model import Alias, Strategy, Traffic, Worker
+from fanout_tools.deploy.traffic.shifting import Clock, Shift
+
+__all__ = [
+    "Alias",
+    "Clock",
+    "LambdaAliases",
+    "Shift",
+    "Strategy",
+    "Traffic",
+    "TrafficError",
+    "Worker",
+    "ringing_alarms",
+]

@@ -1,0 +1,24 @@
+"""Terraform plans as the tools read them: what there will be, and who hands an event to whom.
+
+The proof (docs/check-plan.md), the picture and catalogue (docs/topology.md) and ``fanout cost`` (docs/cost.md) share
+this one reader, so that they speak of the same thing.
+"""
+
+from fanout_tools.plans.hops import Hop, consumers, dead_letter_queues, deliveries, function_of
+from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources
+from fanout_tools.plans.unknown import unknown_values
+
+__all__ = [
+    "Hop",
+    "Plan",
+    "Resource",
+    "block",
+    "consumers",
+    "dead_letter_queues",
+    "deliveries",
+    "document",
+    "function_of",
+    "names_of",
+    "resources",
+    "unknown_values",
+]

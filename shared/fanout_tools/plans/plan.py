@@ -1,0 +1,125 @@
+"""A plan as its readers see it: resources with all their values, found by type, address or ARN.
+
+References are resolved by ARN, not by Terraform's references: what AWS will see is the ARN, so that a wrong name in a
+policy is found even where the reference beside it is right. ``fanout_tools/proof/planning.py`` makes
+plans in which every ARN is known.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final
+
+from fanout.errors import PlanError
+from fanout_tools.declarations.naming import Names
+from fanout_tools.plans.unknown import unknown_values
+
+__all__ = ["Plan", "Resource", "block", "document", "names_of", "resources"]
+
+_BORROWED: Final = ("aws_cloudwatch_event_target", "aws_sns_topic_policy", "aws_cloudwatch_event_bus_policy")
+"""Types whose attribute ``arn`` is another resource's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One resource of the plan."""
+
+    address: str
+    type: str
+    values: Mapping[str, Any]
+
+    @property
+    def arn(self) -> str:
+        """Its ARN; empty where its type has none."""
+        return str(self.values.get("arn") or "")
+
+    def get(self, name: str) -> Any:
+        return self.values.get(name)
+
+    def having(self, **values: Any) -> "Resource":
+        """The same resource with other values."""
+        return replace(self, values={**self.values, **values})
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Every managed resource that there will be after the plan is applied; two plans are equal if they are one."""
+
+    resources: tuple[Resource, ...]
+
+    @classmethod
+    def read(cls, shown: Mapping[str, Any]) -> "Plan":
+        """From what ``terraform show -json`` prints.
+
+        :raises PlanError: it is no plan, or holds values that are not known yet.
+        """
+        if "planned_values" not in shown:
+            raise PlanError("this is no plan: give what `terraform show -json PLANFILE` prints")
+        if "configuration" in shown and (unknown := unknown_values(shown)):
+            raise PlanError(
+                f"{unknown[0]} is not known yet, and {len(unknown) - 1} more values: what cannot be read cannot be "
+                "proven; let `make check-plan ENV=...` make the plan"
+            )
+        managed = [it for it in resources(shown["planned_values"]["root_module"]) if it["mode"] == "managed"]
+        return cls(tuple(Resource(address=it["address"], type=it["type"], values=it["values"]) for it in managed))
+
+    @cached_property
+    def _by_arn(self) -> Mapping[str, Resource]:
+        return {it.arn: it for it in self.resources if it.arn and it.type not in _BORROWED}
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for it in self.resources:
+            found.setdefault(it.type, []).append(it)
+        return found
+
+    def of(self, *types: str) -> Iterator[Resource]:
+        """The resources of these types, in the plan's order."""
+        for kind in types:
+            yield from self._by_type.get(kind, ())
+
+    def at(self, arn: str | None) -> Resource | None:
+        """The resource with this ARN; None when the plan has none."""
+        return self._by_arn.get(arn or "")
+
+    def without(self, address: str) -> "Plan":
+        """The plan without one resource."""
+        return Plan(tuple(it for it in self.resources if it.address != address))
+
+    def changed(self, resource: Resource) -> "Plan":
+        """The plan with another resource in place of the one at its address."""
+        return Plan(tuple(resource if it.address == resource.address else it for it in self.resources))
+
+
+def block(resource: Resource, name: str) -> Mapping[str, Any]:
+    """The one nested block of this name; empty when it is not there."""
+    found: Iterable[Mapping[str, Any]] = resource.get(name) or ()
+    return next(iter(found), {})
+
+
+def document(text: str | None) -> dict[str, Any]:
+    """What a JSON attribute holds; empty when it is not set."""
+    found = json.loads(text) if text else {}
+    return found if isinstance(found, dict) else {}
+
+
+def resources(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every resource of a module in a plan's values, and of the modules in it."""
+    yield from module.get("resources", ())
+    for child in module.get("child_modules", ()):
+        yield from resources(child)
+
+
+def names_of(plan: Plan) -> Names:
+    """How things are called in this plan.
+
+    :raises PlanError: it has not exactly one bus.
+    """
+    buses = [str(it.get("name")) for it in plan.of("aws_cloudwatch_event_bus")]
+    if len(buses) != 1:
+        raise PlanError(
+            f"the plan has {len(buses)} event buses; an environment has one: plan a root of modules/platform"
+        )
+    return Names(buses[0])

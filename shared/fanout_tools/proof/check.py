@@ -1,0 +1,94 @@
+"""All rules over one plan."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fanout_tools.declarations.worker import Manifest
+from fanout_tools.plans import Plan
+from fanout_tools.proof import (
+    alarms,
+    dead_letters,
+    grants,
+    keys,
+    network,
+    ownership,
+    privilege,
+    roles,
+    serving,
+    unmatched,
+    workflows,
+)
+from fanout_tools.proof.allowed import Allowed, Declared, unexplained
+from fanout_tools.proof.findings import Finding
+from fanout_tools.proof.paths import Path, paths
+
+__all__ = ["RULES", "Proof", "check"]
+
+Rule = Callable[[Plan], Iterable[Finding]]
+
+RULES: Final[tuple[Rule, ...]] = (
+    dead_letters.delivered,
+    dead_letters.retries,
+    dead_letters.dead_letters_taken,
+    dead_letters.dead_letters_kept,
+    dead_letters.consumed_queues,
+    dead_letters.invocations_kept,
+    grants.granted,
+    grants.scoped,
+    keys.encrypted,
+    keys.usable,
+    keys.logged,
+    keys.key_scoped,
+    keys.key_by_service,
+    serving.invoking,
+    serving.started,
+    serving.contained,
+    serving.serving,
+    network.reached,
+    network.redirected,
+    workflows.sound,
+    workflows.invoking,
+)
+ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, network.watched, workflows.failures_told)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What the rules make of a plan."""
+
+    paths: list[Path]
+    findings: list[Finding]
+    """Each once, by address; empty: no event is lost in silence."""
+
+
+def check(
+    plan: Plan,
+    manifests: Mapping[str, Manifest],
+    *,
+    starts: Mapping[str, Mapping[str, Any]],
+    allowed: Iterable[Allowed],
+    declared: Declared,
+) -> Proof:
+    """Judge a plan by all rules.
+
+    :param starts: the declared workflows: :func:`fanout_tools.proof.workflows.declared_patterns`.
+    :param allowed: the wide grants that are explained, of this environment.
+    :param declared: what the environment says of itself.
+    :raises PlanError: the plan is not of one platform.
+    """
+    ways = list(paths(plan, manifests))
+    found = set(_found(plan, manifests, declared))
+    found.update(workflows.started(plan, starts))
+    found.update(finding for way in ways for finding in way.findings)
+    found.update(unexplained(privilege.narrow(plan), allowed))
+    return Proof(paths=ways, findings=sorted(found))
+
+
+def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) -> Iterator[Finding]:
+    for rule in (*RULES, *(() if declared.no_alarms else ALARMS)):
+        yield from rule(plan)
+    yield from roles.permitted(plan, manifests)
+    yield from unmatched.unmatched_kept(plan, manifests)
+    for owned in (ownership.apart, ownership.backstops, ownership.remembering, ownership.gathering):
+        yield from owned(plan, manifests)

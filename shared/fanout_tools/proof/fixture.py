@@ -1,0 +1,65 @@
+"""Make the plan that the rules are tested on, from the root beside it: tests/unit/fanout_tools/proof/fixture/plan.json.
+
+    python -m fanout_tools.proof.fixture
+
+Run it when the modules change. What no rule reads is left out, so that the file changes with what matters.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from fanout.errors import PlanError
+from fanout_tools import emulators
+from fanout_tools.deploy import terraform
+from fanout_tools.plans import resources
+from fanout_tools.project import BUILD, REPOSITORY
+from fanout_tools.proof.planning import plan_root
+
+__all__ = ["FIXTURE", "slim"]
+
+FIXTURE: Final = REPOSITORY / "tests" / "unit" / "fanout_tools" / "proof" / "fixture"
+"""``root``: the Terraform; ``services``: its workers; ``plan.json``: the plan."""
+
+_LEFT_OUT: Final = (
+    "aws_s3_object",
+    "aws_lambda_layer_version",
+    "aws_cloudwatch_dashboard",
+    "aws_cloudwatch_query_definition",
+)
+_UNREAD: Final = ("tags", "tags_all", "description", "source_code_hash", "layers", "s3_key", "alarm_description")
+
+
+def slim(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan's values alone, without what no rule reads and what is not set."""
+    kept = [
+        {
+            "address": it["address"],
+            "mode": it["mode"],
+            "type": it["type"],
+            "values": {
+                k: v for k, v in sorted(it["values"].items()) if k not in _UNREAD and v not in (None, [], {}, "")
+            },
+        }
+        for it in resources(shown["planned_values"]["root_module"])
+        if it["type"] not in _LEFT_OUT
+    ]
+    ordered = sorted(kept, key=lambda it: str(it["address"]))
+    return {"format_version": shown["format_version"], "planned_values": {"root_module": {"resources": ordered}}}
+
+
+def main(folder: Path = FIXTURE) -> int:
+    """Write the plan; returns the exit code."""
+    try:
+        shown = plan_root(folder / "root", services=folder / "services", work=BUILD / "check_plan" / "fixture")
+    except (PlanError, terraform.TerraformError, emulators.EmulatorError) as error:
+        print(f"fixture: {error}", file=sys.stderr)
+        return 1
+    (folder / "plan.json").write_text(json.dumps(slim(shown), indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Each hop may write to its destination and to its dead-letter queue, and nobody else may.
+
+A missing grant on a dead-letter queue loses events twice over: the event, and the alarm that would have told of it.
+"""
+
+from collections.abc import Iterator
+
+from fanout_tools.plans import Hop, Plan, Resource, deliveries
+from fanout_tools.proof.findings import Finding
+from fanout_tools.proof.policies import (
+    Request,
+    Statement,
+    allows,
+    matches,
+    of_resource,
+    of_role,
+    source_arns,
+    statements,
+)
+
+__all__ = ["granted", "scoped"]
+
+_GUARDED = ("aws_sqs_queue", "aws_sns_topic", "aws_cloudwatch_event_bus", "aws_cloudwatch_log_group")
+
+
+def granted(plan: Plan) -> Iterator[Finding]:
+    """Every hop may write to its destination and to its dead-letter queue."""
+    for hop in deliveries(plan):
+        if hop.writer is None:
+            continue  # reported as a hop from nowhere
+        if hop.role_arn:
+            yield from _by_role(plan, hop, hop.writer)
+        elif hop.destination:
+            yield from _by_policy(plan, hop, hop.writer, hop.destination, hop.action)
+        dead = plan.at(hop.dead_letter_arn)
+        if dead is not None and dead.type == "aws_sqs_queue":
+            yield from _by_policy(plan, hop, hop.writer, dead, "sqs:SendMessage")
+
+
+def _by_policy(plan: Plan, hop: Hop, writer: Resource, to: Resource, action: str) -> Iterator[Finding]:
+    resource = f"{to.arn}:*" if to.type == "aws_cloudwatch_log_group" else to.arn
+    request = Request(action=action, resource=resource, principal=("Service", hop.service), source_arn=writer.arn)
+    if not allows(of_resource(plan, to), request):
+        problem = (
+            f"{writer.address} may not write to it: no statement lets {hop.service} call {action} for {writer.arn}"
+        )
+        yield _grant(to, problem, "grant it, with aws:SourceArn as condition")
+
+
+def _by_role(plan: Plan, hop: Hop, writer: Resource) -> Iterator[Finding]:
+    role = plan.at(hop.role_arn)
+    if role is None:
+        yield _grant(hop.carrier, f"its role {hop.role_arn} is not in the plan", "name one that is")
+        return
+    assume = Request(action="sts:AssumeRole", resource="", principal=("Service", hop.service), source_arn=writer.arn)
+    if not allows(statements(role.address, role.get("assume_role_policy")), assume):
+        yield _grant(role, f"{writer.address} may not assume it", f"trust {hop.service} for {writer.arn}")
+    write = Request(action=hop.action, resource=hop.destination_arn)
+    if not allows(of_role(plan, role), write):
+        problem = f"{writer.address} may not write with it: {hop.action} on {hop.destination_arn} is not allowed"
+        yield _grant(role, problem, "allow it in the role's policy")
+
+
+def scoped(plan: Plan) -> Iterator[Finding]:
+    """Every grant to a service names, by aws:SourceArn, resources of this plan and nothing more."""
+    for kind in _GUARDED:
+        for resource in plan.of(kind):
+            for statement in of_resource(plan, resource):
+                yield from _scoped(plan, statement)
+    for role in plan.of("aws_iam_role"):
+        for statement in statements(role.address, role.get("assume_role_policy")):
+            # Lambda sets no source when it assumes a function's role: only PassRole decides which function has it.
+            # The same goes for ECS, which tells of the account at least.
+            if ("Service", "lambda.amazonaws.com") not in statement.principals and not _of_account(role, statement):
+                yield from _scoped(plan, statement)
+
+
+def _of_account(role: Resource, statement: Statement) -> bool:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html"""
+    told = ("StringEquals", "aws:sourceaccount", (role.arn.split(":")[4],))
+    return statement.principals == (("Service", "ecs-tasks.amazonaws.com"),) and told in statement.conditions
+
+
+def _scoped(plan: Plan, statement: Statement) -> Iterator[Finding]:
+    services = [name for kind, name in statement.principals if kind == "Service"]
+    if not statement.allow or not services:
+        return
+    named = source_arns(statement)
+    if not named:
+        problem = f"any resource of any account may have {', '.join(services)} write: the grant has no aws:SourceArn"
+        yield _scope(statement.at, problem, "add the condition ArnEquals aws:SourceArn")
+    for arn in named:
+        if not _ours(plan, arn):
+            yield _scope(statement.at, f"grants to {arn}, which is not in the plan", "name the writers, without *")
+
+
+def _ours(plan: Plan, source: str) -> bool:
+    """Whether the ARN is of this plan; a pattern has to name account and namespace, and to be met by a resource."""
+    fixed = source.partition("*")[0]
+    named = any(f"{it.get('name')}" in fixed.split(":", 5)[-1] for it in plan.of("aws_cloudwatch_event_bus"))
+    if "*" in source and (fixed.count(":") < 5 or not named):
+        return False
+    return plan.at(source) is not None or any(matches(source, it.arn) for it in plan.resources if it.arn)
+
+
+def _grant(at: Resource, problem: str, mend: str) -> Finding:
+    return Finding(address=at.address, rule="grant", problem=problem, mend=mend)
+
+
+def _scope(address: str, problem: str, mend: str) -> Finding:
+    return Finding(address=address, rule="scope", problem=problem, mend=mend)

@@ -1,0 +1,47 @@
+"""Trace contexts are W3C's, and stay in their trace."""
+
+import re
+
+import pytest
+
+from fanout.events.trace import child_traceparent, new_traceparent, trace_id
+
+W3C = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def test_a_new_context_is_well_formed_sampled_and_its_own() -> None:
+    """GIVEN two new contexts WHEN compared THEN each is W3C's form, sampled, of another trace."""
+    first, second = new_traceparent(), new_traceparent()
+
+    assert W3C.fullmatch(first)
+    assert first.endswith("-01")
+    assert trace_id(first) != trace_id(second)
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_a_child_stays_in_the_trace(flags: str) -> None:
+    """GIVEN a parent WHEN a child is made THEN trace and sampling are the parent's, the span is not."""
+    parent = f"00-{'a' * 32}-{'b' * 16}-{flags}"
+    child = child_traceparent(parent)
+
+    assert W3C.fullmatch(child)
+    assert trace_id(child) == "a" * 32
+    assert child.endswith(f"-{flags}")
+    assert child != parent
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [
+        None,
+        "",
+        "nonsense",
+        f"00-{'A' * 32}-{'b' * 16}-01",
+        f"00-{'0' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'0' * 16}-01",
+    ],
+)
+def test_without_a_good_parent_the_trace_is_new(parent: str | None) -> None:
+    """GIVEN no parent, or one that the standard calls invalid WHEN a child is made THEN it starts a trace."""
+    assert W3C.fullmatch(child_traceparent(parent))
+    assert trace_id(parent) is None

@@ -1,0 +1,38 @@
+"""A worker answers the steps of a workflow by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fanout import Reject, Worker
+from fanout.invoke.steps import steps
+
+CONTEXT: Any = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 30_000)
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Worker:
+    (tmp_path / "worker.yaml").write_text("description: d\nsubscribes: [{event: shop.orders/OrderPlaced}]\n")
+    worker = Worker(str(tmp_path / "handler.py"))
+    worker.invoked(steps(reserve=lambda payload: {"held": payload["quantity"]}, release=lambda _: None))
+    return worker
+
+
+def test_a_step_is_answered_by_its_function(worker: Worker) -> None:
+    assert worker.lambda_handler({"step": "reserve", "quantity": 2}, CONTEXT) == {"held": 2}
+    assert worker.lambda_handler({"step": "release"}, CONTEXT) is None
+
+
+@pytest.mark.parametrize("payload", [{"step": "charge"}, {}, {"step": None}])
+def test_an_unknown_step_names_those_there_are(worker: Worker, payload: dict[str, object]) -> None:
+    with pytest.raises(Reject, match="no such step; name one of release, reserve"):
+        worker.lambda_handler(payload, CONTEXT)
+
+
+def test_the_schedules_heartbeat_is_no_step(worker: Worker) -> None:
+    """GIVEN a worker that answers direct invocations WHEN the heartbeat of modules/schedule comes THEN it beats."""
+    assert "environment" in worker.lambda_handler({"fanout_heartbeat_s": 0}, CONTEXT)

@@ -1,0 +1,97 @@
+"""What of a plan costs money."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from fanout.errors import PlanError
+from fanout_tools.cost.estate import estate
+from fanout_tools.cost.fixed import fixed, unpriced
+from fanout_tools.declarations.worker import IdempotencyMode, Manifest
+from fanout_tools.plans import Plan, Resource
+
+EVENTS = ("aws.s3/Object Created", "shop.billing/InvoiceIssued", "shop.media/AlbumReady", "shop.orders/OrderPlaced")
+
+
+def test_each_event_has_its_ways(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    found = estate(plan, manifests, EVENTS)
+
+    ways = {(it.event.partition("/")[2], it.worker): (it.topic, it.conditional) for it in found.ways}
+    assert ways == {
+        ("Object Created", "audit"): (None, False),
+        ("Object Created", "thumbnails"): (None, True),
+        ("InvoiceIssued", "audit"): (None, False),
+        ("InvoiceIssued", "statements"): (None, True),
+        ("AlbumReady", "audit"): (None, False),
+        ("OrderPlaced", "audit"): (None, False),
+        ("OrderPlaced", "billing"): ("fanout-fixture-shop-orders", False),
+        ("OrderPlaced", "notifications"): ("fanout-fixture-shop-orders", False),
+        ("OrderPlaced", "statements"): (None, False),
+    }
+
+
+def test_a_topic_scans_for_each_filter(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    (topic,) = estate(plan, manifests, EVENTS).topics["shop.orders/OrderPlaced"]
+
+    assert (topic.subscriptions, topic.filters, topic.fifo) == (2, 2, False)
+    assert estate(plan, manifests, EVENTS).topics["shop.billing/InvoiceIssued"] == ()
+
+
+def test_workers_are_as_planned_and_declared(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    workers = estate(plan, manifests, EVENTS).workers
+
+    assert workers["statements"].fifo
+    assert workers["statements"].mode is IdempotencyMode.CLAIM
+    assert (workers["thumbnails"].memory_mb, workers["thumbnails"].batch_size) == (1024, 1)
+    assert (workers["audit"].batch_size, workers["audit"].window_s) == (100, 1)
+    assert all(it.encrypted for it in workers.values())
+
+
+def test_a_worker_that_the_plan_has_not_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    with pytest.raises(PlanError, match="no queue and function of newcomer: make it anew"):
+        estate(plan, {**manifests, "newcomer": manifests["billing"]}, EVENTS)
+
+
+def test_a_worker_that_nobody_declares_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    fewer = {name: it for name, it in manifests.items() if name != "billing"}
+    with pytest.raises(PlanError, match="services/ declares no worker billing"):
+        estate(plan, fewer, EVENTS)
+
+
+def test_the_months_own_is_counted(plan: Plan) -> None:
+    found = fixed(plan)
+
+    alarms = list(plan.of("aws_cloudwatch_metric_alarm"))
+    queries = [it.get("metric_query") or () for it in alarms]  # of all but one a metric, where it is an expression
+    assert found.alarm_metrics == len(alarms) + sum(len(it) - 2 for it in queries if len(it) > 2)
+    assert (found.keys, found.alarm_metrics_high_resolution) == (1, 0)
+    assert found.encrypted_queues == len(list(plan.of("aws_sqs_queue")))
+
+
+def test_a_router_is_counted_where_the_plan_has_one(plan: Plan) -> None:
+    zonal = Resource(
+        address="e", type="aws_vpc_endpoint", values={"vpc_endpoint_type": "Interface", "subnet_ids": ["a", "b"]}
+    )
+    free = Resource(address="g", type="aws_vpc_endpoint", values={"vpc_endpoint_type": "Gateway"})
+
+    found = fixed(replace(plan, resources=(*plan.resources, zonal, free)))
+
+    (router,) = found.tasks
+    assert (router.tasks, router.vcpu, router.gb, router.architecture) == (2, 0.5, 1.0, "arm64")
+    assert [it.name for it in found.web] == ["fanout-fixture-storefront"]
+    assert (found.balancers, found.endpoints) == (1, 2)
+
+
+def test_without_a_router_none_is_counted(plan: Plan) -> None:
+    parts = ("module.platform.module.router", "module.platform.module.web")
+
+    found = fixed(replace(plan, resources=tuple(it for it in plan.resources if not it.address.startswith(parts))))
+
+    assert (found.tasks, found.web, found.balancers) == ((), (), 0)
+
+
+def test_what_costs_by_use_and_is_not_reckoned_is_named() -> None:
+    counted = {"aws_s3_bucket": 2, "aws_s3_bucket_policy": 2, "aws_sfn_state_machine": 1, "aws_iam_role": 5}
+
+    assert unpriced(counted) == {"aws_s3_bucket": 2, "aws_sfn_state_machine": 1}

@@ -1,0 +1,111 @@
+"""A target's directory holds the packages of today's workers, and nothing of yesterday's."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fanout_tools.deploy.packages import archive, build, layers
+
+WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\n"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of two workers, one with requirements of its own; layers are written without pip."""
+    for name in ("plain", "painter"):
+        folder = tmp_path / "services" / name
+        folder.mkdir(parents=True)
+        (folder / "handler.py").write_text("handler = None\n")
+        (folder / "worker.yaml").write_text(WORKER_YAML)
+    (tmp_path / "services" / "__init__.py").touch()
+    (tmp_path / "services" / "painter" / "requirements.txt").write_text("pillow\n")
+    (tmp_path / "services" / "painter" / "worker.yaml").write_text(
+        f"{WORKER_YAML}function: {{ architecture: x86_64 }}\n"
+    )
+    for package in ("fanout", "contracts"):
+        (tmp_path / "shared" / package).mkdir(parents=True)
+        (tmp_path / "shared" / package / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["orjson>=3"]\n')
+    (tmp_path / "constraints.txt").write_text("orjson==3.0\npillow==1.0\n")
+
+    def write(path: Path, requirements: list[str], _constraints: Path, _target: object, architecture: str) -> bool:
+        return archive.write(path, {"inputs": f"{requirements} {architecture}".encode()})
+
+    monkeypatch.setattr(layers, "build", write)
+    return tmp_path
+
+
+def _made(repository: Path, target: str) -> dict[str, bool]:
+    out = repository / "out" / target
+    return {package.path.relative_to(out).as_posix(): package.built for package in build(repository, target, out)}
+
+
+def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
+    assert list(_made(repository, "aws")) == [
+        "dependencies-arm64.zip",
+        "dependencies-x86_64.zip",
+        "layers/painter.zip",
+        "workers/painter.zip",
+        "workers/plain.zip",
+    ]
+
+
+def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
+    """GIVEN a web function beside the workers WHEN built THEN it has a zip and a layer of its own, with what the
+    adapter needs; and no worker is made of it."""
+    folder = repository / "services" / "shop"
+    folder.mkdir()
+    (folder / "web.yaml").write_text("description: Probe\n")
+    (folder / "app.py").write_text("app = None\n")
+    (folder / "page.html").write_text("<html>")
+    (folder / "requirements.txt").write_text("starlette\n")
+    (repository / "router" / "fanout_router").mkdir(parents=True)
+    (repository / "router" / "fanout_router" / "serve.py").touch()
+    (repository / "pyproject.toml").write_text(
+        '[project]\ndependencies = []\noptional-dependencies.adapter = ["hpack>=4"]\n'
+    )
+    made = _made(repository, "aws")
+
+    assert [name for name in made if "shop" in name] == ["layers/shop.zip", "web/shop.zip"]
+    with zipfile.ZipFile(repository / "out" / "aws" / "web" / "shop.zip") as zipped:
+        packed = set(zipped.namelist())
+    assert {"services/shop/app.py", "services/shop/page.html", "fanout_router/serve.py", "fanout/__init__.py"} <= packed
+    assert "services/shop/web.yaml" not in packed
+    with zipfile.ZipFile(repository / "out" / "aws" / "layers" / "shop.zip") as zipped:
+        assert zipped.read("inputs") == b"['starlette', 'hpack>=4'] arm64"
+
+
+def test_a_second_build_changes_nothing(repository: Path) -> None:
+    assert all(_made(repository, "local").values())
+    assert not any(_made(repository, "local").values())
+
+
+def test_only_the_changed_worker_is_packed_anew(repository: Path) -> None:
+    _made(repository, "local")
+    (repository / "services" / "plain" / "handler.py").write_text("handler = 1\n")
+
+    assert [name for name, built in _made(repository, "local").items() if built] == ["workers/plain.zip"]
+
+
+def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
+    # GIVEN packages of two workers for two architectures
+    _made(repository, "aws")
+
+    # WHEN the worker with a layer and an architecture of its own is removed
+    shutil.rmtree(repository / "services" / "painter")
+    _made(repository, "aws")
+
+    # THEN so are its packages
+    out = repository / "out" / "aws"
+    left = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.zip"))
+    assert left == ["dependencies-arm64.zip", "workers/plain.zip"]
+
+
+def test_the_target_says_what_it_is_for(repository: Path) -> None:
+    _made(repository, "aws")
+
+    told = json.loads((repository / "out" / "aws" / "target.json").read_text())
+    assert told == {"runtime": "python3.13", "architecture": None}

@@ -1,0 +1,99 @@
+"""Layers hold just what constraints.txt pins, and are only built when that has changed.
+
+pip really runs, on wheels in a directory instead of an index.
+"""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fanout_tools.deploy.packages import InstallError, PinError, archive, layers
+from fanout_tools.deploy.packages.targets import Target, aws
+
+LOCAL = Target(name="local", python="3.11", architectures=("x86_64",), native=True)
+
+
+def _wheel(directory: Path, name: str, version: str, requires: str = "") -> None:
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    with zipfile.ZipFile(directory / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(f"{name}/__init__.py", f"version = {version!r}\n")
+        wheel.writestr(f"{info}/METADATA", metadata + (f"Requires-Dist: {requires}\n" if requires else ""))
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/entry_points.txt", f"[console_scripts]\n{name} = {name}:version\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture
+def constraints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pins of all there is: hammer, which needs nail."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    _wheel(wheels, "hammer", "1.0", requires="nail")
+    _wheel(wheels, "hammer", "2.0", requires="nail")
+    _wheel(wheels, "nail", "3.0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    file = tmp_path / "constraints.txt"
+    file.write_text("hammer==1.0\nnail==3.0\n")
+    return file
+
+
+def test_a_layer_holds_the_pinned_distributions_without_the_installers_notes(tmp_path: Path, constraints: Path) -> None:
+    # WHEN a layer is built twice
+    for name in ("layer.zip", "again.zip"):
+        layers.build(tmp_path / name, ["hammer"], constraints, LOCAL, "x86_64")
+
+    # THEN both are the same, and hold nothing that tells when, where and by whom they were installed
+    assert archive.sha256(tmp_path / "layer.zip") == archive.sha256(tmp_path / "again.zip")
+
+    with zipfile.ZipFile(tmp_path / "layer.zip") as layer:
+        assert layer.namelist() == [
+            "python/hammer-1.0.dist-info/METADATA",
+            "python/hammer-1.0.dist-info/WHEEL",
+            "python/hammer-1.0.dist-info/entry_points.txt",
+            "python/hammer/__init__.py",
+            "python/nail-3.0.dist-info/METADATA",
+            "python/nail-3.0.dist-info/WHEEL",
+            "python/nail-3.0.dist-info/entry_points.txt",
+            "python/nail/__init__.py",
+        ]
+
+
+def test_a_layer_is_built_anew_only_when_its_inputs_change(tmp_path: Path, constraints: Path) -> None:
+    layer = tmp_path / "layer.zip"
+
+    # GIVEN a layer that was built
+    assert layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
+
+    # THEN it is left alone while its inputs stay
+    assert not layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
+
+    # AND built anew with another pin
+    constraints.write_text("hammer==2.0\nnail==3.0\n")
+    assert layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
+    with zipfile.ZipFile(layer) as built:
+        assert built.read("python/hammer/__init__.py") == b"version = '2.0'\n"
+
+
+def test_what_is_not_pinned_is_named(tmp_path: Path, constraints: Path) -> None:
+    constraints.write_text("hammer==1.0\n")
+
+    with pytest.raises(PinError, match=r"add nail==3\.0"):
+        layers.build(tmp_path / "layer.zip", ["hammer"], constraints, LOCAL, "x86_64")
+    assert not (tmp_path / "layer.zip").exists()
+
+
+def test_what_pip_cannot_get_is_named(tmp_path: Path, constraints: Path) -> None:
+    with pytest.raises(InstallError, match=r"(?s)pip cannot install saw .*No matching distribution found for saw"):
+        layers.build(tmp_path / "layer.zip", ["saw"], constraints, LOCAL, "x86_64")
+
+
+def test_lambdas_platform_is_told_to_pip() -> None:
+    target = aws(["arm64", "x86_64", "arm64"])
+
+    assert target.architectures == ("arm64", "x86_64")
+    assert "--platform=manylinux2014_aarch64" in target.pip_arguments("arm64")
+    assert "--python-version=3.13" in target.pip_arguments("x86_64")
+    assert target.description() == '{"runtime": "python3.13", "architecture": null}\n'

@@ -1,0 +1,146 @@
+"""An emulator is deployed to without a question; AWS is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fanout_tools import emulators
+from fanout_tools.deploy import command as deploy
+from fanout_tools.deploy import drift as check_drift
+from fanout_tools.deploy import packages, terraform, traffic
+from fanout_tools.emulators import Endpoints
+
+Call = tuple[tuple[str, ...], dict[str, Any]]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """What Terraform would have been run with."""
+    made: list[Call] = []
+
+    def run(_root: Path, *args: str, **options: Any) -> str:
+        made.append((args, options))
+        return json.dumps({"resource_changes": []})
+
+    monkeypatch.setattr(terraform, "run", run)
+    monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {})
+    monkeypatch.setattr(packages, "build", lambda *_args: iter(()))
+    monkeypatch.setattr(
+        emulators,
+        "up",
+        lambda _name, port: Endpoints(url=f"http://127.0.0.1:{port}", dynamodb_url="http://127.0.0.1:2"),
+    )
+    monkeypatch.delenv("AUTO_APPROVE", raising=False)
+    return made
+
+
+def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
+    assert deploy.main(["deploy", "local", "--port", "1"]) == 0
+
+    ((args, options),) = calls
+    assert args == ("apply", "-parallelism=40", "-auto-approve")
+    assert options["interactive"] is False
+    assert options["data_dir"].name == "local-ministack"
+    reached = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:2"}
+    assert json.loads(options["env"]["TF_VAR_function_environment"]) == reached
+    assert reached.items() <= options["env"].items()
+
+
+def test_whatever_answers_at_a_given_endpoint_is_taken(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    assert deploy.main(["plan", "local"]) == 0
+
+    ((_, options),) = calls
+    assert options["env"]["AWS_ENDPOINT_URL"] == options["env"]["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_changes_on_aws_are_asked_for(calls: list[Call], command: str) -> None:
+    assert deploy.main([command, "dev"]) == 0
+
+    ((args, options),) = calls
+    assert "-auto-approve" not in args
+    assert options["interactive"] is True
+
+
+def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTO_APPROVE", "1")
+
+    assert deploy.main(["deploy", "dev"]) == 0
+
+    ((args, options),) = calls
+    assert "-auto-approve" in args
+    assert options["interactive"] is False
+
+
+def test_an_empty_second_plan_is_no_drift(
+    calls: list[Call], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_drift, "_read", lambda _allowed: [])
+
+    assert deploy.main(["drift", "local", "--emulator", "localstack"]) == 0
+
+    assert capsys.readouterr().out == "no drift\n"
+    assert [args[0] for args, _ in calls] == ["plan", "show"]
+
+
+def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
+    assert deploy.main(["plan", "nowhere"]) == 1
+
+    assert "there is no environment 'nowhere'; there is: dev, local" in capsys.readouterr().err
+
+
+TRAFFIC = {
+    "region": "eu-central-1",
+    "steps": [],
+    "minutes": 5,
+    "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "alarms": ["a"]}},
+}
+
+
+@pytest.fixture
+def published(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+    """An apply has published version 4 of billing, whose alias is at version 3."""
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": TRAFFIC})
+    at_three = traffic.Alias(version="3", revision="r", weights={})
+    monkeypatch.setattr(traffic.LambdaAliases, "get", lambda _self, _worker: at_three)
+    return calls
+
+
+def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    led: list[tuple[str, int]] = []
+
+    def lead(_self: object, worker: traffic.Worker, seen: traffic.Alias, version: str, _weights: object) -> object:
+        led.append((f"{worker.name} {version}", len(published)))
+        return seen
+
+    monkeypatch.setattr(traffic.LambdaAliases, "lead", lead)
+
+    assert deploy.main(["deploy", "dev"]) == 0
+
+    assert led == [("billing 4", 1)]  # after the one call of Terraform
+
+
+def test_a_plan_shifts_nothing(published: list[Call]) -> None:
+    assert deploy.main(["plan", "dev"]) == 0
+
+    assert [args[0] for args, _ in published] == ["plan"]
+
+
+def test_traffic_that_was_set_back_fails_the_deployment(
+    published: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> object:
+        raise traffic.TrafficError("no")
+
+    monkeypatch.setattr(traffic.LambdaAliases, "lead", refuse)
+
+    assert deploy.main(["deploy", "dev"]) == 1
+
+    assert "deploy: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err

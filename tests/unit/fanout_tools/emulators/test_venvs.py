@@ -1,0 +1,94 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fanout_tools.emulators import InstallError
+from fanout_tools.emulators.venvs import ensure_venv
+
+#: Stands for an interpreter: makes a "virtual environment" with itself in it, and notes what pip is asked for.
+PYTHON = """
+case "$1 $2" in
+  "-m venv") rm -rf "$4"; mkdir -p "$4/bin"; cp "$0" "$4/bin/python"; echo venv >> {calls};;
+  "-m pip") shift 2; echo "pip $*" >> {calls}; {pip};;
+esac
+"""
+
+
+class Maker:
+    """A place for a virtual environment, and what was done to make it."""
+
+    def __init__(self, tmp_path: Path, program: Callable[[str, str], Path], pip: str = "true") -> None:
+        self.calls_file = tmp_path / "calls"
+        self.requirements = tmp_path / "requirements.txt"
+        self.requirements.write_text("thing==1\n")
+        self.python = program("python", PYTHON.format(calls=self.calls_file, pip=pip))
+        self.venv = tmp_path / "venv"
+
+    def ensure(self, *packages: Path, python: Path | None = None) -> Path:
+        return ensure_venv(self.venv, python=python or self.python, requirements=self.requirements, packages=packages)
+
+    @property
+    def calls(self) -> list[str]:
+        return self.calls_file.read_text().splitlines()
+
+
+@pytest.fixture
+def maker(tmp_path: Path, program: Callable[[str, str], Path]) -> Maker:
+    return Maker(tmp_path, program)
+
+
+def test_the_first_time_it_is_made_and_filled(maker: Maker) -> None:
+    interpreter = maker.ensure()
+
+    assert interpreter == maker.venv / "bin" / "python"
+    assert maker.calls[0] == "venv"
+    assert maker.calls[1].endswith(f"--requirement {maker.requirements}")
+
+
+def test_the_second_time_nothing_is_done(maker: Maker) -> None:
+    maker.ensure()
+    maker.ensure()
+
+    assert maker.calls.count("venv") == 1
+
+
+def test_by_another_name_the_same_interpreter_is_no_reason_to_make_it_anew(maker: Maker) -> None:
+    maker.ensure()
+    link = maker.python.with_name("python3")
+    link.symlink_to(maker.python)
+
+    maker.ensure(python=link)
+
+    assert maker.calls.count("venv") == 1
+
+
+def test_changed_requirements_make_it_anew(maker: Maker) -> None:
+    maker.ensure()
+    maker.requirements.write_text("thing==2\n")
+    maker.ensure()
+
+    assert maker.calls.count("venv") == 2
+
+
+def test_packages_are_installed_editable_and_their_metadata_counts(maker: Maker, tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "pyproject.toml").write_text("[project]\n")
+    maker.ensure(package)
+    assert maker.calls[-1].endswith(f"--no-deps --editable {package}")
+
+    (package / "pyproject.toml").write_text("[project]\nversion = '2'\n")
+    maker.ensure(package)
+
+    assert maker.calls.count("venv") == 2
+
+
+def test_a_failure_shows_what_pip_said_and_is_tried_again(tmp_path: Path, program: Callable[[str, str], Path]) -> None:
+    maker = Maker(tmp_path, program, pip="echo 'no matching distribution' >&2; exit 1")
+
+    for _ in range(2):
+        with pytest.raises(InstallError, match=r"(?s)cannot make .*no matching distribution"):
+            maker.ensure()
+
+    assert maker.calls.count("venv") == 2

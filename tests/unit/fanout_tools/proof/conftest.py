@@ -1,0 +1,34 @@
+"""The good plan that every test starts from."""
+
+import json
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from fanout_tools.declarations.worker import Manifest, load_all
+from fanout_tools.plans import Plan
+from fanout_tools.proof.allowed import Declared, read
+from fanout_tools.proof.check import check
+from fanout_tools.proof.findings import Finding
+from fanout_tools.proof.fixture import FIXTURE
+from fanout_tools.proof.workflows import declared_patterns
+
+STARTS = declared_patterns(FIXTURE / "services")
+
+Judge = Callable[[Plan], list[Finding]]
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    return Plan.read(json.loads((FIXTURE / "plan.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def manifests() -> Mapping[str, Manifest]:
+    return load_all(FIXTURE / "services")
+
+
+@pytest.fixture
+def judge(manifests: Mapping[str, Manifest]) -> Judge:
+    """All rules over a plan."""
+    return lambda plan: check(plan, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings

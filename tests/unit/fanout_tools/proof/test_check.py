@@ -1,0 +1,94 @@
+"""A good plan passes; what is wrong with a bad one is told by the resource's address and the mend."""
+
+import json
+from collections.abc import Mapping
+
+from fanout_tools.declarations.worker import Manifest
+from fanout_tools.plans import Plan, document
+from fanout_tools.proof.allowed import Declared, read
+from fanout_tools.proof.check import check
+from tests.unit.fanout_tools.proof.conftest import STARTS, Judge
+
+WORKER = 'module.platform.module.worker["billing"]'
+
+
+def test_the_good_plan_has_every_pair_whole_and_no_finding(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    proof = check(plan, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared())
+
+    assert proof.findings == []
+    assert [(path.event, path.worker) for path in proof.paths] == [
+        (subscription.event, worker) for worker, manifest in manifests.items() for subscription in manifest.subscribes
+    ]
+    kinds = {path.worker: [hop.type.removeprefix("aws_") for hop in path.hops] for path in proof.paths}
+    assert kinds["billing"] == [
+        "cloudwatch_event_rule",
+        "cloudwatch_event_target",
+        "sns_topic",
+        "sns_topic_subscription",
+        "sqs_queue",
+        "lambda_event_source_mapping",
+        "lambda_alias",
+    ]
+
+
+def test_a_lost_grant_on_a_dead_letter_queue_is_told_with_its_mend(plan: Plan, judge: Judge) -> None:
+    queue = next(it for it in plan.resources if it.address == f"{WORKER}.aws_sqs_queue.dead_letter")
+    policy = document(queue.get("policy"))
+    policy["Statement"] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]
+
+    findings = judge(plan.changed(queue.having(policy=json.dumps(policy))))
+
+    assert {(it.address, it.rule) for it in findings} == {(queue.address, "grant")}
+    assert "sns.amazonaws.com call sqs:SendMessage" in str(findings[0])
+    assert "grant it, with aws:SourceArn as condition" in str(findings[0])
+
+
+def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
+    plan: Plan, manifests: Mapping[str, Manifest]
+) -> None:
+    silent = Plan(tuple(it for it in plan.resources if it.type != "aws_cloudwatch_metric_alarm"))
+    # the alarms' topic and key grant nobody any more
+    missed = check(silent, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
+    excused = check(
+        silent, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared(no_alarms="a test")
+    ).findings
+
+    assert {it.address for it in missed if it.rule == "alarm"} == {
+        it.address
+        for it in plan.of("aws_sqs_queue", "aws_lb_target_group", "aws_sfn_state_machine")
+        if "main" not in it.address
+    }
+    assert not [it for it in excused if it.rule == "alarm"]
+
+
+def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
+    plan: Plan, manifests: Mapping[str, Manifest]
+) -> None:
+    more = {**manifests, "newcomer": manifests["billing"]}
+
+    found = check(plan, more, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
+
+    assert "aws_sqs_queue fanout-fixture-newcomer" in {it.address for it in found}
+
+
+def test_a_worker_that_may_not_fetch_large_data_is_told_by_its_role(plan: Plan, judge: Judge) -> None:
+    role = next(it for it in plan.resources if it.address == f"{WORKER}.aws_iam_role_policy.this")
+    policy = document(role.get("policy"))
+    policy["Statement"] = [it for it in policy["Statement"] if not it["Sid"].endswith("Claims")]
+
+    findings = judge(plan.changed(role.having(policy=json.dumps(policy))))
+
+    missed = sorted(
+        action for it in findings for action in ("s3:GetObject", "s3:ListBucket", "s3:PutObject") if action in str(it)
+    )
+    assert missed == ["s3:GetObject", "s3:ListBucket", "s3:PutObject"]
+    assert {it.rule for it in findings} == {"permission"}
+
+
+def test_a_declared_workflow_that_is_not_there_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    starts = {**STARTS, "returns": {"source": ["shop.orders"], "detail-type": ["OrderReturned"]}}
+
+    found = check(plan, manifests, starts=starts, allowed=read("fixture"), declared=Declared()).findings
+
+    told = "is declared and not in the plan; let modules/workflow make it"
+    assert [str(it) for it in found] == [f"aws_sfn_state_machine fanout-fixture-returns: workflow: {told}"]
