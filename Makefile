@@ -139,7 +139,7 @@ AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulat
 .PHONY: demo
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
 	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
-	@$(AT_EMULATOR) $(BIN)/fanout demo --orders $(ORDERS)
+	@$(AT_EMULATOR) $(BIN)/python -m scripts.demo --orders $(ORDERS)
 
 WEB_PORT ?= 8080
 

@@ -14,13 +14,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from fanout_tools.tables import Row, format_table
 
 __all__ = ["Row", "cpu_seconds_per_operation", "format_table", "machine", "write_results"]
 
 OUTPUT = Path("build/bench")
 """Where results go, from the repository's root."""
-Row = Mapping[str, Any]
 
 
 def cpu_seconds_per_operation(candidates: Mapping[str, Callable[[], int]], rounds: int) -> dict[str, float]:
@@ -62,26 +62,6 @@ def _processor() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown processor"
-
-
-def format_table(rows: Sequence[Row]) -> str:
-    """Rows as aligned columns under the keys of the first row; numbers to the right, text to the left."""
-    header = list(rows[0])
-    cells = [[_cell(row.get(key, "")) for key in header] for row in rows]
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
-    numeric = [all(isinstance(row.get(key), int | float) for row in rows) for key in header]
-
-    def line(texts: Sequence[str]) -> str:
-        aligned = zip(texts, widths, numeric, strict=True)
-        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in aligned).rstrip()
-
-    return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, cells)])
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.3g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def write_results(name: str, rows: Sequence[Row], figures: Mapping[str, float]) -> Path:

@@ -1,1 +1,1 @@
-"""``fanout demo``: real orders through the whole platform, and every cent accounted for."""
+"""``make demo``: real orders through the whole platform, and every cent accounted for."""

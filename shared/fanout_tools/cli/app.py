@@ -7,7 +7,6 @@ import typer
 from fanout.errors import FanoutError
 from fanout_tools.cli import check, contract, outbox, publish, status
 from fanout_tools.cost import command as cost
-from scripts.demo import command as demo
 
 __all__ = ["app", "main"]
 
@@ -23,16 +22,15 @@ app.command("status")(status.command)
 app.command("outbox")(outbox.command)
 app.command("check")(check.command)
 app.command("cost")(cost.command)
-app.command("demo")(demo.command)
 app.add_typer(contract.app, name="contract")
 
 
-def main() -> None:
+def main(application: typer.Typer = app) -> None:
     """The entry point: an error of fanout's, or of AWS, is one text on standard error and exit status 1."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        app()
+        application()
     except (FanoutError, BotoCoreError, ClientError) as error:
         print(f"fanout: {error}", file=sys.stderr)
         sys.exit(1)

@@ -20,7 +20,7 @@ from fanout_tools.proof.allowed import declared, read
 from fanout_tools.proof.check import Proof, check
 from fanout_tools.proof.planning import plan_environment
 from fanout_tools.proof.workflows import declared_patterns
-from scripts.bench import support as bench_support
+from fanout_tools.tables import format_table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +59,7 @@ def _report(proof: Proof) -> None:
         for path in proof.paths
     ]
     if rows:
-        print(bench_support.format_table(rows))
+        print(format_table(rows))
     for finding in proof.findings:
         print(finding, file=sys.stderr)
     print(f"{len(rows)} pairs of event and worker; {len(proof.findings)} findings")

@@ -4,7 +4,7 @@ Terraform needs the AWS provider, which comes from the public registry or from a
 the two is at hand differs between machines, so this package finds out, writes a CLI configuration file that
 says it, and runs Terraform with that file, whatever the environment's own ``TF_CLI_CONFIG_FILE`` says.
 
-    from scripts import terraform
+    from fanout_tools.deploy import terraform
 
     root = Path("terraform/environments/local")
     terraform.init(root)                                    # state and plugins under build/terraform/local/
