@@ -12,7 +12,7 @@ from fanout_router.budget import BreakerState
 if TYPE_CHECKING:
     from fanout_router.fleet import Fleet
     from fanout_router.http import Front
-    from fanout_router.http.client_request import ClientRequest
+    from fanout_router.http.request import ClientRequest
 
 
 class AccessLog:

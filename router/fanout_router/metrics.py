@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from fanout_router.budget import BreakerState
 from fanout_router.fleet import Fleet, State
-from fanout_router.http.counts import BUCKETS
+from fanout_router.http.front import BUCKETS
 
 if TYPE_CHECKING:
     from fanout_router.control import ControlPort

@@ -8,8 +8,8 @@ import asyncio
 from typing import cast
 
 from fanout_router.http.front import Front
-from fanout_router.http.h2 import Http2Protocol
-from fanout_router.http.protocol import ClientProtocol
+from fanout_router.http.http1 import ClientProtocol
+from fanout_router.http.http2 import Http2Protocol
 from fanout_router.wire import frames
 
 __all__ = ["ChoosingProtocol"]

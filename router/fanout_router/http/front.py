@@ -1,21 +1,103 @@
-"""What all client connections share: routes, limits, counts, the coarse clock, and the sweep of their
-deadlines.
-"""
+"""What all client connections share: routes, limits, counts, the coarse clock, and the sweep of their deadlines."""
 
 import asyncio
 import ipaddress
 import secrets
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from fanout_router.http.counts import BUCKETS
-from fanout_router.http.known import RequestLines
-from fanout_router.http.limits import FrontLimits
-from fanout_router.http.routes import RouteTable
+from fanout_router.dispatcher import Dispatcher
+from fanout_router.http.fields import RequestLines
 
 if TYPE_CHECKING:
-    from fanout_router.http.client_request import ClientRequest
+    from fanout_router.http.request import ClientRequest
+
+__all__ = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontLimits:
+    """Bounds of one client connection, and of all of them."""
+
+    connections: int = 10_000
+    url: int = 8_192
+    """Request target; above it 414."""
+    head: int = 65_536
+    """Request line and fields together; above it 431. As large as the largest message head."""
+    fields: int = 200
+    """Number of request fields; above it 431."""
+    body: int | None = None
+    """Request body; above it 413. None: unlimited, since bodies stream."""
+    pipelined: int = 16
+    """Requests of one connection held at a time; above it reading pauses."""
+    buffered: int = 65_536
+    """Body held for a request that waits for a channel; above it reading pauses."""
+    head_timeout: float = 10.0
+    """From the first byte of a request to the end of its head; then 408."""
+    body_timeout: float = 30.0
+    """Between two parts of a request's body; then 408."""
+    idle_timeout: float = 75.0
+    """Between two requests of a connection, which is then closed."""
+    write_timeout: float = 60.0
+    """For a client to take what fills its connection's buffer; then the connection is aborted."""
+    linger_timeout: float = 2.0
+    """For a client to stop sending after a response that came before its request had ended."""
+
+
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds in seconds of the duration histogram; a last, unbounded one follows."""
+
+
+class RouteCounts:
+    """What has happened on one route; plain numbers, because they are touched once per request."""
+
+    __slots__ = ("durations", "received", "seconds", "sent", "statuses")
+
+    def __init__(self) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.durations = [0] * (len(BUCKETS) + 1)
+        self.seconds = 0.0
+        self.received = 0
+        self.sent = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One web function. An empty ``host`` matches every host; ``prefix`` matches whole path segments."""
+
+    name: str
+    dispatcher: Dispatcher
+    host: str = ""
+    prefix: str = "/"
+    counts: RouteCounts = field(default_factory=RouteCounts, compare=False)
+
+
+class RouteTable:
+    """All routes; a route with a host goes before one without, a longer prefix before a shorter."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self.routes = sorted(routes, key=lambda route: (not route.host, -len(route.prefix)))
+        first = self.routes[0] if self.routes else None
+        catches_all = first is not None and not first.host and first.prefix == "/"
+        self.only: Route | None = first if len(self.routes) == 1 and catches_all else None
+        """The one route that takes everything, when there is but one: nothing need be looked up."""
+
+    def find(self, host: bytes, target: bytes) -> Route | None:
+        """The route for a Host field and a request target; None when no route matches."""
+        name = host.rsplit(b":", 1)[0] if not host.endswith(b"]") else host
+        wanted = name.decode("latin-1").lower()
+        path = target.split(b"?", 1)[0].decode("latin-1")
+        for route in self.routes:
+            if (not route.host or route.host == wanted) and _within(path, route.prefix):
+                return route
+        return None
+
+
+def _within(path: str, prefix: str) -> bool:
+    return path.startswith(prefix) and (prefix.endswith("/") or len(path) == len(prefix) or path[len(prefix)] == "/")
 
 
 class ClientConnection(Protocol):

@@ -1,22 +1,90 @@
-"""Requests out of a client's bytes: httptools' callbacks, and everything that makes a head good or bad.
+"""A client connection that speaks HTTP/1.1, by callbacks alone, so that a request costs no task and no future.
 
 httptools (llhttp, in strict mode) already refuses what request smuggling lives on: a bare LF or CR, folded or
 padded field names, two lengths, a length beside chunked, and malformed chunks. The rest is refused here:
 transfer codings other than chunked, chunked in HTTP/1.0, and a Host that is missing, given twice, or no host.
 """
 
+import asyncio
 import re
-from typing import Protocol
+from collections import deque
+from typing import Protocol, cast
 
 import httptools
 
 from fanout_router.exchange import IDEMPOTENT
-from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated, provenance
+from fanout_router.http.fields import SPECIAL, Kind, KnownFields, is_request_id, nominated, provenance
 from fanout_router.http.front import Front
-from fanout_router.http.known import KnownFields
-from fanout_router.http.request import Request, RequestConnection
-from fanout_router.http.resumed import resumed_parser
+from fanout_router.http.request import Request, RequestConnection, refusal
 from fanout_router.messages import END, HEAD, HEADER
+
+__all__ = ["resumed_parser"]
+
+
+class ParserCallbacks(Protocol):
+    """What httptools calls: the reader."""
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request target."""
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field, of the head or of the trailers."""
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+
+    def on_body(self, data: bytes) -> None:
+        """A part of the body."""
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+
+
+def resumed_parser(reader: ParserCallbacks, framing: bytes) -> httptools.HttpRequestParser:
+    """A parser that takes the body framed by the field line ``framing``, and then further requests."""
+    callbacks = _BehindHead(reader)
+    parser = httptools.HttpRequestParser(callbacks)
+    parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+    callbacks.hear()
+    return parser
+
+
+class _BehindHead:
+    """The reader's callbacks, silent until the head of our own is through."""
+
+    def __init__(self, reader: ParserCallbacks) -> None:
+        self._reader = reader
+        self._silent = True
+
+    def hear(self) -> None:
+        """From here on everything is the client's."""
+        self._silent = False
+
+    def on_message_begin(self) -> None:
+        if not self._silent:
+            self._reader.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._silent:
+            self._reader.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._silent:
+            self._reader.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self._silent:
+            self._reader.on_headers_complete()
+
+    def on_body(self, data: bytes) -> None:
+        self._reader.on_body(data)
+
+    def on_message_complete(self) -> None:
+        self._reader.on_message_complete()
+
 
 _pack = HEADER.pack
 _special = SPECIAL.get
@@ -321,3 +389,280 @@ class RequestReader:
             self._plain = host, fields
         number = b"" if request.given_id else b"%x" % request.number
         return b"%b %b HTTP/1.1\r\n%b%b\r\n\r\n" % (request.method, request.target, fields, number)
+
+
+_NEVER = float("inf")
+_WRITE_BUFFER = 262_144
+"""Bytes held for a client before its environment is told to wait: one stream window, which may be under way anyway."""
+
+
+class ClientProtocol(asyncio.Protocol):
+    """One client connection; requests of a pipeline are served one after the other."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, front: Front, scheme: str = "http") -> None:
+        self.front = front
+        self.deadline = _NEVER
+        self.write_paused = False
+        self._scheme = scheme
+        self._requests: deque[Request] = deque()
+        self.closing = False
+        self._reading = True
+        self._tunnel: Request | None = None
+        self._idle = True
+
+    # -- transport --
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve a client; one above the limit of connections is turned away."""
+
+        self.transport = cast("asyncio.Transport", transport)
+        self.transport.set_write_buffer_limits(_WRITE_BUFFER)
+        peer = transport.get_extra_info("peername")
+        self._reader = RequestReader(self, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
+        if len(self.front.connections) >= self.front.limits.connections or self.front.draining:
+            self.front.count_refused(503)
+            self.closing = True
+            self.transport.write(refusal(503))
+            self.transport.close()
+            return
+        self.front.connections.add(self)
+        self.deadline = self.front.now + self.front.limits.idle_timeout
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """The client is gone: so are its requests, at once."""
+        self.front.connections.discard(self)
+        self.closing = True
+        requests, self._requests = self._requests, deque()
+        if requests:
+            requests[0].dispatcher.depart(requests[0])
+            for request in requests:
+                request.departed = True
+
+    def eof_received(self) -> bool:
+        """The client sends no more: it has left. Half-closed connections are not kept, since nothing tells
+        the two
+        apart, and work for a client that has left is the costlier mistake."""
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client."""
+        if self.closing:
+            return
+        if self._tunnel is not None:
+            self._upload(self._tunnel, data)
+            return
+        was_idle = self._idle
+        if was_idle:
+            self._idle = False
+            if self._reader.feed_known(data):
+                return
+            self.deadline = self.front.now + self.front.limits.head_timeout
+        in_head = self._reader.in_head
+        try:
+            self._reader.feed(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgraded(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.refuse(400)
+        if was_idle:
+            self._reader.remember(data)
+        if in_head and self._reader.in_head:
+            self._reader.head_bytes += len(data)
+            if self._reader.head_bytes > self.front.limits.head:
+                self.refuse(431 if self._reader.has_fields else 414)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than the app answers."""
+        self.write_paused = True
+        self.deadline = self.front.now + self.front.limits.write_timeout
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.write_paused = False
+        self.deadline = _NEVER
+        if self._requests:
+            channel = self._requests[0].channel
+            if channel is not None:
+                channel.resume()
+
+    # -- requests --
+
+    def body_received(self, request: Request, data: bytes) -> None:
+        """A part of a request's body."""
+        request.upload_size += len(data)
+        limits = self.front.limits
+        if limits.body is not None and request.upload_size > limits.body:
+            self.refuse(413)
+            return
+        if self.deadline != _NEVER and not self.write_paused:
+            self.deadline = self.front.now + limits.body_timeout
+        self._upload(request, data)
+
+    def request_complete(self, request: Request) -> None:
+        """A request with a body is whole."""
+        if self.closing:
+            return
+        request.complete = True
+        if not self.write_paused:
+            self.deadline = _NEVER
+        if request.channel is not None:
+            request.channel.send_body(b"", True)
+
+    def begin(self, request: Request) -> None:
+        """Serve the one request of an idle connection, which is whole."""
+        self._requests.append(request)
+        self.deadline = _NEVER
+        request.dispatcher.submit(request)
+
+    def enqueue(self, request: Request) -> None:
+        """Serve a request in its turn; more of it may come."""
+        requests = self._requests
+        requests.append(request)
+        self.deadline = _NEVER if request.complete else self.front.now + self.front.limits.body_timeout
+        if len(requests) == 1:
+            self._begin(request)
+        elif len(requests) >= self.front.limits.pipelined:
+            self._pause_reading()
+
+    def _begin(self, request: Request) -> None:
+        if request.expects_continue and not request.upload_size:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.dispatcher.submit(request)
+
+    def _upload(self, request: Request, data: bytes) -> None:
+        channel = request.channel
+        if channel is not None:
+            if not channel.send_body(data, False):
+                self._pause_reading()
+        elif not request.status:
+            if request.buffered is None:
+                request.buffered = []
+            request.buffered.append(data)
+            if request.upload_size > self.front.limits.buffered or request.upgrade:
+                self._pause_reading()
+
+    def _upgraded(self, rest: bytes) -> None:
+        """httptools has stopped at an Upgrade: go on as a tunnel, or with the next request if we do not
+        switch.
+        """
+        request = self._reader.current
+        if self.closing or request is None:
+            return
+        if request.upgrade:
+            self._tunnel = request
+        else:
+            self._reader.renew()
+        if rest:
+            self.data_received(rest)
+
+    def _pause_reading(self) -> None:
+        if self._reading and not self.closing:
+            self._reading = False
+            if not self.write_paused:
+                self.deadline = _NEVER
+            self.transport.pause_reading()
+
+    def resume_upload(self) -> None:
+        """Read on after a pause."""
+        if not self._reading and not self.closing:
+            self._reading = True
+            request = self._reader.current
+            if request is not None and not request.complete and not request.upgrade and not self.write_paused:
+                self.deadline = self.front.now + self.front.limits.body_timeout
+            self.transport.resume_reading()
+
+    # -- the end of a request, and of the connection --
+
+    def finished(self, request: Request) -> None:
+        """A response has been written in full."""
+        front = self.front
+        front.observe(request)
+        requests = self._requests
+        requests.popleft()
+        if not request.keep_alive or not request.complete or front.draining:
+            self._close(linger=not request.complete and not request.upgrade)
+            return
+        reader = self._reader
+        if requests:
+            self._begin(requests[0])
+        elif reader.current is request:
+            self._idle = idle = not reader.in_head
+            limits = front.limits
+            self.deadline = front.now + (limits.idle_timeout if idle else limits.head_timeout)
+        if not self._reading:
+            self.resume_upload()
+
+    def cut(self, request: Request) -> None:
+        """A response cannot be finished: end the connection so that the client sees it."""
+        self.front.observe(request)
+        request.departed = request.channel is None
+        self.closing = True
+        if request in self._requests:
+            self._requests.remove(request)
+        if request.ends_with_connection:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def refuse(self, status: int) -> None:
+        """Answer what never became a request, after those before it, and close."""
+        if self.closing:
+            return
+        self.front.count_refused(status)
+        current = self._reader.current
+        under_way = current
+        if current is None or current.complete or current not in self._requests:
+            under_way = None
+        if under_way is not None and under_way is not self._requests[0]:
+            self._requests.remove(under_way)
+        if self._requests and (under_way is None or under_way is not self._requests[0] or under_way.status):
+            self._requests[-1].keep_alive = False
+            self._reader.in_head = False
+            self._pause_reading()
+            return
+        if under_way is not None:  # its own body is at fault
+            self._requests.clear()
+            under_way.dispatcher.depart(under_way)
+        body = self._reader.current is None or self._reader.current.method != b"HEAD"
+        self.transport.write(refusal(status, body=body))
+        self._close(linger=True)
+
+    def _close(self, linger: bool = False) -> None:
+        """Close in order; lingering lets a client that still sends read our answer before its connection is
+        reset.
+        """
+        self.closing = True
+        requests, self._requests = self._requests, deque()
+        for request in requests:
+            request.departed = True
+        if linger and self.transport.can_write_eof():
+            self.front.connections.add(self)
+            if not self._reading:
+                self.transport.resume_reading()
+            self.transport.write_eof()
+            self.deadline = self.front.now + self.front.limits.linger_timeout
+        else:
+            self.transport.close()
+
+    def expire(self) -> None:
+        """The connection's deadline has passed."""
+        self.deadline = _NEVER
+        if self.closing or self.write_paused or self._idle:
+            self.front.connections.discard(self)
+            if self._idle and not self.closing and not self.write_paused:
+                self.closing = True
+                self.transport.close()
+            else:
+                self.transport.abort()
+        else:
+            self.refuse(408)
+
+    def drain(self) -> None:
+        """Close now when idle, else after the requests under way."""
+        if self._idle and not self._requests:
+            self.closing = True
+            self.transport.close()
+        elif self._requests:
+            self._requests[-1].keep_alive = False
