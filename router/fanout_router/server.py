@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from fanout_router.address import control_address
 from fanout_router.admin import AdminProtocol
 from fanout_router.certificate import control_tls, server_tls
-from fanout_router.config import FunctionSettings, RouterSettings
+from fanout_router.config import FunctionSettings, RouterSettings, control_address
 from fanout_router.control import ControlPort, ControlProtocol
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
 from fanout_router.errors import ConfigError

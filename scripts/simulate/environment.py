@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from fanout_router.channel import Channel
 from fanout_router.exchange import Exchange, Failure
 from fanout_router.invokers import Ending
-from fanout_router.invokers.fake import Invocation, Timeline
 from fanout_router.messages import MessageReader
+from scripts.simulate.fake_invoker import Invocation, Timeline
 
 if TYPE_CHECKING:
     from fanout_router.fleet import Fleet

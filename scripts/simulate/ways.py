@@ -4,13 +4,13 @@ import heapq
 import random
 from dataclasses import dataclass, field
 
-from fanout_router.baselines import EwmaScaler, SimpleScaler
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
 from fanout_router.fleet import Fleet, FleetOptions
 from fanout_router.invokers import Ending
-from fanout_router.invokers.fake import FakeInvoker, Invocation, Timeline
 from fanout_router.scaler import Load, QueueScaler, Scaler, ScalerOptions
+from scripts.simulate.baselines import EwmaScaler, SimpleScaler
 from scripts.simulate.environment import SimulatedEnvironment, SimulatedExchange
+from scripts.simulate.fake_invoker import FakeInvoker, Invocation, Timeline
 from scripts.simulate.scenarios import Scenario
 
 COLD_START_S = 8.0

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
-from fanout_router.control.outbox import Outbox
+from fanout_router.control import Outbox
 from fanout_router.errors import DispatchError, WireError
 from fanout_router.exchange import IDEMPOTENT, Failure
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id, provenance

@@ -5,8 +5,7 @@ why it is ours.
 from fanout_router.wire.connection import ClientConnection, Connection, ServerConnection
 from fanout_router.wire.control import ConnectionHandler
 from fanout_router.wire.headers import Headers
-from fanout_router.wire.limits import WireLimits
-from fanout_router.wire.stream import Stream, StreamHandler
+from fanout_router.wire.stream import Stream, StreamHandler, WireLimits
 
 __all__ = [
     "ClientConnection",

@@ -11,8 +11,7 @@ from typing import ClassVar, Protocol
 from fanout_router.errors import WireError
 from fanout_router.wire import frames
 from fanout_router.wire.headers import HeaderCodec, Headers
-from fanout_router.wire.limits import OverheadBudget, WireLimits
-from fanout_router.wire.stream import Stream
+from fanout_router.wire.stream import OverheadBudget, Stream, WireLimits
 
 
 class ConnectionHandler(Protocol):

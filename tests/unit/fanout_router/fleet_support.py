@@ -7,8 +7,8 @@ from fanout_router.channel import Channel
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
 from fanout_router.errors import AdmissionError
 from fanout_router.fleet import Fleet, FleetOptions
-from fanout_router.invokers.fake import FakeInvoker, Invocation, Timeline
 from fanout_router.scaler import QueueScaler, Scaler, ScalerOptions
+from scripts.simulate.fake_invoker import FakeInvoker, Invocation, Timeline
 from tests.unit.fanout_router.support import FakeExchange, FakeSlot
 from tests.unit.fanout_router.wire.support import REQUEST, connected
 

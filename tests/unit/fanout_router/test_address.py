@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from fanout_router.address import METADATA_VARIABLE, control_address
-from fanout_router.config import RouterSettings
+from fanout_router.config import METADATA_VARIABLE, RouterSettings, control_address
 from fanout_router.errors import ConfigError
 
 

@@ -22,7 +22,7 @@ def named() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("file", "test"), named())
 def test_the_table_names_a_test_that_there_is(file: str, test: str) -> None:
-    base = ROOT / "tests" if file.startswith("e2e/") else Path(__file__).parent
+    base = ROOT / "tests" if file.startswith(("e2e/", "unit/")) else Path(__file__).parent
     assert f"def {test}(" in (base / file).read_text()
 
 

@@ -6,8 +6,8 @@ from fanout_router.dispatcher import DispatchLimits
 from fanout_router.errors import AdmissionError
 from fanout_router.fleet import FleetGate, FleetOptions, State
 from fanout_router.invokers import Ending
-from fanout_router.invokers.fake import Invocation
 from fanout_router.scaler import ScalerOptions
+from scripts.simulate.fake_invoker import Invocation
 from tests.unit.fanout_router.fleet_support import FakeLink, FleetRig, Played
 
 PATIENT = DispatchLimits(queue_timeout=600, response_timeout=600)

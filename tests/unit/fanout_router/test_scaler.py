@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout_router.baselines import EwmaScaler, PacedSteps, SimpleScaler
 from fanout_router.scaler import Load, QueueScaler, ScalerOptions
+from scripts.simulate.baselines import EwmaScaler, PacedSteps, SimpleScaler
 
 
 def load(

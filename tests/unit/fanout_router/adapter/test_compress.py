@@ -10,8 +10,7 @@ import brotli
 import pytest
 import zstandard
 
-from fanout_router.adapter.compress import Compress
-from fanout_router.adapter.encodings import available, choose
+from fanout_router.adapter.compress import Compress, available, choose
 from tests.unit.fanout_router.adapter.support import Message, Receive, Send
 
 TEXT = b"the same words again and again " * 100

@@ -1,6 +1,6 @@
 """Memory that reads go into: used again, but never under the eyes of somebody who still looks at it."""
 
-from fanout_router.control.buffers import ReadBuffers
+from fanout_router.control import ReadBuffers
 
 
 def test_a_buffer_that_nobody_looks_at_is_used_again() -> None:

@@ -2,19 +2,86 @@
 
 A connection belongs to the environment whose secret its first channel presented. Until then it is a
 stranger's: there may be only so many of those, only for a short time, and what they send is bounded by the
-codec.
-"""
+codec."""
 
 import asyncio
 import logging
+import sys
 from typing import Protocol, cast
 
 from fanout_router.channel import Channel, Environment
-from fanout_router.control.buffers import ReadBuffers
-from fanout_router.control.outbox import Outbox
 from fanout_router.dispatcher import Dispatcher
 from fanout_router.errors import AdmissionError, WireError
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
+
+__all__ = []
+
+_SIZE = 262_144
+_KEPT = 8
+_UNUSED = sys.getrefcount(bytearray()) + 2
+"""References to a buffer that only its pool and the loop over the pool know of."""
+
+
+class ReadBuffers:
+    """Buffers, each used again once nobody holds a view of it.
+
+    A transport that cannot write at once keeps the view it was given; the next read then goes elsewhere. That
+    every view counts as a reference to its buffer is what CPython guarantees and this relies on.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: list[bytearray] = []
+
+    def take(self) -> bytearray:
+        """A buffer that nobody looks at."""
+        for buffer in self._buffers:
+            if sys.getrefcount(buffer) <= _UNUSED:
+                return buffer
+        buffer = bytearray(_SIZE)
+        if len(self._buffers) < _KEPT:
+            self._buffers.append(buffer)
+        return buffer
+
+
+_JOIN_BELOW = 65_536
+
+
+class Outbox:
+    """Writes to a transport, once per turn of the loop."""
+
+    __slots__ = ("_loop", "_pieces", "_transport")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def attach(self, transport: asyncio.Transport) -> None:
+        """Say where to write; before the first turn of the loop after the first ``write``."""
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        """Write ``data`` before the loop's next turn."""
+        pieces = self._pieces
+        pieces.append(data)
+        if len(pieces) == 1:
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Write now what was gathered: joined when it is little, else piece by piece, which the transport gathers."""
+        pieces = self._pieces
+        if not pieces:
+            return
+        transport = self._transport
+        if transport.is_closing():  # the peer is gone, and uvloop's transport would raise
+            pass
+        elif len(pieces) == 1:
+            transport.write(pieces[0])
+        elif sum(map(len, pieces)) < _JOIN_BELOW:
+            transport.write(b"".join(pieces))
+        else:
+            transport.writelines(pieces)
+        pieces.clear()
+
 
 _log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanout_router.baselines import EwmaScaler, PacedSteps
+from scripts.simulate.baselines import EwmaScaler, PacedSteps
 from tests.unit.fanout_router.test_scaler import load
 
 
