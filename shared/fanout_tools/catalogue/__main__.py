@@ -16,7 +16,7 @@ from typing import Final
 from fanout.errors import FanoutError
 from fanout_tools import emulators
 from fanout_tools.catalogue.build import topology
-from fanout_tools.catalogue.declarations import declarations
+from fanout_tools.catalogue.catalogue import declarations
 from fanout_tools.catalogue.documents import DOCS, KEPT, NAMES, documents
 from fanout_tools.catalogue.topology import Topology
 from fanout_tools.deploy import terraform

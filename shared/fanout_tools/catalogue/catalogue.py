@@ -1,15 +1,14 @@
 """The catalogue: every event with who publishes and takes it, every worker with its limits, DLQ and alarms.
 
 Facts of queues, functions and alarms come from the plan (by way of the topology); what events are and mean, from the
-contracts; who takes which of them, from the workers' declarations.
-"""
+contracts; who takes which of them, from the workers' declarations."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fanout.events.event import Contract, Event
+from fanout.events.event import Contract, Event, load_contracts
 from fanout.publish.routes import Routes
 from fanout_tools.catalogue.document import (
     Block,
@@ -23,16 +22,111 @@ from fanout_tools.catalogue.document import (
     Table,
     Text,
 )
-from fanout_tools.catalogue.fields import fields
-from fanout_tools.catalogue.labels import details
+from fanout_tools.catalogue.labels import details, words
 from fanout_tools.catalogue.topology import EdgeKind, Kind, Node, Topology
-from fanout_tools.catalogue.words import words
+from fanout_tools.contracts import snapshots
 from fanout_tools.contracts.snapshots import path_of
 from fanout_tools.declarations import routing
+from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.web import WebManifest
-from fanout_tools.declarations.worker import Manifest
+from fanout_tools.declarations.worker import Manifest, load_all
 
-__all__ = ["Declarations", "catalogue"]
+__all__ = ["Declarations", "Field", "catalogue", "declarations", "fields"]
+
+_BOUNDS: Final = {
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "exclusiveMinimum": "over {}",
+    "exclusiveMaximum": "under {}",
+    "minItems": "at least {} items",
+    "maxItems": "at most {} items",
+    "pattern": "matches {}",
+}
+DEEPEST: Final = 4
+"""Levels that are told; a schema may contain itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field, in words."""
+
+    path: str
+    """Such as ``lines[].sku``."""
+    pointer: str
+    """Where the schema has it (RFC 6901)."""
+    type: str
+    required: bool
+    notes: str
+    deprecated: bool
+
+
+def fields(schema: Mapping[str, Any]) -> list[Field]:
+    """Every field of a schema, parents before their children."""
+    return list(_fields(schema, schema, "", "", DEEPEST))
+
+
+def _fields(root: Mapping[str, Any], at: Mapping[str, Any], path: str, pointer: str, depth: int) -> Iterator[Field]:
+    required = at.get("required", ())
+    for name, declared in at.get("properties", {}).items():
+        resolved, place = _resolved(root, declared, f"{pointer}/properties/{_escaped(name)}")
+        inner, inner_place, suffix = _innermost(root, resolved, place)
+        yield Field(
+            path=f"{path}{name}",
+            pointer=f"{pointer}/properties/{_escaped(name)}",
+            type=_type(root, resolved),
+            required=name in required,
+            notes=", ".join(_notes({**resolved, **declared})),
+            deprecated=bool(declared.get("deprecated")),
+        )
+        if depth > 1:
+            yield from _fields(root, inner, f"{path}{name}{suffix}.", inner_place, depth - 1)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _resolved(root: Mapping[str, Any], schema: Mapping[str, Any], place: str) -> tuple[Mapping[str, Any], str]:
+    reference = schema.get("$ref", "")
+    if not reference.startswith("#/$defs/"):
+        return schema, place
+    name = reference.removeprefix("#/$defs/")
+    return root["$defs"][name], f"/$defs/{name}"
+
+
+def _innermost(root: Mapping[str, Any], schema: Mapping[str, Any], place: str) -> tuple[Mapping[str, Any], str, str]:
+    """What a list holds, or the schema itself; with what to write behind the field's name."""
+    if schema.get("type") != "array" or not isinstance(schema.get("items"), Mapping):
+        return schema, place, ""
+    items, items_place = _resolved(root, schema["items"], f"{place}/items")
+    return items, items_place, "[]"
+
+
+def _type(root: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    schema, _ = _resolved(root, schema, "")
+    if "const" in schema:
+        return f"always {schema['const']!r}"
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    for combined in ("anyOf", "oneOf"):
+        if combined in schema:
+            return " or ".join(dict.fromkeys(_type(root, it) for it in schema[combined]))
+    if schema.get("type") == "array":
+        return f"list of {_type(root, schema.get('items', {}))}"
+    if "properties" in schema:
+        return str(schema.get("title", "object"))
+    return str(schema.get("format") or schema.get("type", "anything"))
+
+
+def _notes(schema: Mapping[str, Any]) -> Iterator[str]:
+    if schema.get("description") and "properties" not in schema:
+        yield " ".join(str(schema["description"]).split())
+    yield from (text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema)
+    if schema.get("default") is not None:
+        yield f"else {schema['default']!r}"
+
 
 KIB: Final = 1024
 _HERE: Final = Path()
@@ -143,7 +237,7 @@ def _event(topology: Topology, declared: Declarations, event: type[Event]) -> It
     ]
     yield Table(["", ""], rows)
     yield _takers(topology, declared, contract)
-    yield _fields(contract, declared.schemas[contract])
+    yield _field_blocks(contract, declared.schemas[contract])
 
 
 def _versions(declared: Declarations, contract: Contract) -> Iterator[Inline]:
@@ -184,7 +278,7 @@ def _takers(topology: Topology, declared: Declarations, contract: Contract) -> B
     return Table(["taken by", "when", "way", "proof", "owner"], rows)
 
 
-def _fields(contract: Contract, schema: Mapping[str, Any]) -> Table:
+def _field_blocks(contract: Contract, schema: Mapping[str, Any]) -> Table:
     rows: list[list[Text]] = [
         [
             [SchemaLink(it.path, _file(contract), it.pointer)],
@@ -255,3 +349,20 @@ def _holds(node: Node) -> str:
     if node.title == "undelivered":
         return "what the bus's own rules could not deliver"
     return f"what could not be delivered to {node.title.removesuffix('-undelivered')}"
+
+
+def declarations(services: Path, schemas: Path) -> Declarations:
+    """Contracts, workers and schemas.
+
+    :raises ContractError: a contract is declared wrongly, or the schema of an older version is missing.
+    :raises ManifestError: a worker.yaml or web.yaml is wrong.
+    """
+    contracts = load_contracts()
+    events = {it.contract.identifier for it in contracts}
+    manifests = load_all(services, events=events)
+    return Declarations(
+        contracts=contracts,
+        manifests=manifests,
+        web=web_manifest.load_all(services, manifests, events=events),
+        schemas=dict(snapshots.readable(contracts, schemas)),
+    )

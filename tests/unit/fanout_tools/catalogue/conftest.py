@@ -6,8 +6,7 @@ import pytest
 
 from fanout.events.event import load_contracts
 from fanout_tools.catalogue.build import topology
-from fanout_tools.catalogue.catalogue import Declarations
-from fanout_tools.catalogue.declarations import declarations
+from fanout_tools.catalogue.catalogue import Declarations, declarations
 from fanout_tools.catalogue.topology import Topology
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan

@@ -6,10 +6,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from fanout.events.event import Event
-from fanout_tools.catalogue.catalogue import Declarations, catalogue
-from fanout_tools.catalogue.fields import fields
-from fanout_tools.catalogue.html import html
-from fanout_tools.catalogue.markdown import markdown
+from fanout_tools.catalogue.catalogue import Declarations, catalogue, fields
+from fanout_tools.catalogue.document import html, markdown
 from fanout_tools.catalogue.topology import Topology
 
 ORDERS = "shop.orders/OrderPlaced"

@@ -3,8 +3,7 @@
 import pytest
 
 from fanout_tools.catalogue.__main__ import SCHEMAS, SERVICES, main
-from fanout_tools.catalogue.catalogue import Declarations
-from fanout_tools.catalogue.declarations import declarations
+from fanout_tools.catalogue.catalogue import Declarations, declarations
 from fanout_tools.catalogue.documents import DOCS, KEPT, documents
 from fanout_tools.catalogue.topology import Kind, Topology
 from fanout_tools.declarations.worker import Manifest

@@ -7,9 +7,8 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanout_tools.catalogue.layout import Box, lay_out
-from fanout_tools.catalogue.mermaid import mermaid
-from fanout_tools.catalogue.svg import svg
+from fanout_tools.catalogue.documents import mermaid
+from fanout_tools.catalogue.svg import Box, lay_out, svg
 from fanout_tools.catalogue.topology import Edge, EdgeKind, Kind, Layer, Node, Topology
 
 SVG = "{http://www.w3.org/2000/svg}"

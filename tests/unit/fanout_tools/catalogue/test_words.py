@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fanout_tools.catalogue.words import words
+from fanout_tools.catalogue.labels import words
 
 
 @pytest.mark.parametrize(
