@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from fanout.processing import watch
+from fanout.processing import timing as watch
 from scripts.reliability.model.faults import Fault, Faults
 from scripts.reliability.scenarios import SCENARIOS, Scenario
 from scripts.reliability.verdict import verdict

@@ -114,7 +114,7 @@ MUTANTS = [
     ),
     Mutant(
         "entries that the bus throttled are sent again",
-        "publish/sending.py",
+        "publish/batches.py",
         "MAX_ATTEMPTS = 5",
         "MAX_ATTEMPTS = 1",
         "publish",
@@ -128,7 +128,7 @@ MUTANTS = [
     ),
     Mutant(
         "a batch's first record begins, however slow an earlier one was",
-        "processing/pace.py",
+        "processing/timing.py",
         "or (self.fresh and left_s > 0)",
         "",
         "handler's own write",

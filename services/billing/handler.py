@@ -3,7 +3,7 @@
 from contracts.billing import InvoiceIssued
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
-from fanout.invoke.steps import steps
+from fanout.invoke.server import steps
 from services.billing.charges import charge, refund
 from services.billing.ledger import check_currency, enter
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from contracts.orders import OrderPlaced
 from fanout import Context, Reject, Retry, Worker
 from fanout.aws import client
-from fanout.invoke.steps import steps
+from fanout.invoke.server import steps
 from fanout.resources import table
 from services.inventory.holds import pick_line, release_line, reserve_line
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
-from fanout.invoke.steps import steps
+from fanout.invoke.server import steps
 from fanout.resources import table
 from services.notifications.mail import send, send_once
 

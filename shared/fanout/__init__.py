@@ -21,8 +21,7 @@ from fanout.errors import (
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
 from fanout.events.upcasting import upcasts
-from fanout.outcomes import Outcome, Reject, Retry
-from fanout.policies import reject, retry
+from fanout.outcomes import Outcome, Reject, Retry, reject, retry
 from fanout.processing.context import Context
 from fanout.publish import seal
 from fanout.worker import Worker

@@ -21,7 +21,7 @@ from fanout.events.envelope import Envelope
 from fanout.events.event import Event
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
-from fanout.gather.reports import Gathering
+from fanout.gather.parts import Gathering
 from fanout.gather.store import GatherStore
 from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
@@ -29,11 +29,10 @@ from fanout.payloads import ClaimCheck
 from fanout.processing.batch import Processor
 from fanout.processing.delivery import Delivery
 from fanout.processing.execution import Execution
-from fanout.processing.invocation import Invocation
 from fanout.processing.locks import Claims
-from fanout.processing.pace import Pace
-from fanout.processing.records import Record
+from fanout.processing.records import Invocation, Record
 from fanout.processing.settlement import Settlement
+from fanout.processing.timing import Pace
 from fanout.publish import Publisher, Receipt, seal
 from fanout.worker import Worker
 

@@ -26,26 +26,23 @@ from fanout.events import upcasting
 from fanout.events.event import Event
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.idempotency.client import LeanDynamoDB
-from fanout.outcomes import Reject
+from fanout.outcomes import Policies, Reject, RejectPolicy, RetryPolicy
 from fanout.payloads import ClaimCheck
-from fanout.policies import Policies, RejectPolicy, RetryPolicy
+from fanout.processing.accounts import span_lines
 from fanout.processing.batch import Processor, summary
 from fanout.processing.context import Context
 from fanout.processing.delivery import FAILED, Delivery
-from fanout.processing.entry import records_of, refusal
 from fanout.processing.execution import Execution
 from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
-from fanout.processing.invocation import Invocation
 from fanout.processing.locks import Claims
-from fanout.processing.pace import Pace, reserve_s
-from fanout.processing.records import Record
+from fanout.processing.records import Invocation, Record, records_of, refusal
 from fanout.processing.settings import Settings
 from fanout.processing.settlement import Settlement
-from fanout.processing.spans import span_lines
+from fanout.processing.timing import Pace, reserve_s
 
 if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator
-    from fanout.gather.reports import Gathering
+    from fanout.gather.parts import Gathering
     from fanout.gather.state import AggregateResult, Part
     from fanout.gather.timers import Timers
     from fanout.metrics import Metrics
@@ -282,7 +279,7 @@ class Worker:
     def _gathers(self, queue_url: str) -> Gathering | None:
         if not self.settings.gathers and not self.settings.parts_of:
             return None
-        from fanout.gather.reports import Gathering
+        from fanout.gather.parts import Gathering
         from fanout.gather.timers import SqsTimers
 
         timers = SqsTimers(lambda: aws.client("sqs"))

@@ -21,8 +21,7 @@ import boto3
 import pytest
 
 from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request
-from fanout.idempotency.client import LeanDynamoDB
-from fanout.idempotency.sigv4 import Credentials
+from fanout.idempotency.client import Credentials, LeanDynamoDB
 from fanout.outcomes import Retry
 from fanout_tools.emulators import Endpoints
 from tests.unit.fanout.idempotency.test_store import (

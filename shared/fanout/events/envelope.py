@@ -1,11 +1,12 @@
 """What travels on the bus: an EventBridge event whose detail is ``{"metadata": ..., "data": ...}``.
 
 The metadata's ``event_id`` is fanout's own: it is the same over retries, duplicates and replays, which EventBridge's
-``id`` is not. Events of AWS services come without an envelope; theirs is made from what EventBridge tells.
-"""
+``id`` is not. Events of AWS services come without an envelope; theirs is made from what EventBridge tells."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -14,7 +15,31 @@ import orjson
 
 from fanout.errors import EventError
 
-__all__ = ["DataReference", "Envelope", "Metadata"]
+__all__ = ["DataReference", "Envelope", "Metadata", "child_traceparent", "new_traceparent", "trace_id"]
+
+# An id of zeros alone is none.
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+
+
+def new_traceparent() -> str:
+    """The context of a new trace, sampled."""
+    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+
+
+def child_traceparent(parent: str | None) -> str:
+    """The context of a new span in the parent's trace; of a new trace where the parent is none or malformed, as the
+    standard demands."""
+    found = _TRACEPARENT.fullmatch(parent or "")
+    if found is None:
+        return new_traceparent()
+    return f"00-{found[1]}-{os.urandom(8).hex()}-{found[2]}"
+
+
+def trace_id(traceparent: str | None) -> str | None:
+    """The id of the trace, 32 hexadecimal digits; None where there is none."""
+    found = _TRACEPARENT.fullmatch(traceparent or "")
+    return found[1] if found else None
+
 
 MAX_EVENT_ID = 256
 """Characters: with the worker's name it has to fit a DynamoDB key, 2,048 bytes of UTF-8."""

@@ -9,9 +9,8 @@ from uuid import uuid4
 import orjson
 
 from fanout.errors import EventError
-from fanout.events.envelope import Envelope, Metadata
+from fanout.events.envelope import Envelope, Metadata, new_traceparent
 from fanout.events.event import Event
-from fanout.events.trace import new_traceparent
 
 __all__ = ["non_finite", "seal"]
 

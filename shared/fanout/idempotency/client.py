@@ -3,28 +3,69 @@
 A worker's cold start has no use for boto3 before its handler has, if that ever has: importing it and making a client
 takes longer than the worker core and the contract together. And a call through botocore costs about a millisecond of
 CPU, many times what the core needs for a batch. So BatchExecuteStatement is spoken here over one kept-alive connection
-per thread; everything else is boto3's.
-"""
+per thread; everything else is boto3's."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import local
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import orjson
 
 from fanout import aws
 from fanout.errors import FanoutError
-from fanout.idempotency.sigv4 import Credentials, signed_headers
 
-__all__ = ["DynamoDBError", "LeanDynamoDB"]
+__all__ = ["Credentials", "DynamoDBError", "LeanDynamoDB", "signed_headers"]
+
+
+class Credentials(NamedTuple):
+    access_key: str
+    secret_key: str
+    session_token: str | None = None
+
+
+def signed_headers(
+    credentials: Credentials,
+    *,
+    service: str,
+    region: str,
+    host: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: float | None = None,
+) -> dict[str, str]:
+    """The headers of a ``POST /`` to the host, with those that sign it.
+
+    :param headers: the request's own, all of which are signed; their names in lower case.
+    :param now: seconds since 1970; AWS refuses a request that is 15 minutes off.
+    """
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
+    signed = {**headers, "host": host, "x-amz-date": moment}
+    if credentials.session_token:
+        signed["x-amz-security-token"] = credentials.session_token
+    names = ";".join(sorted(signed))
+    lines = "".join(f"{name}:{signed[name].strip()}\n" for name in sorted(signed))
+    request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    key = f"AWS4{credentials.secret_key}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    signed["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
+    )
+    return signed
+
 
 TIMEOUT_S = 10
 MAX_ATTEMPTS = 4

@@ -7,8 +7,7 @@ The synchronous counterpart of :mod:`fanout.gather`: for answers that somebody w
 """
 
 from fanout.invoke.calls import invoke_all, invoke_all_async, warm_up
-from fanout.invoke.plan import Budget, Tree
-from fanout.invoke.results import Failure, Invoked, Kind
+from fanout.invoke.engine import Budget, Failure, Invoked, Kind, Tree
 from fanout.invoke.server import tree_handler
 
 __all__ = ["Budget", "Failure", "Invoked", "Kind", "Tree", "invoke_all", "invoke_all_async", "tree_handler", "warm_up"]

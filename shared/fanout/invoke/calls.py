@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout import keep_warm as heartbeat
-from fanout.invoke.engine import Answer, Engine
-from fanout.invoke.plan import Budget, Tree
-from fanout.invoke.results import Failure, Invoked, Kind
+from fanout.invoke.engine import Answer, Budget, Engine, Failure, Invoked, Kind, Tree
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -4,16 +4,162 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from math import ceil
+from typing import Any, Self
 
 import orjson
 
-from fanout.invoke.plan import MAX_PAYLOAD_BYTES, Budget, Slice, Tree, slices
-from fanout.invoke.results import Invoked, Kind
+__all__ = [
+    "MAX_PAYLOAD_BYTES",
+    "NODE_KEY",
+    "RESULTS_KEY",
+    "Answer",
+    "Budget",
+    "Caller",
+    "Engine",
+    "Failure",
+    "Invoked",
+    "Kind",
+    "Slice",
+    "Tree",
+    "slices",
+]
 
-__all__ = ["NODE_KEY", "RESULTS_KEY", "Answer", "Caller", "Engine"]
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+"""Of a synchronous invocation, each way (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
+
+NODE_BYTES = 1_024
+"""What a slice's payload holds beside its payloads, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """When and how to spread.
+
+    :raises ValueError: a bound makes no sense.
+    """
+
+    threshold: int = 100
+    """Up to so many payloads are invoked directly."""
+    fan_out: int = 20
+    """Slices of one node, at most."""
+    depth: int = 2
+    """Levels of slices, at most."""
+    invocations: int = 10_000
+    """Of the whole tree, its own nodes included."""
+
+    def __post_init__(self) -> None:
+        if min(self.threshold, self.invocations) < 1 or self.fan_out < 2 or self.depth < 0:
+            raise ValueError(f"{self}: threshold and invocations are at least 1, fan_out 2, depth 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What one node may use."""
+
+    depth: int
+    invocations: int
+    deadline: float
+    """Seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A run of the payloads for one node, with the invocations that it may make."""
+
+    start: int
+    stop: int
+    invocations: int
+
+
+def slices(sizes: Sequence[int], tree: Tree, budget: Budget) -> list[Slice] | None:
+    """The slices of payloads of these sizes in bytes; None to invoke each payload directly.
+
+    Each slice costs an invocation itself; what is left is shared by the number of payloads. A payload for which there
+    is no share is in no slice.
+    """
+    if len(sizes) <= tree.threshold or budget.depth < 1:
+        return None
+    runs = list(_runs(sizes, max(2, min(tree.fan_out, ceil(len(sizes) / tree.threshold)))))
+    left = budget.invocations - len(runs)
+    if left < len(runs):
+        return None  # too little for slices: as many as the budget gives are invoked directly
+    shares = [left * (stop - start) // len(sizes) for start, stop in runs]
+    return [Slice(start, stop, share) for (start, stop), share in zip(runs, shares, strict=True)]
+
+
+def _runs(sizes: Sequence[int], count: int) -> Iterator[tuple[int, int]]:
+    """Even runs, each halved until it fits an invocation."""
+    step = ceil(len(sizes) / count)
+    pending = [(start, min(start + step, len(sizes))) for start in range(0, len(sizes), step)][::-1]
+    while pending:
+        start, stop = pending.pop()
+        if stop - start > 1 and sum(sizes[start:stop]) + (stop - start) + NODE_BYTES > MAX_PAYLOAD_BYTES:
+            middle = (start + stop) // 2
+            pending += [(middle, stop), (start, middle)]
+        else:
+            yield start, stop
+
+
+class Kind(StrEnum):
+    """Why an invocation has no value."""
+
+    FUNCTION = "function"
+    """The function raised, or its process died."""
+    THROTTLED = "throttled"
+    """Lambda had no concurrency for it until the deadline; it has not run."""
+    TIMED_OUT = "timed out"
+    """No answer by the deadline; it may have run, or be running."""
+    REFUSED = "refused"
+    """Lambda did not take it: too large, no such function, no permission. It has not run."""
+    UNREACHABLE = "unreachable"
+    """The connection failed; it may have run."""
+    OVER_BUDGET = "over budget"
+    """The budget of invocations was used up; it has not run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    kind: Kind
+    type: str
+    """The exception's class in the function, or AWS's error code."""
+    message: str
+    trace: tuple[str, ...] = ()
+    """The function's stack trace, where it raised."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.type}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoked:
+    """The answer to one payload: a value, or a failure."""
+
+    value: Any = None
+    failure: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"value": self.value} if self.failure is None else {"failure": asdict(self.failure)}
+
+    @classmethod
+    def from_json(cls, written: Mapping[str, Any]) -> Self:
+        failure = written.get("failure")
+        if failure is None:
+            return cls(value=written.get("value"))
+        kind, trace = Kind(failure["kind"]), tuple(failure["trace"])
+        return cls(failure=Failure(kind=kind, type=failure["type"], message=failure["message"], trace=trace))
+
+    @classmethod
+    def failed(cls, kind: Kind, type: str, message: str) -> Self:  # noqa: A002 - the word of Lambda's errorType
+        return cls(failure=Failure(kind=kind, type=type, message=message))
+
 
 NODE_KEY = "fanout_slice"
 """What a payload for a node holds, and no other may: see :func:`fanout.invoke.tree_handler`."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from fanout import keep_warm as heartbeat
 from fanout.invoke.calls import run
-from fanout.invoke.engine import NODE_KEY, RESULTS_KEY
-from fanout.invoke.plan import Budget, Tree
+from fanout.invoke.engine import NODE_KEY, RESULTS_KEY, Budget, Tree
+from fanout.outcomes import Reject
 
-__all__ = ["tree_handler"]
+__all__ = ["steps", "tree_handler"]
 
 RETURN_S = 0.5
 """What a node keeps of its function's time to answer in."""
@@ -46,3 +46,24 @@ def _answer_slice(node: Mapping[str, Any], context: Any) -> dict[str, Any]:
     arn = context.invoked_function_arn
     results = asyncio.run(run(arn, node["payloads"], budget, qualifier=None, concurrency=concurrency, tree=tree))
     return {RESULTS_KEY: [result.to_json() for result in results]}
+
+
+Step = Callable[[Mapping[str, Any]], Any]
+
+
+def steps(**by_name: Step) -> Callable[[Any, Any], Any]:
+    """What ``worker.invoked`` takes: a function that hands the payload to the step which its key ``step`` names::
+
+        worker.invoked(steps(reserve=reserve_line, release=release_line))
+
+    A step may be tried again after it was done, and be undone before it was done: it has to bear both. What it raises
+    is the error's name in the workflow: ``Retry`` is tried again, ``Reject`` is not.
+    """
+
+    def answer(payload: Any, _: Any) -> Any:
+        name = payload.get("step") if isinstance(payload, Mapping) else None
+        if name not in by_name:
+            raise Reject(f"step: {name}: no such step; name one of {', '.join(sorted(by_name))}")
+        return by_name[name](payload)
+
+    return answer

@@ -19,14 +19,13 @@ from fanout.idempotency.identity import event_key
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.payloads import ClaimCheck
 from fanout.payloads.fetching import fetch_claimed
+from fanout.processing.accounts import failure_fields
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery, undecided
 from fanout.processing.execution import Execution
-from fanout.processing.failures import failure_fields
-from fanout.processing.invocation import Invocation
 from fanout.processing.locks import Claims, Group
-from fanout.processing.records import Record
+from fanout.processing.records import Invocation, Record
 from fanout.processing.settlement import Settlement
-from fanout.processing.watch import Watch
+from fanout.processing.timing import Watch
 from fanout.telemetry import log_fields
 
 if TYPE_CHECKING:

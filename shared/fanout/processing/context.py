@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fanout.aws import client
 from fanout.errors import DeclarationError
-from fanout.events.envelope import Envelope, Metadata
+from fanout.events.envelope import Envelope, Metadata, child_traceparent
 from fanout.events.event import Event
-from fanout.events.trace import child_traceparent
 from fanout.idempotency import Completion, Store, storable
 from fanout.idempotency.identity import derived_id
 from fanout.processing.delivery import Delivery
@@ -21,7 +20,7 @@ from fanout.publish import seal
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-    from fanout.gather.reports import Gathering
+    from fanout.gather.parts import Gathering
 
 __all__ = ["Context"]
 

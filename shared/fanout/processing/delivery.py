@@ -12,8 +12,7 @@ from typing import Any
 from fanout.errors import EventError
 from fanout.events.envelope import Envelope
 from fanout.idempotency import Claim
-from fanout.outcomes import Outcome, Retry
-from fanout.policies import Backoff
+from fanout.outcomes import Backoff, Outcome, Retry
 from fanout.processing.records import Record
 
 __all__ = ["FAILED", "UNSUCCESSFUL", "Delivery", "undecided"]

@@ -4,7 +4,7 @@ What runs at once are chains: a record by itself, or the records of one FIFO mes
 order. In a chain the records behind one that was not successful are not begun, unless the DLQ has that one.
 
 1. Handlers that are plain functions, one at a time, are called in place: nothing is cheaper. The batch's timer
-   (:mod:`fanout.processing.watch`) interrupts one that takes too long.
+   (:mod:`fanout.processing.timing`) interrupts one that takes too long.
 2. Else all run as tasks of one event loop. A coroutine whose time is up is cancelled; what it started in a thread may
    still run, so that its lock stays until it expires. No task outlives its batch.
 3. A plain function among them runs in a thread, which cannot be stopped: as for what a coroutine started in one.
@@ -27,22 +27,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fanout.errors import EventError
 from fanout.events.envelope import Envelope
 from fanout.idempotency import Store
-from fanout.outcomes import Reject, Retry, single
-from fanout.policies import Policies, RejectPolicy
+from fanout.outcomes import Policies, Reject, RejectPolicy, Retry, single
 from fanout.processing.context import Context
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery
 from fanout.processing.handlers import BatchHandler, Handlers
-from fanout.processing.invocation import Invocation
-from fanout.processing.pace import Pace
+from fanout.processing.records import Invocation
 from fanout.processing.settings import Settings
-from fanout.processing.watch import TimeUp, Watch
+from fanout.processing.timing import Pace, TimeUp, Watch
 from fanout.telemetry import log_fields
 
 if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-    from fanout.gather.reports import Gathering
+    from fanout.gather.parts import Gathering
 
 __all__ = ["Execution"]
 

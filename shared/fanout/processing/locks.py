@@ -28,7 +28,7 @@ from fanout.idempotency import (
 from fanout.idempotency.identity import event_key, key_values
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery, undecided
-from fanout.processing.invocation import Invocation
+from fanout.processing.records import Invocation
 from fanout.processing.settings import Settings
 
 __all__ = ["Claims", "Group", "ProcessDied"]

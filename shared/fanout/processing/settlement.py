@@ -19,9 +19,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fanout.errors import describe
-from fanout.events.trace import trace_id
-from fanout.outcomes import Outcome
-from fanout.policies import Backoff
+from fanout.events.envelope import trace_id
+from fanout.outcomes import Backoff, Outcome
 from fanout.processing.delivery import FAILED, Delivery
 from fanout.processing.settings import Settings
 

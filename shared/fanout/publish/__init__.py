@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from fanout.events.sealing import seal
 
 if TYPE_CHECKING:
+    from fanout.publish.batches import Receipt
     from fanout.publish.publisher import Publisher
-    from fanout.publish.receipts import Receipt
     from fanout.publish.routes import Route, Routes
 
 __all__ = ["Publisher", "Receipt", "Route", "Routes", "seal"]
 
-_HOMES = {"Publisher": "publisher", "Receipt": "receipts", "Route": "routes", "Routes": "routes"}
+_HOMES = {"Publisher": "publisher", "Receipt": "batches", "Route": "routes", "Routes": "routes"}
 
 
 def __getattr__(name: str) -> Any:

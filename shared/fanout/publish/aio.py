@@ -12,10 +12,8 @@ from typing import Self
 
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
-from fanout.publish.entries import Entry
-from fanout.publish.pending import AsyncReceipts
+from fanout.publish.batches import AsyncReceipts, Entry, Receipt
 from fanout.publish.publisher import Publisher
-from fanout.publish.receipts import Receipt
 
 __all__ = ["AsyncPublisher"]
 

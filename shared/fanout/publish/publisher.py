@@ -17,12 +17,8 @@ from fanout.events.envelope import Envelope
 from fanout.events.event import Event
 from fanout.events.sealing import seal
 from fanout.payloads.store import ClaimCheck
-from fanout.publish.buses import kind_of
-from fanout.publish.entries import Batcher, Entry, entry_of
-from fanout.publish.pending import Receipts
-from fanout.publish.receipts import Receipt
+from fanout.publish.batches import Batcher, Entry, Receipt, Receipts, Sender, entry_of, kind_of
 from fanout.publish.routes import Routes
-from fanout.publish.sending import Sender
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient

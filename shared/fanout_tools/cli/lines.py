@@ -12,9 +12,8 @@ from typing import Any
 import typer
 
 from fanout.errors import EventError, FanoutError
-from fanout.events.envelope import Envelope
+from fanout.events.envelope import Envelope, new_traceparent
 from fanout.events.event import Event, contract_of
-from fanout.events.trace import new_traceparent
 from fanout.publish import seal
 from fanout_tools.cli.output import complain
 

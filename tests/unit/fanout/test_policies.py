@@ -3,7 +3,7 @@
 import pytest
 
 from fanout import Context, DeclarationError, Outcome, reject, retry
-from fanout.policies import Backoff, Policies
+from fanout.outcomes import Backoff, Policies
 from fanout.testing import Rig
 
 from .conftest import MakeWorker, ThingHappened

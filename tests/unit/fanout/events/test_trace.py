@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fanout.events.trace import child_traceparent, new_traceparent, trace_id
+from fanout.events.envelope import child_traceparent, new_traceparent, trace_id
 
 W3C = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 

@@ -10,7 +10,7 @@ import pytest
 from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker, reject
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
-from fanout.gather.reports import Gathering
+from fanout.gather.parts import Gathering
 from fanout.publish import seal
 from fanout.testing import Death, Rig, record_of
 from tests.unit.fanout.conftest import MakeWorker, ThingFollowed, ThingHappened

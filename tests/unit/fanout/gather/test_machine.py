@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from fanout import Context, Envelope, Outcome, Reject
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
-from fanout.gather.reports import Gathering
+from fanout.gather.parts import Gathering
 from fanout.gather.timers import PartWasLate, WokenUp
 from fanout.idempotency.memory import MemoryStore
 from fanout.processing.records import Record

@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectionError as LostResponseError
 
 from fanout import Context, Envelope, Outcome, Reject, Worker
 from fanout.gather.memory import MemoryGatherStore
-from fanout.gather.reports import MAX_REPORT_BYTES, Reference
+from fanout.gather.parts import MAX_REPORT_BYTES, Reference
 from fanout.testing import Death, Rig
 
 from .conftest import Square, SquareRequested, SumRequested, make_worker, square

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from fanout import aws
-from fanout.idempotency.client import MAX_ATTEMPTS, DynamoDBError, LeanDynamoDB
-from fanout.idempotency.sigv4 import Credentials
+from fanout.idempotency.client import MAX_ATTEMPTS, Credentials, DynamoDBError, LeanDynamoDB
 
 STATEMENTS = [{"Statement": 'SELECT * FROM "t"', "Parameters": [{"S": "é"}]}]
 

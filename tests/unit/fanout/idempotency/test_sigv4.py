@@ -9,7 +9,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout.idempotency.sigv4 import Credentials, signed_headers
+from fanout.idempotency.client import Credentials, signed_headers
 
 text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=40)
 

@@ -11,9 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from fanout.invoke.engine import NODE_KEY, RESULTS_KEY, Answer, Engine
-from fanout.invoke.plan import Budget, Tree
-from fanout.invoke.results import Invoked, Kind
+from fanout.invoke.engine import NODE_KEY, RESULTS_KEY, Answer, Budget, Engine, Invoked, Kind, Tree
 
 START = 1_700_000_000.0
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from fanout import keep_warm as heartbeat
 from fanout.invoke import Tree, calls, invoke_all, invoke_all_async, tree_handler, warm_up
-from fanout.invoke.results import Invoked, Kind
+from fanout.invoke.engine import Invoked, Kind
 from tests.unit.fanout.conftest import MakeWorker
 
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:square:live"

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fanout.invoke.plan import MAX_PAYLOAD_BYTES, Budget, Tree, slices
-from fanout.invoke.results import Invoked, Kind
+from fanout.invoke.engine import MAX_PAYLOAD_BYTES, Budget, Invoked, Kind, Tree, slices
 
 from .conftest import Lambda
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fanout import Reject, Worker
-from fanout.invoke.steps import steps
+from fanout.invoke.server import steps
 
 CONTEXT: Any = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 30_000)
 

@@ -17,7 +17,7 @@ from moto import mock_aws
 from fanout import Context, Envelope, Event, Outcome, Publisher, Receipt, Retry, seal
 from fanout.payloads import ClaimCheck
 from fanout.publish import Route, Routes
-from fanout.publish.sending import MAX_ATTEMPTS
+from fanout.publish.batches import MAX_ATTEMPTS
 from fanout.testing import Rig, record, record_of
 from tests.unit.fanout.conftest import MakeWorker
 

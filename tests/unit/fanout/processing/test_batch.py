@@ -13,7 +13,7 @@ from fanout.idempotency import Claim, ClaimState, Request
 from fanout.idempotency.identity import event_key
 from fanout.idempotency.memory import MemoryStore
 from fanout.processing.batch import summary
-from fanout.processing.pace import Pace
+from fanout.processing.timing import Pace
 from fanout.publish import seal
 from fanout.testing import Rig, record, record_of
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fanout import Context, Outcome
+from fanout.processing.accounts import failure_fields
 from fanout.processing.delivery import Delivery
-from fanout.processing.failures import failure_fields
 from fanout.publish import seal
 from fanout.testing import Rig, record, record_of
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout.processing.pace import LEAST_RESERVE_S, Pace
+from fanout.processing.timing import LEAST_RESERVE_S, Pace
 
 seconds = st.floats(0, 900)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import orjson
 
 from fanout import Context
+from fanout.processing.accounts import MAX_SPANS, span_lines
 from fanout.processing.delivery import Delivery
-from fanout.processing.spans import MAX_SPANS, span_lines
 from fanout.publish import seal
 from fanout.testing import Rig, record, record_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fanout.processing.watch import TimeUp, Watch
+from fanout.processing.timing import TimeUp, Watch
 
 SOON_S = 0.01
 LONG_S = 15.0

@@ -12,7 +12,7 @@ import pytest
 
 from fanout import Event, Publisher, PublishError
 from fanout.publish.aio import AsyncPublisher
-from fanout.publish.buses import CLASSIC
+from fanout.publish.batches import CLASSIC
 from tests.unit.fanout.conftest import ThingHappened
 
 

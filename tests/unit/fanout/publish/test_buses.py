@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import ANY, Stubber
 
 from fanout import Publisher, aws, seal
-from fanout.publish.buses import CLASSIC, V2, kind_of
+from fanout.publish.batches import CLASSIC, V2, kind_of
 from tests.unit.fanout.conftest import ThingHappened
 
 V2_ARN = "arn:aws:events:eu-central-1:123456789012:event-busv2/orders/abcdefghijklmnopqrstuvwxy"

@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 
 from fanout import Envelope, Event, EventError, Publisher, PublishError
 from fanout.publish import seal
-from fanout.publish.buses import CLASSIC, MAX_CALL_BYTES
+from fanout.publish.batches import BACKOFF_CAP_S, CLASSIC, MAX_ATTEMPTS, MAX_CALL_BYTES
 from fanout.publish.routes import Route
-from fanout.publish.sending import BACKOFF_CAP_S, MAX_ATTEMPTS
 from tests.unit.fanout.conftest import ThingHappened
 
 MAX_BYTES = Route().max_bytes
