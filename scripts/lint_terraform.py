@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from fanout_tools.deploy import terraform
-from fanout_tools.project import BUILD, REPOSITORY
 from scripts import terraform_linters
+from scripts.paths import BUILD, REPOSITORY
 
 __all__ = ["main"]
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from fanout_tools.emulators import InstallError
 from fanout_tools.emulators.venvs import ensure_venv
-from fanout_tools.project import BUILD
+from scripts.paths import BUILD
 
 __all__ = ["LinterError", "checkov", "tflint"]
 

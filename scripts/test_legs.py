@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from fanout_tools.emulators import DockerMissingError, PythonMissingError
 from fanout_tools.emulators.docker import find_engine
 from fanout_tools.emulators.pythons import find_python
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 
 PYTEST = ["-m", "pytest"]
 

@@ -17,9 +17,9 @@ from fanout_tools.plans import Plan
 from fanout_tools.proof.allowed import Declared, read
 from fanout_tools.proof.check import check
 from fanout_tools.proof.findings import Finding
-from fanout_tools.proof.fixture import FIXTURE
 from fanout_tools.proof.workflows import declared_patterns
 from scripts.bench.support import format_table, write_results
+from scripts.mutants.fixture import FIXTURE
 from scripts.mutants.plans import Mutant, mutants
 
 __all__ = ["Verdict", "verdicts"]

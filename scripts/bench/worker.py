@@ -53,8 +53,8 @@ from fanout.idempotency.memory import MemoryStore
 from fanout.publish import seal
 from fanout.testing import Rig, eventbridge_event
 from fanout_tools import emulators
-from fanout_tools.project import BUILD
 from scripts.bench.support import Row, cpu_seconds_per_operation, format_table, machine, write_results
+from scripts.paths import BUILD
 
 BATCHES = 60
 RECORDS = 10

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from fanout import Envelope, aws, seal
 from fanout_tools import emulators
-from fanout_tools.project import BUILD
 from scripts.bench.support import format_table, write_results
 from scripts.chaos.killer import Killer
 from scripts.chaos.reckoning import TABLES, Reckoning, reckon
+from scripts.paths import BUILD
 from tests.integration.platform import Platform, order
 
 SEED = 1997

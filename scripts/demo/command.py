@@ -17,7 +17,7 @@ from fanout import aws
 from fanout.errors import EventError
 from fanout.publish import Publisher
 from fanout_tools.cli.deployment import Deployment, DeploymentError
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, Namespace, Services
+from fanout_tools.cli.options import DEFAULT_NAMESPACE, Namespace, Services
 from fanout_tools.cli.output import console, print_rows
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
@@ -37,10 +37,11 @@ LOGS_LATE_S = 60.0
 
 
 def command(
+    *,
     orders: Annotated[int, typer.Option(envvar="ORDERS", help="How many of the file's 6,919 orders to send.")] = 500,
     patience: Annotated[float, typer.Option(help="Seconds without any progress after which to give up.")] = 300,
     namespace: Namespace = DEFAULT_NAMESPACE,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
 ) -> None:
     """Send real orders, with duplicates, broken ones and rejects among them, and reconcile what the workers made of
     them. The exit status is 1 when anything does not reconcile."""

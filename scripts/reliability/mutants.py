@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 from scripts.reliability import matrix, poison
 from scripts.reliability.model.faults import Fault
 

@@ -1,7 +1,138 @@
-"""Where things are, so that no script depends on the directory it is started from."""
+"""The project that the commands work on: the folder whose ``pyproject.toml`` has a ``[tool.fanout]``.
 
+It is looked for in the working directory and above, so that every command works from any folder of the project.
+``[tool.fanout]`` may say where things are; each key is a folder, relative to the project's root:
+
+``services``   one folder per worker and web function; default ``services``
+``contracts``  the package of the events' contracts; default ``contracts``
+``terraform``  with ``environments/``; default ``terraform``
+``build``      what commands make, and what may be deleted at any time; default ``build``
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-BUILD: Final = REPOSITORY / "build"
+from fanout.errors import FanoutError
+from fanout.events.event import load_contracts
+
+if TYPE_CHECKING:
+    from fanout.events.event import Event
+
+__all__ = ["Project", "ProjectError", "project"]
+
+
+class ProjectError(FanoutError):
+    """The working directory is in no project, or the project's ``[tool.fanout]`` is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Where a project's things are."""
+
+    root: Path
+    services: Path
+    contracts: Path
+    terraform: Path
+    build: Path
+
+    @property
+    def schemas(self) -> Path:
+        """The contracts' JSON Schemas, as they are committed."""
+        return self.contracts / "schemas"
+
+    @property
+    def golden(self) -> Path:
+        """Events that every later version has to read."""
+        return self.contracts / "golden"
+
+    @property
+    def environments(self) -> Path:
+        """A folder for each environment: what Terraform is run in."""
+        return self.terraform / "environments"
+
+    def load_contracts(self) -> list[type[Event]]:
+        """The contracts of the project.
+
+        :raises ContractError: a contract is declared wrongly or twice.
+        :raises ProjectError: there is no package of contracts.
+        """
+        if not (self.contracts / "__init__.py").exists():
+            raise ProjectError(
+                f"{self.contracts}: no package of contracts; make it, with an __init__.py, or say where it is: "
+                "contracts in [tool.fanout] of pyproject.toml"
+            )
+        parent = str(self.contracts.parent.resolve())
+        if parent not in sys.path:
+            sys.path.insert(0, parent)
+        return load_contracts(self.contracts.name)
+
+
+def __getattr__(name: str) -> Path:
+    """The root and the build folder by their former names."""
+    if name == "REPOSITORY":
+        return project().root
+    if name == "BUILD":
+        return project().build
+    raise AttributeError(name)
+
+
+def project(folder: Path | None = None) -> Project:
+    """The project of the working directory, where ``services`` and ``contracts`` are relative to it, as messages name
+    them; or of another folder, where all is absolute.
+
+    :raises ProjectError: there is none, or its ``[tool.fanout]`` is wrong; the text says what to write.
+    """
+    if folder is not None:
+        return _project_of(folder.resolve())
+    found = _project_of(Path.cwd())
+    return replace(found, services=_relative(found.services), contracts=_relative(found.contracts))
+
+
+def _relative(path: Path) -> Path:
+    return Path(os.path.relpath(path))
+
+
+@lru_cache(maxsize=64)
+def _project_of(folder: Path) -> Project:
+    for root in (folder, *folder.parents):
+        settings = _settings(root / "pyproject.toml")
+        if settings is not None:
+            return _read(root, settings)
+    raise ProjectError(
+        f"{folder}: neither here nor above is a project: a pyproject.toml with [tool.fanout]; run the command in a "
+        "project's folder"
+    )
+
+
+def _settings(file: Path) -> dict[str, Any] | None:
+    """``[tool.fanout]`` of the file, if it has one."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise ProjectError(f"{file}: cannot be read: {error}") from error
+    settings = content.get("tool", {}).get("fanout")
+    if settings is not None and not isinstance(settings, dict):
+        raise ProjectError(f"{file}: tool.fanout: must be a table")
+    return settings
+
+
+def _read(root: Path, settings: dict[str, Any]) -> Project:
+    keys = [field.name for field in fields(Project) if field.name != "root"]
+    for key, value in settings.items():
+        if key not in keys:
+            near = get_close_matches(key, keys, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}"
+            raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: no such key; {hint}")
+        if not isinstance(value, str) or not value:
+            raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: must be a folder, as a text")
+    return Project(root, **{key: root / settings.get(key, key) for key in keys})

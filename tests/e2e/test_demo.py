@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from fanout_tools.emulators.ports import free_port
-from fanout_tools.project import BUILD, REPOSITORY
+from scripts.paths import BUILD, REPOSITORY
 
 
 def environment() -> dict[str, str]:

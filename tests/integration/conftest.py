@@ -16,7 +16,7 @@ import pytest
 from fanout import aws
 from fanout_tools import emulators
 from fanout_tools.emulators import Endpoints
-from fanout_tools.project import BUILD
+from scripts.paths import BUILD
 from tests.integration.platform import Platform, tested_workers
 
 EMULATOR = os.environ.get("FANOUT_TEST_EMULATOR", "localstack")

@@ -25,7 +25,8 @@ from fanout_tools.declarations.worker import load_all
 from fanout_tools.deploy import command as deploy
 from fanout_tools.deploy import packages, terraform
 from fanout_tools.emulators import Endpoints
-from fanout_tools.project import REPOSITORY
+from fanout_tools.project import project
+from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
@@ -75,7 +76,7 @@ class Platform:
     def deploy(cls, work_dir: Path, emulator: str, workers: Iterable[Path]) -> Platform:
         """Build and apply the workers of these folders."""
         stage = _stage(work_dir / "stage", workers)
-        for _ in packages.build(stage, "local", work_dir / "packages"):
+        for _ in packages.build(project(stage), "local", work_dir / "packages"):
             pass
         data_dir = work_dir / "terraform"
         shutil.rmtree(data_dir, ignore_errors=True)  # the state of an emulator that is gone
@@ -98,7 +99,9 @@ class Platform:
         code = handler.read_text(encoding="utf-8")
         assert old in code
         handler.write_text(code.replace(old, new), encoding="utf-8")
-        for _ in packages.build(self.services.parent, "local", Path(self.terraformed.env["TF_VAR_packages_dir"])):
+        for _ in packages.build(
+            project(self.services.parent), "local", Path(self.terraformed.env["TF_VAR_packages_dir"])
+        ):
             pass
         self.terraformed.run("apply")
 

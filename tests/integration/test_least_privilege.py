@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from fanout.invoke import Tree, invoke_all
 from fanout.publish import seal
 from fanout_tools.declarations.worker import load_all
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 from tests.integration.conftest import EMULATOR
 from tests.integration.iam import provoke
 from tests.integration.iam.mapping import denied_in, taken_over

@@ -15,7 +15,7 @@ from typing import Any
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.deploy import command as deploy
 from fanout_tools.emulators import Endpoints
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 from tests.integration.platform import Platform, client
 
 NAME = "storefront"

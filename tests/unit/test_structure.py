@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.deploy.packages.workers import core
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 
 OURS = {"fanout", "fanout_tools", "fanout_router", "contracts", "services", "scripts", "tests"}
 
@@ -48,7 +48,7 @@ def test_all_of_the_core_is_packed() -> None:
     """GIVEN the core WHEN a function is packed THEN all its modules are in the package: nothing is filtered out."""
     core_folder = REPOSITORY / "shared" / "fanout"
     modules = {f"fanout/{path.relative_to(core_folder).as_posix()}" for path in core_folder.rglob("*.py")}
-    assert modules <= core(REPOSITORY).keys()
+    assert modules <= core().keys()
 
 
 @pytest.mark.parametrize("room", ROOMS)

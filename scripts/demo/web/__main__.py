@@ -26,9 +26,9 @@ from fanout_tools.cli.options import DEFAULT_NAMESPACE
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
-from fanout_tools.project import REPOSITORY
 from scripts.demo import shelf
 from scripts.demo.web.walk import CheckError, walk
+from scripts.paths import REPOSITORY
 
 APP = "services.storefront.app:app"
 DRAIN_S = 5.0

@@ -11,23 +11,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from fanout.errors import FanoutError
 from fanout_tools import emulators
 from fanout_tools.catalogue.build import topology
 from fanout_tools.catalogue.catalogue import declarations
-from fanout_tools.catalogue.documents import DOCS, KEPT, NAMES, documents
+from fanout_tools.catalogue.documents import DOCS, NAMES, documents, kept
 from fanout_tools.catalogue.topology import Topology
 from fanout_tools.deploy import terraform
 from fanout_tools.plans import Plan
 from fanout_tools.plans.file import plan_file
-from fanout_tools.project import BUILD, REPOSITORY
+from fanout_tools.project import project
 
 __all__ = ["main"]
-
-SERVICES: Final = REPOSITORY / "services"
-SCHEMAS: Final = REPOSITORY / "shared" / "contracts" / "schemas"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,11 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if not given.docs:
             drawn = _of_plan(given.environment, given.plan)
-            _write(drawn, BUILD / "diagram" / given.environment, NAMES)
+            _write(drawn, project().build / "diagram" / given.environment, NAMES)
             if given.keep:
-                KEPT.write_text(drawn.to_json(), encoding="utf-8")
+                kept().write_text(drawn.to_json(), encoding="utf-8")
         if given.docs or given.keep:
-            _write(Topology.from_json(KEPT.read_text(encoding="utf-8")), KEPT.parent, DOCS)
+            _write(Topology.from_json(kept().read_text(encoding="utf-8")), kept().parent, DOCS)
     except (FanoutError, terraform.TerraformError, emulators.EmulatorError, OSError, ValueError) as error:
         print(f"diagram: {error}", file=sys.stderr)
         return 1
@@ -52,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _of_plan(environment: str, plan: Path | None) -> Topology:
     shown = json.loads((plan or plan_file(environment)).read_text(encoding="utf-8"))
-    declared = declarations(SERVICES, SCHEMAS)
+    declared = declarations(project().services, project().schemas)
     events = [it.contract.identifier for it in declared.contracts]
     web = {name: it.publishes for name, it in declared.web.items()}
     return topology(Plan.read(shown), declared.manifests, events, web)
@@ -60,7 +56,9 @@ def _of_plan(environment: str, plan: Path | None) -> Topology:
 
 def _write(drawn: Topology, folder: Path, names: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in documents(drawn, declarations(SERVICES, SCHEMAS), folder, SCHEMAS).items():
+    for name, text in documents(
+        drawn, declarations(project().services, project().schemas), folder, project().schemas
+    ).items():
         if name in names:
             (folder / name).write_text(text, encoding="utf-8")
             print(folder / name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from fanout.events.event import Contract, Event, load_contracts
+from fanout.events.event import Contract, Event
 from fanout.publish.routes import Routes
 from fanout_tools.catalogue.document import (
     Block,
@@ -30,6 +30,7 @@ from fanout_tools.declarations import routing
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest, load_all
+from fanout_tools.project import project
 
 __all__ = ["Declarations", "Field", "catalogue", "declarations", "fields"]
 
@@ -357,7 +358,7 @@ def declarations(services: Path, schemas: Path) -> Declarations:
     :raises ContractError: a contract is declared wrongly, or the schema of an older version is missing.
     :raises ManifestError: a worker.yaml or web.yaml is wrong.
     """
-    contracts = load_contracts()
+    contracts = project().load_contracts()
     events = {it.contract.identifier for it in contracts}
     manifests = load_all(services, events=events)
     return Declarations(

@@ -10,9 +10,9 @@ from fanout_tools.catalogue.document import html, markdown
 from fanout_tools.catalogue.labels import details
 from fanout_tools.catalogue.svg import svg
 from fanout_tools.catalogue.topology import EdgeKind, Kind, Layer, Node, Topology
-from fanout_tools.project import REPOSITORY
+from fanout_tools.project import project
 
-__all__ = ["DOCS", "KEPT", "NAMES", "documents", "mermaid"]
+__all__ = ["DOCS", "NAMES", "documents", "kept", "mermaid"]
 
 _SHAPES: Final = {
     Kind.BUS: ("{{", "}}"),
@@ -79,8 +79,11 @@ def _style(node: Node) -> str:
 NAMES: Final = ("topology.mmd", "topology.svg", "catalogue.md", "catalogue.html", "topology.json")
 DOCS: Final = ("topology.svg", "catalogue.md")
 """What docs/ shows, of the local environment."""
-KEPT: Final = REPOSITORY / "docs" / "topology.json"
-"""The local environment's topology, from which docs/ is written without a plan."""
+
+
+def kept() -> Path:
+    """The local environment's topology, from which docs/ is written without a plan."""
+    return project().root / "docs" / "topology.json"
 
 
 def documents(topology: Topology, declared: Declarations, folder: Path, schemas: Path) -> dict[str, str]:

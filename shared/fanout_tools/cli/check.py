@@ -9,20 +9,21 @@ import typer
 
 from fanout.errors import ContractError, DeclarationError, ManifestError
 from fanout.events import upcasting
-from fanout.events.event import Event, load_contracts
+from fanout.events.event import Event
 from fanout.worker import Worker
-from fanout_tools.cli.options import DEFAULT_SERVICES, Services
+from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import complain, console
 from fanout_tools.contracts import check as contract_check
-from fanout_tools.contracts import golden, snapshots
+from fanout_tools.contracts import golden
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.key_fields import unknown_key_fields
 from fanout_tools.declarations.worker import Manifest, load_all
+from fanout_tools.project import project
 
 __all__ = ["command"]
 
 
-def command(services: Services = DEFAULT_SERVICES) -> None:
+def command(services: Services) -> None:
     """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, that events
     have the fields of idempotency keys, and that each subscribed event has a handler."""
     problems = list(_problems(services))
@@ -35,7 +36,7 @@ def command(services: Services = DEFAULT_SERVICES) -> None:
 
 def _problems(services: Path) -> Iterator[str]:
     try:
-        contracts = load_contracts()
+        contracts = project().load_contracts()
         for contract in contracts:
             upcasting.check(contract)
     except ContractError as error:
@@ -57,11 +58,11 @@ def _problems(services: Path) -> Iterator[str]:
 
 def _contract_problems(contracts: Sequence[type[Event]], manifests: Mapping[str, Manifest]) -> Iterator[str]:
     try:
-        for finding in contract_check.committed(contracts, snapshots.SCHEMAS, manifests):
+        for finding in contract_check.committed(contracts, project().schemas, manifests):
             yield finding.text
     except ContractError as error:
         yield from str(error).splitlines()
-    yield from golden.problems(contracts, golden.GOLDEN)
+    yield from golden.problems(contracts, project().golden)
 
 
 def _handler_problems(folder: Path) -> Iterator[str]:

@@ -11,13 +11,14 @@ import typer
 
 from fanout.errors import EventError
 from fanout.events import upcasting
-from fanout.events.event import contract_of, load_contracts
-from fanout_tools.cli.options import DEFAULT_SERVICES, Services
+from fanout.events.event import contract_of
+from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import complain, console
 from fanout_tools.contracts import asyncapi, golden, snapshots
 from fanout_tools.contracts import check as contract_check
 from fanout_tools.contracts.check import Finding
 from fanout_tools.declarations.worker import load_all
+from fanout_tools.project import project
 
 __all__ = ["app"]
 
@@ -44,9 +45,9 @@ def snapshot() -> None:
 
     Nothing is written over a snapshot that the change would break.
     """
-    contracts = load_contracts()
-    contract_check.refuse_breaking(contracts, snapshots.SCHEMAS)
-    changed = snapshots.write(contracts, snapshots.SCHEMAS)
+    contracts = project().load_contracts()
+    contract_check.refuse_breaking(contracts, project().schemas)
+    changed = snapshots.write(contracts, project().schemas)
     for path in changed:
         console.print(str(path))
     console.print(f"{len(changed)} written")
@@ -54,21 +55,22 @@ def snapshot() -> None:
 
 @app.command("check")
 def check(
+    *,
     against: Annotated[
         Path | None, typer.Option(help="Another state of shared/contracts/schemas, such as the main branch's.")
     ] = None,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
 ) -> None:
     """Compare the contracts with their committed snapshots: is there a change that breaks a reader?
 
     Exit status 1 if there is. Who edits a snapshot by hand escapes this; --against does not let that pass.
     """
-    contracts, manifests = load_contracts(), load_all(services)
+    contracts, manifests = project().load_contracts(), load_all(services)
     for contract in contracts:
         upcasting.check(contract)
-    broken = _tell(contract_check.committed(contracts, snapshots.SCHEMAS, manifests))
+    broken = _tell(contract_check.committed(contracts, project().schemas, manifests))
     if against is not None:
-        broken += _tell(contract_check.against(contracts, snapshots.SCHEMAS, against, manifests))
+        broken += _tell(contract_check.against(contracts, project().schemas, against, manifests))
     if broken:
         complain(f"fanout: {broken} breaking")
         raise typer.Exit(1)
@@ -83,7 +85,7 @@ def keep_golden(
     version: Annotated[int | None, typer.Option(help="That the data are of; the newest unless given.")] = None,
 ) -> None:
     """Keep an event in shared/contracts/golden, to be committed: every later version has to read it."""
-    load_contracts()
+    project().load_contracts()
     contract = contract_of(event)
     try:
         read = json.loads(data)
@@ -92,26 +94,27 @@ def keep_golden(
     if not isinstance(read, dict):
         raise EventError("--data: must be a JSON object")
     of_version = contract.contract.version if version is None else version
-    print(golden.record(contract, read, case, golden.GOLDEN, version=of_version))
+    print(golden.record(contract, read, case, project().golden, version=of_version))
 
 
 @app.command("export")
 def export(
+    *,
     form: Annotated[Format, typer.Option("--format", help="What to write.")],
     out: Annotated[Path | None, typer.Option(help="The directory to write into; standard output unless given.")] = None,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
 ) -> None:
     """Write the contracts, in every version that is still read, for those who do not write Python.
 
     json-schema: of each event's data, <source>/<Name>.v<version>.json. asyncapi: one AsyncAPI 3.0 document with the
     workers' subscriptions.
     """
-    contracts = load_contracts()
-    schemas = dict(snapshots.readable(contracts, snapshots.SCHEMAS))
+    contracts = project().load_contracts()
+    schemas = dict(snapshots.readable(contracts, project().schemas))
     files: dict[str, Any]
     if form is Format.ASYNCAPI:
         workers = load_all(services, events={each.contract.identifier for each in contracts})
-        examples = golden.find(golden.GOLDEN)
+        examples = golden.find(project().golden)
         files = {"asyncapi.json": asyncapi.document(contracts, schemas, examples, workers, metadata.version("fanout"))}
     else:
         files = {

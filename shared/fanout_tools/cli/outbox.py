@@ -12,14 +12,14 @@ import typer
 from fanout import aws
 from fanout.errors import EventError
 from fanout.events.envelope import Envelope
-from fanout.events.event import load_contracts
 from fanout.outbox.items import Written
 from fanout.outbox.relay import Relay
 from fanout_tools.cli.deployment import DeploymentError
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, AsJson, Namespace, Services
+from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.cli.publishing import publisher
 from fanout_tools.declarations.naming import Names
+from fanout_tools.project import project
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -28,17 +28,18 @@ __all__ = ["command"]
 
 
 def command(
+    *,
     relay: Annotated[bool, typer.Option(help="Publish them, of each partition in order.")] = False,
     older_than_s: Annotated[int, typer.Option(min=0, help="Leave younger ones to the relay.")] = 60,
     namespace: Namespace = DEFAULT_NAMESPACE,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
     as_json: AsJson = False,
 ) -> None:
     """List the events of the outbox that have not been published, and why the bus refused one.
 
     After 24 hours a stream forgets; the table does not. The exit status is 1 if --relay could not publish some.
     """
-    load_contracts()
+    project().load_contracts()
     names, dynamodb = Names(namespace), aws.client("dynamodb")
     before = datetime.fromtimestamp(time.time() - older_than_s, UTC)
     items = sorted(unrelayed(dynamodb, names.outbox_table, before), key=_published_at)

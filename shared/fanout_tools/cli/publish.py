@@ -9,20 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from fanout.events.envelope import Envelope
-from fanout.events.event import load_contracts
 from fanout.publish import Publisher
 from fanout_tools.cli.lines import lines, sealed
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, AsJson, Namespace, Services
+from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.cli.publishing import publisher
 from fanout_tools.declarations import routing
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
+from fanout_tools.project import project
 
 __all__ = ["command"]
 
 
 def command(
+    *,
     event: Annotated[
         str | None, typer.Argument(help="<source>/<Name>; then each JSON line is an event's data.")
     ] = None,
@@ -32,7 +33,7 @@ def command(
     version: Annotated[int | None, typer.Option(help="The contract's version; the newest unless given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Publish nothing; list who would receive each event.")] = False,
     namespace: Namespace = DEFAULT_NAMESPACE,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
     as_json: AsJson = False,
 ) -> None:
     """Publish events, each with a receipt.
@@ -41,7 +42,7 @@ def command(
     --cloudevents it is a CloudEvent. An event that breaks its contract is refused and named; the others are published.
     The exit status is 1 if any was refused.
     """
-    load_contracts()
+    project().load_contracts()
     refused: list[str] = []
     if cloudevents and event is not None:
         raise typer.BadParameter("a CloudEvent names its event by itself: leave EVENT or --cloudevents out")

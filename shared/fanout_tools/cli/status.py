@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fanout_tools.cli.deployment import Deployment
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, DEFAULT_SERVICES, AsJson, Namespace, Services
+from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
 from fanout_tools.cli.output import print_rows
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
@@ -19,9 +19,10 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def command(
+    *,
     since: Annotated[str, typer.Option(help="How far back to count, such as 90s, 15m, 2h, 1d.")] = "15m",
     namespace: Namespace = DEFAULT_NAMESPACE,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
     as_json: AsJson = False,
 ) -> None:
     """Queue depths of every worker, and what its log counts: records received, handled, suppressed as duplicates,

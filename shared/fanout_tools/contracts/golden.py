@@ -17,9 +17,7 @@ from fanout.events import upcasting
 from fanout.events.envelope import Envelope, Metadata
 from fanout.events.event import Contract, Event
 
-__all__ = ["GOLDEN", "Golden", "find", "problems", "record"]
-
-GOLDEN = Path("shared/contracts/golden")
+__all__ = ["Golden", "find", "problems", "record"]
 
 _FILE = re.compile(r"([A-Za-z][A-Za-z0-9 ]*)\.v([1-9][0-9]*)\.([a-z0-9-]+)\.json")
 _CASE = re.compile(r"[a-z0-9-]+")

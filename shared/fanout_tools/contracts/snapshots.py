@@ -15,9 +15,7 @@ from fanout.errors import ContractError
 from fanout.events import upcasting
 from fanout.events.event import Contract, Event
 
-__all__ = ["SCHEMAS", "contract_in", "path_of", "read_all", "readable", "schema", "text", "write"]
-
-SCHEMAS = Path("shared/contracts/schemas")
+__all__ = ["contract_in", "path_of", "read_all", "readable", "schema", "text", "write"]
 
 _FILE = re.compile(r"([A-Za-z][A-Za-z0-9 ]*)\.v([1-9][0-9]*)\.json")
 
@@ -63,7 +61,7 @@ def read_all(directory: Path) -> dict[Contract, dict[str, Any]]:
     :raises ContractError: there is no such directory, or a line for each file that is no snapshot.
     """
     if not directory.is_dir():
-        raise ContractError(f"{directory}: is no directory; name one laid out like {SCHEMAS}")
+        raise ContractError(f"{directory}: is no directory; name one laid out like the project's schemas")
     found: dict[Contract, dict[str, Any]] = {}
     problems: list[str] = []
     for path, contract in _files(directory):

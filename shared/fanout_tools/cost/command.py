@@ -13,8 +13,7 @@ import orjson
 import typer
 
 from fanout.errors import PlanError
-from fanout.events.event import load_contracts
-from fanout_tools.cli.options import DEFAULT_SERVICES, Services
+from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import console, print_rows
 from fanout_tools.contracts import golden
 from fanout_tools.cost.estate import estate
@@ -24,6 +23,7 @@ from fanout_tools.cost.prices import load
 from fanout_tools.cost.report import Report, report
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
+from fanout_tools.project import project
 
 __all__ = ["command"]
 
@@ -32,13 +32,14 @@ DEAREST = 10
 
 
 def command(
+    *,
     events_per_month: Annotated[float, typer.Option(min=1, help="Events published, all kinds together.")],
     env: Annotated[str | None, typer.Option(help="Plan this folder of terraform/environments.")] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan in JSON, in place of --env.")] = None,
     mix: Annotated[Path | None, typer.Option(help="Shares, sizes and durations: docs/cost.md.")] = None,
     logs: Annotated[Path | None, typer.Option(help="A folder with <worker>.log: durations as they were.")] = None,
     bench: Annotated[Path | None, typer.Option(help="build/bench/worker.json: the core's own time.")] = None,
-    services: Services = DEFAULT_SERVICES,
+    services: Services,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """What a million events of each kind, each worker, and the month cost at AWS's list prices.
@@ -55,7 +56,7 @@ def command(
 
 
 def _reckon(events_per_month: float, plan: Plan, mix: Mix, services: Path) -> Report:
-    events = [it.contract.identifier for it in load_contracts()]
+    events = [it.contract.identifier for it in project().load_contracts()]
     found = estate(plan, load_all(services, events=events), events)
     mix.hold(events, found.workers)
     return report(found, traffic(mix, found.events, events_per_month, _golden_bytes()), mix, load())
@@ -92,7 +93,7 @@ def _planned(env: str) -> Path:
 def _golden_bytes() -> Mapping[str, int]:
     """The mean size in bytes of each event's golden events, as they travel."""
     sizes: dict[str, list[int]] = {}
-    for it in golden.find(golden.GOLDEN):
+    for it in golden.find(project().golden):
         sizes.setdefault(it.contract.identifier, []).append(len(orjson.dumps(orjson.loads(it.delivered()))))
     return {event: round(fmean(found)) for event, found in sizes.items()}
 

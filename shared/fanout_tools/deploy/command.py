@@ -26,7 +26,7 @@ from fanout.errors import ManifestError
 from fanout_tools import emulators
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, terraform, traffic
-from fanout_tools.project import BUILD, REPOSITORY
+from fanout_tools.project import BUILD, REPOSITORY, project
 
 __all__ = ["Deployment", "local", "of_functions", "remote"]
 
@@ -48,7 +48,7 @@ class Deployment:
 
     def prepare(self) -> None:
         """Build the packages and initialise Terraform."""
-        for package in packages.build(REPOSITORY, self.target, BUILD / "packages" / self.target):
+        for package in packages.build(project(), self.target, BUILD / "packages" / self.target):
             if package.built:
                 print(f"built {package.path.relative_to(BUILD)}", file=sys.stderr)
         terraform.init(self.root, data_dir=self.data_dir, env=self.env)

@@ -15,18 +15,13 @@ from typing import Final
 from fanout.errors import PlanError
 from fanout_tools import emulators
 from fanout_tools.deploy import terraform
-from fanout_tools.project import BUILD, REPOSITORY
-from fanout_tools.proof.planning import plan_environment
+from fanout_tools.project import Project, project
+from fanout_tools.proof import planning
 
 __all__ = ["current", "plan_file"]
 
-PLANS: Final = BUILD / "plans"
-_SOURCES: Final = (
-    ("terraform", "**/*.tf"),
-    ("services", "*/*.yaml"),
-    ("shared/contracts/schemas", "**/*.json"),
-    ("shared/fanout_tools/proof", "*.py"),
-)
+_PROOF: Final = Path(planning.__file__).parent
+"""What a plan is made with; a change of it makes plans anew."""
 
 
 def plan_file(environment: str) -> Path:
@@ -36,9 +31,9 @@ def plan_file(environment: str) -> Path:
     :raises TerraformError: Terraform refuses the environment.
     :raises EmulatorError: MiniStack does not start.
     """
-    path = PLANS / f"{environment}.json"
-    if not current(path, _sources(REPOSITORY)):
-        shown = plan_environment(environment)
+    path = project().build / "plans" / f"{environment}.json"
+    if not current(path, _sources(project())):
+        shown = planning.plan_environment(environment)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(shown), encoding="utf-8")
     return path
@@ -49,11 +44,12 @@ def current(path: Path, sources: Iterator[Path]) -> bool:
     return path.exists() and all(source.stat().st_mtime <= path.stat().st_mtime for source in sources)
 
 
-def _sources(repository: Path) -> Iterator[Path]:
+def _sources(of: Project) -> Iterator[Path]:
     """What a plan is made of. The folder too: a worker that is gone changes nothing else."""
-    for folder, pattern in _SOURCES:
-        yield from (repository / folder).glob(pattern)
-    yield repository / "services"
+    for folder, pattern in ((of.terraform, "**/*.tf"), (of.services, "*/*.yaml"), (of.schemas, "**/*.json")):
+        yield from folder.glob(pattern)
+    yield from _PROOF.glob("*.py")
+    yield of.services
 
 
 def main(argv: Sequence[str] | None = None) -> int:

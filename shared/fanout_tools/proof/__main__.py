@@ -15,7 +15,7 @@ from fanout_tools import emulators
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.deploy import terraform
 from fanout_tools.plans import Plan
-from fanout_tools.project import REPOSITORY
+from fanout_tools.project import project
 from fanout_tools.proof.allowed import declared, read
 from fanout_tools.proof.check import Proof, check
 from fanout_tools.proof.planning import plan_environment
@@ -26,15 +26,15 @@ from fanout_tools.tables import format_table
 def main(argv: Sequence[str] | None = None) -> int:
     """Check one environment; returns the exit code."""
     given = _arguments().parse_args(argv)
-    root = REPOSITORY / "terraform" / "environments" / given.environment
+    root = project().environments / given.environment
     try:
         shown = (
             json.loads(given.plan.read_text(encoding="utf-8")) if given.plan else plan_environment(given.environment)
         )
         proof = check(
             Plan.read(shown),
-            load_all(REPOSITORY / "services"),
-            starts=declared_patterns(REPOSITORY / "services"),
+            load_all(project().services),
+            starts=declared_patterns(project().services),
             allowed=read(given.environment),
             declared=(said := declared(root)),
         )

@@ -21,7 +21,7 @@ from fanout.errors import PlanError
 from fanout_tools import emulators
 from fanout_tools.deploy import terraform
 from fanout_tools.plans import unknown_values
-from fanout_tools.project import BUILD, REPOSITORY
+from fanout_tools.project import project
 from fanout_tools.proof.identities import ACCOUNT, identified
 from fanout_tools.proof.state import state_of
 
@@ -39,11 +39,11 @@ def plan_environment(environment: str) -> dict[str, Any]:
     :raises TerraformError: Terraform refuses the environment.
     :raises EmulatorError: MiniStack does not start.
     """
-    root = REPOSITORY / "terraform" / "environments" / environment
+    root = project().environments / environment
     if not (root / "main.tf").exists():
         known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf")))
         raise PlanError(f"there is no environment {environment!r}; there is: {known}")
-    return plan_root(root, services=REPOSITORY / "services", work=BUILD / "check_plan" / environment)
+    return plan_root(root, services=project().services, work=project().build / "check_plan" / environment)
 
 
 def plan_root(root: Path, *, services: Path, work: Path) -> dict[str, Any]:
@@ -65,9 +65,10 @@ def _workspace(root: Path, services: Path, work: Path) -> Path:
     copy = work / "terraform" / "environments" / root.name
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     (copy / "check_plan_override.tf").write_text(_BACKEND, encoding="utf-8")
-    (work / "terraform" / "modules").symlink_to(REPOSITORY / "terraform" / "modules")
-    (work / "shared").symlink_to(REPOSITORY / "shared")
-    (work / "services").symlink_to(services)
+    (work / "terraform" / "modules").symlink_to(project().terraform / "modules")
+    contracts = project().contracts.resolve().relative_to(project().root).parts[0]
+    (work / contracts).symlink_to(project().root / contracts)
+    (work / "services").symlink_to(services.resolve())
     for target in ("local", "aws"):
         _stand_ins(work / "build" / "packages" / target, services)
     return copy

@@ -5,7 +5,7 @@ import re
 import tomllib
 
 from fanout_router.config import RouterSettings
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 
 DOCKERFILE = REPOSITORY / "router" / "Dockerfile"
 SERVICE = (REPOSITORY / "terraform" / "modules" / "router" / "service.tf").read_text(encoding="utf-8")

@@ -18,8 +18,9 @@ Run = Callable[..., Result]
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: snapshots, golden events and workers as they are committed."""
-    for folder in ("shared/contracts/schemas", "shared/contracts/golden", "services"):
+    for folder in ("shared/contracts", "services"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "pyproject.toml").write_text('[tool.fanout]\ncontracts = "shared/contracts"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])  # fanout check puts the workers on it
     return tmp_path

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from fanout import Reject, Retry
-from fanout_tools.project import REPOSITORY
 from fanout_tools.proof.definitions import functions, problems
+from scripts.paths import REPOSITORY
 from tests.unit.terraform.states import Run, StateError
 
 FOLDER = REPOSITORY / "services" / "fulfilment"

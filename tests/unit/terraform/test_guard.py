@@ -9,7 +9,7 @@ import pytest
 
 from fanout_tools.deploy import terraform
 from fanout_tools.deploy.command import Deployment
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 
 GUARD = REPOSITORY / "terraform" / "modules" / "guard"
 ROOT = """

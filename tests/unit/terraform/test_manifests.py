@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.deploy import terraform
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 
 MODULE = REPOSITORY / "terraform" / "modules" / "manifests"
 CASES = sorted(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fanout.errors import ManifestError
 from fanout_tools.deploy.packages import PackageError, archive, build
-from fanout_tools.project import BUILD, REPOSITORY
+from fanout_tools.project import project
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,9 +14,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m fanout_tools.deploy.packages", description=__doc__)
     parser.add_argument("target", choices=["local", "aws"])
     target = parser.parse_args(argv).target
-    out = BUILD / "packages" / target
+    out = project().build / "packages" / target
     try:
-        for package in build(REPOSITORY, target, out):
+        for package in build(project(), target, out):
             name, size = package.path.relative_to(out), package.path.stat().st_size
             note = "" if package.built else "  (unchanged)"
             print(f"{name!s:32} {size:>12,} B  {archive.sha256(package.path)[:12]}{note}", flush=True)

@@ -1,6 +1,5 @@
 """Put the packages of one target together."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -10,8 +9,9 @@ from fanout_tools.declarations import routing
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations import worker as manifest
 from fanout_tools.declarations.worker import Manifest
-from fanout_tools.deploy.packages import archive, layers, relay, targets, web, workers
+from fanout_tools.deploy.packages import archive, layers, relay, requirements, targets, web, workers
 from fanout_tools.deploy.packages.targets import Target
+from fanout_tools.project import Project
 
 __all__ = ["Package", "build"]
 
@@ -25,20 +25,20 @@ class Package:
     """False when it was as it should be already."""
 
 
-def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
+def build(of: Project, target_name: str, out: Path) -> Iterator[Package]:
     """Bring every package of the target up to date under ``out``, telling each as it is done.
 
     :param target_name: ``local`` or ``aws``.
     :raises PackageError: a layer cannot be built.
     :raises fanout.errors.ManifestError: a worker.yaml or web.yaml is wrong.
     """
-    manifests = manifest.load_all(repository / "services")
-    webs = web_manifest.load_all(repository / "services", manifests)
+    manifests = manifest.load_all(of.services)
+    webs = web_manifest.load_all(of.services, manifests)
     wanted: dict[str, str] = {name: declared.function.architecture for name, declared in manifests.items()}
     wanted |= {name: declared.function.architecture for name, declared in webs.items()}
     target = targets.local() if target_name == "local" else targets.aws(wanted.values())
     made: set[Path] = set()
-    for package in chain(_layers(repository, target, wanted, out), _functions(repository, manifests, out)):
+    for package in chain(_layers(of, target, wanted, out), _functions(of, manifests, out)):
         made.add(package.path)
         yield package
     _remove_others(out, made)
@@ -46,13 +46,13 @@ def build(repository: Path, target_name: str, out: Path) -> Iterator[Package]:
     (out / "target.json").write_text(target.description(), encoding="utf-8")
 
 
-def _layers(repository: Path, target: Target, wanted: Mapping[str, str], out: Path) -> Iterator[Package]:
-    constraints = repository / "constraints.txt"
+def _layers(of: Project, target: Target, wanted: Mapping[str, str], out: Path) -> Iterator[Package]:
+    constraints = of.root / "constraints.txt"
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
-        yield Package(path=path, built=layers.build(path, _dependencies(repository), constraints, target, architecture))
-    own = {folder: workers.requirements(folder) for folder in _folders(repository)}
-    own |= {folder: web.requirements(repository, folder) for folder in _folders(repository, "web.yaml")}
+        yield Package(path=path, built=layers.build(path, requirements.of_fanout(), constraints, target, architecture))
+    own = {folder: workers.requirements(folder) for folder in _folders(of)}
+    own |= {folder: web.requirements(folder) for folder in _folders(of, "web.yaml")}
     for folder, needed in own.items():
         name = manifest.worker_name(folder)
         if needed:
@@ -61,23 +61,23 @@ def _layers(repository: Path, target: Target, wanted: Mapping[str, str], out: Pa
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
 
 
-def _functions(repository: Path, manifests: Mapping[str, Manifest], out: Path) -> Iterator[Package]:
-    for folder in _folders(repository):
+def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Iterator[Package]:
+    for folder in _folders(of):
         name = manifest.worker_name(folder)
         routes = routing.routes(manifests[name].publishes, manifests)
         path = out / "workers" / f"{name}.zip"
-        yield Package(path=path, built=archive.write(path, workers.entries(repository, folder, routes)))
-    for folder in _folders(repository, "web.yaml"):
+        yield Package(path=path, built=archive.write(path, workers.entries(of, folder, routes)))
+    for folder in _folders(of, "web.yaml"):
         path = out / "web" / f"{manifest.worker_name(folder)}.zip"
-        yield Package(path=path, built=archive.write(path, web.entries(repository, folder)))
+        yield Package(path=path, built=archive.write(path, web.entries(of, folder)))
     if events := {event for declared in manifests.values() if declared.outbox for event in declared.publishes}:
         path = out / "outbox-relay.zip"
-        entries = relay.entries(repository, routing.routes(events, manifests))
+        entries = relay.entries(routing.routes(events, manifests))
         yield Package(path=path, built=archive.write(path, entries))
 
 
-def _folders(repository: Path, declaration: str = "worker.yaml") -> list[Path]:
-    return sorted(file.parent for file in (repository / "services").glob(f"*/{declaration}"))
+def _folders(of: Project, declaration: str = "worker.yaml") -> list[Path]:
+    return sorted(file.parent for file in of.services.glob(f"*/{declaration}"))
 
 
 def _remove_others(out: Path, made: set[Path]) -> None:
@@ -85,8 +85,3 @@ def _remove_others(out: Path, made: set[Path]) -> None:
     for old in [*out.glob("*.zip"), *out.glob("*/*.zip")]:
         if old not in made:
             old.unlink()
-
-
-def _dependencies(repository: Path) -> list[str]:
-    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return list(project["dependencies"])

@@ -1,7 +1,6 @@
 """The package of the outbox's relay: the core library, and the ways of the events that go through it."""
 
 import json
-from pathlib import Path
 
 from fanout.publish import Routes
 from fanout_tools.deploy.packages import workers
@@ -9,11 +8,11 @@ from fanout_tools.deploy.packages import workers
 __all__ = ["entries"]
 
 
-def entries(repository: Path, routes: Routes) -> dict[str, bytes]:
+def entries(routes: Routes) -> dict[str, bytes]:
     """What the package holds, by name in the archive.
 
     :param routes: of every event that a worker with an outbox publishes.
     """
-    packed = workers.core(repository)
+    packed = workers.core()
     packed["fanout/outbox/routes.json"] = (json.dumps(routes.to_json(), indent=1) + "\n").encode()
     return packed

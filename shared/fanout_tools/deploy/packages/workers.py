@@ -7,8 +7,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import fanout
 from fanout.publish import Routes
 from fanout_tools.declarations import worker as manifest
+from fanout_tools.project import Project
 
 POWERTOOLS = ["aws-lambda-powertools"]
 """What ``powertools: true`` of a worker.yaml asks for."""
@@ -16,32 +18,32 @@ POWERTOOLS = ["aws-lambda-powertools"]
 __all__ = ["core", "entries", "files", "requirements", "service"]
 
 
-def entries(repository: Path, folder: Path, routes: Routes | None = None) -> dict[str, bytes]:
+def entries(of: Project, folder: Path, routes: Routes | None = None) -> dict[str, bytes]:
     """What the package of the worker in ``folder`` holds, by name in the archive.
 
     :param routes: the ways of the events that it publishes.
     :raises fanout.errors.ManifestError: its worker.yaml is wrong.
     """
-    packed = service(repository, folder)
+    packed = service(of, folder)
     packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml", routes or Routes())
     return packed
 
 
-def service(repository: Path, folder: Path) -> dict[str, bytes]:
+def service(of: Project, folder: Path) -> dict[str, bytes]:
     """What any function of ``services`` runs on: its folder, the contracts, the core library."""
     packed = {f"services/{folder.name}/{name}": content for name, content in files(folder)}
     packed |= {
-        f"contracts/{name}": content
-        for name, content in files(repository / "shared" / "contracts")
+        f"{of.contracts.name}/{name}": content
+        for name, content in files(of.contracts)
         if not name.startswith("golden/")  # events to test with
     }
     packed["services/__init__.py"] = (folder.parent / "__init__.py").read_bytes()
-    return packed | core(repository)
+    return packed | core()
 
 
-def core(repository: Path) -> dict[str, bytes]:
+def core() -> dict[str, bytes]:
     """The core library, as every function needs it."""
-    return {f"fanout/{name}": content for name, content in files(repository / "shared" / "fanout")}
+    return {f"fanout/{name}": content for name, content in files(Path(fanout.__file__).parent)}
 
 
 def requirements(folder: Path) -> list[str]:

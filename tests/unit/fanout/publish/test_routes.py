@@ -14,7 +14,7 @@ from fanout.publish.routes import BUS_BYTES, QUEUE_BYTES, TOPIC_BYTES, WRAPPING_
 from fanout_tools.declarations.routing import routes
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.patterns import Pattern
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 from tests.unit.fanout_tools.patterns.strategies import events, pairs
 
 EVENT = "shop.orders/OrderPlaced"

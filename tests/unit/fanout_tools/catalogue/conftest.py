@@ -10,8 +10,8 @@ from fanout_tools.catalogue.catalogue import Declarations, declarations
 from fanout_tools.catalogue.topology import Topology
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
-from fanout_tools.project import REPOSITORY
-from fanout_tools.proof.fixture import FIXTURE
+from scripts.mutants.fixture import FIXTURE
+from scripts.paths import REPOSITORY
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from fanout_tools.catalogue.build import topology
 from fanout_tools.catalogue.topology import EdgeKind, Kind, Layer, Topology
 from fanout_tools.declarations.worker import Manifest, load_all
 from fanout_tools.plans import Plan
-from fanout_tools.proof.fixture import FIXTURE
+from scripts.mutants.fixture import FIXTURE
 
 
 def _edges(drawn: Topology, kind: EdgeKind = EdgeKind.EVENT) -> set[tuple[str, str]]:

@@ -2,12 +2,14 @@
 
 import pytest
 
-from fanout_tools.catalogue.__main__ import SCHEMAS, SERVICES, main
+from fanout_tools.catalogue.__main__ import main
 from fanout_tools.catalogue.catalogue import Declarations, declarations
-from fanout_tools.catalogue.documents import DOCS, KEPT, documents
+from fanout_tools.catalogue.documents import DOCS, documents
 from fanout_tools.catalogue.topology import Kind, Topology
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.project import project
 
+KEPT = project().root / "docs" / "topology.json"
 MEND = "docs/ is out of date: run `make diagram-docs`"
 
 
@@ -18,11 +20,11 @@ def kept() -> Topology:
 
 @pytest.fixture(scope="module")
 def today() -> Declarations:
-    return declarations(SERVICES, SCHEMAS)
+    return declarations(project().services, project().schemas)
 
 
 def test_docs_are_what_the_kept_topology_and_the_declarations_say(kept: Topology, today: Declarations) -> None:
-    for name, text in documents(kept, today, KEPT.parent, SCHEMAS).items():
+    for name, text in documents(kept, today, KEPT.parent, project().schemas).items():
         if name in DOCS:
             assert (KEPT.parent / name).read_text(encoding="utf-8") == text, MEND
 

@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field
 from fanout import Event
 from fanout.events.event import Contract, load_contracts
 from fanout_tools.contracts.asyncapi import document
-from fanout_tools.contracts.golden import GOLDEN, find
-from fanout_tools.contracts.snapshots import SCHEMAS, read_all, schema
+from fanout_tools.contracts.golden import find
+from fanout_tools.contracts.snapshots import read_all, schema
 from fanout_tools.declarations.worker import Manifest, load_all
+from fanout_tools.project import project as project_of
 
 ROOT = Path(__file__).parents[4]
 
@@ -61,7 +62,7 @@ def shop() -> dict[str, Any]:
     """The document of the shop."""
     contracts = load_contracts()
     workers = load_all(ROOT / "services")
-    return document(contracts, read_all(ROOT / SCHEMAS), find(ROOT / GOLDEN), workers, "1.2.3")
+    return document(contracts, read_all(project_of(ROOT).schemas), find(project_of(ROOT).golden), workers, "1.2.3")
 
 
 def conforms(kind: str, value: dict[str, Any]) -> None:

@@ -12,8 +12,9 @@ from pydantic import Field
 from fanout import ContractError, Event, upcasts
 from fanout.events.event import load_contracts
 from fanout_tools.contracts.check import Finding, against, committed, refuse_breaking
-from fanout_tools.contracts.snapshots import SCHEMAS, path_of, schema, write
+from fanout_tools.contracts.snapshots import path_of, schema, write
 from fanout_tools.declarations.worker import Manifest, load_all
+from fanout_tools.project import project as project_of
 
 from ...fanout.conftest import ThingFollowed, ThingHappened
 
@@ -80,8 +81,8 @@ def test_the_shops_snapshots_are_its_contracts() -> None:
     """GIVEN the shop's contracts WHEN held against their committed snapshots THEN there is nothing to say."""
     contracts, manifests = load_contracts(), load_all(ROOT / "services")
 
-    assert list(committed(contracts, ROOT / SCHEMAS, manifests)) == []
-    assert list(against(contracts, ROOT / SCHEMAS, ROOT / SCHEMAS, manifests)) == []
+    assert list(committed(contracts, project_of(ROOT).schemas, manifests)) == []
+    assert list(against(contracts, project_of(ROOT).schemas, project_of(ROOT).schemas, manifests)) == []
 
 
 # Against the committed snapshots.

@@ -9,8 +9,9 @@ from jsonschema import Draft202012Validator
 
 from fanout import Envelope, Event, EventError, upcasts
 from fanout.events.event import load_contracts
-from fanout_tools.contracts.golden import GOLDEN, Golden, find, problems, record
-from fanout_tools.contracts.snapshots import SCHEMAS, read_all
+from fanout_tools.contracts.golden import Golden, find, problems, record
+from fanout_tools.contracts.snapshots import read_all
+from fanout_tools.project import project as project_of
 
 from ...fanout.conftest import ThingHappened
 
@@ -39,13 +40,13 @@ class Gone(Event, source="aws.golden", name="Instance Gone"):
 
 def test_the_shops_golden_events_are_read_by_its_contracts() -> None:
     """GIVEN the shop's golden events WHEN read by today's contracts THEN all are, and no version is without one."""
-    assert list(problems(load_contracts(), ROOT / GOLDEN)) == []
+    assert list(problems(load_contracts(), project_of(ROOT).golden)) == []
 
 
-@pytest.mark.parametrize("golden", find(ROOT / GOLDEN), ids=lambda golden: golden.path.name)
+@pytest.mark.parametrize("golden", find(project_of(ROOT).golden), ids=lambda golden: golden.path.name)
 def test_the_shops_golden_events_keep_the_schema_of_their_day(golden: Golden) -> None:
     """GIVEN a golden event WHEN held against the snapshot of the version it was published under THEN it keeps it."""
-    schema = read_all(ROOT / SCHEMAS)[golden.contract]
+    schema = read_all(project_of(ROOT).schemas)[golden.contract]
     Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(
         Envelope.decode(golden.delivered()).data
     )

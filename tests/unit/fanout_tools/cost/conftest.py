@@ -10,7 +10,7 @@ from fanout_tools.cost.fixed import Fixed
 from fanout_tools.cost.mix import Traffic
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest, load_all
 from fanout_tools.plans import Plan
-from fanout_tools.proof.fixture import FIXTURE
+from scripts.mutants.fixture import FIXTURE
 
 EVENT = "shop.orders/OrderPlaced"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fanout.errors import PlanError
-from fanout_tools.proof.fixture import FIXTURE
+from scripts.mutants.fixture import FIXTURE
 
 from ..conftest import Run
 

@@ -6,7 +6,7 @@ import pytest
 
 from fanout.errors import ManifestError
 from fanout_tools.declarations import worker as manifest
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("manifest_cases/*/expected.txt"))
 

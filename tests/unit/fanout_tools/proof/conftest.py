@@ -10,8 +10,8 @@ from fanout_tools.plans import Plan
 from fanout_tools.proof.allowed import Declared, read
 from fanout_tools.proof.check import check
 from fanout_tools.proof.findings import Finding
-from fanout_tools.proof.fixture import FIXTURE
 from fanout_tools.proof.workflows import declared_patterns
+from scripts.mutants.fixture import FIXTURE
 
 STARTS = declared_patterns(FIXTURE / "services")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.proof.__main__ import main
-from fanout_tools.proof.fixture import FIXTURE
+from scripts.mutants.fixture import FIXTURE
 
 
 def test_findings_are_told_and_fail(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from fanout.processing.settings import Settings
-from fanout_tools.project import REPOSITORY
 from scripts.chaos.reckoning import TABLES, expected_effects, reckon
+from scripts.paths import REPOSITORY
 
 WORKERS = REPOSITORY / "scripts" / "chaos" / "workers"
 ORDERS = ["order-0", "order-1"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fanout_tools.project import REPOSITORY
+from scripts.paths import REPOSITORY
 from scripts.reliability.mutants import MUTANTS, Mutant
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.deploy.packages import archive, build, layers
+from fanout_tools.project import project
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\n"
 
@@ -25,10 +26,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "services" / "painter" / "worker.yaml").write_text(
         f"{WORKER_YAML}function: {{ architecture: x86_64 }}\n"
     )
-    for package in ("fanout", "contracts"):
-        (tmp_path / "shared" / package).mkdir(parents=True)
-        (tmp_path / "shared" / package / "__init__.py").touch()
-    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["orjson>=3"]\n')
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text("[tool.fanout]\n")
     (tmp_path / "constraints.txt").write_text("orjson==3.0\npillow==1.0\n")
 
     def write(path: Path, requirements: list[str], _constraints: Path, _target: object, architecture: str) -> bool:
@@ -40,7 +40,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _made(repository: Path, target: str) -> dict[str, bool]:
     out = repository / "out" / target
-    return {package.path.relative_to(out).as_posix(): package.built for package in build(repository, target, out)}
+    return {
+        package.path.relative_to(out).as_posix(): package.built for package in build(project(repository), target, out)
+    }
 
 
 def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
@@ -62,20 +64,22 @@ def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
     (folder / "app.py").write_text("app = None\n")
     (folder / "page.html").write_text("<html>")
     (folder / "requirements.txt").write_text("starlette\n")
-    (repository / "router" / "fanout_router").mkdir(parents=True)
-    (repository / "router" / "fanout_router" / "serve.py").touch()
-    (repository / "pyproject.toml").write_text(
-        '[project]\ndependencies = []\noptional-dependencies.adapter = ["hpack>=4"]\n'
-    )
     made = _made(repository, "aws")
 
     assert [name for name in made if "shop" in name] == ["layers/shop.zip", "web/shop.zip"]
     with zipfile.ZipFile(repository / "out" / "aws" / "web" / "shop.zip") as zipped:
         packed = set(zipped.namelist())
-    assert {"services/shop/app.py", "services/shop/page.html", "fanout_router/serve.py", "fanout/__init__.py"} <= packed
+    assert {
+        "services/shop/app.py",
+        "services/shop/page.html",
+        "fanout_router/adapter/asgi.py",
+        "fanout/__init__.py",
+    } <= packed
     assert "services/shop/web.yaml" not in packed
     with zipfile.ZipFile(repository / "out" / "aws" / "layers" / "shop.zip") as zipped:
-        assert zipped.read("inputs") == b"['starlette', 'hpack>=4'] arm64"
+        inputs = zipped.read("inputs").decode()
+    assert inputs.startswith("['starlette', 'hpack")
+    assert inputs.endswith("arm64")
 
 
 def test_a_second_build_changes_nothing(repository: Path) -> None:

@@ -1,6 +1,6 @@
 """Make the plan that the rules are tested on, from the root beside it: tests/unit/fanout_tools/proof/fixture/plan.json.
 
-    python -m fanout_tools.proof.fixture
+    python -m scripts.mutants.fixture
 
 Run it when the modules change. What no rule reads is left out, so that the file changes with what matters.
 """
@@ -15,8 +15,8 @@ from fanout.errors import PlanError
 from fanout_tools import emulators
 from fanout_tools.deploy import terraform
 from fanout_tools.plans import resources
-from fanout_tools.project import BUILD, REPOSITORY
 from fanout_tools.proof.planning import plan_root
+from scripts.paths import BUILD, REPOSITORY
 
 __all__ = ["FIXTURE", "slim"]
 
