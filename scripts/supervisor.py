@@ -37,6 +37,11 @@ class Interrupted(SystemExit):
         super().__init__(128 + signum)
         self.signum = signum
 
+    @property
+    def exit_code(self) -> int:
+        """128 + the signal."""
+        return 128 + self.signum
+
 
 def run(
     command: Sequence[str],
@@ -46,6 +51,8 @@ def run(
     on_line: Callable[[str], None] | None = None,
     log: Path | None = None,
     grace_s: float = 30.0,
+    stdout: BinaryIO | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> int:
     """Run ``command`` without standard input; returns its exit code, negative where a signal ended it.
 
@@ -53,6 +60,8 @@ def run(
     :param on_line: called with each line of standard output and error, without its end.
     :param log: appended to. Without ``on_line`` and ``log`` the child has this process's output.
     :param grace_s: seconds from the first signal until the child and its group are killed.
+    :param stdout: where standard output goes, apart from the rest; for an answer that is to be parsed.
+    :param pass_fds: file descriptors that the child holds too, such as a lock that has to outlive this process.
     :raises Interrupted: this process was told to end while the child ran.
     :raises OSError: the command cannot be started.
     """
@@ -63,8 +72,9 @@ def run(
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=None if output is None else subprocess.STDOUT,
+            stdout=stdout or output,
+            stderr=output,
+            pass_fds=pass_fds,
             process_group=0,
         )
         _wait(child, received, follower, name=_name(command), grace_s=grace_s)
