@@ -15,9 +15,7 @@ help: ## List the targets
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "fanout needs Python 3.11 or later; '$(PYTHON)' is older: set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	$(PYTHON) -m scripts.installer
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
@@ -139,18 +137,18 @@ AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulat
 .PHONY: demo
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
 	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
-	@$(AT_EMULATOR) $(BIN)/fanout demo --orders $(ORDERS)
+	@$(AT_EMULATOR) exec $(BIN)/fanout demo --orders $(ORDERS)
 
 WEB_PORT ?= 8080
 
 .PHONY: demo-web
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
 	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
-	@$(AT_EMULATOR) $(BIN)/python -m scripts.web_demo --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
+	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.web_demo --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
 
 .PHONY: status
 status: setup ## Queues and counts of the workers on EMULATOR
-	@$(AT_EMULATOR) $(BIN)/fanout status
+	@$(AT_EMULATOR) exec $(BIN)/fanout status
 
 .PHONY: integration
 integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)

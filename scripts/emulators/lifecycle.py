@@ -20,7 +20,7 @@ from scripts.emulators.model import HOME, HOST, Endpoints, Plan, Request, Server
 from scripts.emulators.ports import check_free, free_port
 from scripts.emulators.processes import is_alive, start, stop
 from scripts.emulators.record import Run, Started, load, remove, save
-from scripts.emulators.venvs import locked
+from scripts.installer import locked
 
 __all__ = ["EMULATORS", "default_run_dir", "down", "reset", "running", "status", "up"]
 
