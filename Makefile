@@ -60,11 +60,11 @@ sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda
 	$(BIN)/python -m scripts.sim_dispatch
 
 EMULATOR ?= ministack
-PORT ?= 4566
+AT_PORT = $(if $(PORT),--port $(PORT))
 
 .PHONY: up
-up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566
-	@$(BIN)/python -m scripts.emulators up $(EMULATOR) --port $(PORT)
+up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566, or on a free port where that is taken
+	@$(BIN)/python -m scripts.emulators up $(EMULATOR) $(AT_PORT)
 
 .PHONY: down
 down: setup ## Stop EMULATOR and all it started
@@ -83,7 +83,7 @@ build: setup ## Build the Lambda packages for TARGET=local|aws
 
 ENV ?= local
 DEPLOY = $(BIN)/python -m scripts.deploy
-ON = $(ENV) --emulator $(EMULATOR) --port $(PORT)
+ON = $(ENV) --emulator $(EMULATOR) $(AT_PORT)
 
 .PHONY: plan
 plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
@@ -136,14 +136,14 @@ AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulat
 
 .PHONY: demo
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT)
 	@$(AT_EMULATOR) exec $(BIN)/fanout demo --orders $(ORDERS)
 
 WEB_PORT ?= 8080
 
 .PHONY: demo-web
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT)
 	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.web_demo --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
 
 .PHONY: status

@@ -159,9 +159,10 @@ def of_functions(emulator: str, endpoints: emulators.Endpoints) -> dict[str, str
     return {"AWS_ENDPOINT_URL": endpoints.url, "AWS_ENDPOINT_URL_DYNAMODB": endpoints.dynamodb_url}
 
 
-def local(emulator: str, port: int) -> Deployment:
+def local(emulator: str, port: int | None) -> Deployment:
     """The environment on an emulator.
 
+    :param port: see :func:`emulators.up`; one that runs already stays where it is.
     :raises EmulatorError: it cannot be started.
     """
     endpoint, data_dir = os.environ.get("AWS_ENDPOINT_URL"), BUILD / "terraform" / f"local-{emulator}"
@@ -243,7 +244,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
     parser.add_argument("environment", help="a folder of terraform/environments")
     parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
-    parser.add_argument("--port", type=int, default=4566, help="where the emulator listens (4566)")
+    parser.add_argument(
+        "--port", type=int, help="where the emulator is to listen (4566, or a free one where that is taken)"
+    )
     return parser
 
 
