@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 from scripts import supervisor
+from scripts.installer import locked
 from scripts.paths import BUILD
 from scripts.terraform.binary import find_terraform
 from scripts.terraform.errors import TerraformCommandError
@@ -45,7 +46,9 @@ def init(root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[
     backend = []
     if _has_local_backend(root_dir):
         backend = [f"-backend-config=path={data_dir.resolve() / 'terraform.tfstate'}", "-reconfigure"]
-    run(root_dir, "init", "-input=false", *backend, *args, data_dir=data_dir, env=env, capture=True)
+    # Terraform's plugin cache stands no two that fill it at once.
+    with locked(WORK / "init.lock"):
+        run(root_dir, "init", "-input=false", *backend, *args, data_dir=data_dir, env=env, capture=True)
 
 
 def run(
