@@ -75,8 +75,9 @@ def run(
     """
     command = [find_terraform(), f"-chdir={root_dir.resolve()}", *args]
     environment = _environment(data_dir or default_data_dir(root_dir), env or {})
-    if capture:
+    if capture or log is not None or not sys.stdout.isatty():
         environment["TF_CLI_ARGS"] = f"{environment.get('TF_CLI_ARGS', '')} -no-color".strip()
+    if capture:
         on_line, log = _Lines(), None
     elif log is None and on_line is None:
         on_line = _show
