@@ -15,9 +15,7 @@ help: ## List the targets
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "fanout needs Python 3.11 or later; '$(PYTHON)' is older: set PYTHON=/path/to/python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+	PYTHONPATH=shared $(PYTHON) -m fanout_tools.installer
 
 .PHONY: setup
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
@@ -62,11 +60,11 @@ sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda
 	$(BIN)/python -m scripts.simulate
 
 EMULATOR ?= ministack
-PORT ?= 4566
+AT_PORT = $(if $(PORT),--port $(PORT))
 
 .PHONY: up
-up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566
-	@$(BIN)/python -m fanout_tools.emulators up $(EMULATOR) --port $(PORT)
+up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566, or on a free port where that is taken
+	@$(BIN)/python -m fanout_tools.emulators up $(EMULATOR) $(AT_PORT)
 
 .PHONY: down
 down: setup ## Stop EMULATOR and all it started
@@ -85,7 +83,7 @@ build: setup ## Build the Lambda packages for TARGET=local|aws
 
 ENV ?= local
 DEPLOY = $(BIN)/python -m fanout_tools.deploy.command
-ON = $(ENV) --emulator $(EMULATOR) --port $(PORT)
+ON = $(ENV) --emulator $(EMULATOR) $(AT_PORT)
 
 .PHONY: plan
 plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
@@ -138,19 +136,19 @@ AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulat
 
 .PHONY: demo
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
-	@$(AT_EMULATOR) $(BIN)/python -m scripts.demo --orders $(ORDERS)
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT)
+	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.demo --orders $(ORDERS)
 
 WEB_PORT ?= 8080
 
 .PHONY: demo-web
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) --port $(PORT)
-	@$(AT_EMULATOR) $(BIN)/python -m scripts.demo.web --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT)
+	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.demo.web --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
 
 .PHONY: status
 status: setup ## Queues and counts of the workers on EMULATOR
-	@$(AT_EMULATOR) $(BIN)/fanout status
+	@$(AT_EMULATOR) exec $(BIN)/fanout status
 
 .PHONY: integration
 integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)

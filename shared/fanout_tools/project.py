@@ -7,6 +7,8 @@ It is looked for in the working directory and above, so that every command works
 ``contracts``  the package of the events' contracts; default ``contracts``
 ``terraform``  with ``environments/``; default ``terraform``
 ``build``      what commands make, and what may be deleted at any time; default ``build``
+
+Set-up needs it before anything is installed: it imports Python's own library alone.
 """
 
 from __future__ import annotations
@@ -20,16 +22,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fanout.errors import FanoutError
-from fanout.events.event import load_contracts
-
 if TYPE_CHECKING:
     from fanout.events.event import Event
 
 __all__ = ["Project", "ProjectError", "project"]
 
 
-class ProjectError(FanoutError):
+class ProjectError(Exception):
     """The working directory is in no project, or the project's ``[tool.fanout]`` is wrong."""
 
 
@@ -69,6 +68,8 @@ class Project:
                 f"{self.contracts}: no package of contracts; make it, with an __init__.py, or say where it is: "
                 "contracts in [tool.fanout] of pyproject.toml"
             )
+        from fanout.events.event import load_contracts
+
         parent = str(self.contracts.parent.resolve())
         if parent not in sys.path:
             sys.path.insert(0, parent)

@@ -11,7 +11,6 @@ from urllib.request import urlopen
 
 import pytest
 
-from fanout_tools.emulators.ports import free_port
 from scripts.paths import BUILD, REPOSITORY
 
 
@@ -27,8 +26,8 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[str]:
-    """Where the emulator is to be."""
-    yield f"PORT={free_port()}"
+    """Where the emulator is to be: 4566, or a free port where another checkout has that."""
+    yield "PORT="
     make("down")
 
 

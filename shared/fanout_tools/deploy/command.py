@@ -8,6 +8,7 @@ answers there. Any other environment is AWS. There, ``deploy`` and ``destroy`` a
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ from typing import Any
 import boto3
 
 from fanout.errors import ManifestError
-from fanout_tools import emulators
+from fanout_tools import emulators, supervisor
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, terraform, traffic
 from fanout_tools.project import BUILD, REPOSITORY, project
@@ -54,11 +55,30 @@ class Deployment:
         terraform.init(self.root, data_dir=self.data_dir, env=self.env)
 
     def run(self, command: str, *args: str) -> None:
-        """Run Terraform, showing what it says."""
-        asks = self.asks and command in {"apply", "destroy"}
-        approval = () if asks or command == "plan" else ("-auto-approve",)
-        given = (command, PARALLELISM, *approval, *args)
-        terraform.run(self.root, *given, data_dir=self.data_dir, env=self.env, interactive=asks)
+        """Run Terraform, showing what it says.
+
+        :raises TerraformError: it failed, or the changes were not approved.
+        """
+        if command == "plan":
+            self._terraform("plan", PARALLELISM, *args)
+        elif self.asks:
+            self._run_once_approved(command, *args)
+        else:
+            self._terraform(command, PARALLELISM, "-auto-approve", *args)
+
+    def _run_once_approved(self, command: str, *args: str) -> None:
+        """The question is ours: Terraform has no terminal, so that a Ctrl-C reaches it only once."""
+        plan = self.data_dir.resolve() / "approved.tfplan"
+        self._terraform("plan", *(["-destroy"] if command == "destroy" else []), PARALLELISM, f"-out={plan}", *args)
+        try:
+            if not _approved():
+                raise terraform.TerraformError("not approved: nothing was changed")
+            self._terraform("apply", PARALLELISM, str(plan))
+        finally:
+            plan.unlink(missing_ok=True)  # it holds values of variables
+
+    def _terraform(self, *args: str) -> None:
+        terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env)
 
     def deploy(self) -> None:
         """Apply, then shift the workers' traffic to the versions that were published.
@@ -123,6 +143,13 @@ class Deployment:
         return len(check_drift.check(json.loads(text), emulator))
 
 
+def _approved() -> bool:
+    try:
+        return input("Apply this plan? Only 'yes' is taken: ") == "yes"
+    except EOFError:
+        return False
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -134,9 +161,10 @@ def of_functions(emulator: str, endpoints: emulators.Endpoints) -> dict[str, str
     return {"AWS_ENDPOINT_URL": endpoints.url, "AWS_ENDPOINT_URL_DYNAMODB": endpoints.dynamodb_url}
 
 
-def local(emulator: str, port: int) -> Deployment:
+def local(emulator: str, port: int | None) -> Deployment:
     """The environment on an emulator.
 
+    :param port: see :func:`emulators.up`; one that runs already stays where it is.
     :raises EmulatorError: it cannot be started.
     """
     endpoint, data_dir = os.environ.get("AWS_ENDPOINT_URL"), BUILD / "terraform" / f"local-{emulator}"
@@ -197,10 +225,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     ) as error:
         print(f"{given.command}: {error}", file=sys.stderr)
         return 1
+    except supervisor.Interrupted as interrupted:
+        _say_what_next(given)
+        return interrupted.exit_code
     except KeyboardInterrupt:
-        print(f"{given.command}: interrupted", file=sys.stderr)
+        _say_what_next(given)
         return 130
     return 0
+
+
+def _say_what_next(given: argparse.Namespace) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be lost
+        print(
+            f"{given.command}: interrupted; what is done is in the state: the same command continues", file=sys.stderr
+        )
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -208,7 +246,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
     parser.add_argument("environment", help="a folder of terraform/environments")
     parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
-    parser.add_argument("--port", type=int, default=4566, help="where the emulator listens (4566)")
+    parser.add_argument(
+        "--port", type=int, help="where the emulator is to listen (4566, or a free one where that is taken)"
+    )
     return parser
 
 

@@ -71,7 +71,9 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _add_up_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, default=4566, help="on loopback; 0 takes a free one (4566)")
+    command.add_argument(
+        "--port", type=int, help="on loopback; 0 takes a free one (4566, or a free one where that is taken)"
+    )
     command.add_argument("--enforce-iam", action="store_true", help="ministack only; test/test is the root user")
     command.add_argument("--timeout", type=float, default=300, help="seconds to wait until it is healthy (300)")
 

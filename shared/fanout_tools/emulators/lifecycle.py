@@ -17,10 +17,10 @@ from fanout_tools.emulators import docker, localstack, ministack
 from fanout_tools.emulators.errors import EmulatorError, StateError
 from fanout_tools.emulators.health import answers, post, wait_until_healthy
 from fanout_tools.emulators.model import HOME, HOST, Endpoints, Plan, Request, Server
-from fanout_tools.emulators.ports import check_free, free_port
+from fanout_tools.emulators.ports import check_free, free_port, negotiate
 from fanout_tools.emulators.processes import is_alive, start, stop
 from fanout_tools.emulators.record import Run, Started, load, remove, save
-from fanout_tools.emulators.venvs import locked
+from fanout_tools.installer import locked
 
 __all__ = ["EMULATORS", "default_run_dir", "down", "reset", "running", "status", "up"]
 
@@ -35,6 +35,8 @@ EMULATORS: Final[Mapping[str, Callable[[Request], Plan]]] = {
 _TIMEOUT_SECONDS: Final = 300.0
 #: None of them has anything to save, and LocalStack would wait for every open request.
 _GRACE_SECONDS: Final = 4.0
+#: Where AWS emulators usually answer.
+_PREFERRED_PORT: Final = 4566
 
 
 def default_run_dir(emulator: str) -> Path:
@@ -46,14 +48,15 @@ def up(
     emulator: str,
     *,
     run_dir: Path | None = None,
-    port: int = 0,
+    port: int | None = 0,
     enforce_iam: bool = False,
     timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> Endpoints:
     """Start ``emulator`` and wait until it is healthy; does nothing when it is that already.
 
     :param emulator: a key of :data:`EMULATORS`.
-    :param port: where it is to listen on loopback; 0 takes a free port.
+    :param port: where it is to listen on loopback; 0 takes a free port, None the usual one, or a free one where
+        another process has that.
     :param enforce_iam: have every call checked against IAM policies; only MiniStack can.
     :raises EmulatorError: it cannot be started here (what is missing is named), the port is taken, it died,
         or it was not healthy in time. Nothing of it is left running then.
@@ -68,9 +71,7 @@ def up(
             if _is_healthy(run):
                 return _reuse(run, emulator, port, enforce_iam=enforce_iam, run_dir=run_dir)
             _stop(run_dir, run)
-        if port:
-            check_free(port)
-        request = Request(emulator=emulator, run_dir=run_dir, port=port or free_port(), enforce_iam=enforce_iam)
+        request = Request(emulator=emulator, run_dir=run_dir, port=_port(port), enforce_iam=enforce_iam)
         return _start(request, EMULATORS[emulator](request), timeout_seconds)
 
 
@@ -116,7 +117,7 @@ def running(
     emulator: str,
     *,
     run_dir: Path,
-    port: int = 0,
+    port: int | None = 0,
     enforce_iam: bool = False,
     timeout_seconds: float = _TIMEOUT_SECONDS,
 ) -> Iterator[Endpoints]:
@@ -139,8 +140,16 @@ def _ready(run_dir: Path) -> Path:
     return run_dir.resolve()
 
 
-def _reuse(run: Run, emulator: str, port: int, *, enforce_iam: bool, run_dir: Path) -> Endpoints:
-    same = (run.emulator, run.enforce_iam) == (emulator, enforce_iam) and port in (0, run.port)
+def _port(wanted: int | None) -> int:
+    if wanted is None:
+        return negotiate(_PREFERRED_PORT)
+    if wanted:
+        check_free(wanted)
+    return wanted or free_port()
+
+
+def _reuse(run: Run, emulator: str, port: int | None, *, enforce_iam: bool, run_dir: Path) -> Endpoints:
+    same = (run.emulator, run.enforce_iam) == (emulator, enforce_iam) and port in (None, 0, run.port)
     if not same:
         iam = " with IAM enforced" if run.enforce_iam else ""
         raise StateError(

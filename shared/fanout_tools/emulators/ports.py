@@ -2,13 +2,14 @@
 
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Final
 
 from fanout_tools.emulators.errors import PortTakenError
 from fanout_tools.emulators.model import HOST
 
-__all__ = ["check_free", "free_port", "listeners"]
+__all__ = ["check_free", "free_port", "listeners", "negotiate"]
 
 _LISTEN: Final = "0A"
 
@@ -35,6 +36,17 @@ def check_free(port: int) -> None:
                 f"port {port} is taken{_holders(port)} ({error.strerror}): stop that, or choose another with "
                 f"PORT=... (0 takes a free one)"
             ) from error
+
+
+def negotiate(preferred: int) -> int:
+    """The preferred port, or a free one where another process has that; who has it, and what is taken, is printed."""
+    try:
+        check_free(preferred)
+    except PortTakenError:
+        port = free_port()
+        print(f"port {preferred} is taken{_holders(preferred)}: port {port} is used", file=sys.stderr)
+        return port
+    return preferred
 
 
 def _holders(port: int) -> str:

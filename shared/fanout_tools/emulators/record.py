@@ -40,10 +40,15 @@ class Run:
 def save(run_dir: Path, run: Run) -> None:
     """Write ``run`` down, and its endpoints as a file that a shell can source."""
     lines = (f"{name}={value}\n" for name, value in run.endpoints.environment().items())
-    (run_dir / _ENDPOINTS).write_text("".join(lines), encoding="utf-8")
-    draft = run_dir / f"{_FILE}.draft"
-    draft.write_text(json.dumps(asdict(run), indent=2), encoding="utf-8")
-    draft.replace(run_dir / _FILE)
+    _replace(run_dir / _ENDPOINTS, "".join(lines))
+    _replace(run_dir / _FILE, json.dumps(asdict(run), indent=2))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write at once, so that a command that is killed leaves no half of a record."""
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def load(run_dir: Path) -> Run | None:

@@ -1,20 +1,18 @@
 """Virtual environments that are made once and made anew only when what they were made from has changed."""
 
-import fcntl
 import hashlib
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from fanout_tools import installer
 from fanout_tools.emulators.errors import InstallError
+from fanout_tools.installer import locked
 
-__all__ = ["ensure_venv", "locked"]
+__all__ = ["ensure_venv"]
 
 _MARKER: Final = ".made-from"
-_LOG_LINES_SHOWN: Final = 15
 
 
 def ensure_venv(directory: Path, *, python: Path, requirements: Path, packages: Sequence[Path] = ()) -> Path:
@@ -25,33 +23,29 @@ def ensure_venv(directory: Path, *, python: Path, requirements: Path, packages: 
     :param packages: source directories, installed editable after ``requirements`` and built with what those
         hold.
     :returns: the interpreter of the virtual environment.
-    :raises InstallError: it cannot be made; the text has the end of pip's output.
+    :raises InstallError: it cannot be made; the text has the end of the installer's output.
     """
     directory.parent.mkdir(parents=True, exist_ok=True)
     # "python", "python3" and a link to either are one interpreter, and no reason to start over.
     python = python.resolve()
     interpreter = directory / "bin" / "python"
-    with locked(directory.with_name(f"{directory.name}.lock")):
+    with locked(directory.with_name(f"{directory.name}.lock")) as lock:
         wanted = _fingerprint(python, requirements, packages)
         marker = directory / _MARKER
         if marker.exists() and marker.read_text() == wanted:
             return interpreter
         print(f"making {directory} from {requirements.name} (first use, or it has changed)", file=sys.stderr)
-        _run(directory, [str(python), "-m", "venv", "--clear", str(directory)])
-        pip = [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
-        _run(directory, [*pip, "--requirement", str(requirements)])
-        for package in packages:
-            _run(directory, [*pip, "--no-deps", "--editable", str(package)])
-        marker.write_text(wanted)
+        # Written last and taken away first: what a killed command has left half made is made anew.
+        marker.unlink(missing_ok=True)
+        try:
+            installer.create(directory, python, lock=lock)
+            installer.install(interpreter, ["--requirement", str(requirements)], lock=lock)
+            for package in packages:
+                installer.install(interpreter, ["--no-deps", "--editable", str(package)], lock=lock)
+        except installer.InstallFailedError as error:
+            raise InstallError(f"cannot make {directory}: {error}") from error
+        _write(marker, wanted)
     return interpreter
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``, so that two commands at the same time do not do the same thing twice."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _fingerprint(python: Path, requirements: Path, packages: Sequence[Path]) -> str:
@@ -61,8 +55,7 @@ def _fingerprint(python: Path, requirements: Path, packages: Sequence[Path]) -> 
     return digest.hexdigest()
 
 
-def _run(directory: Path, command: Sequence[str]) -> None:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        said = "\n".join(done.stdout.splitlines()[-_LOG_LINES_SHOWN:])
-        raise InstallError(f"cannot make {directory}: `{' '.join(command)}` failed:\n{said}")
+def _write(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text(text)
+    draft.replace(path)

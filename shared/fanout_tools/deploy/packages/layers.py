@@ -8,40 +8,41 @@ cost nothing until they are read. Only the examples go, which nothing reads at r
 import hashlib
 import json
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
+from fanout_tools import installer
 from fanout_tools.deploy.packages import archive
 from fanout_tools.deploy.packages.errors import InstallError, PinError
 from fanout_tools.deploy.packages.targets import Target
 
 __all__ = ["build"]
 
-RECIPE = 1
+RECIPE = 2
 """Raise it when the way a layer is made changes: every layer is then built anew."""
 
-_INSTALLER_NOTES = {"RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+_INSTALLER_NOTES = {".lock", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
 
 
 def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:
     """Bring the layer up to date; its stamp of inputs lies beside it.
 
-    :param requirements: what to install, as pip takes it.
+    :param requirements: what to install, as pip and uv take it.
     :returns: whether it had to be built.
     :raises PinError: constraints.txt does not pin all of it.
-    :raises InstallError: pip failed.
+    :raises InstallError: the installer failed.
     """
     stamp, inputs = path.with_name(f"{path.name}.inputs"), _inputs(requirements, constraints, target, architecture)
     if path.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == inputs:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)  # a command that is killed from here on leaves no stamp beside another's layer
     with tempfile.TemporaryDirectory(prefix="fanout-layer-") as directory:
         site = Path(directory)
-        _install(site, requirements, constraints, target.pip_arguments(architecture))
+        _install(site, requirements, constraints, target.arguments(architecture, uv=installer.find_uv() is not None))
         _check_pins(site, constraints)
         archive.write(path, dict(_entries(site)))
     stamp.write_text(inputs, encoding="utf-8")
@@ -54,15 +55,14 @@ def _inputs(requirements: Sequence[str], constraints: Path, target: Target, arch
 
 
 def _install(site: Path, requirements: Sequence[str], constraints: Path, platform: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--target", str(site), "--constraint", str(constraints), *platform, *requirements]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = "\n".join(line for line in done.stderr.splitlines() if line.startswith("ERROR")) or done.stderr
+    arguments = ["--target", str(site), "--constraint", str(constraints), *platform, *requirements]
+    try:
+        installer.install(Path(sys.executable), arguments)
+    except installer.InstallFailedError as error:
         raise InstallError(
-            f"pip cannot install {', '.join(requirements)} as constraints.txt pins them; connect to a package index, "
-            f"or correct the pin. pip said:\n{said.strip()}"
-        )
+            f"{', '.join(requirements)} cannot be installed as constraints.txt pins them; connect to a package index, "
+            f"or correct the pin: {error}"
+        ) from error
 
 
 def _check_pins(site: Path, constraints: Path) -> None:

@@ -27,11 +27,14 @@ class Target:
     native: bool
     """Built for this very interpreter, so that pip needs no telling."""
 
-    def pip_arguments(self, architecture: str) -> list[str]:
-        """How pip is told the platform; it then takes only wheels."""
+    def arguments(self, architecture: str, *, uv: bool) -> list[str]:
+        """How pip or uv is told the platform; it then takes only wheels."""
         if self.native:
             return ["--only-binary=:all:"]
         machine = _MACHINES[architecture]
+        if uv:  # takes the wheels of older glibc too
+            platform = f"--python-platform={machine}-{_GLIBC[0]}"
+            return ["--only-binary=:all:", f"--python-version={self.python}", platform]
         platforms = [f"--platform={libc}_{machine}" for libc in _GLIBC]
         return ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}", *platforms]
 

@@ -1,6 +1,7 @@
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fanout_tools.emulators import (
     PortTakenError,
     StateError,
     down,
+    lifecycle,
     reset,
     running,
     status,
@@ -19,8 +21,8 @@ from fanout_tools.emulators import (
 from fanout_tools.emulators.lifecycle import EMULATORS
 from fanout_tools.emulators.model import Plan, Request
 from fanout_tools.emulators.ports import free_port
-from fanout_tools.emulators.processes import members, runs
-from fanout_tools.emulators.record import load
+from fanout_tools.emulators.processes import ProcessRecord, members, runs
+from fanout_tools.emulators.record import load, save
 from tests.unit.fanout_tools.emulators.conftest import SERVER
 
 Emulate = Callable[..., None]
@@ -47,6 +49,46 @@ def test_the_port_that_is_asked_for_is_taken(emulate: Emulate, tmp_path: Path) -
     port = free_port()
 
     assert up("ministack", run_dir=tmp_path, port=port).url == f"http://127.0.0.1:{port}"
+
+
+def test_the_usual_port_is_taken_where_it_is_free(
+    emulate: Emulate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulate()
+    usual = free_port()
+    monkeypatch.setattr(lifecycle, "_PREFERRED_PORT", usual)
+
+    assert up("ministack", run_dir=tmp_path, port=None).url == f"http://127.0.0.1:{usual}"
+
+
+def test_a_second_checkout_takes_and_names_another_port(
+    emulate: Emulate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emulate()
+    monkeypatch.setattr(lifecycle, "_PREFERRED_PORT", free_port())
+    first = up("ministack", run_dir=tmp_path, port=None)
+
+    with running("ministack", run_dir=tmp_path / "other", port=None) as second:
+        assert second.url != first.url
+        assert second.url.rpartition(":")[2] in capsys.readouterr().err
+        # Whatever follows in the second checkout finds the port that was recorded.
+        assert up("ministack", run_dir=tmp_path / "other", port=None) == second
+
+    assert status("ministack", run_dir=tmp_path) == {"server": "healthy"}
+
+
+def test_a_recorded_process_whose_id_was_given_to_another_is_not_ended(emulate: Emulate, tmp_path: Path) -> None:
+    emulate()
+    up("ministack", run_dir=tmp_path)
+    run = load(tmp_path)
+    assert run
+    down("ministack", run_dir=tmp_path)
+    other = replace(run.servers[0], process=ProcessRecord(pid=os.getpid(), started="long ago"))
+    save(tmp_path, replace(run, servers=[other]))
+
+    up("ministack", run_dir=tmp_path)
+
+    assert status("ministack", run_dir=tmp_path) == {"server": "healthy"}
 
 
 def test_up_again_says_so_and_starts_nothing(

@@ -33,6 +33,12 @@ class Maker:
         return self.calls_file.read_text().splitlines()
 
 
+@pytest.fixture(autouse=True)
+def with_pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv would have to be fetched."""
+    monkeypatch.setenv("FANOUT_INSTALLER", "pip")
+
+
 @pytest.fixture
 def maker(tmp_path: Path, program: Callable[[str, str], Path]) -> Maker:
     return Maker(tmp_path, program)
@@ -80,6 +86,15 @@ def test_packages_are_installed_editable_and_their_metadata_counts(maker: Maker,
 
     (package / "pyproject.toml").write_text("[project]\nversion = '2'\n")
     maker.ensure(package)
+
+    assert maker.calls.count("venv") == 2
+
+
+def test_what_a_killed_command_has_left_half_made_is_made_anew(maker: Maker) -> None:
+    maker.ensure()
+    (maker.venv / ".made-from").unlink()
+
+    maker.ensure()
 
     assert maker.calls.count("venv") == 2
 

@@ -33,6 +33,7 @@ def constraints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     _wheel(wheels, "hammer", "1.0", requires="nail")
     _wheel(wheels, "hammer", "2.0", requires="nail")
     _wheel(wheels, "nail", "3.0")
+    monkeypatch.setenv("FANOUT_INSTALLER", "pip")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     file = tmp_path / "constraints.txt"
@@ -86,14 +87,15 @@ def test_what_is_not_pinned_is_named(tmp_path: Path, constraints: Path) -> None:
 
 
 def test_what_pip_cannot_get_is_named(tmp_path: Path, constraints: Path) -> None:
-    with pytest.raises(InstallError, match=r"(?s)pip cannot install saw .*No matching distribution found for saw"):
+    with pytest.raises(InstallError, match=r"(?s)saw cannot be installed .*No matching distribution found for saw"):
         layers.build(tmp_path / "layer.zip", ["saw"], constraints, LOCAL, "x86_64")
 
 
-def test_lambdas_platform_is_told_to_pip() -> None:
+def test_lambdas_platform_is_told_to_the_installer() -> None:
     target = aws(["arm64", "x86_64", "arm64"])
 
     assert target.architectures == ("arm64", "x86_64")
-    assert "--platform=manylinux2014_aarch64" in target.pip_arguments("arm64")
-    assert "--python-version=3.13" in target.pip_arguments("x86_64")
+    assert "--platform=manylinux2014_aarch64" in target.arguments("arm64", uv=False)
+    assert "--python-version=3.13" in target.arguments("x86_64", uv=False)
+    assert "--python-platform=aarch64-manylinux_2_34" in target.arguments("arm64", uv=True)
     assert target.description() == '{"runtime": "python3.13", "architecture": null}\n'
