@@ -33,13 +33,13 @@ def ask(call: Callable[[], T]) -> T:
 
     :raises StuckError: nobody answered.
     """
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004
 
     inside = aws.remaining_s() is not None
     aws.finish_by(time.monotonic() + ANSWER_S)
     try:
         return call()
-    except (HTTPClientError, aws.OutOfTime) as error:
+    except (ConnectionError, HTTPClientError, aws.OutOfTime) as error:
         raise StuckError(_unanswered(error)) from error
     finally:
         aws.finish_by(time.monotonic() + ANSWER_S if inside else None)

@@ -24,6 +24,8 @@ __all__ = ["Check", "audit_lines", "dead_letters", "effects", "thumbnail_sizes"]
 
 LONGER_SIDES = [64, 160, 320]
 """As services/thumbnails makes them."""
+LOOK_S = 1
+"""A look at a DLQ waits so long for messages."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,11 @@ def _dead_letters(scenario: Scenario, url: str) -> list[dict[str, str]]:
     sqs = aws.client("sqs")
     found: dict[str, Message] = {}
     while messages := sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=60, WaitTimeSeconds=1
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        MessageAttributeNames=["All"],
+        VisibilityTimeout=60,
+        WaitTimeSeconds=LOOK_S,
     ).get("Messages", []):
         found |= {message["MessageId"]: message for message in messages}
     for message in found.values():  # visible again at once: the operator's next look must find them
