@@ -8,6 +8,7 @@ answers there. Any other environment is AWS. There, ``deploy`` and ``destroy`` a
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ from typing import Any
 import boto3
 
 from fanout.errors import ManifestError
-from scripts import check_drift, emulators, packages, terraform, traffic
+from scripts import check_drift, emulators, packages, supervisor, terraform, traffic
 from scripts.paths import BUILD, REPOSITORY
 
 __all__ = ["Deployment", "local", "of_functions", "remote"]
@@ -52,11 +53,30 @@ class Deployment:
         terraform.init(self.root, data_dir=self.data_dir, env=self.env)
 
     def run(self, command: str, *args: str) -> None:
-        """Run Terraform, showing what it says."""
-        asks = self.asks and command in {"apply", "destroy"}
-        approval = () if asks or command == "plan" else ("-auto-approve",)
-        given = (command, PARALLELISM, *approval, *args)
-        terraform.run(self.root, *given, data_dir=self.data_dir, env=self.env, interactive=asks)
+        """Run Terraform, showing what it says.
+
+        :raises TerraformError: it failed, or the changes were not approved.
+        """
+        if command == "plan":
+            self._terraform("plan", PARALLELISM, *args)
+        elif self.asks:
+            self._run_once_approved(command, *args)
+        else:
+            self._terraform(command, PARALLELISM, "-auto-approve", *args)
+
+    def _run_once_approved(self, command: str, *args: str) -> None:
+        """The question is ours: Terraform has no terminal, so that a Ctrl-C reaches it only once."""
+        plan = self.data_dir.resolve() / "approved.tfplan"
+        self._terraform("plan", *(["-destroy"] if command == "destroy" else []), PARALLELISM, f"-out={plan}", *args)
+        try:
+            if not _approved():
+                raise terraform.TerraformError("not approved: nothing was changed")
+            self._terraform("apply", PARALLELISM, str(plan))
+        finally:
+            plan.unlink(missing_ok=True)  # it holds values of variables
+
+    def _terraform(self, *args: str) -> None:
+        terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env)
 
     def deploy(self) -> None:
         """Apply, then shift the workers' traffic to the versions that were published.
@@ -119,6 +139,13 @@ class Deployment:
         shown = ("show", "-json", plan.removeprefix("-out="))
         text = terraform.run(self.root, *shown, data_dir=self.data_dir, env=self.env, capture=True)
         return len(check_drift.check(json.loads(text), emulator))
+
+
+def _approved() -> bool:
+    try:
+        return input("Apply this plan? Only 'yes' is taken: ") == "yes"
+    except EOFError:
+        return False
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -195,10 +222,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     ) as error:
         print(f"{given.command}: {error}", file=sys.stderr)
         return 1
+    except supervisor.Interrupted as interrupted:
+        _say_what_next(given)
+        return interrupted.exit_code
     except KeyboardInterrupt:
-        print(f"{given.command}: interrupted", file=sys.stderr)
+        _say_what_next(given)
         return 130
     return 0
+
+
+def _say_what_next(given: argparse.Namespace) -> None:
+    with contextlib.suppress(OSError):  # the terminal may be lost
+        print(
+            f"{given.command}: interrupted; what is done is in the state: the same command continues", file=sys.stderr
+        )
 
 
 def _arguments() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         root = _root(given.environment)
         terraform.init(root)
-        terraform.run(root, given.command, *passed_on, interactive=sys.stdin.isatty())
+        terraform.run(root, given.command, *passed_on)
     except terraform.TerraformCommandError as error:
         print(error, file=sys.stderr)
         return error.exit_code

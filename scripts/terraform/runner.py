@@ -3,12 +3,13 @@
 import json
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
+from scripts import supervisor
 from scripts.paths import BUILD
 from scripts.terraform.binary import find_terraform
 from scripts.terraform.errors import TerraformCommandError
@@ -17,6 +18,11 @@ from scripts.terraform.plugins import choose_source
 __all__ = ["default_data_dir", "init", "outputs", "run"]
 
 WORK: Final = BUILD / "terraform"
+#: After a signal Terraform ends what is under way, which may take a resource's whole creation, and saves its state.
+GRACE_SECONDS: Final = 1800.0
+#: Commands that take the state's lock: one that lives on after its caller was killed is waited for.
+_LOCKING: Final = ("plan", "apply", "destroy", "refresh", "import")
+_LOCK_TIMEOUT: Final = "-lock-timeout=300s"
 _LOCAL_BACKEND: Final = re.compile(r'^\s*backend\s+"local"', re.MULTILINE)
 
 
@@ -48,7 +54,8 @@ def run(
     data_dir: Path | None = None,
     env: Mapping[str, str] | None = None,
     capture: bool = False,
-    interactive: bool = False,
+    on_line: Callable[[str], None] | None = None,
+    log: Path | None = None,
 ) -> str:
     """``terraform ARGS`` in ``root_dir``, which :func:`init` has prepared with the same ``data_dir``.
 
@@ -56,29 +63,52 @@ def run(
     :param data_dir: where state and working files are; see :func:`default_data_dir`.
     :param env: variables over those of this process, such as ``AWS_ENDPOINT_URL`` or ``TF_VAR_...``.
     :param capture: keep the output for the caller instead of showing it.
-    :param interactive: Terraform may ask, for example for approval.
+    :param on_line: called with each line that is not captured; they are printed unless a ``log`` takes them.
+    :param log: lines that are not captured are appended to it.
     :returns: standard output when captured, else an empty string.
     :raises TerraformMissingError: there is no usable Terraform.
     :raises TerraformCommandError: Terraform ended with an exit code other than 0.
+    :raises scripts.supervisor.Interrupted: this process was told to end; Terraform has ended in order.
     """
     command = [find_terraform(), f"-chdir={root_dir.resolve()}", *args]
     environment = _environment(data_dir or default_data_dir(root_dir), env or {})
-    if not interactive:
-        environment |= {"TF_INPUT": "0", "TF_IN_AUTOMATION": "1"}
     if capture:
         environment["TF_CLI_ARGS"] = f"{environment.get('TF_CLI_ARGS', '')} -no-color".strip()
-    done = subprocess.run(
-        command,
-        env=environment,
-        stdin=None if interactive else subprocess.DEVNULL,
-        capture_output=capture,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
+        on_line, log = _Lines(), None
+    elif log is None and on_line is None:
+        on_line = _show
+    with tempfile.TemporaryFile() as answer:
+        code = supervisor.run(
+            command,
+            env=environment,
+            on_line=on_line,
+            log=log,
+            grace_s=GRACE_SECONDS,
+            stdout=cast("BinaryIO", answer) if capture else None,
+        )
+        answer.seek(0)
+        text = answer.read().decode()
+    if code != 0:
         shown = " ".join(["terraform", *args])
-        raise TerraformCommandError(shown, done.returncode, (done.stderr or "").strip())
-    return done.stdout or ""
+        raise TerraformCommandError(shown, code, str(on_line) if isinstance(on_line, _Lines) else "")
+    return text
+
+
+class _Lines:
+    """Keeps what it is called with."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self._lines.append(line)
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines).strip()
+
+
+def _show(line: str) -> None:
+    print(line, flush=True)
 
 
 def outputs(root_dir: Path, *, data_dir: Path | None = None, env: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -115,8 +145,15 @@ def _environment(data_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
         **env,
         "TF_CLI_CONFIG_FILE": str(_cli_configuration()),
         "TF_DATA_DIR": str(data_dir.resolve() / "data"),
+        "TF_INPUT": "0",
+        "TF_IN_AUTOMATION": "1",
+        **{f"TF_CLI_ARGS_{name}": _with_lock_timeout(name) for name in _LOCKING},
         "CHECKPOINT_DISABLE": "1",
     }
+
+
+def _with_lock_timeout(command: str) -> str:
+    return f"{os.environ.get(f'TF_CLI_ARGS_{command}', '')} {_LOCK_TIMEOUT}".strip()
 
 
 def _has_local_backend(root_dir: Path) -> bool:

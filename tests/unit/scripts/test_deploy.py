@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts import check_drift, deploy, emulators, packages, terraform, traffic
+from scripts import check_drift, deploy, emulators, packages, supervisor, terraform, traffic
 from scripts.emulators import Endpoints
 
 Call = tuple[tuple[str, ...], dict[str, Any]]
@@ -41,7 +41,6 @@ def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
 
     ((args, options),) = calls
     assert args == ("apply", "-parallelism=40", "-auto-approve")
-    assert options["interactive"] is False
     assert options["data_dir"].name == "local-ministack"
     reached = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:2"}
     assert json.loads(options["env"]["TF_VAR_function_environment"]) == reached
@@ -58,12 +57,42 @@ def test_whatever_answers_at_a_given_endpoint_is_taken(calls: list[Call], monkey
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
-def test_changes_on_aws_are_asked_for(calls: list[Call], command: str) -> None:
+def test_changes_on_aws_are_asked_for(calls: list[Call], command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda _question: "yes")
+
     assert deploy.main([command, "dev"]) == 0
 
-    ((args, options),) = calls
-    assert "-auto-approve" not in args
-    assert options["interactive"] is True
+    (planned, _), (applied, _) = calls
+    assert planned[0] == "plan"
+    assert ("-destroy" in planned) is (command == "destroy")
+    assert applied == ("apply", "-parallelism=40", planned[-1].removeprefix("-out="))
+
+
+def test_without_a_yes_nothing_is_changed(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda _question: "y")
+
+    assert deploy.main(["deploy", "dev"]) == 1
+
+    assert [args[0] for args, _ in calls] == ["plan"]
+    assert "nothing was changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), supervisor.Interrupted(2)])
+def test_an_interruption_says_what_next(
+    calls: list[Call],
+    interruption: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_args: str, **_options: object) -> str:
+        raise interruption
+
+    monkeypatch.setattr(terraform, "run", interrupted)
+
+    assert deploy.main(["plan", "dev"]) == 130
+    assert "the same command continues" in capsys.readouterr().err
 
 
 def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,9 +100,8 @@ def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.M
 
     assert deploy.main(["deploy", "dev"]) == 0
 
-    ((args, options),) = calls
+    ((args, _),) = calls
     assert "-auto-approve" in args
-    assert options["interactive"] is False
 
 
 def test_an_empty_second_plan_is_no_drift(
@@ -111,6 +139,7 @@ def published(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTO_APPROVE", "1")
     led: list[tuple[str, int]] = []
 
     def lead(_self: object, worker: traffic.Worker, seen: traffic.Alias, version: str, _weights: object) -> object:
@@ -133,6 +162,8 @@ def test_a_plan_shifts_nothing(published: list[Call]) -> None:
 def test_traffic_that_was_set_back_fails_the_deployment(
     published: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("AUTO_APPROVE", "1")
+
     def refuse(*_: object) -> object:
         raise traffic.TrafficError("no")
 

@@ -15,7 +15,7 @@ import json, os, sys
 if sys.argv[1:] == ["version", "-json"]:
     print({version!r})
     sys.exit(0)
-names = ("TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_INPUT", "TF_CLI_ARGS", "AWS_ENDPOINT_URL")
+names = ("TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_INPUT", "TF_CLI_ARGS", "TF_CLI_ARGS_apply", "AWS_ENDPOINT_URL")
 call = {{"args": sys.argv[1:], "env": {{name: os.environ.get(name) for name in names}}}}
 with open({calls!r}, "a") as calls:
     calls.write(json.dumps(call) + "\\n")

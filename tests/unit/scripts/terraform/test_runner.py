@@ -73,12 +73,25 @@ def test_run_passes_the_callers_variables_and_never_asks(install: Install, work:
     assert call["env"]["TF_INPUT"] == "0"
 
 
-def test_an_interactive_run_may_ask(install: Install, work: Path, root: Path) -> None:
+def test_what_terraform_says_is_shown_or_logged(
+    install: Install, work: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(stdout="said", stderr="warned")
+
+    terraform.run(root, "apply")
+    assert sorted(capsys.readouterr().out.split()) == ["said", "warned"]
+
+    terraform.run(root, "apply", log=tmp_path / "log")
+    assert sorted((tmp_path / "log").read_text().split()) == ["said", "warned"]
+    assert capsys.readouterr().out == ""
+
+
+def test_one_that_holds_the_lock_is_waited_for(install: Install, work: Path, root: Path) -> None:
     calls = install()
 
-    terraform.run(root, "apply", interactive=True)
+    terraform.run(root, "apply")
 
-    assert calls()[0]["env"]["TF_INPUT"] is None
+    assert calls()[0]["env"]["TF_CLI_ARGS_apply"] == "-lock-timeout=300s"
 
 
 def test_outputs_are_their_values(install: Install, work: Path, root: Path) -> None:
