@@ -34,13 +34,12 @@ def looks(scenario: Scenario, deployment: Deployment) -> dict[str, Look]:
             table("ledger"), "order_id", order, lambda item: f"{item['amount']['N']} dollars entered, invoice issued"
         ),
         "notifications": _item(table("confirmations"), "order_id", order, lambda _: "mail sent"),
-        "audit": _kept(scenario, deployment, order),
     }
     if rewarded:
         found["loyalty"] = _item(
             table("awards"), "invoice_id", invoice, lambda item: f"{item['points']['N']} points for the invoice"
         )
-    return found
+    return found | {"audit": _kept(scenario, deployment, order)}
 
 
 def _item(table: str, key: str, value: str, tell: Callable[[Mapping[str, Any]], str]) -> Look:
