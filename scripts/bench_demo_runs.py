@@ -135,12 +135,18 @@ def _stop(after_s: float, ended: threading.Event) -> None:
     run = None if ended.wait(after_s) else load(default_run_dir(EMULATOR))
     if run is None:
         return
-    servers = [server.process.pid for server in run.servers]
+    servers = [pid for server in run.servers for pid in (server.process.pid, *_children(server.process.pid))]
     for pid in servers:
         os.kill(pid, signal.SIGSTOP)
     ended.wait(STOPPED_S)
     for pid in servers:
         os.kill(pid, signal.SIGCONT)
+
+
+def _children(parent: int) -> list[int]:
+    """hypercorn answers from a child; functions are that child's, and go on."""
+    found = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+    return [int(pid) for pid in found.split()]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
