@@ -28,15 +28,17 @@ class StuckError(FanoutError):
     """The run cannot succeed; the text says why and what to do."""
 
 
-def ask(call: Callable[[], T]) -> T:
+def ask(call: Callable[[], T], within_s: float | None = None) -> T:
     """Make calls of AWS that have to be answered within ``ANSWER_S``; calls that ask anew inside have as long each.
+
+    :param within_s: in place of ``ANSWER_S``; a single attempt has half of it.
 
     :raises StuckError: nobody answered.
     """
     from botocore.exceptions import ConnectionError, HTTPClientError  # noqa: A004
 
     inside = aws.remaining_s() is not None
-    aws.finish_by(time.monotonic() + ANSWER_S)
+    aws.finish_by(time.monotonic() + (within_s or ANSWER_S))
     try:
         return call()
     except (ConnectionError, HTTPClientError, aws.OutOfTime) as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from fanout import aws, heartbeat
 from fanout.cli.demo.patience import StuckError, ask
@@ -12,7 +14,10 @@ from fanout.naming import ALIAS
 
 __all__ = ["start_all"]
 
-AT_ONCE = 4
+AT_ONCE = 2
+"""A cold function is a second of work, and an emulator's functions share this machine."""
+START_S = 40.0
+"""Of two functions; an attempt has half of it, so that a slow start is not asked for again and again."""
 
 
 def start_all(deployment: Deployment) -> int:
@@ -20,11 +25,17 @@ def start_all(deployment: Deployment) -> int:
 
     :raises StuckError: one cannot start; the text has its error.
     """
+    workers, faults = list(deployment.manifests), list[str]()
+    for first in range(0, len(workers), AT_ONCE):
+        faults += ask(partial(_faults, deployment, workers[first : first + AT_ONCE]), START_S)
+    if faults:
+        raise StuckError("\n".join([*faults, "mend it, then `make demo` again"]))
+    return len(workers)
+
+
+def _faults(deployment: Deployment, workers: Sequence[str]) -> list[str]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        faults = ask(lambda: list(pool.map(lambda worker: _fault(deployment, worker), deployment.manifests)))
-    if found := [fault for fault in faults if fault]:
-        raise StuckError("\n".join([*found, "mend it, then `make demo` again"]))
-    return len(faults)
+        return [fault for fault in pool.map(partial(_fault, deployment), workers) if fault]
 
 
 def _fault(deployment: Deployment, worker: str) -> str | None:
