@@ -52,6 +52,10 @@ BENCHMARKS = import patterns publish reliability router scaleup worker
 bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m scripts.bench.$$name; done
 
+.PHONY: bench-demo_runs
+bench-demo_runs: setup ## Repeat `make demo` RUNS=20 times, on busy cores or a stopped emulator at times; SEED= repeats
+	@RUNS=$(or $(RUNS),20) SEED=$(or $(SEED),1) $(BIN)/python -m scripts.bench_demo_runs
+
 bench-%: setup
 	@$(BIN)/python -m scripts.bench.$*
 
@@ -136,14 +140,14 @@ AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulat
 
 .PHONY: demo
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT)
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT) --no-next
 	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.demo --orders $(ORDERS)
 
 WEB_PORT ?= 8080
 
 .PHONY: demo-web
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT)
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT) --no-next
 	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.demo.web --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
 
 .PHONY: status

@@ -14,7 +14,7 @@ from fanout.events.envelope import Envelope
 from fanout.publish import seal
 from scripts.demo.cdnow import Purchase
 
-__all__ = ["ARTICLES", "LOYALTY_ABOVE", "Scenario"]
+__all__ = ["ARTICLES", "LOYALTY_ABOVE", "REJECTS", "Scenario"]
 
 ARTICLES = 200
 """CDs on the shop's shelf; the data tells how many a customer bought, not which."""
@@ -37,11 +37,22 @@ class Scenario:
     def new(cls, purchases: Sequence[Purchase]) -> Scenario:
         return cls(f"demo-{int(time.time() * 1000):x}", purchases)
 
+    @property
+    def followed(self) -> int:
+        """The number of the order that is followed: the first that every worker has to do with."""
+        numbers = (n for n, purchase in enumerate(self.purchases) if purchase.amount > LOYALTY_ABOVE)
+        return next(numbers, 0)
+
+    def first(self) -> Envelope:
+        """The followed order, which is sent alone, before all others."""
+        return self._order(self.followed, self.purchases[self.followed])
+
     def orders(self) -> Iterator[Envelope]:
-        """Every order once, and the first ten a second time with the same event_id."""
+        """Every other order once, and the first ten a second time with the same event_id, the followed one too."""
         for number, purchase in enumerate(self.purchases):
             envelope = self._order(number, purchase)
-            yield envelope
+            if number != self.followed:
+                yield envelope
             if number < self.duplicates:
                 yield envelope
 
@@ -56,6 +67,11 @@ class Scenario:
         yield "an order of nothing", {**good, "lines": []}
         yield "a negative total", {**good, "total": {"amount": -1, "currency": "USD"}}
         yield "a misspelt field", {**good, "custommer_id": "0001"}
+
+    @property
+    def reject_ids(self) -> set[str]:
+        """The event ids of the orders in euros."""
+        return {envelope.metadata.event_id for envelope in self.rejects()}
 
     @property
     def duplicates(self) -> int:

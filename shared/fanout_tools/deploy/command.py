@@ -15,8 +15,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +27,7 @@ import boto3
 from fanout.errors import ManifestError
 from fanout_tools import emulators, supervisor
 from fanout_tools.deploy import drift as check_drift
-from fanout_tools.deploy import packages, terraform, traffic
+from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.project import BUILD, REPOSITORY, project
 
 __all__ = ["Deployment", "local", "of_functions", "remote"]
@@ -46,39 +47,69 @@ class Deployment:
     env: dict[str, str] = field(default_factory=dict)
     asks: bool = True
     """Whether a person has to approve changes."""
+    drifts_as: str = "aws"
+    """Whose known drift is left out of a plan: an emulator's name, or ``aws``."""
+
+    @cached_property
+    def log(self) -> progress.Log:
+        """What Terraform says to the last command."""
+        return progress.Log.begin(BUILD / "logs" / f"deploy-{self.data_dir.name}.log")
 
     def prepare(self) -> None:
         """Build the packages and initialise Terraform."""
-        for package in packages.build(project(), self.target, BUILD / "packages" / self.target):
-            if package.built:
-                print(f"built {package.path.relative_to(BUILD)}", file=sys.stderr)
+        made = list(packages.build(project(), self.target, BUILD / "packages" / self.target))
+        progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
         terraform.init(self.root, data_dir=self.data_dir, env=self.env)
 
     def run(self, command: str, *args: str) -> None:
-        """Run Terraform, showing what it says.
+        """Plan, apply or destroy; what Terraform says goes to the log.
 
         :raises TerraformError: it failed, or the changes were not approved.
         """
         if command == "plan":
-            self._terraform("plan", PARALLELISM, *args)
+            self._planned(*args)
         elif self.asks:
             self._run_once_approved(command, *args)
         else:
-            self._terraform(command, PARALLELISM, "-auto-approve", *args)
+            self._counted(0, command, "-json", PARALLELISM, "-auto-approve", *args)
 
     def _run_once_approved(self, command: str, *args: str) -> None:
         """The question is ours: Terraform has no terminal, so that a Ctrl-C reaches it only once."""
         plan = self.data_dir.resolve() / "approved.tfplan"
-        self._terraform("plan", *(["-destroy"] if command == "destroy" else []), PARALLELISM, f"-out={plan}", *args)
         try:
+            found = self._planned(*(["-destroy"] if command == "destroy" else []), *args, out=plan)
             if not _approved():
                 raise terraform.TerraformError("not approved: nothing was changed")
-            self._terraform("apply", PARALLELISM, str(plan))
+            self._counted(len({change.address for change in found}), "apply", "-json", PARALLELISM, str(plan))
         finally:
             plan.unlink(missing_ok=True)  # it holds values of variables
 
-    def _terraform(self, *args: str) -> None:
-        terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env)
+    def _planned(self, *args: str, out: Path | None = None) -> list[check_drift.Difference]:
+        """Plan and show what would change, by worker; the whole plan is in the log."""
+        plan = out or self.data_dir.resolve() / "shown.tfplan"
+        try:
+            self._terraform("plan", PARALLELISM, f"-out={plan}", *args)
+            shown = terraform.run(
+                self.root, "show", "-json", str(plan), data_dir=self.data_dir, env=self.env, capture=True
+            )
+        finally:
+            if out is None:
+                plan.unlink(missing_ok=True)
+        found = plan_summary.changes(json.loads(shown), self.drifts_as)
+        progress.say("plan", "\n".join(plan_summary.lines(found)))
+        progress.say("", f"in full: {self.log.path}")
+        return found
+
+    def _counted(self, total: int, *args: str) -> None:
+        self._terraform(*args, on_line=progress.Resources(self.log, total))
+
+    def _terraform(self, *args: str, on_line: Callable[[str], None] | None = None) -> None:
+        """:raises TerraformError: it failed; the end of its log has been shown."""
+        try:
+            terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env, on_line=on_line or self.log.write)
+        except terraform.TerraformCommandError:
+            self.log.show_end()
+            raise
 
     def deploy(self) -> None:
         """Apply, then shift the workers' traffic to the versions that were published.
@@ -175,12 +206,14 @@ def local(emulator: str, port: int | None) -> Deployment:
         if set(emulators.status(emulator).values()) != {"healthy"}:
             shutil.rmtree(data_dir, ignore_errors=True)  # emulators forget: the state would be of what is gone
         endpoints = emulators.up(emulator, port=port)
+        progress.say("emulator", f"{emulator} at {endpoints.url}")
     return Deployment(
         root=REPOSITORY / "terraform" / "environments" / "local",
         data_dir=data_dir,
         target="local",
         env={**endpoints.environment(), "TF_VAR_function_environment": json.dumps(of_functions(emulator, endpoints))},
         asks=False,
+        drifts_as=emulator,
     )
 
 
@@ -201,6 +234,7 @@ def remote(environment: str) -> Deployment:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command for one environment; returns the exit code."""
     given = _arguments().parse_args(argv)
+    began = time.monotonic()
     try:
         deployment = local(given.emulator, given.port) if given.environment == "local" else remote(given.environment)
         deployment.prepare()
@@ -210,6 +244,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("\n".join(deployment.release()) or "nothing is guarded")
         elif given.command == "deploy":
             deployment.deploy()
+            progress.say("deployed", f"{given.environment}, in {time.monotonic() - began:.0f} s")
+            if not given.no_next:
+                progress.say("next", _next(given.environment))
         else:
             deployment.run(given.command)
     except terraform.TerraformCommandError as error:
@@ -234,6 +271,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _next(environment: str) -> str:
+    if environment == "local":
+        return "`make demo` sends orders through it, `make status` shows the queues"
+    return f"`build/venv/bin/fanout status --namespace fanout-{environment}` shows the queues"
+
+
 def _say_what_next(given: argparse.Namespace) -> None:
     with contextlib.suppress(OSError):  # the terminal may be lost
         print(
@@ -246,6 +289,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
     parser.add_argument("environment", help="a folder of terraform/environments")
     parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
+    parser.add_argument("--no-next", action="store_true", help="leave out the next step: another command follows")
     parser.add_argument(
         "--port", type=int, help="where the emulator is to listen (4566, or a free one where that is taken)"
     )

@@ -18,7 +18,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-__all__ = ["ALLOWED", "Allowed", "Difference", "DriftError", "check", "differences"]
+__all__ = ["ALLOWED", "Allowed", "Difference", "DriftError", "check", "differences", "known"]
 
 ALLOWED: Final = Path(__file__).with_name("drift_allowed.yaml")
 _NOTHING: Final = (["no-op"], ["read"])
@@ -77,7 +77,7 @@ def check(plan: Mapping[str, Any], emulator: str, allowed: Path = ALLOWED) -> li
 
     :raises DriftError: there are others, or an entry for this emulator explains nothing.
     """
-    entries = [entry for entry in _read(allowed) if entry.emulator == emulator]
+    entries = known(emulator, allowed)
     found = list(differences(plan))
     unexplained = [d for d in found if not any(entry.explains(d) for entry in entries)]
     stale = [entry for entry in entries if not any(entry.explains(d) for d in found)]
@@ -88,6 +88,14 @@ def check(plan: Mapping[str, Any], emulator: str, allowed: Path = ALLOWED) -> li
         ]
         raise DriftError("\n".join(lines))
     return found
+
+
+def known(emulator: str, allowed: Path = ALLOWED) -> list[Allowed]:
+    """The drift that is explained of an emulator.
+
+    :raises DriftError: the list is wrong.
+    """
+    return [entry for entry in _read(allowed) if entry.emulator == emulator]
 
 
 def _changed(change: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,10 @@ __all__ = ["RESET_PATH", "plan", "server"]
 RESET_PATH: Final = "/_ministack/reset"
 
 _REQUIREMENTS: Final = Path(__file__).with_name("requirements-ministack.txt")
+#: MiniStack's application with bounds; a folder of its own, because hypercorn puts the folder on the module path.
+_APPLICATION: Final = Path(__file__).with_name("ministack_server") / "fanout_ministack.py"
+#: Seconds; hypercorn's 5 close connections under the calls of functions that pause, and each such call is repeated.
+_KEEP_ALIVE: Final = "300"
 
 
 def plan(request: Request) -> Plan:
@@ -45,7 +49,10 @@ def server(run_dir: Path, port: int, *, enforce_iam: bool = False) -> Server:
         environment |= {"AUTH": "true", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     return Server(
         name="ministack",
-        command=[str(python), "-m", "hypercorn", "--bind", f"{HOST}:{port}", "ministack.app:app"],
+        command=[
+            *(str(python), "-m", "hypercorn", "--bind", f"{HOST}:{port}"),
+            *("--keep-alive", _KEEP_ALIVE, "--backlog", "1024", f"{_APPLICATION}:app"),
+        ],
         environment=environment,
         port=port,
         health_path="/_ministack/health",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ Call = tuple[tuple[str, ...], dict[str, Any]]
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
     """What Terraform would have been run with."""
     made: list[Call] = []
 
@@ -26,6 +27,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
         made.append((args, options))
         return json.dumps({"resource_changes": []})
 
+    monkeypatch.setattr(deploy, "BUILD", tmp_path)
     monkeypatch.setattr(terraform, "run", run)
     monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
     monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {})
@@ -43,7 +45,7 @@ def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
     assert deploy.main(["deploy", "local", "--port", "1"]) == 0
 
     ((args, options),) = calls
-    assert args == ("apply", "-parallelism=40", "-auto-approve")
+    assert args == ("apply", "-json", "-parallelism=40", "-auto-approve")
     assert options["data_dir"].name == "local-ministack"
     reached = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:2"}
     assert json.loads(options["env"]["TF_VAR_function_environment"]) == reached
@@ -55,7 +57,7 @@ def test_whatever_answers_at_a_given_endpoint_is_taken(calls: list[Call], monkey
 
     assert deploy.main(["plan", "local"]) == 0
 
-    ((_, options),) = calls
+    _, options = calls[0]
     assert options["env"]["AWS_ENDPOINT_URL"] == options["env"]["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:9"
 
 
@@ -65,10 +67,11 @@ def test_changes_on_aws_are_asked_for(calls: list[Call], command: str, monkeypat
 
     assert deploy.main([command, "dev"]) == 0
 
-    (planned, _), (applied, _) = calls
+    (planned, _), _, (applied, _) = calls
     assert planned[0] == "plan"
     assert ("-destroy" in planned) is (command == "destroy")
-    assert applied == ("apply", "-parallelism=40", planned[-1].removeprefix("-out="))
+    (plan,) = (given.removeprefix("-out=") for given in planned if given.startswith("-out="))
+    assert applied == ("apply", "-json", "-parallelism=40", plan)
 
 
 def test_without_a_yes_nothing_is_changed(
@@ -78,7 +81,7 @@ def test_without_a_yes_nothing_is_changed(
 
     assert deploy.main(["deploy", "dev"]) == 1
 
-    assert [args[0] for args, _ in calls] == ["plan"]
+    assert [args[0] for args, _ in calls] == ["plan", "show"]
     assert "nothing was changed" in capsys.readouterr().err
 
 
@@ -98,6 +101,32 @@ def test_an_interruption_says_what_next(
     assert "the same command continues" in capsys.readouterr().err
 
 
+def test_a_failure_shows_the_end_of_its_log(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*args: object, on_line: Callable[[str], None], **_options: object) -> str:
+        for number in range(100):
+            on_line(json.dumps({"@message": f"line {number}", "type": "log"}))
+        raise terraform.TerraformCommandError("terraform apply", 1, "")
+
+    monkeypatch.setattr(terraform, "run", fail)
+
+    assert deploy.main(["deploy", "local"]) == 1
+
+    err = capsys.readouterr().err
+    assert "  | line 99\nall of it: " in err
+    assert "line 84" not in err
+    assert "deploy-local-ministack.log" in err
+
+
+def test_a_deployment_ends_with_the_next_step(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
+    assert deploy.main(["deploy", "local"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("next        `make demo` ")
+
+    assert deploy.main(["deploy", "local", "--no-next"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("deployed    local, in ")
+
+
 def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTO_APPROVE", "1")
 
@@ -114,7 +143,7 @@ def test_an_empty_second_plan_is_no_drift(
 
     assert deploy.main(["drift", "local", "--emulator", "localstack"]) == 0
 
-    assert capsys.readouterr().out == "no drift\n"
+    assert capsys.readouterr().out.endswith("\nno drift\n")
     assert [args[0] for args, _ in calls] == ["plan", "show"]
 
 
@@ -159,7 +188,7 @@ def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: 
 def test_a_plan_shifts_nothing(published: list[Call]) -> None:
     assert deploy.main(["plan", "dev"]) == 0
 
-    assert [args[0] for args, _ in published] == ["plan"]
+    assert [args[0] for args, _ in published] == ["plan", "show"]
 
 
 def test_traffic_that_was_set_back_fails_the_deployment(

@@ -1,0 +1,52 @@
+"""MiniStack is started through the bounded application."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SERVER = Path(__file__).parents[4] / "scripts" / "emulators" / "ministack_server" / "fanout_ministack.py"
+
+FAKES = """
+import sys, types, threading, time
+class Worker:
+    most = now = 0
+    lock = threading.Lock()
+    def _spawn(self):
+        with Worker.lock:
+            Worker.now += 1
+            Worker.most = max(Worker.most, Worker.now)
+        gate.wait()
+        with Worker.lock:
+            Worker.now -= 1
+gate = threading.Event()
+for name, parts in {"ministack": {}, "ministack.app": {"app": "app"}, "ministack.core": {}}.items():
+    sys.modules[name] = types.ModuleType(name)
+    vars(sys.modules[name]).update(parts)
+runtime = types.ModuleType("ministack.core.lambda_runtime")
+runtime.Worker = Worker
+sys.modules["ministack.core"].lambda_runtime = sys.modules["ministack.core.lambda_runtime"] = runtime
+import fanout_ministack
+threads = [threading.Thread(target=Worker()._spawn) for _ in range(8)]
+[thread.start() for thread in threads]
+while Worker.now < 2:
+    time.sleep(0.001)
+gate.set()
+[thread.join(30) for thread in threads]
+print(fanout_ministack.app, Worker.most, Worker.now, sys.getswitchinterval() < 0.001)
+"""
+
+
+def test_two_functions_start_at_once_and_threads_give_way() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FAKES],
+        env={**os.environ, "PYTHONPATH": str(SERVER.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+    assert (done.stdout, done.stderr) == ("app 2 0 True\n", "")
