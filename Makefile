@@ -31,8 +31,8 @@ lint: setup ## ruff, mypy --strict, terraform fmt, validate and test, checkov, e
 	$(BIN)/fanout check
 
 .PHONY: unit
-unit: setup ## Unit tests: no network, no emulator
-	$(BIN)/pytest
+unit: setup ## Unit tests, on all cores: no network, no emulator
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 .PHONY: router-test
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
