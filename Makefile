@@ -23,12 +23,12 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, terraform fmt, validate and test, checkov, every worker.yaml
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy shared router services scripts tests
-	$(BIN)/python -m scripts.lint_terraform
-	$(BIN)/fanout check
+lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
+	$(BIN)/python -m scripts.lint
+
+.PHONY: check
+check: setup ## The inner loop: declarations, ruff, mypy, and the unit tests of what has changed since main
+	$(BIN)/python -m scripts.check_changed
 
 .PHONY: unit
 unit: setup ## Unit tests, on all cores: no network, no emulator
@@ -167,7 +167,7 @@ e2e: setup ## `make demo` as a user runs it, with few orders
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test
-test: setup unit ## All tests: unit, integration on LocalStack and on MiniStack, end to end
+test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end to end; a table of times
 	$(BIN)/python -m scripts.test_legs
 
 .PHONY: clean

@@ -116,6 +116,8 @@ def _environment(data_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
         "TF_CLI_CONFIG_FILE": str(_cli_configuration()),
         "TF_DATA_DIR": str(data_dir.resolve() / "data"),
         "CHECKPOINT_DISABLE": "1",
+        # A third less CPU time for some more memory: the AWS provider's schema is most of what Go's collector visits.
+        "GOGC": os.environ.get("GOGC", "400"),
     }
 
 
