@@ -21,16 +21,16 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 
 .PHONY: lint
-lint: setup ## ruff, mypy --strict, terraform fmt, validate and test, checkov, every worker.yaml
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy shared router services scripts tests
-	$(BIN)/python -m scripts.lint_terraform
-	$(BIN)/fanout check
+lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
+	$(BIN)/python -m scripts.lint
+
+.PHONY: check
+check: setup ## The inner loop: declarations, ruff, mypy, and the unit tests of what has changed since main
+	$(BIN)/python -m scripts.check_changed
 
 .PHONY: unit
-unit: setup ## Unit tests: no network, no emulator
-	$(BIN)/pytest
+unit: setup ## Unit tests, on all cores: no network, no emulator
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 .PHONY: router-test
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
@@ -54,7 +54,7 @@ bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, b
 
 .PHONY: bench-demo_runs
 bench-demo_runs: setup ## Repeat `make demo` RUNS=20 times, on busy cores or a stopped emulator at times; SEED= repeats
-	@RUNS=$(or $(RUNS),20) SEED=$(or $(SEED),1) $(BIN)/python -m scripts.bench_demo_runs
+	@RUNS=$(or $(RUNS),20) SEED=$(or $(SEED),1) $(BIN)/python -m scripts.bench.demo_runs
 
 bench-%: setup
 	@$(BIN)/python -m scripts.bench.$*
@@ -169,7 +169,7 @@ e2e: setup ## `make demo` as a user runs it, with few orders
 	$(BIN)/pytest tests/e2e
 
 .PHONY: test
-test: setup unit ## All tests: unit, integration on LocalStack and on MiniStack, end to end
+test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end to end; a table of times
 	$(BIN)/python -m scripts.test_legs
 
 .PHONY: clean

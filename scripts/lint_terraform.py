@@ -1,37 +1,50 @@
-"""Check the format of every Terraform file, that every environment is valid with all the modules it calls, what the
-modules refuse (``terraform test`` with a mocked provider: no account, no emulator), and what linters say of them."""
+"""Check the format of every Terraform file, that an environment is valid with all the modules it calls, what a module
+refuses (``terraform test`` with a mocked provider: no account, no emulator), and what linters say of them.
 
+    python -m scripts.lint_terraform fmt | validate ENV | test MODULE | checkov | tflint
+"""
+
+import argparse
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from fanout_tools.deploy import terraform
 from scripts import terraform_linters
 from scripts.paths import BUILD, REPOSITORY
 
-__all__ = ["main"]
+__all__ = ["TREE", "main"]
 
-TREE = REPOSITORY / "terraform"
+TREE: Final = REPOSITORY / "terraform"
 
 
-def main() -> int:
-    """Check all; returns the exit code."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check one thing; returns the exit code."""
+    given = _arguments().parse_args(argv)
     try:
-        terraform.run(TREE, "fmt", "-check", "-diff", "-recursive")
-        roots = sorted(file.parent for file in TREE.glob("environments/*/main.tf"))
-        for root in roots:
-            _validate(root)
-        tested = sorted({file.parent.parent for file in TREE.glob("modules/*/tests/*.tftest.hcl")})
-        for module in tested:
-            _test(module)
-        terraform_linters.checkov(TREE)
-        if not terraform_linters.tflint(TREE):
-            print("tflint is not on PATH: left out", file=sys.stderr)
+        match given.check:
+            case "fmt":
+                terraform.run(TREE, "fmt", "-check", "-diff", "-recursive")
+            case "validate":
+                _validate(TREE / "environments" / given.name)
+            case "test":
+                _test(TREE / "modules" / given.name)
+            case "checkov":
+                terraform_linters.checkov(TREE)
+            case _ if not terraform_linters.tflint(TREE):
+                print("tflint is not on PATH: left out", file=sys.stderr)
     except (terraform.TerraformError, terraform_linters.LinterError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{len(roots)} Terraform environments are well formed and valid; {len(tested)} modules pass their tests")
     return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.lint_terraform")
+    parser.add_argument("check", choices=["fmt", "validate", "test", "checkov", "tflint"])
+    parser.add_argument("name", nargs="?", default="", help="an environment's or a module's folder")
+    return parser
 
 
 def _validate(root: Path) -> None:
@@ -41,10 +54,9 @@ def _validate(root: Path) -> None:
 
 
 def _test(module: Path) -> None:
-    data_dir, began = BUILD / "terraform" / "test" / module.name, time.monotonic()
+    data_dir = BUILD / "terraform" / "test" / module.name
     terraform.init(module, data_dir=data_dir)
-    terraform.run(module, "test", data_dir=data_dir)
-    print(f"{module.name}: tested in {time.monotonic() - began:.1f} s", file=sys.stderr)
+    terraform.run(module, "test", "-no-color", data_dir=data_dir)
 
 
 if __name__ == "__main__":

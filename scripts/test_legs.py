@@ -1,40 +1,34 @@
-"""The tests that need an emulator or real processes, each leg in a run of its own.
+"""All tests: what declares the workers first, then the unit tests on all cores, then the legs beside each other.
 
-``python -m scripts.test_legs``. LocalStack runs in host mode, with the plugin's own tests before it, where there is a
+``python -m scripts.test_legs``. A leg needs an emulator or real processes, and has its own ports, its own Terraform
+state and its own folder under build/. LocalStack runs in host mode, with the plugin's own tests, where there is a
 Python 3.13; else in Docker, where there is that. Where it cannot run at all its leg is left out with a word on why; in
 CI that is a failure. Legs go on after a failed one, so that one run tells everything.
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from fanout_tools.emulators import DockerMissingError, PythonMissingError
 from fanout_tools.emulators.docker import find_engine
 from fanout_tools.emulators.pythons import find_python
-from scripts.paths import REPOSITORY
+from scripts import steps
+from scripts.steps import Step
 
-PYTEST = ["-m", "pytest"]
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One run: what Python is given, and variables over this process's."""
-
-    name: str
-    arguments: list[str]
-    variables: dict[str, str] = field(default_factory=dict)
+PYTEST = [sys.executable, "-m", "pytest"]
+CHECK = Step("fanout check", [str(Path(sys.executable).with_name("fanout")), "check"])
+UNIT = Step("unit", [*PYTEST, "--numprocesses", "auto", "--dist", "loadfile"])
 
 
-def legs() -> Iterator[Leg]:
-    """What can run here.
+def legs() -> Iterator[Step]:
+    """What can run here, the longest first.
 
-    :raises PythonMissingError: LocalStack cannot; the legs after it are not lost, see :func:`main`.
+    :raises PythonMissingError: LocalStack cannot; it is the last, so that the other legs are not lost.
     """
     yield integration("ministack")
-    yield Leg("end to end", [*PYTEST, "tests/e2e"])
+    yield Step("end to end", [*PYTEST, "tests/e2e"])
     try:
         find_python("3.13")
     except PythonMissingError as missing:
@@ -44,30 +38,36 @@ def legs() -> Iterator[Leg]:
             raise missing from None
         yield integration("localstack-docker")
     else:
-        yield Leg("LocalStack's plugin", ["-m", "fanout_tools.emulators.plugin_tests"])
         yield integration("localstack")
+        yield Step("LocalStack's plugin", [sys.executable, "-m", "fanout_tools.emulators.plugin_tests"])
 
 
-def integration(emulator: str) -> Leg:
-    return Leg(f"integration on {emulator}", [*PYTEST, "tests/integration"], {"FANOUT_TEST_EMULATOR": emulator})
+def integration(emulator: str) -> Step:
+    return Step(f"integration on {emulator}", [*PYTEST, "tests/integration"], {"FANOUT_TEST_EMULATOR": emulator})
 
 
 def main() -> int:
-    """Run the legs; returns the exit code."""
-    failed = []
+    """Run all; returns the exit code."""
+    checked = steps.run([CHECK])
+    if steps.report(checked):
+        return 1
+    found, left_out = _found()
+    code = steps.report([*checked, *steps.run([UNIT]), *steps.run(found)])
+    if left_out is not None:
+        print(f"left out: integration on LocalStack, which needs Python 3.13 or Docker: {left_out}", file=sys.stderr)
+        return 1 if os.environ.get("CI") else code
+    return code
+
+
+def _found() -> tuple[list[Step], PythonMissingError | None]:
+    """The legs, and why LocalStack's is not among them."""
+    found = []
     try:
         for leg in legs():
-            print(f"== {leg.name}", flush=True)
-            command, environment = [sys.executable, *leg.arguments], {**os.environ, **leg.variables}
-            if subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode:
-                failed.append(leg.name)
+            found.append(leg)  # noqa: PERF402 - those before the error count
     except PythonMissingError as error:
-        print(f"left out: integration on LocalStack, which needs Python 3.13 or Docker: {error}", file=sys.stderr)
-        if os.environ.get("CI"):
-            failed.append("integration on LocalStack")
-    for name in failed:
-        print(f"failed: {name}", file=sys.stderr)
-    return 1 if failed else 0
+        return found, error
+    return found, None
 
 
 if __name__ == "__main__":

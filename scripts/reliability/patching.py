@@ -18,16 +18,19 @@ __all__ = ["replaced"]
 NOT_IN_FUNCTIONS = ("fanout_tools.cli", "fanout.testing")
 """Packages that no Lambda function loads."""
 
+NewOf = dict[int, Any]
+"""What takes an object's place, by the object's id."""
+
 
 @contextmanager
 def replaced(pairs: list[tuple[Any, Any]]) -> Iterator[None]:
     """Within the block every module of fanout has the new objects for the old ones: as names of the module, as
     defaults of its functions and classes, and in what its objects were made with."""
     undo: list[Callable[[], None]] = []
+    new_of = {id(old): new for old, new in pairs}  # one walk for all: a world is made for each cell of the matrix
     try:
-        for old, new in pairs:
-            for module in _modules():
-                _replace_in(vars(module), module.__name__, old, new, undo)
+        for module in _modules():
+            _replace_in(vars(module), module.__name__, new_of, undo)
         yield
     finally:
         for step in reversed(undo):
@@ -47,34 +50,39 @@ def _modules() -> list[Any]:
     return [m for name, m in list(sys.modules.items()) if name.startswith("fanout") and hasattr(m, "__dict__")]
 
 
-def _replace_in(names: dict[str, Any], module: str, old: Any, new: Any, undo: list[Callable[[], None]]) -> None:
+def _replace_in(names: dict[str, Any], module: str, new_of: NewOf, undo: list[Callable[[], None]]) -> None:
     for name, value in list(names.items()):
-        if value is old:
-            names[name] = new
-            undo.append(lambda name=name: names.__setitem__(name, old))  # type: ignore[misc]
-        elif isinstance(value, FunctionType) and value.__module__ == module:
-            _replace_defaults(value, old, new, undo)
-        elif isinstance(value, type) and value.__module__ == module:
-            for member in list(vars(value).values()):
-                function = getattr(member, "__func__", member)
-                if isinstance(function, FunctionType):
-                    _replace_defaults(function, old, new, undo)
+        if id(value) in new_of:
+            _replace_item(names, name, new_of, undo)
+        elif isinstance(value, FunctionType):
+            if value.__module__ == module:
+                _replace_defaults(value, new_of, undo)
+        elif isinstance(value, type):
+            if value.__module__ == module:
+                _replace_in_class(value, new_of, undo)
         elif type(value).__module__.startswith("fanout") and hasattr(value, "__dict__"):
-            _replace_in_object(value, old, new, undo)
+            for held in [held for held, content in vars(value).items() if id(content) in new_of]:
+                _replace_item(vars(value), held, new_of, undo)
 
 
-def _replace_in_object(value: Any, old: Any, new: Any, undo: list[Callable[[], None]]) -> None:
-    for name, content in list(vars(value).items()):
-        if content is old:
-            value.__dict__[name] = new
-            undo.append(lambda name=name: value.__dict__.__setitem__(name, old))  # type: ignore[misc]
+def _replace_item(names: dict[str, Any], name: str, new_of: NewOf, undo: list[Callable[[], None]]) -> None:
+    old = names[name]
+    names[name] = new_of[id(old)]
+    undo.append(lambda: names.__setitem__(name, old))
 
 
-def _replace_defaults(function: FunctionType, old: Any, new: Any, undo: list[Callable[[], None]]) -> None:
+def _replace_in_class(value: type, new_of: NewOf, undo: list[Callable[[], None]]) -> None:
+    for member in list(vars(value).values()):
+        function = getattr(member, "__func__", member)
+        if isinstance(function, FunctionType):
+            _replace_defaults(function, new_of, undo)
+
+
+def _replace_defaults(function: FunctionType, new_of: NewOf, undo: list[Callable[[], None]]) -> None:
     defaults, keyword = function.__defaults__, function.__kwdefaults__
-    if defaults and any(value is old for value in defaults):
-        function.__defaults__ = tuple(new if value is old else value for value in defaults)
+    if defaults and any(id(value) in new_of for value in defaults):
+        function.__defaults__ = tuple(new_of.get(id(value), value) for value in defaults)
         undo.append(lambda: setattr(function, "__defaults__", defaults))
-    if keyword and any(value is old for value in keyword.values()):
-        function.__kwdefaults__ = {name: new if value is old else value for name, value in keyword.items()}
+    if keyword and any(id(value) in new_of for value in keyword.values()):
+        function.__kwdefaults__ = {name: new_of.get(id(value), value) for name, value in keyword.items()}
         undo.append(lambda: setattr(function, "__kwdefaults__", keyword))

@@ -121,7 +121,9 @@ def test_progress_is_shown(web: Web, workers: Workers) -> None:
 
 
 @pytest.mark.parametrize(
-    "order_id", ["1", "o-1", ORDER_ID.upper(), f"{ORDER_ID}0", OLD_ORDER_ID, new_order_id(NOW + 9)]
+    "order_id",
+    ["1", "o-1", ORDER_ID.upper(), f"{ORDER_ID}0", OLD_ORDER_ID, new_order_id(NOW + 9)],
+    ids=["digit", "short", "upper case", "too long", "old", "of the future"],  # the same in every xdist worker
 )
 @pytest.mark.parametrize("rest", ["", "/events"])
 def test_an_order_that_was_never_placed_is_not_found(web: Web, order_id: str, rest: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from fanout import aws
+from fanout import aws, telemetry
 
 settings.register_profile("fanout", deadline=None)  # a busy machine is no failure
 settings.load_profile("fanout")
@@ -16,5 +16,6 @@ def _no_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
         monkeypatch.delenv(variable, raising=False)
     aws.forget_clients()
+    telemetry._environment.cache_clear()  # another test's variables, in whatever order an xdist worker has them
     yield
     aws.forget_clients()

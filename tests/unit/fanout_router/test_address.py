@@ -33,7 +33,7 @@ def metadata(body: bytes, status: int = 200) -> Iterator[str]:
             """Say nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})  # until shutdown is seen
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v4/task"

@@ -119,7 +119,7 @@ def _bounds() -> list[tuple[str, str, float]]:
             for shape in [properties, *properties.get("anyOf", [])]:
                 beyond = {"minimum": -1e-3, "exclusiveMinimum": 0.0, "maximum": 1e-3}
                 whole = shape.get("type") == "integer"
-                for bound in beyond.keys() & shape.keys():
+                for bound in sorted(beyond.keys() & shape.keys()):
                     step = beyond[bound] * (1_000 if whole else 1)
                     found.append((where, name, (int if whole else float)(shape[bound] + step)))
     return found

@@ -8,7 +8,7 @@ from typing import Final
 
 from fanout_tools.deploy.terraform.errors import TerraformMissingError
 
-__all__ = ["MINIMUM_VERSION", "find_terraform"]
+__all__ = ["MINIMUM_VERSION", "find_terraform", "version"]
 
 #: Write-only arguments and ``terraform test`` with mock providers are used by the modules.
 MINIMUM_VERSION: Final = (1, 11)
@@ -27,6 +27,14 @@ def find_terraform() -> str:
     if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < MINIMUM_VERSION:
         raise TerraformMissingError(f"{path} is Terraform {version}: fanout needs {wanted} or later, upgrade it")
     return path
+
+
+def version() -> str:
+    """Of the Terraform on PATH.
+
+    :raises TerraformMissingError: there is none, or it is older than :data:`MINIMUM_VERSION`.
+    """
+    return _version_of(find_terraform())
 
 
 @cache

@@ -153,6 +153,8 @@ def _environment(data_dir: Path, env: Mapping[str, str]) -> dict[str, str]:
         "TF_IN_AUTOMATION": "1",
         **{f"TF_CLI_ARGS_{name}": _with_lock_timeout(name) for name in _LOCKING},
         "CHECKPOINT_DISABLE": "1",
+        # A third less CPU time for some more memory: the AWS provider's schema is most of what Go's collector visits.
+        "GOGC": os.environ.get("GOGC", "400"),
     }
 
 

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-SERVER = Path(__file__).parents[4] / "scripts" / "emulators" / "ministack_server" / "fanout_ministack.py"
+SERVER = (
+    Path(__file__).parents[4] / "shared" / "fanout_tools" / "emulators" / "ministack_server" / "fanout_ministack.py"
+)
 
 FAKES = """
 import sys, types, threading, time

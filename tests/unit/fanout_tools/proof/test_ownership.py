@@ -57,6 +57,14 @@ def test_a_role_that_reaches_anothers_records_is_told(
     assert owned.address in finding.problem
 
 
+def test_what_aws_does_not_know_as_an_action_reaches_nothing(plan: Plan, manifests: Manifests) -> None:
+    """GIVEN the grant that MiniStack needs for BatchExecuteStatement WHEN judged THEN it reaches no table."""
+    policy = at(plan, f"{REPORTER}.aws_iam_role_policy.this")
+    granted = granting(plan, policy, "dynamodb:BatchExecuteStatement", "*")
+
+    assert list(apart(granted, manifests)) == []
+
+
 def test_a_grant_on_something_else_reaches_nothing(plan: Plan, manifests: Manifests) -> None:
     """GIVEN a grant of another service on everything WHEN judged THEN it is no matter of this rule."""
     policy = at(plan, f"{REPORTER}.aws_iam_role_policy.this")

@@ -21,7 +21,7 @@ from scripts.demo import reconcile
 from scripts.demo.cdnow import Purchase
 from scripts.demo.scenario import Scenario
 
-SERVICES = Path(__file__).parents[5] / "services"
+SERVICES = Path(__file__).parents[4] / "services"
 KEYS = {
     "ledger": "order_id",
     "balances": "customer_id",
