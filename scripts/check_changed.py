@@ -47,6 +47,7 @@ def affected_tests(files: Iterable[str], repository: Path) -> list[str]:
     found = files & tests
     found |= {test for test in tests if any(_beside(test, file) for file in files)}
     modules = {_module(file) for file in files if file.endswith(".py")}
+    modules |= {name for file in files for name in _published(file, repository)}
     found |= {test for test in tests if _imported(repository / test) & modules}
     return sorted(found | ({_mirror(file) for file in files} & tests))
 
@@ -62,6 +63,16 @@ def _module(file: str) -> str:
     """The name that a file is imported by."""
     parts = PurePosixPath(file).with_suffix("").parts
     return ".".join(part for part in (parts[1:] if parts[0] in _SOURCES else parts) if part != "__init__")
+
+
+def _published(file: str, repository: Path) -> Iterator[str]:
+    """The names under which the packages around a module pass on what it defines: ``fanout.Worker``."""
+    for folder in PurePosixPath(file).parents:
+        package = repository / folder / "__init__.py"
+        if package.exists():
+            for node in ast.walk(ast.parse(package.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ImportFrom) and node.module == _module(file):
+                    yield from (f"{_module(str(folder / '__init__.py'))}.{alias.name}" for alias in node.names)
 
 
 def _mirror(file: str) -> str:

@@ -15,6 +15,7 @@ def repository(tmp_path: Path) -> Path:
         "tests/unit/fanout/patterns/test_cost.py": "from fanout.patterns import index\n",
         "tests/unit/fanout/test_event.py": "from fanout import Event\n",
         "tests/unit/scripts/test_deploy.py": "from scripts import deploy\n",
+        "shared/fanout/__init__.py": "from fanout.model import Event\n",
         "services/audit/test_handler.py": "from services.audit.handler import worker\n",
         "services/billing/test_handler.py": "from services.billing.handler import worker\n",
     }.items():
@@ -27,6 +28,7 @@ def repository(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("file", "tests"),
     [
+        ("shared/fanout/model.py", ["tests/unit/fanout/test_event.py"]),
         ("shared/fanout/event.py", ["tests/unit/fanout/test_event.py"]),
         (
             "shared/fanout/patterns/index.py",
