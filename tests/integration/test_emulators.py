@@ -207,7 +207,7 @@ def test_a_topic_delivers_to_its_queue(emulator: Emulator) -> None:
     assert [message["Body"] for message in emulator.received(url)] == ["an order"]
 
 
-@pytest.mark.gap(emulator="ministack", reason="it ignores the dead-letter queue of a rule's target")
+@pytest.mark.gap(emulator="ministack", reason="it ignores the dead-letter queue of a rule's target", runs=False)
 def test_what_a_rules_target_cannot_take_is_in_its_dead_letter_queue(emulator: Emulator) -> None:
     url, arn = emulator.queue("dead-letters")
     rule = rule_with_target(emulator, "undeliverable", f"{arn}-gone", DeadLetterConfig={"Arn": arn})
