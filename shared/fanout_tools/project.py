@@ -76,15 +76,6 @@ class Project:
         return load_contracts(self.contracts.name)
 
 
-def __getattr__(name: str) -> Path:
-    """The root and the build folder by their former names."""
-    if name == "REPOSITORY":
-        return project().root
-    if name == "BUILD":
-        return project().build
-    raise AttributeError(name)
-
-
 def project(folder: Path | None = None) -> Project:
     """The project of the working directory, where ``services`` and ``contracts`` are relative to it, as messages name
     them; or of another folder, where all is absolute.

@@ -1,6 +1,6 @@
 """Run one child process to its end, whatever happens to the terminal or to this process.
 
-    code = supervisor.run(["terraform", "apply", plan], log=BUILD / "logs" / "apply.log", on_line=progress)
+    code = supervisor.run(["terraform", "apply", plan], log=Path("apply.log"), on_line=progress)
 
 - Ctrl-C, SIGTERM and the loss of the terminal (SIGHUP) reach the child once, and it is waited for: Terraform then
   finishes what is under way, saves its state and gives its lock back. Another signal only says what is waited for.

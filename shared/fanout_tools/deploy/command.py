@@ -28,7 +28,7 @@ from fanout.errors import ManifestError
 from fanout_tools import emulators, supervisor
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
-from fanout_tools.project import BUILD, REPOSITORY, project
+from fanout_tools.project import project
 
 __all__ = ["Deployment", "local", "of_functions", "remote"]
 
@@ -53,11 +53,11 @@ class Deployment:
     @cached_property
     def log(self) -> progress.Log:
         """What Terraform says to the last command."""
-        return progress.Log.begin(BUILD / "logs" / f"deploy-{self.data_dir.name}.log")
+        return progress.Log.begin(project().build / "logs" / f"deploy-{self.data_dir.name}.log")
 
     def prepare(self) -> None:
         """Build the packages and initialise Terraform."""
-        made = list(packages.build(project(), self.target, BUILD / "packages" / self.target))
+        made = list(packages.build(project(), self.target, project().build / "packages" / self.target))
         progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
         terraform.init(self.root, data_dir=self.data_dir, env=self.env)
 
@@ -198,7 +198,7 @@ def local(emulator: str, port: int | None) -> Deployment:
     :param port: see :func:`emulators.up`; one that runs already stays where it is.
     :raises EmulatorError: it cannot be started.
     """
-    endpoint, data_dir = os.environ.get("AWS_ENDPOINT_URL"), BUILD / "terraform" / f"local-{emulator}"
+    endpoint, data_dir = os.environ.get("AWS_ENDPOINT_URL"), project().build / "terraform" / f"local-{emulator}"
     if endpoint:
         dynamodb = os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
         endpoints = emulators.Endpoints(url=endpoint, dynamodb_url=dynamodb)
@@ -208,7 +208,7 @@ def local(emulator: str, port: int | None) -> Deployment:
         endpoints = emulators.up(emulator, port=port)
         progress.say("emulator", f"{emulator} at {endpoints.url}")
     return Deployment(
-        root=REPOSITORY / "terraform" / "environments" / "local",
+        root=project().environments / "local",
         data_dir=data_dir,
         target="local",
         env={**endpoints.environment(), "TF_VAR_function_environment": json.dumps(of_functions(emulator, endpoints))},
@@ -219,13 +219,13 @@ def local(emulator: str, port: int | None) -> Deployment:
 
 def remote(environment: str) -> Deployment:
     """An environment on AWS."""
-    root = REPOSITORY / "terraform" / "environments" / environment
+    root = project().environments / environment
     if not (root / "main.tf").exists():
         known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf")))
         raise terraform.TerraformError(f"there is no environment {environment!r}; there is: {known}")
     return Deployment(
         root=root,
-        data_dir=BUILD / "terraform" / environment,
+        data_dir=project().build / "terraform" / environment,
         target="aws",
         asks=os.environ.get("AUTO_APPROVE") != "1",
     )

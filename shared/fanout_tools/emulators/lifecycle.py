@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from fanout_tools.emulators import docker, localstack, ministack
 from fanout_tools.emulators.errors import EmulatorError, StateError
 from fanout_tools.emulators.health import answers, post, wait_until_healthy
-from fanout_tools.emulators.model import HOME, HOST, Endpoints, Plan, Request, Server
+from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home
 from fanout_tools.emulators.ports import check_free, free_port, negotiate
 from fanout_tools.emulators.processes import is_alive, start, stop
 from fanout_tools.emulators.record import Run, Started, load, remove, save
@@ -41,7 +41,7 @@ _PREFERRED_PORT: Final = 4566
 
 def default_run_dir(emulator: str) -> Path:
     """Where an emulator runs unless the caller says otherwise."""
-    return HOME / emulator
+    return home() / emulator
 
 
 def up(

@@ -11,7 +11,7 @@ from typing import Final
 
 from fanout_tools.emulators import ministack
 from fanout_tools.emulators.environment import minimal_environment
-from fanout_tools.emulators.model import HOME, HOST, Endpoints, Plan, Request, Server
+from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home
 from fanout_tools.emulators.ports import free_port
 from fanout_tools.emulators.pythons import find_python
 from fanout_tools.emulators.venvs import ensure_venv
@@ -52,7 +52,7 @@ def ensure_localstack_python() -> Path:
     :raises InstallError: it cannot be made, or Python 3.13 is missing.
     """
     return ensure_venv(
-        HOME / "localstack" / "venv",
+        home() / "localstack" / "venv",
         python=find_python(_PYTHON_VERSION),
         requirements=_REQUIREMENTS,
         packages=[PLUGIN],
@@ -64,7 +64,7 @@ def ensure_function_python() -> Path:
 
     :raises InstallError: its virtual environment cannot be made.
     """
-    return ensure_venv(HOME / "functions" / "venv", python=Path(sys.executable), requirements=_FUNCTION_REQUIREMENTS)
+    return ensure_venv(home() / "functions" / "venv", python=Path(sys.executable), requirements=_FUNCTION_REQUIREMENTS)
 
 
 def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:

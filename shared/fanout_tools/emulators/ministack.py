@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from fanout_tools.emulators.environment import minimal_environment
-from fanout_tools.emulators.model import HOME, HOST, Endpoints, Plan, Request, Server
+from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home
 from fanout_tools.emulators.venvs import ensure_venv
 
 __all__ = ["RESET_PATH", "plan", "server"]
@@ -36,7 +36,7 @@ def server(run_dir: Path, port: int, *, enforce_iam: bool = False) -> Server:
     """
     # Functions run on the interpreter of this virtual environment, so that it has to be the project's Python:
     # the native wheels in a function's layer were built for that.
-    python = ensure_venv(HOME / "ministack" / "venv", python=Path(sys.executable), requirements=_REQUIREMENTS)
+    python = ensure_venv(home() / "ministack" / "venv", python=Path(sys.executable), requirements=_REQUIREMENTS)
     environment = minimal_environment(run_dir) | {
         "GATEWAY_PORT": str(port),
         "MINISTACK_HOST": HOST,

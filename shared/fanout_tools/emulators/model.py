@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fanout_tools.project import BUILD
+from fanout_tools.project import project
 
-__all__ = ["HOME", "HOST", "Endpoints", "Plan", "Request", "Server"]
+__all__ = ["HOST", "Endpoints", "Plan", "Request", "Server", "home"]
 
 #: No emulator may be reached from another machine: none of them asks who calls.
 HOST: Final = "127.0.0.1"
 
-#: Where every emulator has a directory of its own, with its virtual environment in it.
-HOME: Final = BUILD / "emulators"
+
+def home() -> Path:
+    """Where every emulator has a directory of its own, with its virtual environment in it."""
+    return project().build / "emulators"
 
 
 @dataclass(frozen=True, kw_only=True)

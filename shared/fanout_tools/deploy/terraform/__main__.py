@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fanout_tools.deploy import terraform
-from fanout_tools.project import REPOSITORY
-
-ENVIRONMENTS = REPOSITORY / "terraform" / "environments"
+from fanout_tools.project import project
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,10 +35,11 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 def _root(name: str) -> Path:
-    root = ENVIRONMENTS / name
+    environments = project().environments
+    root = environments / name
     if not any(root.glob("*.tf")):
-        known = ", ".join(sorted(path.parent.name for path in ENVIRONMENTS.glob("*/main.tf"))) or "none"
-        raise terraform.TerraformError(f"there is no environment {name!r} in {ENVIRONMENTS}; there is: {known}")
+        known = ", ".join(sorted(path.parent.name for path in environments.glob("*/main.tf"))) or "none"
+        raise terraform.TerraformError(f"there is no environment {name!r} in {environments}; there is: {known}")
     return root
 
 

@@ -14,11 +14,10 @@ from fanout_tools.deploy.terraform.binary import find_terraform
 from fanout_tools.deploy.terraform.errors import TerraformCommandError
 from fanout_tools.deploy.terraform.plugins import choose_source
 from fanout_tools.installer import locked
-from fanout_tools.project import BUILD
+from fanout_tools.project import project
 
 __all__ = ["default_data_dir", "init", "outputs", "run"]
 
-WORK: Final = BUILD / "terraform"
 #: After a signal Terraform ends what is under way, which may take a resource's whole creation, and saves its state.
 GRACE_SECONDS: Final = 1800.0
 #: Commands that take the state's lock: one that lives on after its caller was killed is waited for.
@@ -29,7 +28,7 @@ _LOCAL_BACKEND: Final = re.compile(r'^\s*backend\s+"local"', re.MULTILINE)
 
 def default_data_dir(root_dir: Path) -> Path:
     """Where the state and Terraform's working files of a root are kept unless the caller says otherwise."""
-    return WORK / root_dir.resolve().name
+    return _work() / root_dir.resolve().name
 
 
 def init(root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[str, str] | None = None) -> None:
@@ -47,7 +46,7 @@ def init(root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[
     if _has_local_backend(root_dir):
         backend = [f"-backend-config=path={data_dir.resolve() / 'terraform.tfstate'}", "-reconfigure"]
     # Terraform's plugin cache stands no two that fill it at once.
-    with locked(WORK / "init.lock"):
+    with locked(_work() / "init.lock"):
         run(root_dir, "init", "-input=false", *backend, *args, data_dir=data_dir, env=env, capture=True)
 
 
@@ -126,14 +125,14 @@ def outputs(root_dir: Path, *, data_dir: Path | None = None, env: Mapping[str, s
 
 def _configure_plugins(env: Mapping[str, str]) -> None:
     source = choose_source({**os.environ, **env})
-    cache = WORK / "plugin-cache"
+    cache = _work() / "plugin-cache"
     cache.mkdir(parents=True, exist_ok=True)
     print(f"terraform: provider plugins from {source}", file=sys.stderr)
     _replace(_cli_configuration(), source.cli_configuration(cache))
 
 
 def _cli_configuration() -> Path:
-    return WORK / "cli.tfrc"
+    return _work() / "cli.tfrc"
 
 
 def _replace(path: Path, text: str) -> None:
@@ -164,3 +163,8 @@ def _with_lock_timeout(command: str) -> str:
 
 def _has_local_backend(root_dir: Path) -> bool:
     return any(_LOCAL_BACKEND.search(file.read_text(encoding="utf-8")) for file in root_dir.glob("*.tf"))
+
+
+def _work() -> Path:
+    """Where Terraform keeps what is neither source nor state."""
+    return project().build / "terraform"

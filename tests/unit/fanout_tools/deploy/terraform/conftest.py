@@ -60,7 +60,7 @@ def mirror(tmp_path: Path) -> Path:
 @pytest.fixture
 def work(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the runner keeps what would be under build/terraform."""
-    monkeypatch.setattr(runner, "WORK", tmp_path / "work")
+    monkeypatch.setattr(runner, "_work", lambda: tmp_path / "work")
     monkeypatch.setenv("TF_PLUGIN_MIRROR", str(mirror))
     return tmp_path / "work"
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +9,7 @@ from tests.unit.fanout_tools.deploy.terraform.calls import Install
 
 @pytest.fixture
 def environments(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(cli, "ENVIRONMENTS", root.parent)
+    monkeypatch.setattr(cli, "project", lambda: SimpleNamespace(environments=root.parent))
     return root.parent
 
 
