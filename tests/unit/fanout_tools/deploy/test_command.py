@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fanout_tools.deploy import command as deploy
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, terraform, traffic
 from fanout_tools.emulators import Endpoints
+from fanout_tools.project import project
 
 Call = tuple[tuple[str, ...], dict[str, Any]]
 
@@ -27,7 +29,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
         made.append((args, options))
         return json.dumps({"resource_changes": []})
 
-    monkeypatch.setattr(deploy, "BUILD", tmp_path)
+    here = replace(project(), build=tmp_path)
+    monkeypatch.setattr(deploy, "project", lambda: here)
     monkeypatch.setattr(terraform, "run", run)
     monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
     monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {})
