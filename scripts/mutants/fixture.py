@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fanout.errors import PlanError
-from fanout_tools import emulators
-from fanout_tools.deploy import terraform
+from fanout.errors import FanoutError
+from fanout_tools.errors import ToolError
 from fanout_tools.plans import resources
 from fanout_tools.proof.planning import plan_root
 from scripts.paths import BUILD, REPOSITORY
@@ -54,7 +53,7 @@ def main(folder: Path = FIXTURE) -> int:
     """Write the plan; returns the exit code."""
     try:
         shown = plan_root(folder / "root", services=folder / "services", work=BUILD / "check_plan" / "fixture")
-    except (PlanError, terraform.TerraformError, emulators.EmulatorError) as error:
+    except (FanoutError, ToolError) as error:
         print(f"fixture: {error}", file=sys.stderr)
         return 1
     (folder / "plan.json").write_text(json.dumps(slim(shown), indent=1) + "\n", encoding="utf-8")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from fanout_tools import supervisor
+from fanout_tools.errors import ToolError
 from fanout_tools.project import project
 
 __all__ = ["InstallFailedError", "create", "find_uv", "install", "locked", "uv_settings"]
@@ -43,7 +44,7 @@ _SETTINGS: Final = {
 }
 
 
-class InstallFailedError(Exception):
+class InstallFailedError(ToolError):
     """A virtual environment cannot be made, or filled; the text has the end of what the installer said."""
 
 

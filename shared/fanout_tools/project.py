@@ -22,13 +22,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fanout_tools.errors import ToolError
+
 if TYPE_CHECKING:
     from fanout.events.event import Event
 
 __all__ = ["Project", "ProjectError", "project"]
 
 
-class ProjectError(Exception):
+class ProjectError(ToolError):
     """The working directory is in no project, or the project's ``[tool.fanout]`` is wrong."""
 
 

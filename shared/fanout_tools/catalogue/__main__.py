@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fanout.errors import FanoutError
-from fanout_tools import emulators
 from fanout_tools.catalogue.build import topology
 from fanout_tools.catalogue.catalogue import declarations
 from fanout_tools.catalogue.documents import DOCS, NAMES, documents, kept
 from fanout_tools.catalogue.topology import Topology
-from fanout_tools.deploy import terraform
+from fanout_tools.errors import ToolError
 from fanout_tools.plans import Plan
 from fanout_tools.plans.file import plan_file
 from fanout_tools.project import project
@@ -40,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 kept().write_text(drawn.to_json(), encoding="utf-8")
         if given.docs or given.keep:
             _write(Topology.from_json(kept().read_text(encoding="utf-8")), kept().parent, DOCS)
-    except (FanoutError, terraform.TerraformError, emulators.EmulatorError, OSError, ValueError) as error:
+    except (FanoutError, ToolError, OSError, ValueError) as error:
         print(f"diagram: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,7 +7,7 @@ import typer
 from fanout.errors import FanoutError
 from fanout_tools.cli import check, contract, outbox, publish, status
 from fanout_tools.cost import command as cost
-from fanout_tools.project import ProjectError
+from fanout_tools.errors import ToolError
 
 __all__ = ["app", "main"]
 
@@ -32,6 +32,6 @@ def main(application: typer.Typer = app) -> None:
 
     try:
         application()
-    except (FanoutError, ProjectError, BotoCoreError, ClientError) as error:
+    except (FanoutError, ToolError, BotoCoreError, ClientError) as error:
         print(f"fanout: {error}", file=sys.stderr)
         sys.exit(1)

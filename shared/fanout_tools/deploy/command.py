@@ -24,10 +24,11 @@ from typing import Any
 
 import boto3
 
-from fanout.errors import ManifestError
+from fanout.errors import FanoutError
 from fanout_tools import emulators, supervisor
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
+from fanout_tools.errors import ToolError
 from fanout_tools.project import project
 
 __all__ = ["Deployment", "local", "of_functions", "remote"]
@@ -252,14 +253,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except terraform.TerraformCommandError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    except (
-        terraform.TerraformError,
-        emulators.EmulatorError,
-        packages.PackageError,
-        ManifestError,
-        check_drift.DriftError,
-        traffic.TrafficError,
-    ) as error:
+    except (FanoutError, ToolError) as error:
         print(f"{given.command}: {error}", file=sys.stderr)
         return 1
     except supervisor.Interrupted as interrupted:

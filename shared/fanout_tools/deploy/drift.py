@@ -18,13 +18,15 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from fanout_tools.errors import ToolError
+
 __all__ = ["ALLOWED", "Allowed", "Difference", "DriftError", "check", "differences", "known"]
 
 ALLOWED: Final = Path(__file__).with_name("drift_allowed.yaml")
 _NOTHING: Final = (["no-op"], ["read"])
 
 
-class DriftError(Exception):
+class DriftError(ToolError):
     """The plan is not empty, or the list of what it may hold is wrong; the text names each."""
 
 

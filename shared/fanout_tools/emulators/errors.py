@@ -9,6 +9,8 @@ EmulatorError
 +-- StateError            the run directory holds something else than was asked for
 """
 
+from fanout_tools.errors import ToolError
+
 __all__ = [
     "DockerMissingError",
     "EmulatorError",
@@ -20,7 +22,7 @@ __all__ = [
 ]
 
 
-class EmulatorError(Exception):
+class EmulatorError(ToolError):
     """Base of every error this package raises; the text names the thing and the mend."""
 
 

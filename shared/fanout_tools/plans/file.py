@@ -12,9 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from fanout.errors import PlanError
-from fanout_tools import emulators
-from fanout_tools.deploy import terraform
+from fanout.errors import FanoutError
+from fanout_tools.errors import ToolError
 from fanout_tools.project import Project, project
 from fanout_tools.proof import planning
 
@@ -60,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("environment", help="a folder of terraform/environments")
     try:
         print(plan_file(parser.parse_args(argv).environment))
-    except (PlanError, terraform.TerraformError, emulators.EmulatorError, OSError) as error:
+    except (FanoutError, ToolError, OSError) as error:
         print(f"plan-file: {error}", file=sys.stderr)
         return 1
     return 0

@@ -10,10 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fanout.errors import ManifestError, PlanError
-from fanout_tools import emulators
+from fanout.errors import FanoutError
 from fanout_tools.declarations.worker import load_all
-from fanout_tools.deploy import terraform
+from fanout_tools.errors import ToolError
 from fanout_tools.plans import Plan
 from fanout_tools.project import project
 from fanout_tools.proof.allowed import declared, read
@@ -38,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             allowed=read(given.environment),
             declared=(said := declared(root)),
         )
-    except (PlanError, ManifestError, terraform.TerraformError, emulators.EmulatorError, OSError, ValueError) as error:
+    except (FanoutError, ToolError, OSError, ValueError) as error:
         print(f"check-plan: {error}", file=sys.stderr)
         return 1
     _report(proof)

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from fanout.errors import ManifestError
-from fanout_tools.deploy.packages import PackageError, archive, build
+from fanout_tools.deploy.packages import archive, build
+from fanout_tools.errors import ToolError
 from fanout_tools.project import project
 
 
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             name, size = package.path.relative_to(out), package.path.stat().st_size
             note = "" if package.built else "  (unchanged)"
             print(f"{name!s:32} {size:>12,} B  {archive.sha256(package.path)[:12]}{note}", flush=True)
-    except (PackageError, ManifestError) as error:
+    except (ToolError, ManifestError) as error:
         print(f"packages: {error}", file=sys.stderr)
         return 1
     return 0

@@ -5,10 +5,12 @@ PackageError
 +-- InstallError   pip could not get what a layer needs
 """
 
+from fanout_tools.errors import ToolError
+
 __all__ = ["InstallError", "PackageError", "PinError"]
 
 
-class PackageError(Exception):
+class PackageError(ToolError):
     """Base of every error this package raises; the text names the thing and the mend."""
 
 

@@ -6,10 +6,12 @@ TerraformError
 +-- TerraformCommandError   Terraform ran and failed
 """
 
+from fanout_tools.errors import ToolError
+
 __all__ = ["PluginSourceError", "TerraformCommandError", "TerraformError", "TerraformMissingError"]
 
 
-class TerraformError(Exception):
+class TerraformError(ToolError):
     """Base of every error this package raises; the text names the thing and the mend."""
 
 
