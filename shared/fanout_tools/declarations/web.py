@@ -16,7 +16,8 @@ from fanout.errors import ManifestError
 from fanout_tools.declarations import rules as manifest_rules
 from fanout_tools.declarations import texts as manifest_text
 from fanout_tools.declarations.naming import Names
-from fanout_tools.declarations.worker import EventName, Manifest, Permission, Section, name_problems, read, worker_name
+from fanout_tools.declarations.reading import read
+from fanout_tools.declarations.worker import EventName, Manifest, Permission, Section, name_problems, worker_name
 
 __all__ = ["WebFunction", "WebManifest", "load_all"]
 

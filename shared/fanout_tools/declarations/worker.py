@@ -11,12 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from fanout.errors import ManifestError
 from fanout_tools.declarations import rules as manifest_rules
 from fanout_tools.declarations import texts as manifest_text
+from fanout_tools.declarations.reading import named, read
 
 __all__ = [
     "Batch",
@@ -279,56 +279,12 @@ class Manifest(Section):
         raise ManifestError("\n".join(f"{file}: {problem}" for problem in problems))
 
 
-class _WrittenTwice(yaml.YAMLError):
-    def __init__(self, key: yaml.ScalarNode) -> None:
-        self.key = key.value
-        self.line = key.start_mark.line + 1
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML forbids a key to stand twice in a mapping; PyYAML would let the first be forgotten in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise _WrittenTwice(key)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def load(path: Path, *, events: Iterable[str] | None = None) -> Manifest:
     """Read one ``worker.yaml``.
 
-    :raises ManifestError: unreadable, not UTF-8, not YAML, or a rule broken.
+    :raises ManifestError: unreadable, not UTF-8, not YAML, read otherwise by Terraform, or a rule broken.
     """
-    return Manifest.parse(read(path), file=_file(path), events=events)
-
-
-def read(path: Path) -> object:
-    """What a declaration says, with no rule applied yet.
-
-    :raises ManifestError: unreadable, not UTF-8, or not YAML.
-    """
-    file = _file(path)
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except OSError as error:
-        raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
-    except UnicodeDecodeError as error:
-        raise ManifestError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
-    except _WrittenTwice as error:
-        raise ManifestError(f"{file}: {error.key}: is written twice, again at line {error.line}; keep one") from error
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        line = f" at line {place.line + 1}" if place else ""
-        raise ManifestError(f"{file}: not YAML{line}; mend its syntax") from error
-
-
-def _file(path: Path) -> str:
-    """The file's name in errors: ``services/<folder>/<file>``."""
-    return "/".join(path.parts[-3:])
+    return Manifest.parse(read(path), file=named(path), events=events)
 
 
 def worker_name(folder: Path) -> str:

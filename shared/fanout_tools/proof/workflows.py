@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from fanout_tools.declarations.reading import read
 from fanout_tools.plans import Plan, Resource, block, deliveries, document, names_of
 from fanout_tools.proof import definitions
 from fanout_tools.proof.findings import Finding
@@ -23,12 +22,11 @@ LOGGING: Final = ("logs:CreateLogDelivery", "logs:UpdateLogDelivery", "logs:PutR
 def declared_patterns(services: Path) -> dict[str, dict[str, Any]]:
     """What starts each workflow, as its workflow.yaml declares it: an EventBridge pattern, by the workflow's name."""
     return {
-        file.parent.name.replace("_", "-"): _pattern(yaml.safe_load(file.read_text(encoding="utf-8")))
-        for file in sorted(services.glob("*/workflow.yaml"))
+        file.parent.name.replace("_", "-"): _pattern(read(file)) for file in sorted(services.glob("*/workflow.yaml"))
     }
 
 
-def _pattern(declared: Mapping[str, Any]) -> dict[str, Any]:
+def _pattern(declared: Any) -> dict[str, Any]:
     source, _, name = str(declared["event"]).partition("/")
     pattern: dict[str, Any] = {"source": [source], "detail-type": [name]}
     if where := declared.get("where"):

@@ -1,0 +1,142 @@
+"""Reads a declaration's YAML as Terraform's ``yamldecode`` reads it, or refuses it.
+
+PyYAML follows YAML 1.1, Terraform a mixture of 1.1 and 1.2: ``012`` is 10 here and 12 there, ``y`` a text here and
+true there. A filter that Python has checked would be deployed as another. So what the two read in different ways is
+refused; ``tests/unit/terraform/test_yaml_readings.py`` holds both sides together.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fanout.errors import ManifestError
+
+__all__ = ["differs", "named", "read"]
+
+_ALIKE = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]{1,15}|[-+]?[0-9]+\.[0-9]+|\.[0-9]+|0+[0-7]?")
+"""Numbers that both sides read alike, in full."""
+
+_TERRAFORM_ALONE = re.compile(
+    r"[yYnN]|[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|0o[0-7]+|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"
+)
+"""What Terraform takes for a truth value, a number or a time; it may read some of them as PyYAML does, as text."""
+
+_TEXT = "tag:yaml.org,2002:str"
+_WORDS = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"}
+_RESOLVER: Any = yaml.resolver.Resolver()
+
+
+def read(path: Path) -> object:
+    """What a declaration says, with no rule applied yet.
+
+    :raises ManifestError: unreadable, not UTF-8, not YAML, or something in it that Terraform reads in another way: a
+        line for each.
+    """
+    file = named(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+        problems = [f"{file}: {problem}" for problem in _problems(text)]
+        if problems:
+            raise ManifestError("\n".join(problems))
+        return yaml.load(text, Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ManifestError(f"{file}: cannot be read ({error.strerror}); every worker needs one") from error
+    except UnicodeDecodeError as error:
+        raise ManifestError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        place = getattr(error, "problem_mark", None)
+        line = f" at line {place.line + 1}" if place else ""
+        raise ManifestError(f"{file}: not YAML{line}; mend its syntax") from error
+
+
+def named(path: Path) -> str:
+    """The file's name in errors: ``services/<folder>/<file>``."""
+    return "/".join(path.parts[-3:])
+
+
+def differs(text: str, *, key: bool = False) -> bool:
+    """Whether Python and Terraform read the plain scalar ``text`` in different ways.
+
+    :param key: it is a key: Terraform's are always text, so that any other reading differs.
+    """
+    tag: str = _RESOLVER.resolve(yaml.ScalarNode, text, (True, False))
+    if key:
+        return tag != _TEXT or _TERRAFORM_ALONE.fullmatch(text) is not None
+    if tag in _WORDS or _ALIKE.fullmatch(text):
+        return False
+    return tag != _TEXT or _TERRAFORM_ALONE.fullmatch(text) is not None
+
+
+def _problems(text: str) -> Iterator[str]:
+    """What Terraform reads in another way.
+
+    :raises yaml.YAMLError: it is not YAML.
+    """
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        line = token.start_mark.line + 1
+        if isinstance(token, yaml.TagToken):
+            yield f"line {line}: Terraform reads tags in another way; leave the tag out, quotation marks make a text"
+        elif isinstance(token, yaml.DirectiveToken):
+            yield f"line {line}: Terraform reads directives in another way; leave the line out"
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    if root is not None:
+        yield from _Walk().problems(root)
+
+
+class _Walk:
+    """Through the nodes of one file."""
+
+    def __init__(self) -> None:
+        self.above: list[yaml.Node] = []
+        self.keys: set[int] = set()
+        """The nodes that are keys, by id: an alias is the node itself again."""
+        self.seen: set[int] = set()
+
+    def problems(self, node: yaml.Node) -> Iterator[str]:
+        if node in self.above or id(node) in self.keys:
+            yield f"{_line(node)}: Terraform does not follow an alias to here; write out what it stands for"
+            return
+        if id(node) in self.seen:
+            return
+        self.seen.add(id(node))
+        self.above.append(node)
+        if isinstance(node, yaml.MappingNode):
+            yield from self._mapping(node)
+        elif isinstance(node, yaml.SequenceNode):
+            for each in node.value:
+                yield from self.problems(each)
+        elif isinstance(node, yaml.ScalarNode):
+            yield from _scalar(node)
+        self.above.pop()
+
+    def _mapping(self, node: yaml.MappingNode) -> Iterator[str]:
+        written: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                yield from self._key(key, written)
+            self.keys.add(id(key))
+            yield from self.problems(value)
+
+    def _key(self, key: yaml.ScalarNode, written: set[str]) -> Iterator[str]:
+        if key.value == "<<":
+            yield f"{_line(key)}: <<: Terraform merges mappings in another way; write out what is to be merged"
+        elif id(key) in self.seen | self.keys:
+            yield f"{_line(key)}: {key.value}: Terraform takes no alias for a key; write the key out"
+        elif key.value in written:
+            yield f"{key.value}: is written twice, again at {_line(key)}; keep one"
+        else:
+            yield from _scalar(key, key=True)
+        written.add(key.value)
+
+
+def _scalar(node: yaml.ScalarNode, *, key: bool = False) -> Iterator[str]:
+    # Of a tagged scalar the tag is refused already.
+    if node.style is None and differs(node.value, key=key):
+        yield f"{_line(node)}: {node.value}: Python and Terraform read this differently; put it in quotation marks"
+
+
+def _line(node: yaml.Node) -> str:
+    return f"line {node.start_mark.line + 1}"
