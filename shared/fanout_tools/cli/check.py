@@ -15,6 +15,7 @@ from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import complain, console
 from fanout_tools.contracts import check as contract_check
 from fanout_tools.contracts import golden
+from fanout_tools.declarations import filters
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.key_fields import unknown_key_fields
 from fanout_tools.declarations.worker import Manifest, load_all
@@ -25,7 +26,7 @@ __all__ = ["command"]
 
 def command(services: Services) -> None:
     """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, that events
-    have the fields of idempotency keys, and that each subscribed event has a handler."""
+    have the fields of idempotency keys and filters, and that each subscribed event has a handler."""
     problems = list(_problems(services))
     for problem in problems:
         complain(problem)
@@ -50,10 +51,30 @@ def _problems(services: Path) -> Iterator[str]:
         yield from str(error).splitlines()
         return
     yield from unknown_key_fields(contracts, manifests)
+    yield from _filter_problems(contracts, manifests, services)
     yield from _contract_problems(contracts, manifests)
     sys.path.insert(0, str(services.resolve().parent))
     for path in sorted(services.glob("*/worker.yaml")):
         yield from _handler_problems(path.parent)
+
+
+def _filter_problems(
+    contracts: Sequence[type[Event]], manifests: Mapping[str, Manifest], services: Path
+) -> Iterator[str]:
+    try:
+        live = filters.live(contracts, project().schemas)
+    except ContractError:
+        return  # told of the contracts
+    try:
+        found = [*filters.unmet_filters(live, manifests), *filters.unmet_workflow_filters(live, services)]
+    except ManifestError as error:
+        yield from str(error).splitlines()
+        return
+    for finding in found:
+        if finding.certain:
+            yield finding.text
+        else:
+            complain(f"{finding.text} (a warning: the contract models a part of AWS's event)")
 
 
 def _contract_problems(contracts: Sequence[type[Event]], manifests: Mapping[str, Manifest]) -> Iterator[str]:

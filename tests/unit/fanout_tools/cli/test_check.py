@@ -84,3 +84,28 @@ def test_fields_of_idempotency_keys_are_checked(run: Run) -> None:
 
     assert done.exit_code == 1
     assert done.stderr.startswith("services/loyalty/worker.yaml: idempotency.key.0: invoice: no event ")
+
+
+def test_filters_are_held_against_the_contracts(run: Run) -> None:
+    """GIVEN a filter on a field that its event has not WHEN checked THEN file, field and the nearest name are told."""
+    declared = Path("services/loyalty/worker.yaml")
+    declared.write_text(declared.read_text().replace("total:", "totl:"))
+
+    done = run("check")
+
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "services/loyalty/worker.yaml: subscribes.0.where.totl.amount: shop.billing/InvoiceIssued version 1 has no "
+        "field totl.amount; did you mean total? correct the name\n"
+    )
+
+
+def test_an_unknown_field_of_an_aws_native_event_is_a_warning(run: Run) -> None:
+    """GIVEN a filter on a field that a contract of AWS's event leaves out WHEN checked THEN told, and all is well."""
+    declared = Path("services/thumbnails/worker.yaml")
+    declared.write_text(declared.read_text().replace("where: { object:", "where: { objekt:"))
+
+    done = run("check")
+
+    assert (done.exit_code, done.stdout) == (0, "declarations: all well\n")
+    assert "where.objekt.key: aws.s3/Object Created version 1 has no field objekt.key; " in done.stderr
