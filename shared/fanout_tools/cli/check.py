@@ -1,16 +1,14 @@
 """``fanout check``: everything a repository declares, held against its rules."""
 
-import importlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import typer
 
-from fanout.errors import ContractError, DeclarationError, ManifestError
+from fanout.errors import ContractError, ManifestError
 from fanout.events import upcasting
 from fanout.events.event import Event
-from fanout.worker import Worker
+from fanout_tools import handlers
 from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import complain, console
 from fanout_tools.contracts import check as contract_check
@@ -21,18 +19,24 @@ from fanout_tools.declarations.key_fields import unknown_key_fields
 from fanout_tools.declarations.worker import Manifest, load_all
 from fanout_tools.project import project
 
-__all__ = ["command"]
+__all__ = ["command", "refused"]
 
 
 def command(services: Services) -> None:
     """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, that events
-    have the fields of idempotency keys and filters, and that each subscribed event has a handler."""
-    problems = list(_problems(services))
-    for problem in problems:
-        complain(problem)
-    if problems:
+    have the fields of idempotency keys and filters, and that each
+    function can be imported, is handed what it takes, and names only what it declares."""
+    if refused(services):
         raise typer.Exit(1)
     console.print("declarations: all well")
+
+
+def refused(services: Path) -> bool:
+    """Whether anything declared there is wrong; each problem is told on standard error."""
+    found = list(_problems(services))
+    for problem in found:
+        complain(problem)
+    return bool(found)
 
 
 def _problems(services: Path) -> Iterator[str]:
@@ -46,16 +50,14 @@ def _problems(services: Path) -> Iterator[str]:
     events = {contract.contract.identifier for contract in contracts}
     try:
         manifests = load_all(services, events=events)
-        web_manifest.load_all(services, manifests, events=events)
+        web = web_manifest.load_all(services, manifests, events=events)
     except ManifestError as error:
         yield from str(error).splitlines()
         return
     yield from unknown_key_fields(contracts, manifests)
     yield from _filter_problems(contracts, manifests, services)
     yield from _contract_problems(contracts, manifests)
-    sys.path.insert(0, str(services.resolve().parent))
-    for path in sorted(services.glob("*/worker.yaml")):
-        yield from _handler_problems(path.parent)
+    yield from handlers.problems(services, project().contracts, manifests, web)
 
 
 def _filter_problems(
@@ -84,20 +86,3 @@ def _contract_problems(contracts: Sequence[type[Event]], manifests: Mapping[str,
     except ContractError as error:
         yield from str(error).splitlines()
     yield from golden.problems(contracts, project().golden)
-
-
-def _handler_problems(folder: Path) -> Iterator[str]:
-    module = f"{folder.parent.name}.{folder.name}.handler"
-    try:
-        worker = getattr(importlib.import_module(module), "worker", None)
-    except ModuleNotFoundError as error:
-        yield f"{folder}/handler.py: cannot be imported: {error}"
-        return
-    except DeclarationError as error:
-        yield f"{folder}/handler.py: {error}"
-        return
-    if not isinstance(worker, Worker):
-        yield f"{folder}/handler.py: has no `worker = Worker(__file__)`; declare it"
-        return
-    for event in worker.missing_handlers():
-        yield f"{folder}/handler.py: subscribes to {event} but nothing handles it; add a @worker.handles function"

@@ -26,6 +26,7 @@ import boto3
 
 from fanout.errors import FanoutError
 from fanout_tools import emulators, supervisor
+from fanout_tools.cli import check
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.errors import ToolError
@@ -236,6 +237,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command for one environment; returns the exit code."""
     given = _arguments().parse_args(argv)
     began = time.monotonic()
+    if given.command in ("plan", "deploy") and check.refused(project().services):
+        return 1
     try:
         deployment = local(given.emulator, given.port) if given.environment == "local" else remote(given.environment)
         deployment.prepare()

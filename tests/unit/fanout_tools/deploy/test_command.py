@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fanout_tools import emulators, supervisor
+from fanout_tools.cli import check
 from fanout_tools.deploy import command as deploy
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, terraform, traffic
@@ -31,6 +32,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
 
     here = replace(project(), build=tmp_path)
     monkeypatch.setattr(deploy, "project", lambda: here)
+    monkeypatch.setattr(check, "refused", lambda _services: False)
     monkeypatch.setattr(terraform, "run", run)
     monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
     monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {})
@@ -42,6 +44,16 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
     )
     monkeypatch.delenv("AUTO_APPROVE", raising=False)
     return made
+
+
+@pytest.mark.parametrize("command", ["plan", "deploy"])
+def test_what_the_check_refuses_is_not_deployed(
+    calls: list[Call], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "refused", lambda _services: True)
+
+    assert deploy.main([command, "local"]) == 1
+    assert calls == []
 
 
 def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
