@@ -7,6 +7,7 @@ refused; ``tests/unit/terraform/test_yaml_readings.py`` holds both sides togethe
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _TERRAFORM_ALONE = re.compile(
 )
 """What Terraform takes for a truth value, a number or a time; it may read some of them as PyYAML does, as text."""
 
+_ENDS = (yaml.FlowEntryToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 _TEXT = "tag:yaml.org,2002:str"
 _WORDS = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"}
 _RESOLVER: Any = yaml.resolver.Resolver()
@@ -75,15 +77,21 @@ def _problems(text: str) -> Iterator[str]:
 
     :raises yaml.YAMLError: it is not YAML.
     """
-    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+    for token, after in pairwise(yaml.scan(text, Loader=yaml.SafeLoader)):
         line = token.start_mark.line + 1
         if isinstance(token, yaml.TagToken):
             yield f"line {line}: Terraform reads tags in another way; leave the tag out, quotation marks make a text"
         elif isinstance(token, yaml.DirectiveToken):
             yield f"line {line}: Terraform reads directives in another way; leave the line out"
+        elif isinstance(token, yaml.ValueToken) and isinstance(after, _ENDS) and _touch(token, after):
+            yield f"line {line}: Terraform takes a colon before a bracket or comma for text; write what stands after it"
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if root is not None:
         yield from _Walk().problems(root)
+
+
+def _touch(token: yaml.Token, after: yaml.Token) -> bool:
+    return bool(token.end_mark.index == after.start_mark.index)
 
 
 class _Walk:

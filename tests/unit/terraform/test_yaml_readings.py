@@ -25,10 +25,10 @@ UNREADABLE = "unreadable"
 
 
 def _terraform(files: Sequence[Path]) -> list[Any]:
-    """What yamldecode makes of each file of a folder, or UNREADABLE."""
+    """What yamldecode makes of each file, as :func:`_written` calls them, or UNREADABLE."""
     folder = files[0].parent
-    names, one = json.dumps([file.name for file in files]), f'yamldecode(file("{folder}/${{name}}"))'
-    asked = f"jsonencode([for name in {names} : try(jsonencode({{ is = {one} }}), null)])"
+    one = f'yamldecode(file("{folder}/${{number}}.yaml"))'
+    asked = f"jsonencode([for number in range({len(files)}) : try(jsonencode({{ is = {one} }}), null)])"
     done = subprocess.run(
         [find_terraform(), "console"], cwd=folder, input=asked, capture_output=True, text=True, check=True, timeout=60
     )
@@ -102,6 +102,10 @@ SHAPES = st.sampled_from(
         "a: &x {}\nb: *x\n",
         "a: |\n  {}\n",
         "a: {}\n{}: 1\n",
+        "a: [{}:]\n",
+        "a: [{}: b]\n",
+        "a: {{ {}:, x: 1}}\n",
+        "a: {}\n  x\n",
     ]
 )
 

@@ -56,6 +56,10 @@ MARKS = "Python and Terraform read this differently; put it in quotation marks"
             ["line 1: Terraform does not follow an alias to here; write out what it stands for"],
         ),
         ("a: &r [*r]\n", ["line 1: Terraform does not follow an alias to here; write out what it stands for"]),
+        (
+            "a: [b:]\n",
+            ["line 1: Terraform takes a colon before a bracket or comma for text; write what stands after it"],
+        ),
         ("a: 1\na: 2\n", ["a: is written twice, again at line 2; keep one"]),
     ],
 )
