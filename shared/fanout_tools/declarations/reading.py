@@ -144,6 +144,8 @@ def _scalar(node: yaml.ScalarNode, *, key: bool = False) -> Iterator[str]:
     # Of a tagged scalar the tag is refused already.
     if node.style is None and differs(node.value, key=key):
         yield f"{_line(node)}: {node.value}: Python and Terraform read this differently; put it in quotation marks"
+    elif node.style in ("|", ">") and not node.value:
+        yield f'{_line(node)}: Terraform reads an empty block of text as null; write ""'
 
 
 def _line(node: yaml.Node) -> str:

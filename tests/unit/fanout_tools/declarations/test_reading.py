@@ -60,6 +60,7 @@ MARKS = "Python and Terraform read this differently; put it in quotation marks"
             "a: [b:]\n",
             ["line 1: Terraform takes a colon before a bracket or comma for text; write what stands after it"],
         ),
+        ("a: |\n\n", ['line 1: Terraform reads an empty block of text as null; write ""']),
         ("a: 1\na: 2\n", ["a: is written twice, again at line 2; keep one"]),
     ],
 )
