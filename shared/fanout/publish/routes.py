@@ -27,7 +27,8 @@ QUEUE_BYTES = 256 * 1024
 knows no ``max_message_size`` above this."""
 
 Path = tuple[str, ...]
-"""The keys that lead to a field of an event's data; lists on the way count for all their members."""
+"""The keys that lead to a field of an event's data, none with a dot: where keys of the data have dots, they stand for
+several. Lists on the way count for all their members."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,8 @@ class Routes:
 def _kept(data: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     deeper: dict[str, list[Path]] = {}
     for path in paths:
-        deeper.setdefault(path[0], []).append(path[1:])
+        for end in range(1, len(path) + 1):
+            deeper.setdefault(".".join(path[:end]), []).append(path[end:])
     return {key: _value(data[key], rest) for key, rest in deeper.items() if key in data}
 
 

@@ -98,15 +98,16 @@ def routes(events: Iterable[str], manifests: Mapping[str, Manifest], *, queue_by
 
 
 def _fields(where: Mapping[str, Any]) -> Iterable[Path]:
-    """The paths of all fields that a condition asks for."""
+    """The paths of all fields that a condition asks for; a key with dots is a path."""
     for key, condition in where.items():
-        if key == "$or" and isinstance(condition, list):
+        # What is no choice for SNS is none for EventBridge, which refuses it.
+        if SNS.is_or(key, condition):
             for alternative in condition:
                 yield from _fields(alternative)
         elif isinstance(condition, Mapping):
-            yield from ((key, *path) for path in _fields(condition))
+            yield from ((*key.split("."), *path) for path in _fields(condition))
         else:
-            yield (key,)
+            yield tuple(key.split("."))
 
 
 def _patterns(manifest: Manifest) -> Iterable[Pattern]:

@@ -5,15 +5,15 @@ conjunction is a tuple of conditions on different fields, all of which must hold
 one conjunction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanout_tools.patterns.leaves import Event, Leaf, Leaves, Path, Reader, elements, is_object, reader, token
+from fanout_tools.patterns.leaves import Leaf, Leaves, Path, Reader, reader, token
 from fanout_tools.patterns.predicates import Predicate, one_of
 from fanout_tools.patterns.refusal import quoted
 
-__all__ = ["Condition", "Conjunction", "from_one_element"]
+__all__ = ["Condition", "Conjunction"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,18 @@ class Condition:
     predicates: tuple[Predicate, ...]
     """The operators' predicates."""
     absent: bool
-    """Whether the field may be absent (``{"exists": false}``). It is judged over the whole event: in an array
-    of objects, one element that has the field is enough for it to be present."""
+    """Whether the field may be absent (``{"exists": false}``)."""
     wanted: str = field(compare=False)
     """What is wanted, in words."""
     read: Reader = field(init=False, compare=False, repr=False)
+    order: bytes = field(init=False, compare=False, repr=False)
+    """Sorts conditions as Event Ruler does: by the dotted path, in UTF-16."""
     accepts: Callable[[Any], bool] = field(init=False, compare=False, repr=False)
     """Whether one leaf is one of the values wanted."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "read", reader(self.path))
+        object.__setattr__(self, "order", ".".join(self.path).encode("utf-16-be", "surrogatepass"))
         object.__setattr__(self, "accepts", self._compile())
 
     def _compile(self) -> Callable[[Any], bool]:
@@ -47,8 +49,13 @@ class Condition:
         return lambda leaf: token(leaf) in exact or any(test(leaf) for test in tests)
 
     def accepts_any(self, leaves: Leaves) -> bool:
-        """Whether the field satisfies the condition, for a field that has not exactly one leaf."""
-        return any(map(self.accepts, leaves)) if leaves else self.absent
+        """Whether the field may satisfy the condition, for a field that has not exactly one leaf.
+
+        In an array the field may count as absent all the same: :mod:`fanout_tools.patterns.arrays` decides.
+        """
+        if self.absent and (leaves.through_array or not leaves):
+            return True
+        return any(map(self.accepts, leaves))
 
     @classmethod
     def of(cls, path: Path, values: list[Leaf], predicates: list[Predicate], absent: bool) -> "Condition":
@@ -60,46 +67,3 @@ class Condition:
 
 
 Conjunction = tuple[Condition, ...]
-
-
-@dataclass(slots=True)
-class _Branch:
-    """A node of the tree of paths: the condition whose path ends here, and the names that lead on."""
-
-    condition: Condition | None = None
-    children: "dict[str, _Branch]" = field(default_factory=dict)
-
-
-def from_one_element(event: Event, conditions: Conjunction) -> bool:
-    """Whether conditions that hold one by one also hold together, given that arrays of objects are in play.
-
-    EventBridge refuses a match in which two fields come from objects that are different elements of the same
-    array. So where the paths of several conditions lead through an array, one element must satisfy them all,
-    which is asked here of the conditions' paths as a tree, level by level. Conditions that are satisfied by
-    absence take no part, as absence is judged over the whole event.
-    """
-    root = _Branch()
-    for condition in conditions:
-        if condition.absent and condition.read(event) == Leaves():
-            continue
-        branch = root
-        for name in condition.path:
-            branch = branch.children.setdefault(name, _Branch())
-        branch.condition = condition
-    return all(_holds(event, name, branch) for name, branch in root.children.items())
-
-
-def _holds(node: Mapping[str, Any], name: str, branch: _Branch) -> bool:
-    if name not in node:
-        return branch.condition is None and all(
-            _holds(node, f"{name}.{further}", child) for further, child in branch.children.items()
-        )
-    reached = list(elements(node[name]))
-    leaves = [leaf for leaf in reached if not is_object(leaf)]
-    if branch.condition is not None and not any(map(branch.condition.accepts, leaves)):
-        return False
-    return not branch.children or any(
-        all(_holds(element, further, child) for further, child in branch.children.items())
-        for element in reached
-        if is_object(element)
-    )

@@ -18,14 +18,15 @@ def decode(source: str | Mapping[str, Any], dialect: Dialect) -> dict[str, Any]:
     """The pattern as parsed JSON.
 
     The size of a text is counted as it stands, that of a mapping without white space. Raises PatternError for
-    what is no JSON object, too long for the dialect, or nested too deeply.
+    what is no JSON object, too long for the dialect, or nested too deeply, and for a name written twice in one
+    object: Event Ruler joins the two, and nearly every other reader of JSON keeps the last.
     """
     text = source if isinstance(source, str) else _encode(source)
     if len(text) > dialect.max_characters:
         size = f"{len(text):,} characters, and {dialect.name} takes {dialect.max_characters:,}"
         raise refusal("its top", size, "use prefix or numeric instead of long lists, or split it into several")
     try:
-        pattern = json.loads(text, parse_constant=_no_constant)
+        pattern = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
     except ValueError as error:
         raise refusal("its top", f"it is not JSON ({error})", "write one JSON object") from error
     except RecursionError as error:
@@ -48,12 +49,34 @@ def _nests_deeper(node: Any, levels: int) -> bool:
     return levels == 0 or any(_nests_deeper(child, levels - 1) for child in inner)
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise refusal(twice, "the name is written twice in one object", "write it once, with all that is wanted of it")
+    return read
+
+
 def _encode(source: Mapping[str, Any]) -> str:
     try:
+        _check_names(source)
         return json.dumps(source, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         mend = "use mappings, lists, strings, numbers, booleans and None"
         raise refusal("its top", f"it is not JSON ({error})", mend) from error
+
+
+def _check_names(node: Any) -> None:
+    """JSON writes a name that is no string as one, which no declaration means: YAML reads ``on`` as true."""
+    if isinstance(node, Mapping):
+        for name, value in node.items():
+            if not isinstance(name, str):
+                raise refusal(describe(name), "a name is a string", "put it in quotation marks")
+            _check_names(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            _check_names(value)
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -5,8 +5,17 @@
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["EVENTBRIDGE", "SNS", "Dialect"]
+__all__ = ["EVENTBRIDGE", "RESERVED_IN_OR", "SNS", "Dialect"]
+
+RESERVED_IN_OR = frozenset(
+    {"exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr"}
+    | {"=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case"}
+    | {"date-after", "date-on-or-after", "date-before", "date-on-or-before", "in-date-range"}
+    | {"ip-address-in-range", "ip-address-not-in-range"}
+)
+"""Names that no field inside ``$or`` may have, some for operators to come (Event Ruler, Constants)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,23 @@ class Dialect:
     """Largest product of the lengths of all ``$or`` arrays."""
     max_value_combinations: int | None = None
     """Largest product of (number of values x depth) over all keys; branches of an ``$or`` add up."""
+    max_wildcard_complexity: int | None = None
+    """Largest complexity of the wildcards of one field, as :mod:`fanout_tools.patterns.complexity` measures it."""
+    or_may_name_a_field: bool = False
+    """Whether an ``$or`` that chooses among no fields is the name of a field; else it is refused."""
+
+    def is_or(self, name: str, value: Any) -> bool:
+        """Whether an entry of the pattern chooses among fields, or means to and must be refused."""
+        return name == "$or" and (not self.or_may_name_a_field or _chooses(value))
+
+
+def _chooses(branches: Any) -> bool:
+    """The three conditions that make an ``$or`` what it is (SNS developer guide, "OR operator")."""
+    return (
+        isinstance(branches, list)
+        and len(branches) > 1
+        and all(isinstance(branch, dict) and RESERVED_IN_OR.isdisjoint(branch) for branch in branches)
+    )
 
 
 EVENTBRIDGE = Dialect(
@@ -49,6 +75,8 @@ EVENTBRIDGE = Dialect(
     max_number=5e9,
     max_fraction_digits=6,
     max_or_combinations=1_000,
+    # AWS says only that some are "too complex"; 10 parts what it was seen to take from what it refuses.
+    max_wildcard_complexity=10,
 )
 
 # A filter policy under the scope MessageBody; policies over message attributes do not nest.
@@ -63,4 +91,5 @@ SNS = Dialect(
     max_fraction_digits=5,
     max_keys=5,
     max_value_combinations=150,
+    or_may_name_a_field=True,
 )

@@ -7,8 +7,9 @@ far, in the order of the pattern, and a field that is written again replaces wha
 from dataclasses import dataclass
 from typing import Any
 
+from fanout_tools.patterns.complexity import check_complexity
 from fanout_tools.patterns.conditions import Condition, Conjunction
-from fanout_tools.patterns.dialects import EVENTBRIDGE, Dialect
+from fanout_tools.patterns.dialects import RESERVED_IN_OR, Dialect
 from fanout_tools.patterns.leaves import Leaf, Path
 from fanout_tools.patterns.limits import check_limits
 from fanout_tools.patterns.operators import match_expression
@@ -28,7 +29,10 @@ def read_pattern(pattern: dict[str, Any], dialect: Dialect) -> tuple[Conjunction
     """
     check_limits(pattern, dialect)
     conjunctions = _Grammar(dialect).read_object(pattern, (), "", [{}])
-    return tuple(tuple(fields.values()) for fields in conjunctions)
+    read = tuple(tuple(fields.values()) for fields in conjunctions)
+    if dialect.max_wildcard_complexity is not None:
+        check_complexity(read, dialect.max_wildcard_complexity)
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,11 @@ class _Grammar:
             raise refusal(place or "its top", "an empty object asks for nothing", "name a field, or leave it out")
         for name, value in node.items():
             inner = f"{place}.{name}" if place else name
-            # Event Ruler takes an $or that is an object for a field of that name.
-            if name == "$or" and not isinstance(value, dict):
+            if self.dialect.is_or(name, value):
                 so_far = self._read_or(value, path, inner, so_far)
             else:
-                if in_or and name in EVENTBRIDGE.operators:
-                    problem = f"$or chooses among fields, and {name} is an operator"
+                if in_or and name in RESERVED_IN_OR:
+                    problem = f"$or chooses among fields, and {name} is reserved for operators"
                     raise refusal(inner, problem, 'name the field first: {"a": [...]}')
                 so_far = self._read_field(value, (*path, *name.split(".")), inner, so_far, in_or)
         return so_far

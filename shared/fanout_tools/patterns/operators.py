@@ -1,8 +1,7 @@
 """Reads one match expression, ``{"operator": operand}``, into a predicate, and refuses what AWS refuses.
 
 The rules are those of Event Ruler's compiler, which EventBridge and SNS answer with; the words are ours, as
-AWS's name neither the place nor the mend. AWS also refuses wildcards that are "too complex", by a measure it
-does not publish.
+AWS's name neither the place nor the mend.
 """
 
 import ipaddress

@@ -6,7 +6,8 @@ from functools import reduce
 from operator import getitem
 from typing import Any
 
-from fanout_tools.patterns.conditions import Condition, Conjunction, from_one_element
+from fanout_tools.patterns.arrays import agree
+from fanout_tools.patterns.conditions import Condition, Conjunction
 from fanout_tools.patterns.decoding import decode
 from fanout_tools.patterns.dialects import EVENTBRIDGE, Dialect
 from fanout_tools.patterns.explanation import ABSENT, Explanation
@@ -56,15 +57,22 @@ def _satisfies(event: Event, conjunction: Conjunction) -> bool:
             if not condition.accepts(found):
                 return False
         elif condition.accepts_any(found):
-            through_arrays += found.through_array
+            # Absence among the leaves of an array depends on the other fields, so it weighs for two.
+            through_arrays += (2 if condition.absent else 1) if found.through_array and found else 0
         else:
             return False
-    return through_arrays < 2 or from_one_element(event, conjunction)
+    return through_arrays < 2 or agree(event, conjunction)
+
+
+def _may_hold(event: Event, condition: Condition) -> bool:
+    """Whether the condition holds for itself, or may, by the other fields."""
+    found = condition.read(event)
+    return condition.accepts_any(found) if type(found) is Leaves else condition.accepts(found)
 
 
 def _first_failure(event: Event, conjunction: Conjunction) -> tuple[float, Explanation]:
     """The share of conditions that hold, and the first that does not."""
-    failed = [condition for condition in conjunction if not _satisfies(event, (condition,))]
+    failed = [condition for condition in conjunction if not _may_hold(event, condition)]
     if failed:
         path = ".".join(failed[0].path)
         explanation = Explanation(False, path, _value_of(event, failed[0]), failed[0].wanted)
@@ -88,8 +96,8 @@ def _value_of(event: Event, condition: Condition) -> Any:
 def _explain_array(event: Event, conjunction: Conjunction) -> Explanation:
     """Every condition holds by itself, but no one element of an array satisfies all that lead through it."""
     through = [condition for condition in conjunction if getattr(condition.read(event), "through_array", False)]
-    at = next(at for at in range(2, len(through) + 1) if not from_one_element(event, tuple(through[:at])))
+    at = next(at for at in range(1, len(through) + 1) if not agree(event, tuple(through[:at])))
     failed, others = through[at - 1], through[: at - 1]
     fields = ", ".join(".".join(condition.path) for condition in others)
-    wanted = f"{failed.wanted} in the same array element as {fields}"
+    wanted = f"{failed.wanted} in the same array element as {fields}" if others else failed.wanted
     return Explanation(False, ".".join(failed.path), _value_of(event, failed), wanted)

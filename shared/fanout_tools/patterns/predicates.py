@@ -40,6 +40,8 @@ class Predicate:
     wanted: str
     """What is wanted, as the end of a sentence; it says all there is to say, and so is the identity."""
     test: Callable[[Any], bool] = field(compare=False, repr=False)
+    wildcards: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """The wildcards in it, as written, of which a service takes only so many."""
 
 
 def one_of(texts: Iterable[str]) -> str:
@@ -111,7 +113,7 @@ def wildcard(text: str, literals: Sequence[str]) -> Predicate:
     def equal(leaf: Any) -> bool:
         return isinstance(leaf, str) and leaf == first
 
-    return Predicate(f"a string like {quoted(text)}", test if len(literals) > 1 else equal)
+    return Predicate(f"a string like {quoted(text)}", test if len(literals) > 1 else equal, (text,))
 
 
 def in_range(low: float | None, high: float | None, *, low_open: bool = False, high_open: bool = False) -> Predicate:
@@ -173,4 +175,5 @@ def anything_but_matching(predicates: Sequence[Predicate]) -> Predicate:
     """``{"anything-but": {operator: operands}}``: a leaf that satisfies none of the predicates."""
     tests = [predicate.test for predicate in predicates]
     wanted = f"anything but {one_of(predicate.wanted for predicate in predicates)}"
-    return Predicate(wanted, lambda leaf: not any(test(leaf) for test in tests))
+    wildcards = tuple(text for predicate in predicates for text in predicate.wildcards)
+    return Predicate(wanted, lambda leaf: not any(test(leaf) for test in tests), wildcards)

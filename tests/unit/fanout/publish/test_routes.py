@@ -93,6 +93,32 @@ def test_members_of_lists_are_kept_one_by_one() -> None:
     assert route.keep_filtered(data) == {"lines": [{"sku": "a"}, {}]}
 
 
+@pytest.mark.parametrize(
+    ("where", "data"),
+    [
+        ({"labels": {"app.io/name": ["web"]}}, {"labels": {"app": {"io/name": "web"}}}),
+        ({"labels": {"app": {"io/name": ["web"]}}}, {"labels": {"app.io/name": "web"}}),
+        ({"labels": {"app.io/name": ["web"]}}, {"labels": {"app": "x", "app.io/name": "web"}}),
+        ({"labels.app.io/name": ["web"]}, {"labels.app": [{"io/name": "web"}]}),
+    ],
+)
+def test_names_with_dots_are_kept_however_they_are_written(where: dict[str, Any], data: dict[str, Any]) -> None:
+    """GIVEN a field whose name has dots, in a condition or in data WHEN kept THEN all the data that the condition
+    reads is there, and the rest is not."""
+    kept = Route(filtered=fields(where)).keep_filtered({**data, "note": "long"})
+
+    assert Pattern.parse(where).matches(data)
+    assert Pattern.parse(where).matches(kept)
+    assert "note" not in kept
+
+
+def test_an_or_that_sns_takes_for_a_field_is_a_field() -> None:
+    """GIVEN what SNS reads as the name of a field WHEN the route is found THEN it is kept as one."""
+    manifests = {"a": worker({"$or": [1, 2]}, via="topic")}
+
+    assert routes([EVENT], manifests).of(EVENT).filtered == frozenset({("$or",)})
+
+
 @given(st.integers(1, BUS_BYTES), st.none() | st.frozensets(st.tuples(st.text(), st.text()), max_size=3))
 def test_routes_survive_the_build(max_bytes: int, filtered: frozenset[tuple[str, ...]] | None) -> None:
     """GIVEN routes WHEN written and read THEN they are the same."""

@@ -2,11 +2,11 @@
 
 It makes the list of all leaves of an event, each with its dotted path and the array elements it lies in, and
 looks for a choice of one leaf per field such that each leaf is wanted and no two lie in different elements of
-the same array.
+the same array. A field may be chosen to be absent where none of its leaves agrees with those chosen for the fields
+that sort before it.
 """
 
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 from fanout_tools.patterns import Pattern
@@ -26,25 +26,23 @@ def leaves(node: Any, path: str, place: Place) -> Iterator[tuple[str, Any, Place
         yield path, node, place
 
 
-def consistent(places: tuple[Place, ...]) -> bool:
-    merged: Place = {}
-    for place in places:
-        if any(merged.get(array, at) != at for array, at in place.items()):
-            return False
-        merged |= place
-    return True
+def consistent(place: Place, other: Place) -> bool:
+    return all(place.get(array, at) == at for array, at in other.items())
 
 
 def matches(pattern: Pattern, event: dict[str, Any]) -> bool:
     found = list(leaves(event, "", {}))
     for conjunction in pattern.conjunctions:
-        options = []
-        for condition in conjunction:
+        places: list[Place] = [{}]
+        for condition in sorted(conjunction, key=lambda condition: ".".join(condition.path)):
             there = [(leaf, place) for path, leaf, place in found if path == ".".join(condition.path)]
-            if not there and condition.absent:
-                options.append([Place()])
-            else:
-                options.append([place for leaf, place in there if condition.accepts(leaf)])
-        if any(consistent(places) for places in product(*options)):
+            chosen = []
+            for so_far in places:
+                agreeing = [(leaf, place) for leaf, place in there if consistent(so_far, place)]
+                if condition.absent and not agreeing:
+                    chosen.append(so_far)
+                chosen += [so_far | place for leaf, place in agreeing if condition.accepts(leaf)]
+            places = chosen
+        if places:
             return True
     return False

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 __all__ = ["FIELDS", "LEAVES", "events", "meeting_events", "pairs", "patterns"]
 
-NAMES = st.sampled_from(["a", "b", "c", "detail"])
+NAMES = st.sampled_from(["a", "b", "c", "detail", "a.b", "b.c"])
 WORDS = st.sampled_from(["", "a", "A", "ab", "aB", "ba", "abab", "*", "ß", "SS", "10.0.0.1", "10.0.1.9", "1"])
 NUMBERS = st.sampled_from([0, 1, 2, -1, 1.0, 1.5, 300, 300.0, 6_000_000_000])
 SMALL_NUMBERS = st.sampled_from([0, 1, 2, -1, 1.5, 300])

@@ -169,3 +169,38 @@ def test_values_of_types_that_extend_json_types_are_leaves() -> None:
     # THEN they match as what they extend
     assert Pattern.parse({"a": {"b": ["red"]}}).matches(event)
     assert RuleIndex({"rule": Pattern.parse({"a": {"b": ["red"]}})}).match(event) == ("rule",)
+
+
+@pytest.mark.parametrize("source", [{True: ["a"]}, {"a": {1: ["b"]}}, {"$or": [{"a": [1]}, {None: [1]}]}])
+def test_names_that_are_no_strings_are_refused(source: dict[str, object]) -> None:
+    # GIVEN a mapping as YAML reads it from ``on: [a]`` or ``1: [b]``
+    with pytest.raises(PatternError, match="a name is a string; put it in quotation marks"):
+        Pattern.parse(source)
+
+
+def test_explanation_of_absence_in_an_array_names_the_fields_it_depends_on() -> None:
+    # GIVEN an element with the field that must be absent where the others match
+    explanation = explain(
+        {"lines": {"sku": ["A"], "voucher": [{"exists": False}]}}, {"lines": [{"sku": "A", "voucher": 1}, {"sku": "B"}]}
+    )
+    # THEN that is what the explanation says
+    assert str(explanation) == (
+        "lines.voucher is [1]; wanted the field to be absent in the same array element as lines.sku"
+    )
+
+
+def test_one_list_in_two_places_of_an_event_is_two_arrays() -> None:
+    # GIVEN an event made in Python, which holds the same list twice
+    lines = [{"x": 1}, {"x": 2}]
+    # THEN a choice in one place does not bind the other
+    assert Pattern.parse({"a": {"x": [1]}, "b": {"x": [2]}}).matches({"a": lines, "b": lines})
+
+
+def test_arrays_of_many_elements_are_matched_without_trying_all_combinations() -> None:
+    # GIVEN two arrays that match in every element, and a third that fails for all
+    many = [{"x": at, "y": 1} for at in range(2_000)]
+    event = {"a": many, "b": many, "c": [{"x": 1, "y": 1}, {"x": 2, "y": 2}]}
+    anything = [{"exists": True}]
+    asked = {"a": {"x": anything, "y": [1]}, "b": {"x": anything, "y": [1]}, "c": {"x": [1], "y": [2]}}
+    # THEN that is found out in thousands of steps, not millions
+    assert not Pattern.parse(asked).matches(event)
