@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 
 from fanout.processing import timing as watch
-from scripts.reliability.model.faults import Fault, Faults
+from scripts.reliability.model.faults import Fault, Faults, Hit
 from scripts.reliability.scenarios import SCENARIOS, Scenario
 from scripts.reliability.verdict import verdict
 from scripts.reliability.world import World
 
-__all__ = ["LEFT_OUT", "ROWS", "Cell", "Result", "cells", "faultless", "run"]
+__all__ = ["LEFT_OUT", "ROWS", "Cell", "Result", "cells", "faultless", "run", "run_hits"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,23 @@ class Row:
 
 
 _FENCED = ("strict", "claim")
+
+_FIFO = {
+    "claim": 2,
+    "take over": 2,
+    "read": 2,
+    "complete": 2,
+    "release": 2,
+    "commit": 2,
+    "forget pending": 1,
+    "publish": 1,
+    "dead-letter": 3,
+    "back off": 2,
+    "handler's own write": 4,
+}
+"""How many of the calls of a FIFO worker are hit."""
+
+_TOLD_TWICE = ("claim", "take over", "read", "complete", "release", "commit", "publish", "handler's own write")
 
 ROWS = [
     *(Row("claim", scenario, mode) for scenario in ("clean", "mixed") for mode in _FENCED),
@@ -46,6 +63,9 @@ ROWS = [
     *(Row("dead-letter", "mixed", mode) for mode in _FENCED),
     *(Row("back off", "mixed", mode) for mode in _FENCED),
     *(Row("handler's own write", "mixed", mode, nth) for mode in _FENCED for nth in (1, 2)),
+    *(Row(call, "fifo", mode, nth) for mode in _FENCED for call, times in _FIFO.items() for nth in range(1, times + 1)),
+    *(Row(call, "told twice", mode) for mode in _FENCED for call in _TOLD_TWICE),
+    *(Row(call, "told twice, later", mode) for mode in _FENCED for call in ("claim", "complete", "publish")),
     *(Row(call, "unfenced", "off") for call in ("handler's own write", "publish", "dead-letter", "back off")),
     Row("payload put", "payload", "strict"),
     Row("payload get", "payload", "strict"),
@@ -73,6 +93,19 @@ ROWS = [
         Row(f"gather: {call}", "gather, a part late", "strict")
         for call in ("undo late part", "read part", "close", "set timer")
     ),
+    *(
+        Row(f"gather: {call}", scenario, mode, nth)
+        for scenario in ("gather, parts elsewhere", "gather, a part elsewhere rejected")
+        for mode in _FENCED
+        for call, nth in (("report part", 1), ("report part", 3), ("keep part", 1), ("count", 3), ("wake", 1))
+    ),
+    *(
+        Row(call, "gather, parts elsewhere", mode, nth)
+        for mode in _FENCED
+        for call in ("claim", "complete")
+        for nth in (1, 2, 3)
+    ),
+    *(Row("dead-letter", "gather, a part elsewhere rejected", mode) for mode in _FENCED),
 ]
 """Every call that a faultless run of a scenario makes has a row; a test sees to it."""
 
@@ -122,6 +155,8 @@ class Result:
     """The names of the calls."""
     begun: Mapping[str, int]
     """How often each handler began."""
+    missed: int
+    """Faults whose call was not made."""
 
 
 def cells() -> Iterator[Cell]:
@@ -144,8 +179,15 @@ def faultless(name: str, mode: str) -> Result:
 def run(cell: Cell) -> Result:
     """What becomes of the scenario when the fault befalls the call."""
     row = cell.row
-    result = _run(scenario(row.scenario), row.mode, Faults(row.call, row.nth, cell.fault))
-    return replace(result, wrong=(*result.wrong, *_repeated(cell, result, faultless(row.scenario, row.mode))))
+    result = run_hits(row.scenario, row.mode, Hit(row.call, row.nth, cell.fault))
+    missed = ["the fault hit nothing: no such call was made"] * result.missed
+    repeated = _repeated(cell, result, faultless(row.scenario, row.mode))
+    return replace(result, wrong=(*result.wrong, *missed, *repeated))
+
+
+def run_hits(name: str, mode: str, *hits: Hit) -> Result:
+    """What becomes of a scenario when all that befalls it."""
+    return _run(scenario(name), mode, Faults(*hits))
 
 
 def _repeated(cell: Cell, result: Result, usual: Result) -> Iterator[str]:
@@ -174,18 +216,16 @@ def _no_real_timer() -> Iterator[None]:
 
 def _run(of: Scenario, mode: str, faults: Faults) -> Result:
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), of.manifest(mode), of.define, faults, of.routes)
+        world = World(Path(folder), of.manifest(mode), of.define, faults, of.routes, of.helper(mode))
         of.send(world)
         with world.running(), _no_real_timer():
             world.run()
-    wrong = verdict(world, of)
-    if faults.fault is not None and not faults.hit:
-        wrong.append("the fault hit nothing: no such call was made")
     return Result(
-        tuple(wrong),
+        tuple(verdict(world, of)),
         sum(faults.seen.values()),
         world.quiet_after_s,
         len(world.calls),
         frozenset(faults.seen),
         dict(world.begun),
+        len(faults.left),
     )

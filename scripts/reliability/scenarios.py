@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from fanout import Context, Event, Reject, Retry, Worker
 from fanout.outbox import put as outbox_put
 from fanout.parameters import parameter, secret
+from scripts.reliability.site import WORKER, Define, Helper
 from scripts.reliability.world import World
 
 __all__ = ["SCENARIOS", "Asked", "Followed", "Scenario"]
@@ -24,6 +25,7 @@ class Asked(Event, source=SOURCE, version=1):
     number: int
     kind: str
     """What the handler does with it."""
+    note: str = ""
 
 
 class Followed(Event, source=SOURCE, version=1):
@@ -53,7 +55,7 @@ class Scenario:
     name: str
     events: tuple[str, ...]
     """That the worker subscribes to."""
-    define: Callable[[Worker, World], None]
+    define: Define
     send: Callable[[World], None]
     effects: frozenset[str] = frozenset()
     """Each must be there once."""
@@ -64,14 +66,24 @@ class Scenario:
     modes: tuple[str, ...] = ("strict", "claim")
     sections: Mapping[str, Any] = field(default_factory=dict)
     routes: Mapping[str, Any] = field(default_factory=dict)
+    key: tuple[str, ...] = ()
+    """``idempotency.key``"""
+    elsewhere: Helper | None = None
+    """Another worker."""
 
     def manifest(self, mode: str) -> dict[str, Any]:
         return {
             "subscribes": [{"event": f"{SOURCE}/{event}"} for event in self.events],
-            "idempotency": {"mode": mode},
+            "idempotency": {"mode": mode, "key": list(self.key)},
             "function": {"timeout_s": 30},
             **self.sections,
         }
+
+    def helper(self, mode: str) -> Helper | None:
+        """The other worker in that mode."""
+        if self.elsewhere is None:
+            return None
+        return replace(self.elsewhere, sections={**self.elsewhere.sections, "idempotency": {"mode": mode}})
 
 
 def _handle_asked(worker: Worker, world: World) -> None:
@@ -84,6 +96,8 @@ def _handle_asked(worker: Worker, world: World) -> None:
                 raise Reject("cannot be handled")
             case "fail once" if tries == 1:
                 raise Retry("not yet")
+            case "fail always":
+                raise Retry("never")
             case "commit":
                 context.publish(Followed(number=event.number))
                 context.commit([world.effect(name)])
@@ -114,12 +128,8 @@ def _handle_both(worker: Worker, world: World) -> None:
         world.conditional_effect(f"followed {event.number}")
 
 
-def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1) -> Callable[[Worker, World], None]:
+def _part(deadline: timedelta, rejected: int = -1, late: int = -1) -> Define:
     def define(worker: Worker, world: World) -> None:
-        @worker.handles(Scattered)
-        def split(event: Scattered, context: Context) -> None:
-            context.scatter((PartAsked(index=i) for i in range(event.parts)), into=Gathered, deadline=deadline)
-
         @worker.handles_part(PartAsked)
         def part(event: PartAsked, _: Context) -> int:
             tries = world.begin(f"part {event.index}")
@@ -129,6 +139,22 @@ def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1) -> Calla
                 raise Retry("this part is late", after=2 * deadline.total_seconds())
             world.conditional_effect(f"part {event.index}")
             return event.index * 10
+
+    return define
+
+
+def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1, elsewhere: bool = False) -> Define:
+    """
+    :param elsewhere: another worker handles the parts.
+    """
+
+    def define(worker: Worker, world: World) -> None:
+        @worker.handles(Scattered)
+        def split(event: Scattered, context: Context) -> None:
+            context.scatter((PartAsked(index=i) for i in range(event.parts)), into=Gathered, deadline=deadline)
+
+        if not elsewhere:
+            _part(deadline, rejected, late)(worker, world)
 
         @worker.gathers(Gathered, on_failure=lambda _, part: Undone(index=part.index))
         def combine(_: Any, gathered: Any) -> Gathered:
@@ -154,6 +180,33 @@ def _mixed(world: World) -> None:
     world.send(twin)
 
 
+_GROUPS = {
+    "a": ["plain", "fail once", "publish", "reject", "commit", "plain"],
+    "b": ["reject", "plain", "fail once", "commit"],
+    "c": ["fail always", "plain"],
+}
+"""What is done with the events of each FIFO message group, in their order; they are numbered from 1 throughout."""
+
+
+def _fifo(world: World) -> None:
+    kinds = [(group, kind) for group, kinds in _GROUPS.items() for kind in kinds]
+    for number, (group, kind) in enumerate(kinds, 1):
+        world.send(Asked(number=number, kind=kind), group=group)
+
+
+def _told_twice(later_s: float) -> Callable[[World], None]:
+    """Each event once more under another id, and not quite with the same data."""
+
+    def send(world: World) -> None:
+        kinds = list(enumerate(["plain", "commit", "fail once", "reject", "publish"], 1))
+        for number, kind in kinds:
+            world.send(Asked(number=number, kind=kind))
+        for number, kind in kinds:
+            world.send(Asked(number=number, kind=kind, note="again"), delay_s=later_s)
+
+    return send
+
+
 def _unfenced(world: World) -> None:
     for number, kind in enumerate(["plain", "fail once", "reject", "publish"], 1):
         world.send(Asked(number=number, kind=kind))
@@ -172,7 +225,24 @@ def _scatter(world: World) -> None:
 
 
 _PATIENT = {"queue": {"max_receives": 20}}
-"""What a handler's own call raises is a failed try; so many tries last longer than the outage of the matrix."""
+"""What a handler's own call raises is a failed try; so many tries last longer than two outages of the matrix."""
+
+_TWICE: Any = {
+    "events": ("Asked",),
+    "define": _handle_asked,
+    "effects": frozenset("1235"),
+    "published": {"Followed": [{"number": n, "text": ""} for n in (2, 5)]},
+    "dead": frozenset({4}),
+    "sections": _PATIENT,
+    "key": ("number",),
+}
+
+_ELSEWHERE: Any = {
+    "events": ("Scattered",),
+    "send": _scatter,
+    "sections": {"gathers": True, **_PATIENT},
+}
+_HELPER: Any = {"subscribes": [{"event": f"{SOURCE}/PartAsked"}], "parts_of": [WORKER], **_PATIENT}
 
 _GATHERING: Any = {
     "events": ("Scattered", "PartAsked"),
@@ -182,7 +252,7 @@ _GATHERING: Any = {
 }
 
 SCENARIOS = [
-    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123")),
+    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123"), sections=_PATIENT),
     Scenario(
         "mixed",
         ("Asked",),
@@ -211,6 +281,7 @@ SCENARIOS = [
         effects=frozenset({"1", "followed 1"}),
         published={"Followed": [{}]},
         modes=("strict",),
+        sections=_PATIENT,
         routes=ROUTES,
     ),
     Scenario(
@@ -220,7 +291,7 @@ SCENARIOS = [
         _sending("parameters"),
         effects=frozenset("1"),
         modes=("strict",),
-        sections={"parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
+        sections={**_PATIENT, "parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
     ),
     Scenario(
         "outbox",
@@ -230,7 +301,7 @@ SCENARIOS = [
         effects=frozenset("123"),
         published={"Followed": [{"number": n, "text": ""} for n in (1, 2)]},
         modes=("strict",),
-        sections={"outbox": True, "publishes": [f"{SOURCE}/Followed"]},
+        sections={**_PATIENT, "outbox": True, "publishes": [f"{SOURCE}/Followed"]},
     ),
     Scenario(
         "gather",
@@ -256,5 +327,34 @@ SCENARIOS = [
             "Undone": [{"index": 0}, {"index": 1}, {"index": 2}],
         },
         **_GATHERING,
+    ),
+    Scenario(
+        "fifo",
+        ("Asked",),
+        _handle_asked,
+        _fifo,
+        effects=frozenset({"1", "2", "3", "5", "6", "8", "9", "10", "12"}),
+        published={"Followed": [{"number": n, "text": ""} for n in (3, 5, 10)]},
+        dead=frozenset({4, 7, 11}),
+        sections={"via": "bus", "queue": {"fifo": True, "max_receives": 20}},
+    ),
+    Scenario("told twice", send=_told_twice(0), **_TWICE),
+    Scenario("told twice, later", send=_told_twice(600), **_TWICE),
+    Scenario(
+        "gather, parts elsewhere",
+        define=_gather(timedelta(hours=2), elsewhere=True),
+        effects=frozenset({"part 0", "part 1", "part 2"}),
+        published={"Gathered": [{"results": [0, 10, 20], "missing": []}], "Undone": []},
+        elsewhere=Helper(_HELPER, _part(timedelta(hours=2))),
+        **_ELSEWHERE,
+    ),
+    Scenario(
+        "gather, a part elsewhere rejected",
+        define=_gather(timedelta(hours=2), elsewhere=True),
+        effects=frozenset({"part 0", "part 1"}),
+        published={"Gathered": [{"results": [0, 10], "missing": [2]}], "Undone": [{"index": 0}, {"index": 1}]},
+        dead=frozenset({2}),
+        elsewhere=Helper(_HELPER, _part(timedelta(hours=2), rejected=2)),
+        **_ELSEWHERE,
     ),
 ]
