@@ -46,6 +46,9 @@ _FIFO = {
 }
 """How many of the calls of a FIFO worker are hit."""
 
+_KILLERS = {"claim": 3, "take over": 3, "read": 3, "complete": 1, "dead-letter": 1, "delete": 1}
+"""How many of the calls are hit where a record kills its process."""
+
 _TOLD_TWICE = ("claim", "take over", "read", "complete", "release", "commit", "publish", "handler's own write")
 
 ROWS = [
@@ -64,6 +67,13 @@ ROWS = [
     *(Row("back off", "mixed", mode) for mode in _FENCED),
     *(Row("handler's own write", "mixed", mode, nth) for mode in _FENCED for nth in (1, 2)),
     *(Row(call, "fifo", mode, nth) for mode in _FENCED for call, times in _FIFO.items() for nth in range(1, times + 1)),
+    *(
+        Row(call, scenario, mode, nth)
+        for scenario in ("killers", "fifo, killers")
+        for mode in _FENCED
+        for call, times in _KILLERS.items()
+        for nth in range(1, times + 1)
+    ),
     *(Row(call, "told twice", mode) for mode in _FENCED for call in _TOLD_TWICE),
     *(Row(call, "told twice, later", mode) for mode in _FENCED for call in ("claim", "complete", "publish")),
     *(Row(call, "unfenced", "off") for call in ("handler's own write", "publish", "dead-letter", "back off")),

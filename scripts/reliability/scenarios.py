@@ -96,6 +96,8 @@ def _handle_asked(worker: Worker, world: World) -> None:
                 raise Reject("cannot be handled")
             case "fail once" if tries == 1:
                 raise Retry("not yet")
+            case "die":
+                world.die()
             case "fail always":
                 raise Retry("never")
             case "commit":
@@ -188,10 +190,13 @@ _GROUPS = {
 """What is done with the events of each FIFO message group, in their order; they are numbered from 1 throughout."""
 
 
-def _fifo(world: World) -> None:
-    kinds = [(group, kind) for group, kinds in _GROUPS.items() for kind in kinds]
-    for number, (group, kind) in enumerate(kinds, 1):
-        world.send(Asked(number=number, kind=kind), group=group)
+def _in_groups(groups: Mapping[str, list[str]]) -> Callable[[World], None]:
+    def send(world: World) -> None:
+        kinds = [(group, kind) for group, kinds in groups.items() for kind in kinds]
+        for number, (group, kind) in enumerate(kinds, 1):
+            world.send(Asked(number=number, kind=kind), group=group)
+
+    return send
 
 
 def _told_twice(later_s: float) -> Callable[[World], None]:
@@ -332,11 +337,31 @@ SCENARIOS = [
         "fifo",
         ("Asked",),
         _handle_asked,
-        _fifo,
+        _in_groups(_GROUPS),
         effects=frozenset({"1", "2", "3", "5", "6", "8", "9", "10", "12"}),
         published={"Followed": [{"number": n, "text": ""} for n in (3, 5, 10)]},
         dead=frozenset({4, 7, 11}),
         sections={"via": "bus", "queue": {"fifo": True, "max_receives": 20}},
+    ),
+    Scenario(
+        "killers",
+        ("Asked",),
+        _handle_asked,
+        _sending("plain", "die", "commit", "die"),
+        effects=frozenset("13"),
+        published={"Followed": [{"number": 3, "text": ""}]},
+        dead=frozenset({2, 4}),
+        sections={"queue": {"max_receives": 3}},
+    ),
+    Scenario(
+        "fifo, killers",
+        ("Asked",),
+        _handle_asked,
+        _in_groups({"a": ["die", "plain", "commit"], "b": ["plain", "die", "plain"]}),
+        effects=frozenset("2346"),
+        published={"Followed": [{"number": 3, "text": ""}]},
+        dead=frozenset({1, 5}),
+        sections={"via": "bus", "queue": {"fifo": True, "max_receives": 3}},
     ),
     Scenario("told twice", send=_told_twice(0), **_TWICE),
     Scenario("told twice, later", send=_told_twice(600), **_TWICE),

@@ -224,6 +224,7 @@ _ENTRIES = {
     "put_events": ("Entries", "Entries"),
     "send_message_batch": ("Entries", "Failed"),
     "change_message_visibility_batch": ("Entries", "Failed"),
+    "delete_message_batch": ("Entries", "Failed"),
 }
 
 

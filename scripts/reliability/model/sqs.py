@@ -208,6 +208,15 @@ class ModelSQS:
                 failed.append({"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": True})
         return {"Successful": done, **({"Failed": failed} if failed else {})}
 
+    def delete_message_batch(self, **request: Any) -> dict[str, Any]:
+        """A receipt that is out of date deletes nothing, and is no failure."""
+        queue = self._queue(request, "DeleteMessageBatch")
+        entries: Sequence[dict[str, Any]] = request["Entries"]
+        _check(entries, "DeleteMessageBatch")
+        for entry in entries:
+            queue.delete(entry["ReceiptHandle"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
+
 
 def _check(entries: Sequence[dict[str, Any]], operation: str) -> None:
     if not 0 < len(entries) <= MAX_ENTRIES:
