@@ -5,7 +5,7 @@
 Every cell of the fault matrix, a sample of two faults in one run, a harmful record at each position of a batch, the
 core without each of its recoveries, and a sample of generated edits of it, on a model of AWS in virtual time: see
 docs/reliability.md. Fails when a cell is red, an innocent record is dead-lettered, or a recovery can be taken away, or
-an edit made that is not known as equivalent, without a cell noticing.
+an edit made that nothing is said for, without a cell noticing.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import Any
 
 from scripts.bench.support import Row, format_table, write_results
 from scripts.reliability import generated, matrix, pairs, poison
-from scripts.reliability.equivalents import EQUIVALENT
 from scripts.reliability.matrix import Cell, Result, faultless
 from scripts.reliability.mutants import MUTANTS, caught_by
+from scripts.reliability.unnoticed import UNNOTICED
 
 __all__ = ["cost_rows"]
 
@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "mutants": len(mutants),
         "mutants_caught": sum(cell is not None for cell in mutants.values()),
         "edits": len(edits),
-        "edits_caught": sum(cell is not None and edit not in EQUIVALENT for edit, cell in edits.items()),
-        "edits_equivalent": sum(edit in EQUIVALENT for edit in edits),
+        "edits_caught": sum(cell is not None and edit not in UNNOTICED for edit, cell in edits.items()),
+        "edits_argued": sum(edit in UNNOTICED for edit in edits),
     }
     print(format_table(rows))
     print("\n".join(f"{name}: {value:,}" for name, value in figures.items()))
@@ -80,7 +80,7 @@ def _edits(count: int) -> dict[str, str | None]:
     """Each generated edit, with the cell that notices it, or why none can."""
     sample = generated.sample(count)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda edit: EQUIVALENT.get(str(edit)) or generated.noticed_by(edit), sample)
+        found = pool.map(lambda edit: UNNOTICED.get(str(edit)) or generated.noticed_by(edit), sample)
         return {str(edit): cell for edit, cell in zip(sample, found, strict=True)}
 
 

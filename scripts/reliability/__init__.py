@@ -10,4 +10,5 @@ verdict       what must hold when everything is quiet
 poison        a record that kills, hangs or exits, at each position of a batch
 mutants       the recoveries of the core, each of which some cell needs
 generated     each condition, retry and recovery of four modules taken out, one at a time
+unnoticed     those of them that no cell notices, with the reason
 """

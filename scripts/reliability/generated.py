@@ -85,6 +85,8 @@ class _Reader(ast.NodeVisitor):
         self._add("inverted", test, f"not ({self._source[start:end]})")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if node.name.startswith("_log_"):
+            return
         before, self._function = self._function, node.name
         self.generic_visit(node)
         self._function = before

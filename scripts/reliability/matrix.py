@@ -192,7 +192,7 @@ def run(cell: Cell) -> Result:
     result = run_hits(row.scenario, row.mode, Hit(row.call, row.nth, cell.fault))
     missed = ["the fault hit nothing: no such call was made"] * result.missed
     repeated = _repeated(cell, result, faultless(row.scenario, row.mode))
-    return replace(result, wrong=(*result.wrong, *missed, *repeated))
+    return replace(result, wrong=(*result.wrong, *missed, *repeated, *_killed(cell, result)))
 
 
 def run_hits(name: str, mode: str, *hits: Hit) -> Result:
@@ -211,6 +211,17 @@ def _repeated(cell: Cell, result: Result, usual: Result) -> Iterator[str]:
         for name, times in result.begun.items():
             if name not in dead and times > usual.begun.get(name, 0):
                 yield f"handler {name} began {times} times, not {usual.begun.get(name, 0)}"
+
+
+def _killed(cell: Cell, result: Result) -> Iterator[str]:
+    """A record that killed its process as often as it may does not begin again because the DLQ did not take it."""
+    of = scenario(cell.row.scenario)
+    if cell.row.call != "dead-letter" or "killers" not in of.name:
+        return
+    most = of.sections["queue"]["max_receives"]
+    for number in of.dead:
+        if result.begun[str(number)] > most:
+            yield f"handler {number} began {result.begun[str(number)]} times, not at most {most}"
 
 
 @contextmanager

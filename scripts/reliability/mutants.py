@@ -198,6 +198,13 @@ MUTANTS = [
             pass""",
         "gather: report part",
     ),
+    Mutant(
+        "what is in the DLQ is deleted before more records begin",
+        "processing/batch.py",
+        "self.settlement.delete(gone)",
+        "pass",
+        "dead-letter",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from fanout import Context, Event, Reject, Retry, Worker
+from fanout import Context, Event, Reject, Retry, Worker, seal
 from fanout.outbox import put as outbox_put
 from fanout.parameters import parameter, secret
 from scripts.reliability.site import WORKER, Define, Helper
@@ -18,6 +18,7 @@ __all__ = ["SCENARIOS", "Asked", "Followed", "Scenario"]
 SOURCE = "reliability"
 LARGE = 4_000
 """Characters that do not fit the way of ``Followed``."""
+NO_EVENT = '{"detail": {"data": {"number": 6}}}'
 ROUTES = {f"{SOURCE}/Followed": {"max_bytes": 2_000, "filtered": []}}
 
 
@@ -96,7 +97,11 @@ def _handle_asked(worker: Worker, world: World) -> None:
                 raise Reject("cannot be handled")
             case "fail once" if tries == 1:
                 raise Retry("not yet")
-            case "die":
+            case "fail twice" | "fail twice, then die" if tries <= 2:
+                raise Retry("not yet", after=60)
+            case "fail three times" if tries <= 3:
+                raise Retry("not yet", after=60)
+            case "die" | "fail twice, then die":
                 world.die()
             case "fail always":
                 raise Retry("never")
@@ -200,12 +205,15 @@ def _in_groups(groups: Mapping[str, list[str]]) -> Callable[[World], None]:
 
 
 def _told_twice(later_s: float) -> Callable[[World], None]:
-    """Each event once more under another id, and not quite with the same data."""
+    """Each event once more under another id, and not quite with the same data; beside them what is no event, and one
+    without one of the key's fields."""
 
     def send(world: World) -> None:
         kinds = list(enumerate(["plain", "commit", "fail once", "reject", "publish"], 1))
         for number, kind in kinds:
             world.send(Asked(number=number, kind=kind))
+        world.queue.send(NO_EVENT)
+        world.send(replace(seal(Asked(number=7, kind="")), data={"number": 7}))
         for number, kind in kinds:
             world.send(Asked(number=number, kind=kind, note="again"), delay_s=later_s)
 
@@ -237,9 +245,9 @@ _TWICE: Any = {
     "define": _handle_asked,
     "effects": frozenset("1235"),
     "published": {"Followed": [{"number": n, "text": ""} for n in (2, 5)]},
-    "dead": frozenset({4}),
+    "dead": frozenset({4, 6, 7}),
     "sections": _PATIENT,
-    "key": ("number",),
+    "key": ("number", "kind"),
 }
 
 _ELSEWHERE: Any = {
@@ -351,6 +359,25 @@ SCENARIOS = [
         effects=frozenset("13"),
         published={"Followed": [{"number": 3, "text": ""}]},
         dead=frozenset({2, 4}),
+        sections={"queue": {"max_receives": 3}},
+    ),
+    # The two below use up the tries that a record may have: each fault would be one too many. They are run without any.
+    Scenario(
+        "killers, after failures",
+        ("Asked",),
+        _handle_asked,
+        _sending("fail twice", "fail twice, then die", "fail twice"),
+        effects=frozenset("13"),
+        dead=frozenset({2}),
+        sections={"queue": {"max_receives": 3}},
+    ),
+    Scenario(
+        "failures, beside a killer",
+        ("Asked",),
+        _handle_asked,
+        _sending("fail three times", "die", "plain"),
+        effects=frozenset("13"),
+        dead=frozenset({2}),
         sections={"queue": {"max_receives": 3}},
     ),
     Scenario(

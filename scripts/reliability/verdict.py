@@ -67,7 +67,7 @@ def _dead_letters(world: World, scenario: Scenario) -> Iterator[str]:
 def _number(message: Message) -> Any:
     body = json.loads(message.body)
     data = body["detail"]["data"]
-    if body["source"].startswith("fanout."):  # of a gather, with the number of a part
+    if body.get("source", "").startswith("fanout."):  # of a gather, with the number of a part
         return message.body
     return data.get("number", data.get("index", message.body))
 
