@@ -3,7 +3,9 @@
 model/        AWS as far as the core uses it, in virtual time; what can befall a call; processes that die
 site          a worker's declaration, queues and environment
 world         a worker on that model, run until everything is quiet
+scenario      what a scenario is
 scenarios     workers and events that together make every call of the core
+gathers       those of scatter and gather
 matrix        the cells: calls times faults, with a reason for each that is left out
 pairs         two faults in one run
 verdict       what must hold when everything is quiet

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fanout.processing import timing as watch
 from scripts.reliability.model.faults import Fault, Faults, Hit
-from scripts.reliability.scenarios import SCENARIOS, Scenario
+from scripts.reliability.scenario import Scenario
+from scripts.reliability.scenarios import SCENARIOS
 from scripts.reliability.verdict import verdict
 from scripts.reliability.world import World
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 from fanout import Context, Event, Reject, Retry, Worker, seal
 from fanout.outbox import put as outbox_put
 from fanout.parameters import parameter, secret
-from scripts.reliability.site import WORKER, Define, Helper
+from scripts.reliability.gathers import GATHERS
+from scripts.reliability.scenario import PATIENT, SOURCE, Scenario
 from scripts.reliability.world import World
 
-__all__ = ["SCENARIOS", "Asked", "Followed", "Scenario"]
+__all__ = ["SCENARIOS", "Asked", "Followed"]
 
-SOURCE = "reliability"
 LARGE = 4_000
 """Characters that do not fit the way of ``Followed``."""
 NO_EVENT = '{"detail": {"data": {"number": 6}}}'
@@ -32,59 +31,6 @@ class Asked(Event, source=SOURCE, version=1):
 class Followed(Event, source=SOURCE, version=1):
     number: int
     text: str = ""
-
-
-class Scattered(Event, source=SOURCE, version=1):
-    parts: int
-
-
-class PartAsked(Event, source=SOURCE, version=1):
-    index: int
-
-
-class Gathered(Event, source=SOURCE, version=1):
-    results: list[int]
-    missing: list[int]
-
-
-class Undone(Event, source=SOURCE, version=1):
-    index: int
-
-
-@dataclass(frozen=True)
-class Scenario:
-    name: str
-    events: tuple[str, ...]
-    """That the worker subscribes to."""
-    define: Define
-    send: Callable[[World], None]
-    effects: frozenset[str] = frozenset()
-    """Each must be there once."""
-    published: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """The data of the events that must be on the bus, by name: each under one event_id."""
-    dead: frozenset[int] = frozenset()
-    """The numbers of the records that belong in the DLQ."""
-    modes: tuple[str, ...] = ("strict", "claim")
-    sections: Mapping[str, Any] = field(default_factory=dict)
-    routes: Mapping[str, Any] = field(default_factory=dict)
-    key: tuple[str, ...] = ()
-    """``idempotency.key``"""
-    elsewhere: Helper | None = None
-    """Another worker."""
-
-    def manifest(self, mode: str) -> dict[str, Any]:
-        return {
-            "subscribes": [{"event": f"{SOURCE}/{event}"} for event in self.events],
-            "idempotency": {"mode": mode, "key": list(self.key)},
-            "function": {"timeout_s": 30},
-            **self.sections,
-        }
-
-    def helper(self, mode: str) -> Helper | None:
-        """The other worker in that mode."""
-        if self.elsewhere is None:
-            return None
-        return replace(self.elsewhere, sections={**self.elsewhere.sections, "idempotency": {"mode": mode}})
 
 
 def _handle_asked(worker: Worker, world: World) -> None:
@@ -133,44 +79,6 @@ def _handle_both(worker: Worker, world: World) -> None:
     def follow(event: Followed, _: Context) -> None:
         assert event.text == "x" * LARGE
         world.conditional_effect(f"followed {event.number}")
-
-
-def _part(deadline: timedelta, rejected: int = -1, late: int = -1) -> Define:
-    def define(worker: Worker, world: World) -> None:
-        @worker.handles_part(PartAsked)
-        def part(event: PartAsked, _: Context) -> int:
-            tries = world.begin(f"part {event.index}")
-            if event.index == rejected:
-                raise Reject("this part cannot be handled")
-            if event.index == late and tries == 1:
-                raise Retry("this part is late", after=2 * deadline.total_seconds())
-            world.conditional_effect(f"part {event.index}")
-            return event.index * 10
-
-    return define
-
-
-def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1, elsewhere: bool = False) -> Define:
-    """
-    :param elsewhere: another worker handles the parts.
-    """
-
-    def define(worker: Worker, world: World) -> None:
-        @worker.handles(Scattered)
-        def split(event: Scattered, context: Context) -> None:
-            context.scatter((PartAsked(index=i) for i in range(event.parts)), into=Gathered, deadline=deadline)
-
-        if not elsewhere:
-            _part(deadline, rejected, late)(worker, world)
-
-        @worker.gathers(Gathered, on_failure=lambda _, part: Undone(index=part.index))
-        def combine(_: Any, gathered: Any) -> Gathered:
-            return Gathered(
-                results=[part.result for part in gathered.succeeded],
-                missing=sorted(set(range(3)) - {part.index for part in gathered.succeeded}),
-            )
-
-    return define
 
 
 def _clean(world: World) -> None:
@@ -233,39 +141,18 @@ def _sending(*kinds: str) -> Callable[[World], None]:
     return send
 
 
-def _scatter(world: World) -> None:
-    world.send(Scattered(parts=3))
-
-
-_PATIENT = {"queue": {"max_receives": 20}}
-"""What a handler's own call raises is a failed try; so many tries last longer than two outages of the matrix."""
-
 _TWICE: Any = {
     "events": ("Asked",),
     "define": _handle_asked,
     "effects": frozenset("1235"),
     "published": {"Followed": [{"number": n, "text": ""} for n in (2, 5)]},
     "dead": frozenset({4, 6, 7}),
-    "sections": _PATIENT,
+    "sections": PATIENT,
     "key": ("number", "kind"),
 }
 
-_ELSEWHERE: Any = {
-    "events": ("Scattered",),
-    "send": _scatter,
-    "sections": {"gathers": True, **_PATIENT},
-}
-_HELPER: Any = {"subscribes": [{"event": f"{SOURCE}/PartAsked"}], "parts_of": [WORKER], **_PATIENT}
-
-_GATHERING: Any = {
-    "events": ("Scattered", "PartAsked"),
-    "send": _scatter,
-    "modes": ("strict",),
-    "sections": {"gathers": True, **_PATIENT},
-}
-
 SCENARIOS = [
-    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123"), sections=_PATIENT),
+    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123"), sections=PATIENT),
     Scenario(
         "mixed",
         ("Asked",),
@@ -274,7 +161,7 @@ SCENARIOS = [
         effects=frozenset("12356"),
         published={"Followed": [{"number": n, "text": ""} for n in (2, 5, 6)]},
         dead=frozenset({4}),
-        sections=_PATIENT,
+        sections=PATIENT,
     ),
     Scenario(
         "unfenced",
@@ -294,7 +181,7 @@ SCENARIOS = [
         effects=frozenset({"1", "followed 1"}),
         published={"Followed": [{}]},
         modes=("strict",),
-        sections=_PATIENT,
+        sections=PATIENT,
         routes=ROUTES,
     ),
     Scenario(
@@ -304,7 +191,7 @@ SCENARIOS = [
         _sending("parameters"),
         effects=frozenset("1"),
         modes=("strict",),
-        sections={**_PATIENT, "parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
+        sections={**PATIENT, "parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
     ),
     Scenario(
         "outbox",
@@ -314,32 +201,7 @@ SCENARIOS = [
         effects=frozenset("123"),
         published={"Followed": [{"number": n, "text": ""} for n in (1, 2)]},
         modes=("strict",),
-        sections={**_PATIENT, "outbox": True, "publishes": [f"{SOURCE}/Followed"]},
-    ),
-    Scenario(
-        "gather",
-        define=_gather(timedelta(hours=2)),
-        effects=frozenset({"part 0", "part 1", "part 2"}),
-        published={"Gathered": [{"results": [0, 10, 20], "missing": []}], "Undone": []},
-        **_GATHERING,
-    ),
-    Scenario(
-        "gather, a part rejected",
-        define=_gather(timedelta(hours=2), rejected=2),
-        effects=frozenset({"part 0", "part 1"}),
-        published={"Gathered": [{"results": [0, 10], "missing": [2]}], "Undone": [{"index": 0}, {"index": 1}]},
-        dead=frozenset({2}),
-        **_GATHERING,
-    ),
-    Scenario(
-        "gather, a part late",
-        define=_gather(timedelta(hours=2), late=2),
-        effects=frozenset({"part 0", "part 1", "part 2"}),
-        published={
-            "Gathered": [{"results": [0, 10], "missing": [2]}],
-            "Undone": [{"index": 0}, {"index": 1}, {"index": 2}],
-        },
-        **_GATHERING,
+        sections={**PATIENT, "outbox": True, "publishes": [f"{SOURCE}/Followed"]},
     ),
     Scenario(
         "fifo",
@@ -392,21 +254,5 @@ SCENARIOS = [
     ),
     Scenario("told twice", send=_told_twice(0), **_TWICE),
     Scenario("told twice, later", send=_told_twice(600), **_TWICE),
-    Scenario(
-        "gather, parts elsewhere",
-        define=_gather(timedelta(hours=2), elsewhere=True),
-        effects=frozenset({"part 0", "part 1", "part 2"}),
-        published={"Gathered": [{"results": [0, 10, 20], "missing": []}], "Undone": []},
-        elsewhere=Helper(_HELPER, _part(timedelta(hours=2))),
-        **_ELSEWHERE,
-    ),
-    Scenario(
-        "gather, a part elsewhere rejected",
-        define=_gather(timedelta(hours=2), elsewhere=True),
-        effects=frozenset({"part 0", "part 1"}),
-        published={"Gathered": [{"results": [0, 10], "missing": [2]}], "Undone": [{"index": 0}, {"index": 1}]},
-        dead=frozenset({2}),
-        elsewhere=Helper(_HELPER, _part(timedelta(hours=2), rejected=2)),
-        **_ELSEWHERE,
-    ),
+    *GATHERS,
 ]

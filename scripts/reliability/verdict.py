@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scripts.reliability.model.sqs import Message, ModelQueue
-from scripts.reliability.scenarios import Scenario
+from scripts.reliability.scenario import Scenario
 from scripts.reliability.world import World
 
 __all__ = ["verdict"]
