@@ -120,6 +120,9 @@ ROWS = [
 ]
 """Every call that a faultless run of a scenario makes has a row; a test sees to it."""
 
+_READS = ("read", "read mark")
+_UNREAD = (Fault.REFUSED, Fault.OUTAGE, Fault.LOST, Fault.NEVER)
+
 _ONE_ANSWER = "the call has one answer, no entries that succeed and fail each for itself"
 
 LEFT_OUT: dict[tuple[str, Fault], str] = {
@@ -203,12 +206,13 @@ def run_hits(name: str, mode: str, *hits: Hit) -> Result:
 
 def _repeated(cell: Cell, result: Result, usual: Result) -> Iterator[str]:
     """A repeated call is recognised as one's own, and what was throttled is tried again within the invocation that
-    has the effect: neither makes a handler begin once more."""
+    has the effect: neither makes a handler begin once more, nor does what could not be read."""
     twice = cell.fault in (Fault.LOST_REPEATED, Fault.TWICE)
     if twice and cell.row.call != "publish" and result.invocations > usual.invocations:  # the bus delivers both
         yield f"{result.invocations} invocations, not {usual.invocations}: a repetition was not recognised"
+    read = cell.row.call in _READS and cell.fault in _UNREAD
     dead = {name for number in scenario(cell.row.scenario).dead for name in (str(number), f"part {number}")}
-    if twice or cell.fault is Fault.PARTIAL:
+    if twice or read or cell.fault is Fault.PARTIAL:
         for name, times in result.begun.items():
             if name not in dead and times > usual.begun.get(name, 0):
                 yield f"handler {name} began {times} times, not {usual.begun.get(name, 0)}"

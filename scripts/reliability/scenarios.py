@@ -40,7 +40,7 @@ def _handle_asked(worker: Worker, world: World) -> None:
         tries = world.begin(name)
         match event.kind:
             case "reject":
-                raise Reject("cannot be handled")
+                raise Reject("cannot be handled\x00")
             case "fail once" if tries == 1:
                 raise Retry("not yet")
             case "fail twice" | "fail twice, then die" if tries <= 2:

@@ -22,6 +22,10 @@ UNNOTICED = {
         f"claims are given back once more, on condition of an owner who is gone by then: {_CALLS_ONLY}"
     ),
     f"{_LOCKS}: _complete: left out `delivery.claim is not None`": "for the type checker: what was handled has a claim",
+    f"{_LOCKS}: _forget_published: left out `delivery.committed or delivery.claim is None`": (
+        f"what was never pending is forgotten: {_CALLS_ONLY}"
+    ),
+    f"{_LOCKS}: _groups: held always `group.deliveries`": "a group of nothing does nothing",
     f"{_SETTLEMENT}: _reject_late: left out `delivery.reject(_cause(delivery))`": (
         "no cell has an outage of as many receives as the backstop; test_settlement.py holds it"
     ),
@@ -30,6 +34,10 @@ UNNOTICED = {
     f"{_BATCH}: _publish: left out `delivery.published`": "the loop over nothing does the same",
     f"{_BATCH}: _expire: left out `self._expire_at(delivery, limit)`": (
         "no event of the matrix expires; test_batch.py holds it"
+    ),
+    f"{_BATCH}: process: left out `self._expire(deliveries)`": "no event of the matrix expires; test_batch.py holds it",
+    f"{_DYNAMODB}: claim: left out `self._one_write`": (
+        f"an event of strict mode names a batch that never has a mark: {_CALLS_ONLY}"
     ),
     f"{_DYNAMODB}: _has_committed: left out `not isinstance(found, tuple)`": (
         "a look-up that fails raises another error: the commit is a failed try with either"

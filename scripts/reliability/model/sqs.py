@@ -181,6 +181,9 @@ class ModelSQS:
             raise refusal("MissingParameter", "SendMessage", "a FIFO queue needs a group and a deduplication id")
         if queue.fifo and "DelaySeconds" in entry:
             raise refusal("InvalidParameterValue", "SendMessage", "a FIFO queue cannot delay one message")
+        texts = [str(value.get("StringValue", "")) for value in entry.get("MessageAttributes", {}).values()]
+        if any(ord(c) < ord(" ") and c not in "\t\n\r" for text in [entry["MessageBody"], *texts] for c in text):
+            raise refusal("InvalidMessageContents", "SendMessage", "a control character")
         return queue.send(
             entry["MessageBody"],
             delay_s=entry.get("DelaySeconds", 0),
