@@ -1,6 +1,6 @@
 """How much a fault at any AWS call of the core costs; and that it costs time, never an event.
 
-    python -m scripts.bench.reliability [--pairs 400] [--edits 50] [--no-mutants]
+    python -m scripts.bench.reliability [--pairs 400] [--edits 40] [--no-mutants]
 
 Every cell of the fault matrix, a sample of two faults in one run, a harmful record at each position of a batch, the
 core without each of its recoveries, and a sample of generated edits of it, on a model of AWS in virtual time: see
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench.reliability", description=__doc__)
     parser.add_argument("--no-mutants", action="store_true", help="leave both mutation runs out")
     parser.add_argument("--pairs", type=int, default=400, metavar="N", help="runs with two faults (%(default)s)")
-    parser.add_argument("--edits", type=int, default=50, metavar="N", help="generated edits (%(default)s)")
+    parser.add_argument("--edits", type=int, default=40, metavar="N", help="generated edits (%(default)s)")
     given = parser.parse_args(argv)
     results = {cell: matrix.run(cell) for cell in matrix.cells()}
     doubles = {str(pair): pairs.run(pair) for pair in pairs.sample(given.pairs)}
