@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fanout import Context, Envelope, Worker
-from scripts.reliability.scenarios import Asked, Scenario
+from scripts.reliability.scenario import Scenario
+from scripts.reliability.scenarios import Asked
 from scripts.reliability.verdict import verdict
 from scripts.reliability.world import World
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
-from fanout import Context, Event, Reject, Retry, Worker
+from fanout import Context, Event, Reject, Retry, Worker, seal
 from fanout.outbox import put as outbox_put
 from fanout.parameters import parameter, secret
+from scripts.reliability.gathers import GATHERS
+from scripts.reliability.scenario import PATIENT, SOURCE, Scenario
 from scripts.reliability.world import World
 
-__all__ = ["SCENARIOS", "Asked", "Followed", "Scenario"]
+__all__ = ["SCENARIOS", "Asked", "Followed"]
 
-SOURCE = "reliability"
 LARGE = 4_000
 """Characters that do not fit the way of ``Followed``."""
+NO_EVENT = '{"detail": {"data": {"number": 6}}}'
 ROUTES = {f"{SOURCE}/Followed": {"max_bytes": 2_000, "filtered": []}}
 
 
@@ -24,54 +25,12 @@ class Asked(Event, source=SOURCE, version=1):
     number: int
     kind: str
     """What the handler does with it."""
+    note: str = ""
 
 
 class Followed(Event, source=SOURCE, version=1):
     number: int
     text: str = ""
-
-
-class Scattered(Event, source=SOURCE, version=1):
-    parts: int
-
-
-class PartAsked(Event, source=SOURCE, version=1):
-    index: int
-
-
-class Gathered(Event, source=SOURCE, version=1):
-    results: list[int]
-    missing: list[int]
-
-
-class Undone(Event, source=SOURCE, version=1):
-    index: int
-
-
-@dataclass(frozen=True)
-class Scenario:
-    name: str
-    events: tuple[str, ...]
-    """That the worker subscribes to."""
-    define: Callable[[Worker, World], None]
-    send: Callable[[World], None]
-    effects: frozenset[str] = frozenset()
-    """Each must be there once."""
-    published: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """The data of the events that must be on the bus, by name: each under one event_id."""
-    dead: frozenset[int] = frozenset()
-    """The numbers of the records that belong in the DLQ."""
-    modes: tuple[str, ...] = ("strict", "claim")
-    sections: Mapping[str, Any] = field(default_factory=dict)
-    routes: Mapping[str, Any] = field(default_factory=dict)
-
-    def manifest(self, mode: str) -> dict[str, Any]:
-        return {
-            "subscribes": [{"event": f"{SOURCE}/{event}"} for event in self.events],
-            "idempotency": {"mode": mode},
-            "function": {"timeout_s": 30},
-            **self.sections,
-        }
 
 
 def _handle_asked(worker: Worker, world: World) -> None:
@@ -81,9 +40,17 @@ def _handle_asked(worker: Worker, world: World) -> None:
         tries = world.begin(name)
         match event.kind:
             case "reject":
-                raise Reject("cannot be handled")
+                raise Reject("cannot be handled\x00")
             case "fail once" if tries == 1:
                 raise Retry("not yet")
+            case "fail twice" | "fail twice, then die" if tries <= 2:
+                raise Retry("not yet", after=60)
+            case "fail three times" if tries <= 3:
+                raise Retry("not yet", after=60)
+            case "die" | "fail twice, then die":
+                world.die()
+            case "fail always":
+                raise Retry("never")
             case "commit":
                 context.publish(Followed(number=event.number))
                 context.commit([world.effect(name)])
@@ -114,32 +81,6 @@ def _handle_both(worker: Worker, world: World) -> None:
         world.conditional_effect(f"followed {event.number}")
 
 
-def _gather(deadline: timedelta, *, rejected: int = -1, late: int = -1) -> Callable[[Worker, World], None]:
-    def define(worker: Worker, world: World) -> None:
-        @worker.handles(Scattered)
-        def split(event: Scattered, context: Context) -> None:
-            context.scatter((PartAsked(index=i) for i in range(event.parts)), into=Gathered, deadline=deadline)
-
-        @worker.handles_part(PartAsked)
-        def part(event: PartAsked, _: Context) -> int:
-            tries = world.begin(f"part {event.index}")
-            if event.index == rejected:
-                raise Reject("this part cannot be handled")
-            if event.index == late and tries == 1:
-                raise Retry("this part is late", after=2 * deadline.total_seconds())
-            world.conditional_effect(f"part {event.index}")
-            return event.index * 10
-
-        @worker.gathers(Gathered, on_failure=lambda _, part: Undone(index=part.index))
-        def combine(_: Any, gathered: Any) -> Gathered:
-            return Gathered(
-                results=[part.result for part in gathered.succeeded],
-                missing=sorted(set(range(3)) - {part.index for part in gathered.succeeded}),
-            )
-
-    return define
-
-
 def _clean(world: World) -> None:
     envelopes = [world.send(Asked(number=number, kind="plain")) for number in (1, 2, 3)]
     for envelope in envelopes:  # the bus delivers at least once
@@ -152,6 +93,39 @@ def _mixed(world: World) -> None:
     for number, kind in enumerate(kinds, 2):
         world.send(Asked(number=number, kind=kind))
     world.send(twin)
+
+
+_GROUPS = {
+    "a": ["plain", "fail once", "publish", "reject", "commit", "plain"],
+    "b": ["reject", "plain", "fail once", "commit"],
+    "c": ["fail always", "plain"],
+}
+"""What is done with the events of each FIFO message group, in their order; they are numbered from 1 throughout."""
+
+
+def _in_groups(groups: Mapping[str, list[str]]) -> Callable[[World], None]:
+    def send(world: World) -> None:
+        kinds = [(group, kind) for group, kinds in groups.items() for kind in kinds]
+        for number, (group, kind) in enumerate(kinds, 1):
+            world.send(Asked(number=number, kind=kind), group=group)
+
+    return send
+
+
+def _told_twice(later_s: float) -> Callable[[World], None]:
+    """Each event once more under another id, and not quite with the same data; beside them what is no event, and one
+    without one of the key's fields."""
+
+    def send(world: World) -> None:
+        kinds = list(enumerate(["plain", "commit", "fail once", "reject", "publish"], 1))
+        for number, kind in kinds:
+            world.send(Asked(number=number, kind=kind))
+        world.queue.send(NO_EVENT)
+        world.send(replace(seal(Asked(number=7, kind="")), data={"number": 7}))
+        for number, kind in kinds:
+            world.send(Asked(number=number, kind=kind, note="again"), delay_s=later_s)
+
+    return send
 
 
 def _unfenced(world: World) -> None:
@@ -167,22 +141,18 @@ def _sending(*kinds: str) -> Callable[[World], None]:
     return send
 
 
-def _scatter(world: World) -> None:
-    world.send(Scattered(parts=3))
-
-
-_PATIENT = {"queue": {"max_receives": 20}}
-"""What a handler's own call raises is a failed try; so many tries last longer than the outage of the matrix."""
-
-_GATHERING: Any = {
-    "events": ("Scattered", "PartAsked"),
-    "send": _scatter,
-    "modes": ("strict",),
-    "sections": {"gathers": True, **_PATIENT},
+_TWICE: Any = {
+    "events": ("Asked",),
+    "define": _handle_asked,
+    "effects": frozenset("1235"),
+    "published": {"Followed": [{"number": n, "text": ""} for n in (2, 5)]},
+    "dead": frozenset({4, 6, 7}),
+    "sections": PATIENT,
+    "key": ("number", "kind"),
 }
 
 SCENARIOS = [
-    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123")),
+    Scenario("clean", ("Asked",), _handle_asked, _clean, effects=frozenset("123"), sections=PATIENT),
     Scenario(
         "mixed",
         ("Asked",),
@@ -191,7 +161,7 @@ SCENARIOS = [
         effects=frozenset("12356"),
         published={"Followed": [{"number": n, "text": ""} for n in (2, 5, 6)]},
         dead=frozenset({4}),
-        sections=_PATIENT,
+        sections=PATIENT,
     ),
     Scenario(
         "unfenced",
@@ -211,6 +181,7 @@ SCENARIOS = [
         effects=frozenset({"1", "followed 1"}),
         published={"Followed": [{}]},
         modes=("strict",),
+        sections=PATIENT,
         routes=ROUTES,
     ),
     Scenario(
@@ -220,7 +191,7 @@ SCENARIOS = [
         _sending("parameters"),
         effects=frozenset("1"),
         modes=("strict",),
-        sections={"parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
+        sections={**PATIENT, "parameters": {"rate": "/probe/rate"}, "secrets": {"key": "probe/key"}},
     ),
     Scenario(
         "outbox",
@@ -230,31 +201,58 @@ SCENARIOS = [
         effects=frozenset("123"),
         published={"Followed": [{"number": n, "text": ""} for n in (1, 2)]},
         modes=("strict",),
-        sections={"outbox": True, "publishes": [f"{SOURCE}/Followed"]},
+        sections={**PATIENT, "outbox": True, "publishes": [f"{SOURCE}/Followed"]},
     ),
     Scenario(
-        "gather",
-        define=_gather(timedelta(hours=2)),
-        effects=frozenset({"part 0", "part 1", "part 2"}),
-        published={"Gathered": [{"results": [0, 10, 20], "missing": []}], "Undone": []},
-        **_GATHERING,
+        "fifo",
+        ("Asked",),
+        _handle_asked,
+        _in_groups(_GROUPS),
+        effects=frozenset({"1", "2", "3", "5", "6", "8", "9", "10", "12"}),
+        published={"Followed": [{"number": n, "text": ""} for n in (3, 5, 10)]},
+        dead=frozenset({4, 7, 11}),
+        sections={"via": "bus", "queue": {"fifo": True, "max_receives": 20}},
     ),
     Scenario(
-        "gather, a part rejected",
-        define=_gather(timedelta(hours=2), rejected=2),
-        effects=frozenset({"part 0", "part 1"}),
-        published={"Gathered": [{"results": [0, 10], "missing": [2]}], "Undone": [{"index": 0}, {"index": 1}]},
+        "killers",
+        ("Asked",),
+        _handle_asked,
+        _sending("plain", "die", "commit", "die"),
+        effects=frozenset("13"),
+        published={"Followed": [{"number": 3, "text": ""}]},
+        dead=frozenset({2, 4}),
+        sections={"queue": {"max_receives": 3}},
+    ),
+    # The two below use up the tries that a record may have: each fault would be one too many. They are run without any.
+    Scenario(
+        "killers, after failures",
+        ("Asked",),
+        _handle_asked,
+        _sending("fail twice", "fail twice, then die", "fail twice"),
+        effects=frozenset("13"),
         dead=frozenset({2}),
-        **_GATHERING,
+        sections={"queue": {"max_receives": 3}},
     ),
     Scenario(
-        "gather, a part late",
-        define=_gather(timedelta(hours=2), late=2),
-        effects=frozenset({"part 0", "part 1", "part 2"}),
-        published={
-            "Gathered": [{"results": [0, 10], "missing": [2]}],
-            "Undone": [{"index": 0}, {"index": 1}, {"index": 2}],
-        },
-        **_GATHERING,
+        "failures, beside a killer",
+        ("Asked",),
+        _handle_asked,
+        _sending("fail three times", "die", "plain"),
+        effects=frozenset("13"),
+        dead=frozenset({2}),
+        sections={"queue": {"max_receives": 3}},
     ),
+    Scenario(
+        "fifo, killers",
+        ("Asked",),
+        _handle_asked,
+        _in_groups({"a": ["die", "plain", "commit"], "b": ["plain", "die", "plain"]}),
+        effects=frozenset("2346"),
+        published={"Followed": [{"number": 3, "text": ""}]},
+        dead=frozenset({1, 5}),
+        sections={"via": "bus", "queue": {"fifo": True, "max_receives": 3}},
+    ),
+    Scenario("told twice", send=_told_twice(0), **_TWICE),
+    Scenario("told twice, later", send=_told_twice(600), **_TWICE),
+    *GATHERS,
 ]

@@ -9,14 +9,12 @@ import os
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from fanout import Envelope, Event, Worker, aws, parameters, seal, telemetry
 from fanout.idempotency.client import LeanDynamoDB
@@ -29,30 +27,12 @@ from scripts.reliability.model.faults import Client, Death, Faults, Process
 from scripts.reliability.model.services import ModelBus, ModelParameters, ModelS3, ModelSecrets
 from scripts.reliability.model.sqs import Message, ModelQueue, ModelSQS
 from scripts.reliability.patching import replaced
+from scripts.reliability.site import WORKER, Define, Helper, Site
 
-__all__ = ["Call", "Define", "World"]
+__all__ = ["Call", "World"]
 
-DAY_S = 86_400
 MOST_CALLS = 3_000
 """Of the function; a world that needs more does not come to rest."""
-
-WORKER = "probe"
-ENVIRONMENT = {
-    "FANOUT_QUEUE_URL": f"queue/{WORKER}",
-    "FANOUT_DLQ_URL": f"queue/{WORKER}-dlq",
-    "FANOUT_IDEMPOTENCY_TABLE": f"{WORKER}-idempotency",
-    "FANOUT_GATHER_TABLE": f"{WORKER}-gather",
-    "FANOUT_GATHER_QUEUES": "{}",
-    "FANOUT_OUTBOX_TABLE": "outbox",
-    "FANOUT_BUS": "bus",
-    "FANOUT_CLAIMS_BUCKET": "claims",
-    "PARAMETER_RATE": "/probe/rate",
-    "SECRET_KEY": "probe/key",
-    "AWS_LAMBDA_FUNCTION_NAME": WORKER,
-    "AWS_LAMBDA_FUNCTION_VERSION": "1",
-}
-
-Define = Callable[[Worker, "World"], None]
 
 
 @dataclass(frozen=True)
@@ -72,6 +52,8 @@ class _Environment:
 
     process: Process
     worker: Worker | None
+    site: Site | None
+    """None: of the outbox's relay."""
 
 
 @dataclass(eq=False)
@@ -103,6 +85,7 @@ class World:
     define: Define
     faults: Faults = field(default_factory=Faults)
     routes: Mapping[str, Any] = field(default_factory=dict)
+    helper: Helper | None = None
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -122,6 +105,8 @@ class World:
         self.begun: Counter[str] = Counter()
         """How often each handler began, by what the scenario calls the record."""
         self.violations: list[str] = []
+        self._groups: defaultdict[str, list[str]] = defaultdict(list)
+        """The numbers of the events of each FIFO message group, in their order."""
         self.stream: list[dict[str, Any]] = []
         """Records of the outbox's stream that have not been relayed."""
         self._numbers = count(1)
@@ -137,41 +122,26 @@ class World:
     # Parts of the world.
 
     def _declare(self) -> None:
-        folder = self.folder / "services" / WORKER
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = folder / "handler.py"
-        (folder / "worker.yaml").write_text(yaml.safe_dump({"description": "A probe", **self.sections}))
-        settings = Worker(str(self._file)).settings
-        self.settings = settings
-        for table, keys in (
-            (ENVIRONMENT["FANOUT_IDEMPOTENCY_TABLE"], ["id"]),
-            (ENVIRONMENT["FANOUT_GATHER_TABLE"], ["gather_id", "item"]),
-            ("effects", ["effect"]),
-        ):
-            self.dynamodb.create(table, *keys)
+        self.site = self._site(WORKER, self.sections, self.define)
+        self.sites = [self.site]
+        if self.helper is not None:
+            self.sites.append(self._site(self.helper.name, self.helper.sections, self.helper.define))
+        self.queue, self.dlq = self.site.queue, self.site.dlq
+        self.timeout_s = self.site.settings.timeout_s
+        self.dynamodb.create("effects", "effect")
         self.dynamodb.create("outbox", "partition", "event_id", listener=self._streamed)
-        backstop = getattr(settings, "backstop", settings.max_receives)
-        retention_s = getattr(settings, "retention_s", 4 * DAY_S)
-        visibility_s = getattr(settings, "visibility_s", 180)
-        self.timeout_s = getattr(settings, "timeout_s", 30)
-        self.dlq = self.sqs.add(ModelQueue(ENVIRONMENT["FANOUT_DLQ_URL"], self.clock, retention_s=14 * DAY_S))
-        self.queue = self.sqs.add(
-            ModelQueue(
-                ENVIRONMENT["FANOUT_QUEUE_URL"],
-                self.clock,
-                visibility_s=visibility_s,
-                retention_s=retention_s,
-                max_receives=backstop,
-                dlq=self.dlq,
-                fifo=settings.fifo,
-            )
-        )
-        self.batch_size = int(self.sections.get("batch", {}).get("size", 10))
+
+    def _site(self, name: str, sections: Mapping[str, Any], define: Define) -> Site:
+        site = Site(name, self.folder, sections, define, self.clock, self.sqs)
+        self.dynamodb.create(site.environment["FANOUT_IDEMPOTENCY_TABLE"], "id")
+        self.dynamodb.create(site.environment["FANOUT_GATHER_TABLE"], "gather_id", "item")
+        return site
 
     def _deliver(self, identifier: str, body: str) -> None:
-        """As the bus's rule for the worker's queue does."""
-        if identifier in self.settings.subscribes:
-            self.queue.send(body)
+        """As the bus's rules for the workers' queues do."""
+        for site in self.sites:
+            if identifier in site.settings.subscribes:
+                site.queue.send(body)
 
     def _streamed(self, _: str, item: dict[str, Any]) -> None:
         record = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": str(next(self._numbers)), "NewImage": item}}
@@ -193,7 +163,7 @@ class World:
             pairs.append((finish_by, self._finish_by))
         before, disabled = dict(os.environ), logging.root.manager.disable
         from_environment = LeanDynamoDB.__dict__["from_environment"]
-        os.environ.update(ENVIRONMENT)
+        os.environ.update(self.site.environment)
         logging.disable(logging.CRITICAL)
         random.seed(1997)
         LeanDynamoDB.from_environment = staticmethod(lambda: None)  # type: ignore[method-assign]
@@ -218,13 +188,28 @@ class World:
 
     def send(self, event: Event | Envelope, *, delay_s: float = 0, group: str | None = None) -> Envelope:
         envelope = event if isinstance(event, Envelope) else seal(event)
+        if group is not None:
+            self._groups[group].append(str(envelope.data["number"]))
         self.queue.send(_body(envelope), delay_s=delay_s, group=group)
         return envelope
 
     def begin(self, what: str) -> int:
         """A handler begins; how often it has now, in all processes."""
         self.begun[what] += 1
+        self._check_order(what)
         return self.begun[what]
+
+    def _check_order(self, what: str) -> None:
+        """Whatever is before it in its message group has its effect, or is in the DLQ."""
+        for group, names in self._groups.items():
+            if what in names:
+                over = self.effects().keys() | self._dead()
+                for early in names[: names.index(what)]:
+                    if early not in over:
+                        self.violations.append(f"{what} of message group {group} began before {early} was over")
+
+    def _dead(self) -> set[str]:
+        return {str(json.loads(message.body)["detail"]["data"].get("number")) for message in self.dlq.messages}
 
     def die(self) -> None:
         """The process that runs at the moment dies."""
@@ -279,37 +264,43 @@ class World:
             self.clock.advance_to(moment)
             self._step()
             self.quiet_after_s = self.clock.now - self._began
-        self.queue.expire()
+        for site in self.sites:
+            site.queue.expire()
 
     def _next(self) -> float | None:
-        moments = [m.visible_at for m in self.queue.messages]
-        if not self._receivable():
-            moments = [moment for moment in moments if moment > self.clock.now]
+        moments = [moment for site in self.sites for moment in self._moments(site.queue)]
         if self.stream:
             moments.append(self._relay_at)
         return min(moments, default=None)
 
-    def _receivable(self) -> bool:
-        locked = self.queue._locked_groups()
-        return any(m.visible_at <= self.clock.now and m.group not in locked for m in self.queue.messages)
+    def _moments(self, queue: ModelQueue) -> list[float]:
+        """When one of the queue's messages may be received."""
+        moments = [message.visible_at for message in queue.messages]
+        return moments if queue.receivable() else [moment for moment in moments if moment > self.clock.now]
 
     def _step(self) -> None:
         if self.stream and self._relay_at <= self.clock.now:
             self._call_relay()
-        if batch := self.queue.receive(self.batch_size):
-            self._call(batch)
+        for site in self.sites:
+            if batch := site.queue.receive(site.batch_size):
+                self._call(site, batch)
 
     def _meanwhile(self) -> None:
         """While a call's answer is late, the other processes go on."""
-        if len(self._current) == 1 and (batch := self.queue.receive(self.batch_size)):
-            self._call(batch)
+        if len(self._current) > 1:
+            return
+        for site in self.sites:
+            if batch := site.queue.receive(site.batch_size):
+                self._call(site, batch)
 
     # Calls of the functions.
 
     @contextmanager
-    def _process(self, worker: bool) -> Iterator[_Environment]:
-        idle = [e for e in self._idle if (e.worker is not None) == worker]
-        environment = idle[0] if idle else self._cold_start(worker)
+    def _process(self, site: Site | None) -> Iterator[_Environment]:
+        before = dict(os.environ)
+        os.environ.update(site.environment if site is not None else {})
+        idle = [environment for environment in self._idle if environment.site is site]
+        environment = idle[0] if idle else self._cold_start(site)
         if idle:
             self._idle.remove(environment)
         process = environment.process
@@ -318,28 +309,29 @@ class World:
         try:
             yield environment
         finally:
+            os.environ.update(before)
             self._current.pop()
             process.dead = process.dead or self.clock.now >= process.deadline
             if not process.dead:
                 self._idle.append(environment)
 
-    def _cold_start(self, worker: bool) -> _Environment:
+    def _cold_start(self, site: Site | None) -> _Environment:
         parameters.forget()
         relay._relay.cache_clear()
-        if not worker:
-            return _Environment(Process(self.clock), None)
-        made = Worker(str(self._file))
+        if site is None:
+            return _Environment(Process(self.clock), None, None)
+        made = Worker(str(site.file))
         if self.routes:
             object.__setattr__(made.settings, "routes", self.routes)
-        self.define(made, self)
-        return _Environment(Process(self.clock), made)
+        site.define(made, self)
+        return _Environment(Process(self.clock), made, site)
 
-    def _call(self, batch: list[Message]) -> None:
+    def _call(self, site: Site, batch: list[Message]) -> None:
         request_id = f"request-{next(self._numbers)}"
         event = {"Records": [_record(message) for message in batch]}
         receipts = {message.message_id: message.receipt for message in batch}
         answer: Any = None
-        with self._process(worker=True) as environment:
+        with self._process(site) as environment:
             assert environment.worker is not None
             try:
                 answer = environment.worker.lambda_handler(event, _Context(request_id, environment.process))
@@ -356,14 +348,14 @@ class World:
             self.violations.append(f"the function {ended}")
         if answer is None:
             return
-        self._check_failed(request_id, failed)
+        self._check_failed(site, request_id, failed)
         for message_id, receipt in receipts.items():
             if message_id not in failed:
-                self.queue.delete(receipt)
+                site.queue.delete(receipt)
 
-    def _check_failed(self, request_id: str, failed: tuple[str, ...]) -> None:
+    def _check_failed(self, site: Site, request_id: str, failed: tuple[str, ...]) -> None:
         """No record comes again that this very call has recorded, unless something of it is still to be published."""
-        items = self.dynamodb.tables[ENVIRONMENT["FANOUT_IDEMPOTENCY_TABLE"]].items.values()
+        items = self.dynamodb.tables[site.environment["FANOUT_IDEMPOTENCY_TABLE"]].items.values()
         marks = {item["id"]["S"] for item in items}
         for item in items:
             owner = item.get("owner", {}).get("S", "")
@@ -376,7 +368,7 @@ class World:
     def _call_relay(self) -> None:
         records, self.stream = self.stream, []
         answer: Any = None
-        with self._process(worker=False) as environment:
+        with self._process(None) as environment:
             try:
                 answer = relay.handler({"Records": records}, _Context("relay", environment.process))
             except Death:

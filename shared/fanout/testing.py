@@ -110,6 +110,9 @@ class _FakeSQS:
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803, ARG002
         return self._answer("change_message_visibility_batch", self._rig.backoffs, Entries)
 
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803, ARG002
+        return self._answer("delete_message_batch", self._rig.deleted, Entries)
+
     def _answer(self, operation: str, kept: list[dict[str, Any]], entries: Sequence[Any]) -> dict[str, Any]:
         self._rig.sqs_calls.append(operation)
         if operation in self._rig.refuse:
@@ -171,9 +174,11 @@ class Rig:
         """The SendMessageBatch entries that the DLQ took."""
         self.backoffs: list[dict[str, Any]] = []
         """The ChangeMessageVisibilityBatch entries that the queue took."""
+        self.deleted: list[dict[str, Any]] = []
+        """The DeleteMessageBatch entries that the queue took."""
         self.sqs_calls: list[str] = []
         self.refuse: set[str] = set()
-        """SQS operations that fail: send_message_batch, change_message_visibility_batch."""
+        """SQS operations that fail: send_message_batch, change_message_visibility_batch, delete_message_batch."""
         self.bus_error: str | None = None
         """What the bus answers to every event, if it takes none."""
         self.bus_refuses = False

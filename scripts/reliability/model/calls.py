@@ -31,6 +31,7 @@ def name_of(operation: str, request: Any) -> str:
 
 _OTHERS = {
     "change_message_visibility_batch": "back off",
+    "delete_message_batch": "delete",
     "put_events": "publish",
     "put_object": "payload put",
     "get_object": "payload get",

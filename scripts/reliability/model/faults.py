@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -13,7 +13,7 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from scripts.reliability.model.clock import Clock
 from scripts.reliability.model.errors import refusal
 
-__all__ = ["Client", "Death", "Fault", "Faults", "Process"]
+__all__ = ["Client", "Death", "Fault", "Faults", "Hit", "Process"]
 
 SLOWNESS_S = 0.01
 """What an undisturbed call takes."""
@@ -72,34 +72,51 @@ class Process:
         raise Death
 
 
-@dataclass
-class Faults:
-    """Which call is hit, by what.
+@dataclass(frozen=True)
+class Hit:
+    """One fault.
 
     :param call: the call's name, as :func:`scripts.reliability.model.calls.name_of` gives it.
-    :param nth: which of them, from 1.
+    :param nth: which of them, from 1; of those after the fault before it.
     """
 
-    call: str = ""
-    nth: int = 1
-    fault: Fault | None = None
-    seen: Counter[str] = field(default_factory=Counter)
-    """How many calls of each name there were."""
-    hit: bool = False
-    _out_until: float = 0.0
-    meanwhile: Callable[[], None] = lambda: None
-    """What the rest of the world does while an answer is late."""
+    call: str
+    nth: int
+    fault: Fault
+
+
+class Faults:
+    """Which calls are hit, by what, each fault after the one before it.
+
+    :param hits: in their order.
+    """
+
+    def __init__(self, *hits: Hit) -> None:
+        self.left = list(hits)
+        """What has not befallen its call."""
+        self.seen: Counter[str] = Counter()
+        """How many calls of each name there were."""
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What the rest of the world does while an answer is late."""
+        self._since = 0
+        """Calls of the next hit's name since the hit before it."""
+        self._out_until: dict[str, float] = {}
 
     def of(self, name: str, now: float) -> Fault | None:
         """What befalls the call that is made now."""
         self.seen[name] += 1
-        if name == self.call and now < self._out_until:
-            return self.fault
-        if name == self.call and self.seen[name] == self.nth and not self.hit:
-            self.hit = True
-            self._out_until = now + OUTAGE_S if self.fault is Fault.OUTAGE else 0.0
-            return self.fault
-        return None
+        if now < self._out_until.get(name, 0.0):
+            return Fault.OUTAGE
+        if not self.left or self.left[0].call != name:
+            return None
+        self._since += 1
+        return self._next(now) if self._since == self.left[0].nth else None
+
+    def _next(self, now: float) -> Fault:
+        hit, self._since = self.left.pop(0), 0
+        if hit.fault is Fault.OUTAGE:
+            self._out_until[hit.call] = now + OUTAGE_S
+        return hit.fault
 
 
 class Client:
@@ -207,6 +224,7 @@ _ENTRIES = {
     "put_events": ("Entries", "Entries"),
     "send_message_batch": ("Entries", "Failed"),
     "change_message_visibility_batch": ("Entries", "Failed"),
+    "delete_message_batch": ("Entries", "Failed"),
 }
 
 

@@ -13,6 +13,8 @@ from scripts.reliability.model.errors import refusal
 __all__ = ["Message", "ModelQueue", "ModelSQS"]
 
 DAY_S = 86_400
+DEDUPLICATED_S = 300
+"""How long a FIFO queue takes a message with a known deduplication id for the one that it has."""
 MAX_ENTRIES = 10
 MAX_HIDDEN_S = 43_200
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -67,7 +69,8 @@ class ModelQueue:
         """Moved to the DLQ by the queue itself."""
         self._clock = clock
         self._numbers = count(1)
-        self._deduplicated: dict[str, str] = {}
+        self._deduplicated: dict[str, tuple[str, float]] = {}
+        """By deduplication id, the message and until when another one is taken for it."""
 
     def send(
         self,
@@ -78,14 +81,15 @@ class ModelQueue:
         deduplication: str | None = None,
         attributes: dict[str, Any] | None = None,
     ) -> str:
-        if deduplication is not None and deduplication in self._deduplicated:
-            return self._deduplicated[deduplication]
-        number = next(self._numbers)
         now = self._clock.now
+        known, until = self._deduplicated.get(deduplication or "", ("", 0.0))
+        if now < until:
+            return known
+        number = next(self._numbers)
         message = Message(f"{self.url}-{number}", body, now, now + delay_s, group, attributes or {}, sequence=number)
         self.messages.append(message)
         if deduplication is not None:
-            self._deduplicated[deduplication] = message.message_id
+            self._deduplicated[deduplication] = message.message_id, now + DEDUPLICATED_S
         return message.message_id
 
     def receive(self, most: int) -> list[Message]:
@@ -104,6 +108,11 @@ class ModelQueue:
             message.visible_at = self._clock.now + self.visibility_s
             received.append(message)
         return received
+
+    def receivable(self) -> bool:
+        """Whether a message could be received now."""
+        locked = self._locked_groups()
+        return any(m.visible_at <= self._clock.now and m.group not in locked for m in self.messages)
 
     def _locked_groups(self) -> set[str]:
         """The FIFO groups of which a message is under way, or hidden for its next try."""
@@ -168,6 +177,13 @@ class ModelSQS:
         return {"Successful": [{"Id": e["Id"], "MessageId": self._send(queue, e)} for e in entries]}
 
     def _send(self, queue: ModelQueue, entry: dict[str, Any]) -> str:
+        if queue.fifo and not {"MessageGroupId", "MessageDeduplicationId"} <= entry.keys():
+            raise refusal("MissingParameter", "SendMessage", "a FIFO queue needs a group and a deduplication id")
+        if queue.fifo and "DelaySeconds" in entry:
+            raise refusal("InvalidParameterValue", "SendMessage", "a FIFO queue cannot delay one message")
+        texts = [str(value.get("StringValue", "")) for value in entry.get("MessageAttributes", {}).values()]
+        if any(ord(c) < ord(" ") and c not in "\t\n\r" for text in [entry["MessageBody"], *texts] for c in text):
+            raise refusal("InvalidMessageContents", "SendMessage", "a control character")
         return queue.send(
             entry["MessageBody"],
             delay_s=entry.get("DelaySeconds", 0),
@@ -194,6 +210,15 @@ class ModelSQS:
             else:
                 failed.append({"Id": entry["Id"], "Code": "MessageNotInflight", "SenderFault": True})
         return {"Successful": done, **({"Failed": failed} if failed else {})}
+
+    def delete_message_batch(self, **request: Any) -> dict[str, Any]:
+        """A receipt that is out of date deletes nothing, and is no failure."""
+        queue = self._queue(request, "DeleteMessageBatch")
+        entries: Sequence[dict[str, Any]] = request["Entries"]
+        _check(entries, "DeleteMessageBatch")
+        for entry in entries:
+            queue.delete(entry["ReceiptHandle"])
+        return {"Successful": [{"Id": entry["Id"]} for entry in entries]}
 
 
 def _check(entries: Sequence[dict[str, Any]], operation: str) -> None:

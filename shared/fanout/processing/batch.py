@@ -63,6 +63,8 @@ class Processor:
         with self.watch:
             for group in groups:
                 self._handle(group, invocation)
+                if group is not groups[-1]:
+                    self._leave_queue(group.deliveries, invocation)
         if self.claims:
             self.claims.follow()
         self.settlement.settle(deliveries)
@@ -87,6 +89,16 @@ class Processor:
         self.settlement.dead_letter(group.deliveries)  # before its claim is given back: the DLQ may not take it
         if self.claims:
             self.claims.finish(group, invocation)
+
+    def _leave_queue(self, deliveries: Sequence[Delivery], invocation: Invocation) -> None:
+        """Delete what is in the DLQ before more records begin: one may end the process, and then all of the batch comes
+        again, of which this would begin anew."""
+        gone = [delivery for delivery in deliveries if delivery.dead_lettered]
+        if not gone:
+            return
+        if self.execution.handlers.parts:
+            self.execution.report_lost_parts(gone, invocation)
+        self.settlement.delete(gone)
 
     def _expire(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in deliveries:

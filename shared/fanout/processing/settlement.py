@@ -117,6 +117,17 @@ class Settlement:
                     )
                     delivery.retry(_cause(delivery))
 
+    def delete(self, deliveries: Sequence[Delivery]) -> None:
+        """Take records out of the queue before Lambda does; what cannot be deleted Lambda deletes with the others."""
+        for chunk in _chunks(deliveries):
+            entries = [{"Id": str(i), "ReceiptHandle": d.record.receipt_handle} for i, d in enumerate(chunk)]
+            failed = self._call("delete_message_batch", self.queue_url, entries)
+            if failed:
+                log.warning(
+                    "records that are in the DLQ could not be deleted; they may be handled once more",
+                    extra={"records": len(failed), "error": next(iter(failed.values()))},
+                )
+
     def _dead_letter_entry(self, identity: str, delivery: Delivery) -> SendMessageBatchRequestEntryTypeDef:
         record = delivery.record
         entry: SendMessageBatchRequestEntryTypeDef = {

@@ -309,6 +309,14 @@ class _SQS:
         self._fleet.dlq.extend(Entries)
         return cast("dict[str, Any]", _no_answer() if self._fleet.point() else {})
 
+    def delete_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
+        def delete() -> dict[str, Any]:
+            receipts = {entry["ReceiptHandle"] for entry in Entries}
+            self._fleet.queue[:] = [m for m in self._fleet.queue if m.receipt not in receipts]
+            return {}
+
+        return self._fleet.call(delete, _no_answer)
+
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> dict[str, Any]:  # noqa: N803
         def hide() -> dict[str, Any]:
             timeouts = {entry["ReceiptHandle"]: entry["VisibilityTimeout"] for entry in Entries}

@@ -751,3 +751,37 @@ def test_claims_that_were_not_answered_are_no_tries(make_worker: MakeWorker) -> 
     assert delivery.outcome is Outcome.HANDLED
     assert effects == [1]
     assert rig.dead_letters == []
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+@pytest.mark.parametrize("mode", ["strict", "claim"])
+def test_records_that_kill_the_process_do_not_make_each_other_begin_anew(
+    make_worker: MakeWorker, mode: str, fifo: bool
+) -> None:
+    """GIVEN a batch with three records that kill the process WHEN it comes until the queue is empty THEN none
+    has killed it more often than it may, and each is in the DLQ once."""
+    now, deaths, handled = [1000.0], Counter[int](), set[int]()
+    queue_section = {"max_receives": 3, "fifo": fifo}
+    worker = make_worker(idempotency={"mode": mode}, queue=queue_section, via="bus")
+    rig = Rig(worker, clock=lambda: now[0])
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number in (1, 3, 4):
+            deaths[event.number] += 1
+            rig.die()
+        handled.add(event.number)
+
+    queue = [record_of(event, sent_ms=1_000_000, group="g" if fifo else None) for event in things(6)]
+    for receive in range(1, 30):
+        with contextlib.suppress(Death):
+            done = rig.deliver(*(record._replace(receive_count=receive) for record in queue))
+            queue = [d.record for d in done if d.outcome in (Outcome.RETRIED, Outcome.POSTPONED)]
+        gone = {entry["ReceiptHandle"] for entry in rig.deleted}
+        queue = [record for record in queue if record.receipt_handle not in gone]
+        now[0] += 180
+
+    assert (queue, handled) == ([], {0, 2, 5})
+    assert deaths.keys() == {1, 3, 4}
+    assert max(deaths.values()) == 3
+    assert len(rig.dead_letters) == 3

@@ -16,6 +16,17 @@ def test_without_a_fault_all_is_sound(scenario: str, mode: str) -> None:
     assert matrix.faultless(scenario, mode).wrong == ()
 
 
+@pytest.mark.parametrize("mode", ["strict", "claim"])
+@pytest.mark.parametrize("scenario", ["killers", "fifo, killers"])
+def test_what_kills_its_process_begins_as_often_as_it_may(scenario: str, mode: str) -> None:
+    """GIVEN a batch with two records that kill the process WHEN nothing else befalls it THEN each begins at most
+    ``max_receives`` times."""
+    begun = matrix.faultless(scenario, mode).begun
+    dead = matrix.scenario(scenario).dead
+
+    assert max(begun[str(number)] for number in dead) <= 3
+
+
 def test_every_call_of_the_core_has_a_row() -> None:
     """GIVEN all scenarios WHEN they run without a fault THEN each call that is made has a row, and each row is made."""
     seen = {call for scenario, mode in RUNS for call in matrix.faultless(scenario, mode).seen}

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from scripts.reliability.model.clock import Clock
 from scripts.reliability.model.dynamodb import ModelDynamoDB
-from scripts.reliability.model.faults import Client, Death, Fault, Faults, Process
+from scripts.reliability.model.faults import Client, Death, Fault, Faults, Hit, Process
 from scripts.reliability.model.sqs import ModelQueue, ModelSQS
 
 INSERT = "INSERT INTO \"t\" VALUE {'id': ?, 'owner': ?}"
@@ -147,6 +147,50 @@ def test_a_fifo_group_is_locked_while_one_is_under_way() -> None:
     assert [m.body for m in queue.receive(10)] == ["a2"]
 
 
+def test_a_fifo_queue_takes_no_entry_without_a_group_and_none_with_a_delay() -> None:
+    """GIVEN a FIFO queue WHEN an entry has no message group, or a delay THEN the call is refused."""
+    sqs = ModelSQS()
+    sqs.add(ModelQueue("queue", Clock(), fifo=True))
+
+    with pytest.raises(ClientError, match="MissingParameter"):
+        sqs.send_message(QueueUrl="queue", MessageBody="body")
+    with pytest.raises(ClientError, match="InvalidParameterValue"):
+        sqs.send_message(
+            QueueUrl="queue", MessageBody="body", MessageGroupId="a", MessageDeduplicationId="1", DelaySeconds=0
+        )
+
+
+def test_a_deduplication_id_is_known_for_five_minutes() -> None:
+    """GIVEN a message WHEN another one has its deduplication id THEN it is sent only after 300 s."""
+    clock = Clock()
+    queue = ModelQueue("queue", clock, fifo=True)
+    first = queue.send("first", group="a", deduplication="1")
+
+    clock.advance(299)
+    assert queue.send("second", group="a", deduplication="1") == first
+    clock.advance(1)
+    assert queue.send("third", group="a", deduplication="1") != first
+    assert [message.body for message in queue.messages] == ["first", "third"]
+
+
+def test_a_second_fault_befalls_a_later_call() -> None:
+    """GIVEN two faults WHEN calls are made THEN the second one's count begins after the first has befallen its call."""
+    faults = Faults(Hit("send", 2, Fault.LOST), Hit("send", 1, Fault.REFUSED))
+
+    assert [faults.of("send", 0) for _ in range(4)] == [None, Fault.LOST, Fault.REFUSED, None]
+    assert not faults.left
+
+
+def test_an_outage_lasts_while_a_second_fault_befalls_another_call() -> None:
+    """GIVEN an outage of one call and a fault of another WHEN both are made THEN each has its own."""
+    faults = Faults(Hit("send", 1, Fault.OUTAGE), Hit("read", 1, Fault.LOST))
+
+    assert faults.of("send", 0) is Fault.OUTAGE
+    assert faults.of("read", 1) is Fault.LOST
+    assert faults.of("send", 9) is Fault.OUTAGE
+    assert faults.of("send", 10) is None
+
+
 @pytest.mark.parametrize(
     ("fault", "runs", "raised"),
     [
@@ -166,7 +210,7 @@ def test_a_fault_befalls_one_call(fault: Fault, runs: int, raised: type[BaseExce
     clock, sqs = Clock(), ModelSQS()
     queue = sqs.add(ModelQueue("queue", clock))
     process = Process(clock, deadline=clock.now + 600)
-    client = Client(sqs, process, Faults("send", 1, fault), lambda *_: "send")
+    client = Client(sqs, process, Faults(Hit("send", 1, fault)), lambda *_: "send")
 
     def send() -> None:
         client.send_message(QueueUrl="queue", MessageBody="body")
@@ -192,7 +236,7 @@ def test_some_entries_are_throttled() -> None:
     not."""
     clock, sqs = Clock(), ModelSQS()
     queue = sqs.add(ModelQueue("queue", clock))
-    client = Client(sqs, Process(clock), Faults("send", 1, Fault.PARTIAL), lambda *_: "send")
+    client = Client(sqs, Process(clock), Faults(Hit("send", 1, Fault.PARTIAL)), lambda *_: "send")
 
     answer = client.send_message_batch(
         QueueUrl="queue", Entries=[{"Id": str(n), "MessageBody": str(n)} for n in range(3)]
