@@ -4,7 +4,7 @@
 #   each     the form of every entry of a list or mapping;  items: what every entry of a list or mapping of texts must be
 #   least, most, pattern, choices   the bounds;  a key without a default must be there
 #
-# shared/fanout_tools/declarations/worker.py states the same for the Python side; tests/unit/fanout/manifest_cases holds them together.
+# shared/fanout_tools/declarations/worker.py states the same for the Python side; tests/unit/fanout_tools/declarations/manifest_cases holds them together.
 
 locals {
   event_name    = "^[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*$"
