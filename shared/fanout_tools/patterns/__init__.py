@@ -9,7 +9,14 @@ not.
     'detail.data.total is 20; wanted a number > 100'
 
 The language is the one of the EventBridge user guide ("Comparison operators for use in event patterns") and,
-where the guide is silent, of Event Ruler, the engine that AWS publishes.
+where the guide is silent, of Event Ruler, the engine that AWS publishes. Where the two differ:
+
+* numbers compare by value, as in Event Ruler: 300 is 300.0. The guide says that their texts are compared;
+* a plain string that is an IP address is a string, as in the guide, which knows no normalization of strings:
+  ``"10.0.0.1"`` does not match ``"10.0.0.01"``. Event Ruler compares the addresses. Write ``cidr`` for those.
+
+A name that is written twice in one object is refused, though AWS would take it: see
+:func:`~fanout_tools.patterns.decoding.decode`.
 """
 
 from fanout_tools.patterns.dialects import EVENTBRIDGE, SNS, Dialect

@@ -62,8 +62,9 @@ _Test = tuple[Callable[[Any], bool], Condition, "_Node"]
 class _Node:
     matched: list[int] = field(default_factory=list)
     """The rules all of whose conditions hold here."""
-    fields: list[tuple[Reader, Reader, dict[Any, "_Node"], list[_Test]]] = field(default_factory=list)
-    """By field: how to read it in plain events and in any, where its exact values lead, and which tests lead where."""
+    fields: list[tuple[Reader, Reader | None, dict[Any, "_Node"], list[_Test]]] = field(default_factory=list)
+    """By field: how to read it in plain events and, where that differs, in any; where its exact values lead, and
+    which tests of it lead where."""
 
 
 class RuleIndex:
@@ -100,13 +101,15 @@ class RuleIndex:
         """The names of the rules that the event matches, in the order in which they were given."""
         matched: list[int] = []
         through_array = False
-        dotted = self._dotted.found_in(event)
+        dotted: bool | None = None  # found out once a path of several names is read: most events end before
         nodes = [self._root]
         for node in nodes:  # nodes grows while it is walked
             if node.matched:
                 matched += node.matched
             for read_plain, read, table, tests in node.fields:
-                found = read(event) if dotted else read_plain(event)
+                if read is not None and dotted is None:
+                    dotted = self._dotted.found_in(event)
+                found = read(event) if read is not None and dotted else read_plain(event)
                 if type(found) is Leaves:
                     through_array |= found.through_array
                     _follow(found, table, tests, nodes)
@@ -123,7 +126,7 @@ class RuleIndex:
         if not matched:
             return ()
         if through_array:
-            matched = [rule for rule in set(matched) if self._patterns[rule].matches(event)]
+            matched = [rule for rule in set(matched) if self._patterns[rule].agrees(event)]
         if len(matched) > 1:
             matched = sorted(set(matched))
         names = self._names
@@ -154,7 +157,7 @@ def _grow(entries: list[_Entry]) -> _Node:
     for path in dict.fromkeys((*tables, *tests)):
         table = {value: _grow(below) for value, below in tables[path].items()}
         tested = [(condition.accepts, condition, _grow(below)) for condition, below in tests[path].items()]
-        node.fields.append((plain_reader(path), reader(path), table, tested))
+        node.fields.append((plain_reader(path), reader(path) if len(path) > 1 else None, table, tested))
     return node
 
 

@@ -41,6 +41,11 @@ class Pattern:
         """Whether the event matches."""
         return any(_satisfies(event, conjunction) for conjunction in self.conjunctions)
 
+    def agrees(self, event: Event) -> bool:
+        """Whether the event matches: as :meth:`matches`, but faster for one that meets all conditions one by one
+        and slower for any other."""
+        return any(agree(event, conjunction) for conjunction in self.conjunctions)
+
     def explain(self, event: Event) -> Explanation:
         """Why the event matches or not; of ``$or`` branches, the one that came furthest is explained."""
         if self.matches(event):
