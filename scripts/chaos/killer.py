@@ -41,6 +41,7 @@ class Killer:
         self._most = most
         self._pause_s = pause_s
         self._random = random.Random(seed)
+        self._dying: set[int] = set()
         self._stopped = Event()
         self._thread = Thread(target=self._run, name="killer", daemon=True)
 
@@ -65,10 +66,16 @@ class Killer:
                 return
             if self.kills > self._most * self.progress:
                 continue
-            if found := function_processes(self._run_dir):
-                with suppress(ProcessLookupError):  # it has ended by itself
-                    os.kill(self._random.choice(found), signal.SIGKILL)
-                    self.kills += 1
+            found = function_processes(self._run_dir)
+            self._dying &= set(found)  # a process that was killed takes its time to go
+            if alive := [pid for pid in found if pid not in self._dying]:
+                self._kill(self._random.choice(alive))
+
+    def _kill(self, pid: int) -> None:
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(pid, signal.SIGKILL)
+            self._dying.add(pid)
+            self.kills += 1
 
 
 def function_processes(run_dir: Path) -> list[int]:

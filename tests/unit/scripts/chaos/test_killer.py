@@ -51,6 +51,17 @@ def test_functions_alone_are_killed_and_no_more_than_allowed(server: ProcessReco
     assert len(members(server)) == 3
 
 
+def test_a_process_that_takes_its_time_to_go_is_killed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN two function processes of which a killed one is still listed WHEN three may be killed THEN each is once."""
+    killed: list[int] = []
+    monkeypatch.setattr("scripts.chaos.killer.function_processes", lambda _: [1_000_001, 1_000_002])
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    with Killer(tmp_path, most=3, pause_s=0.001, seed=1) as killer:
+        killer.progress = 1.0
+        _until(lambda: killer.kills == 2)
+    assert sorted(killed) == [1_000_001, 1_000_002]
+
+
 def test_without_an_emulator_nothing_is_killed(tmp_path: Path) -> None:
     """GIVEN a directory where no emulator runs WHEN functions are looked for THEN there are none."""
     assert function_processes(tmp_path) == []
