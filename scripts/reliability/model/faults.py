@@ -228,11 +228,6 @@ _ENTRIES = {
 }
 
 
-def has_entries(operation: str) -> bool:
-    """Whether a call's entries succeed and fail each for itself."""
-    return operation in _ENTRIES
-
-
 def _partial(operation: str, run: Callable[..., Any], request: Any) -> Any:
     """Every other entry, the first one included, is throttled."""
     given, answered = _ENTRIES[operation]
