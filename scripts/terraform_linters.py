@@ -36,7 +36,7 @@ def checkov(tree: Path) -> None:
     _run(
         "checkov",
         [str(python), "-m", "checkov.main", "--directory", str(tree), "--config-file", str(tree / "checkov.yaml")],
-        mend="mend it, or leave the check out with a reason in terraform/checkov.yaml",
+        fix="fix it, or leave the check out with a reason in terraform/checkov.yaml",
     )
 
 
@@ -51,13 +51,13 @@ def tflint(tree: Path) -> bool:
     _run(
         "tflint",
         [program, f"--chdir={tree}", "--recursive", f"--config={tree / '.tflint.hcl'}"],
-        mend="mend it, or turn the rule off with a reason in terraform/.tflint.hcl",
+        fix="fix it, or turn the rule off with a reason in terraform/.tflint.hcl",
     )
     return True
 
 
-def _run(name: str, command: Sequence[str], *, mend: str) -> None:
+def _run(name: str, command: Sequence[str], *, fix: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         print(done.stdout, file=sys.stderr)
-        raise LinterError(f"{name} has ended with {done.returncode}: {mend}")
+        raise LinterError(f"{name} has ended with {done.returncode}: {fix}")

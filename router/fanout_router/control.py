@@ -117,19 +117,19 @@ class Gate(Protocol):
 class ControlPort:
     """What all control connections share."""
 
-    def __init__(self, gate: Gate, limits: WireLimits | None = None, max_strangers: int = 200) -> None:
+    def __init__(self, gate: Gate, limits: WireLimits | None = None, max_unauthenticated: int = 200) -> None:
         self.gate = gate
         self.limits = limits or WireLimits()
-        self.max_strangers = max_strangers
+        self.max_unauthenticated = max_unauthenticated
         self.buffers = ReadBuffers()
-        self.strangers: dict[ControlProtocol, float] = {}
+        self.unauthenticated: dict[ControlProtocol, float] = {}
         self.refused = 0
         """Channels refused for a wrong secret, path or environment."""
         self.wire_errors = 0
 
     def sweep(self, now: float, patience: float = 10.0) -> None:
         """Close connections that have presented no secret for ``patience`` seconds."""
-        for protocol, since in list(self.strangers.items()):
+        for protocol, since in list(self.unauthenticated.items()):
             if now - since > patience:
                 protocol.abort()
 
@@ -162,19 +162,19 @@ class ControlProtocol(asyncio.BufferedProtocol):
         self.wire.receive(bytes(view) if nbytes < _COPY_BELOW else view)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet; when there are too many strangers, the one that has been here longest goes."""
+        """Greet; when there are too many unauthenticated connections, the one that has been here longest goes."""
 
         self.transport = cast("asyncio.Transport", transport)
         self._outbox.attach(self.transport)
         self.wire.start()
-        strangers = self._port.strangers
-        if len(strangers) >= self._port.max_strangers:
-            next(iter(strangers)).abort()
-        strangers[self] = self._loop.time()
+        unauthenticated = self._port.unauthenticated
+        if len(unauthenticated) >= self._port.max_unauthenticated:
+            next(iter(unauthenticated)).abort()
+        unauthenticated[self] = self._loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """The environment is gone, and all its channels."""
-        self._port.strangers.pop(self, None)
+        self._port.unauthenticated.pop(self, None)
         self.wire.connection_lost()
         if self._environment is not None:
             self._port.gate.connection_lost(self._environment)
@@ -198,7 +198,7 @@ class ControlProtocol(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close at once."""
-        self._port.strangers.pop(self, None)
+        self._port.unauthenticated.pop(self, None)
         self.transport.abort()
 
     # -- ConnectionHandler --
@@ -216,7 +216,7 @@ class ControlProtocol(asyncio.BufferedProtocol):
         except AdmissionError:
             self._refuse(stream, b"401")
             return
-        self._port.strangers.pop(self, None)
+        self._port.unauthenticated.pop(self, None)
         self._environment = environment
         stream.send_headers([(b":status", b"200")])
         dispatcher = self._port.gate.dispatcher_of(environment)

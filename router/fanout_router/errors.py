@@ -1,7 +1,7 @@
 """Every error that the router raises.
 
     DispatchError
-    +-- ConfigError            an option is wrong: mend the environment variable or the argument
+    +-- ConfigError            an option is wrong: fix the environment variable or the argument
     +-- WireError              the peer broke HTTP/2, or a limit of ours: its connection is closed
     +-- ChannelError           the peer broke the message framing within a channel: its channel is reset
     +-- AdmissionError         an environment was not admitted to the control port
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class DispatchError(Exception):
-    """Base of every error that the router raises; the text names the thing and the mend."""
+    """Base of every error that the router raises; the text names the thing and the fix."""
 
 
 class ConfigError(DispatchError):

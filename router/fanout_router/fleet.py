@@ -21,7 +21,7 @@ from fanout_router.budget import CircuitBreaker, TokenBucket
 from fanout_router.channel import Environment
 from fanout_router.dispatcher import Dispatcher
 from fanout_router.errors import AdmissionError
-from fanout_router.invokers.base import Ending, Invoker, Order, Result
+from fanout_router.invokers.base import Ending, InvocationRequest, Invoker, Result
 from fanout_router.scaler import Load, Scaler
 
 _log = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ class Fleet:
         digest = hashlib.sha256(secret.encode()).digest()
         member = self.members[environment_id] = Member(Environment(environment_id), digest, now)
         self.invoked += 1
-        order = Order(
+        order = InvocationRequest(
             environment_id=environment_id,
             secret=secret,
             address=options.address,

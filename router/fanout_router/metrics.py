@@ -115,13 +115,13 @@ class RouterCollector(Collector):
         router = self._router
         clients = GaugeMetricFamily("dispatch_client_connections", "Client connections")
         clients.add_metric([], len(router.front.connections))
-        strangers = GaugeMetricFamily("dispatch_control_strangers", "Control connections without a secret yet")
-        strangers.add_metric([], len(router.port.strangers))
+        unauthenticated = GaugeMetricFamily("dispatch_control_strangers", "Control connections without a secret yet")
+        unauthenticated.add_metric([], len(router.port.unauthenticated))
         refused = CounterMetricFamily("dispatch_control_refused", "Channels refused on the control port")
         refused.add_metric([], router.port.refused)
         broken = CounterMetricFamily("dispatch_control_wire_errors", "Control connections that broke HTTP/2")
         broken.add_metric([], router.port.wire_errors)
-        yield from (clients, strangers, refused, broken)
+        yield from (clients, unauthenticated, refused, broken)
 
 
 def _fleet_gauges(fleet: Fleet, environments: GaugeMetricFamily, breaker: GaugeMetricFamily) -> None:

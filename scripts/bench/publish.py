@@ -3,7 +3,7 @@
 Rates are of the clock, against the loops that one writes on boto3 by hand: on an emulator on this machine, whose one
 process is what limits them, and with answers that take as long as a near AWS region's. CPU is measured with the answers
 put in where botocore would open a connection: the floor are full calls of entries that were made beforehand, ours
-begins with the contract's models: sealing, JSON, sizes, batches, threads, receipts.
+begins with the contract's models: wrapping, JSON, sizes, batches, threads, receipts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from botocore.awsrequest import AWSResponse
 
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
-from fanout import Publisher, aws, seal
+from fanout import Publisher, aws, wrap
 from fanout_tools import emulators
 from scripts.bench.support import OUTPUT, Row, cpu_seconds_per_operation, format_table, write_results
 
@@ -58,10 +58,10 @@ def orders(number: int) -> list[OrderPlaced]:
 
 
 def entries(events: Sequence[OrderPlaced]) -> list[dict[str, str]]:
-    sealed = [seal(event) for event in events]
+    wrapped = [wrap(event) for event in events]
     return [
         {"EventBusName": BUS, "Source": each.source, "DetailType": each.name, "Detail": each.detail()}
-        for each in sealed
+        for each in wrapped
     ]
 
 
@@ -134,7 +134,7 @@ def _cpu(bare: Any, publisher: Publisher) -> dict[str, float]:
     seconds = cpu_seconds_per_operation(
         {
             "botocore's floor": lambda: put(bare, requests, CALL),
-            "sealing and JSON alone": lambda: len(entries(events)),
+            "wrapping and JSON alone": lambda: len(entries(events)),
             "fanout": lambda: publish(publisher, events),
         },
         CPU_ROUNDS,

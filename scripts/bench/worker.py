@@ -50,7 +50,7 @@ from fanout import Context, Worker, powertools, telemetry
 from fanout.idempotency import DynamoDBStore
 from fanout.idempotency.client import LeanDynamoDB
 from fanout.idempotency.memory import MemoryStore
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, eventbridge_event
 from fanout_tools import emulators
 from scripts.bench.support import Row, cpu_seconds_per_operation, format_table, machine, write_results
@@ -80,7 +80,7 @@ def batch() -> dict[str, Any]:
             {
                 "messageId": f"message-{number}",
                 "receiptHandle": f"receipt-{number}",
-                "body": json.dumps(eventbridge_event(seal(order(number)))),
+                "body": json.dumps(eventbridge_event(wrap(order(number)))),
                 "attributes": {
                     "ApproximateReceiveCount": "1",
                     "SentTimestamp": "1795000000000",

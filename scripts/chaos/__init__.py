@@ -1,1 +1,1 @@
-"""Kill function processes at random while events are handled, and reckon up the effects afterwards."""
+"""Kill function processes at random while events are handled, and reconcile up the effects afterwards."""

@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fanout import Envelope, aws, seal
+from fanout import Envelope, aws, wrap
 from fanout_tools import emulators
 from scripts.bench.support import format_table, write_results
 from scripts.chaos.killer import Killer
-from scripts.chaos.reckoning import TABLES, Reckoning, reckon
+from scripts.chaos.reconciliation import TABLES, Reconciliation, reconcile
 from scripts.paths import BUILD
 from tests.integration.platform import Platform, order
 
@@ -49,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         platform = Platform.deploy(work_dir, given.emulator, workers)
         killer = Killer(run_dir, most=given.events // EVENTS_PER_KILL, pause_s=PAUSE_S, seed=SEED)
         orders = _run(platform, killer, given.events)
-        reckonings = [_reckon(platform, worker, orders) for worker in TABLES]
-    return _report(given.emulator, reckonings, events=given.events, kills=killer.kills)
+        reconciliations = [_reconcile(platform, worker, orders) for worker in TABLES]
+    return _report(given.emulator, reconciliations, events=given.events, kills=killer.kills)
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -75,7 +75,7 @@ def _with_duplicates(orders: Sequence[str]) -> Iterator[Envelope]:
     """Each order's event, every tenth again somewhere after it."""
     rolled, waiting = random.Random(SEED), []
     for number, order_id in enumerate(orders):
-        envelope = seal(order(order_id=order_id))
+        envelope = wrap(order(order_id=order_id))
         yield envelope
         if number % DUPLICATE_EVERY == 0:
             waiting.append(envelope)
@@ -106,33 +106,33 @@ def _wait_until_quiet(platform: Platform, killer: Killer) -> None:
         time.sleep(1)
 
 
-def _reckon(platform: Platform, worker: str, orders: Sequence[str]) -> Reckoning:
+def _reconcile(platform: Platform, worker: str, orders: Sequence[str]) -> Reconciliation:
     table = platform.names.table(TABLES[worker][0])
     pages = platform.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
     items = [item for page in pages for item in page["Items"] if "times" in item]
     times = {item["effect"]["S"]: int(item["times"]["N"]) for item in items}
-    return reckon(worker, orders, times, dead=len(platform.dead_letters(worker)))
+    return reconcile(worker, orders, times, dead=len(platform.dead_letters(worker)))
 
 
-def _report(emulator: str, reckonings: Sequence[Reckoning], *, events: int, kills: int) -> int:
-    rows = [{"emulator": emulator, **reckoning.row()} for reckoning in reckonings]
+def _report(emulator: str, reconciliations: Sequence[Reconciliation], *, events: int, kills: int) -> int:
+    rows = [{"emulator": emulator, **reconciliation.row()} for reconciliation in reconciliations]
     figures = {
         "events": events,
-        "effects": sum(reckoning.expected for reckoning in reckonings),
-        "lost": sum(len(reckoning.lost) for reckoning in reckonings),
-        "doubled": sum(len(reckoning.doubled) for reckoning in reckonings),
-        "innocents_dead_lettered": sum(reckoning.dead for reckoning in reckonings),
-        "modes": len({TABLES[reckoning.worker][1] for reckoning in reckonings}),
+        "effects": sum(reconciliation.expected for reconciliation in reconciliations),
+        "lost": sum(len(reconciliation.lost) for reconciliation in reconciliations),
+        "doubled": sum(len(reconciliation.doubled) for reconciliation in reconciliations),
+        "innocents_dead_lettered": sum(reconciliation.dead for reconciliation in reconciliations),
+        "modes": len({TABLES[reconciliation.worker][1] for reconciliation in reconciliations}),
         "kills": kills,
     }
     print(format_table(rows))
     print("\n".join(f"{name}: {value:,}" for name, value in figures.items()))
     print(write_results("chaos", rows, figures))
-    for reckoning in reckonings:
-        if not reckoning.sound:
-            wrong = [*reckoning.lost, *reckoning.doubled, *reckoning.strange][:10]
-            print(f"{reckoning.worker}: wrong: {', '.join(wrong) or 'dead letters'}", file=sys.stderr)
-    return 0 if all(reckoning.sound for reckoning in reckonings) else 1
+    for reconciliation in reconciliations:
+        if not reconciliation.sound:
+            wrong = [*reconciliation.lost, *reconciliation.doubled, *reconciliation.strange][:10]
+            print(f"{reconciliation.worker}: wrong: {', '.join(wrong) or 'dead letters'}", file=sys.stderr)
+    return 0 if all(reconciliation.sound for reconciliation in reconciliations) else 1
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ def _check_dead(
         if letter.get("event_id") not in scenario.reject_ids:
             raise StuckError(
                 f"{letter.get('worker')}'s DLQ is filling: {letter.get('event_id')}: {letter.get('error_type')}: "
-                f"{letter.get('error_message')}; mend the worker, then `make demo` again"
+                f"{letter.get('error_message')}; fix the worker, then `make demo` again"
             )
 
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from fanout import aws
-from fanout import keep_warm as heartbeat
+from fanout import aws, keep_warm
 from fanout_tools.cli.deployment import Deployment
 from fanout_tools.declarations.naming import ALIAS
 from scripts.demo.patience import StuckError, ask
@@ -30,7 +29,7 @@ def start_all(deployment: Deployment) -> int:
     for first in range(0, len(workers), AT_ONCE):
         faults += ask(partial(_faults, deployment, workers[first : first + AT_ONCE]), START_S)
     if faults:
-        raise StuckError("\n".join([*faults, "mend it, then `make demo` again"]))
+        raise StuckError("\n".join([*faults, "fix it, then `make demo` again"]))
     return len(workers)
 
 
@@ -43,7 +42,7 @@ def _fault(deployment: Deployment, worker: str) -> str | None:
     client = aws.client("lambda")
     function = deployment.names.function(worker)
     try:
-        answer = client.invoke(FunctionName=function, Qualifier=ALIAS, Payload=json.dumps({heartbeat.KEY: 0}).encode())
+        answer = client.invoke(FunctionName=function, Qualifier=ALIAS, Payload=json.dumps({keep_warm.KEY: 0}).encode())
     except client.exceptions.ResourceNotFoundException:
         return f"{worker}: there is no function {function}: run `make deploy`"
     if "FunctionError" not in answer:

@@ -11,7 +11,7 @@ from typing import Any
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
 from fanout.events.envelope import Envelope
-from fanout.publish import seal
+from fanout.publish import wrap
 from scripts.demo.cdnow import Purchase
 
 __all__ = ["ARTICLES", "LOYALTY_ABOVE", "REJECTS", "Scenario"]
@@ -107,7 +107,7 @@ class Scenario:
 
     def _order(self, number: int, purchase: Purchase, currency: str = "USD") -> Envelope:
         order = self._event(number, purchase, currency)
-        return seal(order, event_id=order.order_id, subject=order.customer_id)
+        return wrap(order, event_id=order.order_id, subject=order.customer_id)
 
     def _event(self, number: int, purchase: Purchase, currency: str = "USD") -> OrderPlaced:
         return OrderPlaced(

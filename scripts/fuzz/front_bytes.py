@@ -13,7 +13,7 @@ from scripts.fuzz.http1 import TOKENS, generate
 from scripts.fuzz.mutations import mutated
 from scripts.fuzz.targets import cuts, expect
 from tests.unit.fanout_router.http.support import Client, FrontRig
-from tests.unit.fanout_router.support import FakeSlot
+from tests.unit.fanout_router.support import FakePeer
 
 __all__ = ["Front"]
 
@@ -36,7 +36,7 @@ class Asked:
     whole: bool = False
 
 
-class EchoSlot(FakeSlot):
+class EchoPeer(FakePeer):
     """Answers each request with what it was, when it is whole, or at once."""
 
     def __init__(self, asked: list[Asked], early: bool) -> None:
@@ -129,7 +129,7 @@ class Front:
     def _serve(self, given: list[bytes]) -> Seen:
         rig = FrontRig(channels=0, limits=_LIMITS)
         asked: list[Asked] = []
-        slots = [rig.env.open(EchoSlot(asked, self._early)) for _ in range(2)]
+        peers = [rig.env.open(EchoPeer(asked, self._early)) for _ in range(2)]
         client = rig.client()
         for piece in given:
             client.send(piece)
@@ -139,7 +139,7 @@ class Front:
         if client.transport.state == "open":
             client.leave()
         rig.wait(1)
-        expect(rig.dispatcher.free == len(slots), "a channel was lost")
+        expect(rig.dispatcher.free == len(peers), "a channel was lost")
         expect(rig.dispatcher.counts.submitted == len(asked), "a request was lost, or served twice")
         return seen
 

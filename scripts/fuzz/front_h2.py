@@ -9,7 +9,7 @@ import hpack
 
 from fanout_router.http import FrontLimits, Http2Protocol
 from fanout_router.wire import frames
-from scripts.fuzz.front_bytes import Asked, EchoSlot
+from scripts.fuzz.front_bytes import Asked, EchoPeer
 from scripts.fuzz.mutations import mutated, mutated_frames, split_frames
 from scripts.fuzz.targets import cuts, expect
 from tests.unit.fanout_router.http.h2_support import FakeLoop
@@ -84,7 +84,7 @@ class FrontHttp2:
     def _serve(self, given: list[bytes]) -> tuple[list[Asked], str, list[tuple[int, int]]]:
         rig = FrontRig(channels=0, limits=_LIMITS)
         asked: list[Asked] = []
-        slots = [rig.env.open(EchoSlot(asked, early=False)) for _ in range(3)]
+        peers = [rig.env.open(EchoPeer(asked, early=False)) for _ in range(3)]
         transport, loop = FakeTransport(), FakeLoop()
         protocol = Http2Protocol(rig.front, "http", cast("asyncio.AbstractEventLoop", loop))
         protocol.connection_made(transport)
@@ -97,7 +97,7 @@ class FrontHttp2:
         protocol.connection_lost(None)
         rig.wait(2)
         expect(not rig.front.connections, "the connection is not forgotten")
-        expect(rig.dispatcher.free == len(slots), "a channel was lost")
+        expect(rig.dispatcher.free == len(peers), "a channel was lost")
         return asked, state, answers
 
 

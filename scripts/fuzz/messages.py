@@ -1,4 +1,4 @@
-"""Targets: messages within a channel, as a mad environment would send them to the router, and the reverse."""
+"""Targets: messages within a channel, as a misbehaving environment would send them to the router, and the reverse."""
 
 import random
 from collections.abc import Hashable
@@ -10,7 +10,7 @@ from scripts.fuzz.targets import cuts, expect
 from tests.unit.fanout_router.adapter.support import FakeSession
 from tests.unit.fanout_router.support import OK_HEAD, FakeExchange, Rig
 
-__all__ = ["RouterChannel", "Slot"]
+__all__ = ["AdapterMessages", "RouterChannel"]
 
 _SIGNALS = (CANCEL, FAILED, REFUSED)
 _REQUEST = b"POST /a HTTP/1.1\r\nhost: a\r\n\r\n"
@@ -54,21 +54,21 @@ class RouterChannel:
     def _serve(self, given: list[bytes]) -> list[tuple[object, bytes, bool, object]]:
         rig = Rig()
         mad, sane = rig.environment("mad", 1), rig.environment("sane", 1)
-        slot = mad.slots[0]
+        peer = mad.peers[0]
         asked = [rig.submit(str(number), idempotent=False) for number in range(4)]
         for piece in given:
-            if slot.stream is not None and not slot.stream.closed:
-                slot.say(piece)
-        while sane.slots[0].last and sane.serving():
-            sane.slots[0].answer()
+            if peer.stream is not None and not peer.stream.closed:
+                peer.say(piece)
+        while sane.peers[0].last and sane.serving():
+            sane.peers[0].answer()
         mad.die()
         while sane.serving():
-            sane.slots[0].answer()
+            sane.peers[0].answer()
         rig.wait(1)
         expect(all(exchange.over for exchange in asked), "a request without an end")
         expect(rig.dispatcher.busy == 0, "a channel is busy for ever")
         expect(rig.dispatcher.free == 1, "the environment beside it is lost")
-        expect(_serves(rig.submit("last"), sane.slots[0].answer), "the environment beside it serves no more")
+        expect(_serves(rig.submit("last"), sane.peers[0].answer), "the environment beside it serves no more")
         return [(e.head, e.body, e.finished, e.failure) for e in asked]
 
 
@@ -106,10 +106,10 @@ class _Echo:
         more()
 
 
-class Slot:
+class AdapterMessages:
     """The environment's end of a channel."""
 
-    name = "slot"
+    name = "peer"
 
     def generate(self, rng: random.Random) -> bytes:
         """Requests and cancellations."""

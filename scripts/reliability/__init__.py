@@ -1,6 +1,6 @@
-"""Does the core keep its word? Every AWS call of it, times what can befall the call, on a model of AWS in memory.
+"""Does the core keep its word? Every AWS call of it, times what can happen to the call, on a model of AWS in memory.
 
-model/        AWS as far as the core uses it, in virtual time; what can befall a call; processes that die
+model/        AWS as far as the core uses it, in virtual time; what can happen to a call; processes that die
 site          a worker's declaration, queues and environment
 world         a worker on that model, run until everything is quiet
 scenario      what a scenario is

@@ -1,4 +1,4 @@
-"""The fault matrix: every AWS call of the core times what can befall it."""
+"""The fault matrix: every AWS call of the core times what can happen to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Row:
 _FENCED = ("strict", "claim")
 
 _FIFO = {
-    "claim": 2,
+    "lock": 2,
     "take over": 2,
     "read": 2,
     "complete": 2,
@@ -47,13 +47,13 @@ _FIFO = {
 }
 """How many of the calls of a FIFO worker are hit."""
 
-_KILLERS = {"claim": 3, "take over": 3, "read": 3, "complete": 1, "dead-letter": 1, "delete": 1}
+_KILLERS = {"lock": 3, "take over": 3, "read": 3, "complete": 1, "dead-letter": 1, "delete": 1}
 """How many of the calls are hit where a record kills its process."""
 
-_TOLD_TWICE = ("claim", "take over", "read", "complete", "release", "commit", "publish", "handler's own write")
+_TOLD_TWICE = ("lock", "take over", "read", "complete", "release", "commit", "publish", "handler's own write")
 
 ROWS = [
-    *(Row("claim", scenario, mode) for scenario in ("clean", "mixed") for mode in _FENCED),
+    *(Row("lock", scenario, mode) for scenario in ("clean", "mixed") for mode in _FENCED),
     *(Row("take over", "mixed", mode) for mode in _FENCED),
     *(Row("read", scenario, mode) for scenario in ("clean", "mixed") for mode in _FENCED),
     Row("complete", "clean", "strict"),
@@ -76,7 +76,7 @@ ROWS = [
         for nth in range(1, times + 1)
     ),
     *(Row(call, "told twice", mode) for mode in _FENCED for call in _TOLD_TWICE),
-    *(Row(call, "told twice, later", mode) for mode in _FENCED for call in ("claim", "complete", "publish")),
+    *(Row(call, "told twice, later", mode) for mode in _FENCED for call in ("lock", "complete", "publish")),
     *(Row(call, "unfenced", "off") for call in ("handler's own write", "publish", "dead-letter", "back off")),
     Row("payload put", "payload", "strict"),
     Row("payload get", "payload", "strict"),
@@ -98,7 +98,7 @@ ROWS = [
             "read parts",
         )
     ),
-    *(Row(call, "gather", "strict") for call in ("claim", "complete", "publish")),
+    *(Row(call, "gather", "strict") for call in ("lock", "complete", "publish")),
     *(Row(call, "gather, a part rejected", "strict") for call in ("gather: keep part", "dead-letter", "publish")),
     *(
         Row(f"gather: {call}", "gather, a part late", "strict")
@@ -113,7 +113,7 @@ ROWS = [
     *(
         Row(call, "gather, parts elsewhere", mode, nth)
         for mode in _FENCED
-        for call in ("claim", "complete")
+        for call in ("lock", "complete")
         for nth in (1, 2, 3)
     ),
     *(Row("dead-letter", "gather, a part elsewhere rejected", mode) for mode in _FENCED),
@@ -186,12 +186,12 @@ def scenario(name: str) -> Scenario:
 
 @cache
 def faultless(name: str, mode: str) -> Result:
-    """What a scenario costs when nothing befalls it."""
+    """What a scenario costs when nothing happens to it."""
     return _run(scenario(name), mode, Faults())
 
 
 def run(cell: Cell) -> Result:
-    """What becomes of the scenario when the fault befalls the call."""
+    """What becomes of the scenario when the fault happens to the call."""
     row = cell.row
     result = run_hits(row.scenario, row.mode, Hit(row.call, row.nth, cell.fault))
     missed = ["the fault hit nothing: no such call was made"] * result.missed
@@ -200,7 +200,7 @@ def run(cell: Cell) -> Result:
 
 
 def run_hits(name: str, mode: str, *hits: Hit) -> Result:
-    """What becomes of a scenario when all that befalls it."""
+    """What becomes of a scenario when all that happens to it."""
     return _run(scenario(name), mode, Faults(*hits))
 
 

@@ -44,22 +44,22 @@ MUTANTS = [
     Mutant(
         "a commit whose answer was lost is looked up",
         "idempotency/dynamodb.py",
-        "if self._has_committed(completion.claim):",
+        "if self._has_committed(completion.lock):",
         "if False:",
         "commit",
     ),
     Mutant(
-        "a repeated claim is known as one's own",
+        "a repeated lock is known as one's own",
         "idempotency/dynamodb.py",
         "if owner == request.owner:  # our own, repeated by the client",
         "if False:",
-        "claim",
+        "lock",
     ),
     Mutant(
         "a repeated take-over is known as one's own",
         "idempotency/dynamodb.py",
-        "for claim in self._look_up(lost)} if lost else {}",
-        "for claim in self._look_up(lost)} if False else {}",
+        "for lock in self._look_up(lost)} if lost else {}",
+        "for lock in self._look_up(lost)} if False else {}",
         "take over",
     ),
     Mutant(
@@ -72,23 +72,23 @@ MUTANTS = [
     Mutant(
         "a batch has its mark only if all its records were handled",
         "processing/locks.py",
-        'return batch if handled == len(claimed) == self._sizes.get(batch) else ""',
+        'return batch if handled == len(locked) == self._sizes.get(batch) else ""',
         "return batch",
         "complete",
     ),
     Mutant(
         "what a commit promised to publish is published by its duplicate",
         "processing/locks.py",
-        "delivery.published = [Envelope.unpack(packed) for packed in claim.pending]",
+        "delivery.published = [Envelope.unpack(packed) for packed in lock.pending]",
         "pass",
         "commit",
     ),
     Mutant(
         "a store that does not answer has the record come again",
         "processing/locks.py",
-        'delivery.retry(Retry(f"the idempotency store did not answer: {claim.reason}"))',
-        "delivery.reject(Reject(claim.reason))",
-        "claim",
+        'delivery.retry(Retry(f"the idempotency store did not answer: {lock.reason}"))',
+        "delivery.reject(Reject(lock.reason))",
+        "lock",
     ),
     Mutant(
         "a record that killed its process too often goes to the DLQ",
@@ -100,8 +100,8 @@ MUTANTS = [
     Mutant(
         "what died is handled after the others are recorded",
         "processing/locks.py",
-        "_WAITING = {ClaimState.RELEASED: RELEASED, ClaimState.DIED: DIED}",
-        "_WAITING = {ClaimState.RELEASED: FRESH, ClaimState.DIED: FRESH}",
+        "_WAITING = {LockState.RELEASED: RELEASED, LockState.DIED: DIED}",
+        "_WAITING = {LockState.RELEASED: FRESH, LockState.DIED: FRESH}",
         "",
     ),
     Mutant(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from fanout import Context, Event, Reject, Retry, Worker, seal
+from fanout import Context, Event, Reject, Retry, Worker, wrap
 from fanout.outbox import put as outbox_put
 from fanout.parameters import parameter, secret
 from scripts.reliability.gathers import GATHERS
@@ -56,11 +56,11 @@ def _handle_asked(worker: Worker, world: World) -> None:
                 context.commit([world.effect(name)])
                 return event.number
             case "outbox":
-                context.commit([world.effect(name), outbox_put(context.seal(Followed(number=event.number)))])
+                context.commit([world.effect(name), outbox_put(context.wrap(Followed(number=event.number)))])
                 return event.number
             case "outbox, too large":
                 large = Followed(number=event.number, text="x" * 300_000)
-                context.commit([world.effect(name), outbox_put(context.seal(large))])
+                context.commit([world.effect(name), outbox_put(context.wrap(large))])
                 return event.number
             case "publish":
                 context.publish(Followed(number=event.number))
@@ -88,11 +88,11 @@ def _clean(world: World) -> None:
 
 
 def _mixed(world: World) -> None:
-    twin = world.send(Asked(number=1, kind="plain"))
+    duplicate = world.send(Asked(number=1, kind="plain"))
     kinds = ["commit", "fail once", "reject", "publish", "commit"]
     for number, kind in enumerate(kinds, 2):
         world.send(Asked(number=number, kind=kind))
-    world.send(twin)
+    world.send(duplicate)
 
 
 _GROUPS = {
@@ -121,7 +121,7 @@ def _told_twice(later_s: float) -> Callable[[World], None]:
         for number, kind in kinds:
             world.send(Asked(number=number, kind=kind))
         world.queue.send(NO_EVENT)
-        world.send(replace(seal(Asked(number=7, kind="")), data={"number": 7}))
+        world.send(replace(wrap(Asked(number=7, kind="")), data={"number": 7}))
         for number, kind in kinds:
             world.send(Asked(number=number, kind=kind, note="again"), delay_s=later_s)
 

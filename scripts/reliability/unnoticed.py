@@ -11,18 +11,18 @@ _BATCH = "processing/batch.py"
 _DYNAMODB = "idempotency/dynamodb.py"
 
 UNNOTICED = {
-    f"{_LOCKS}: _whole: held always `d.claim is not None and d.claim.state is ClaimState.CLAIMED`": (
+    f"{_LOCKS}: _whole: held always `d.lock is not None and d.lock.state is LockState.ACQUIRED`": (
         f"a batch with further records of its events has no mark, and each event is recorded by itself: {_CALLS_ONLY}"
     ),
-    f"{_LOCKS}: _whole: held always `delivery.claim is not None`": "for the type checker: the list has no others",
-    f"{_LOCKS}: take_over: left out `self._note_sizes(claims)`": (
+    f"{_LOCKS}: _whole: held always `delivery.lock is not None`": "for the type checker: the list has no others",
+    f"{_LOCKS}: take_over: left out `self._note_sizes(locks)`": (
         f"a batch that is taken over has no mark, and each event is recorded by itself: {_CALLS_ONLY}"
     ),
     f"{_LOCKS}: take: left out `self._unanswered.clear()`": (
-        f"claims are given back once more, on condition of an owner who is gone by then: {_CALLS_ONLY}"
+        f"locks are given back once more, on condition of an owner who is gone by then: {_CALLS_ONLY}"
     ),
-    f"{_LOCKS}: _complete: left out `delivery.claim is not None`": "for the type checker: what was handled has a claim",
-    f"{_LOCKS}: _forget_published: left out `delivery.committed or delivery.claim is None`": (
+    f"{_LOCKS}: _complete: left out `delivery.lock is not None`": "for the type checker: what was handled has a lock",
+    f"{_LOCKS}: _forget_published: left out `delivery.committed or delivery.lock is None`": (
         f"what was never pending is forgotten: {_CALLS_ONLY}"
     ),
     f"{_LOCKS}: _groups: held always `group.deliveries`": "a group of nothing does nothing",
@@ -36,7 +36,7 @@ UNNOTICED = {
         "no event of the matrix expires; test_batch.py holds it"
     ),
     f"{_BATCH}: process: left out `self._expire(deliveries)`": "no event of the matrix expires; test_batch.py holds it",
-    f"{_DYNAMODB}: claim: left out `self._one_write`": (
+    f"{_DYNAMODB}: acquire: left out `self._one_write`": (
         f"an event of strict mode names a batch that never has a mark: {_CALLS_ONLY}"
     ),
     f"{_DYNAMODB}: _has_committed: left out `not isinstance(found, tuple)`": (

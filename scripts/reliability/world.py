@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from fanout import Envelope, Event, Worker, aws, parameters, seal, telemetry
+from fanout import Envelope, Event, Worker, aws, parameters, telemetry, wrap
 from fanout.idempotency.client import LeanDynamoDB
 from fanout.outbox import relay
 from fanout.testing import eventbridge_event
@@ -77,7 +77,7 @@ class World:
     :param folder: where the worker's declaration is written.
     :param sections: of its ``worker.yaml``.
     :param define: declares its handlers; called once a process.
-    :param faults: what befalls which call.
+    :param faults: what happens to which call.
     """
 
     folder: Path
@@ -187,7 +187,7 @@ class World:
     # For scenarios.
 
     def send(self, event: Event | Envelope, *, delay_s: float = 0, group: str | None = None) -> Envelope:
-        envelope = event if isinstance(event, Envelope) else seal(event)
+        envelope = event if isinstance(event, Envelope) else wrap(event)
         if group is not None:
             self._groups[group].append(str(envelope.data["number"]))
         self.queue.send(_body(envelope), delay_s=delay_s, group=group)

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fanout_router.invokers.base import Ending, Order, Result
+from fanout_router.invokers.base import Ending, InvocationRequest, Result
 
 
 class Timeline:
@@ -39,7 +39,7 @@ class Timeline:
 class Invocation:
     """One invocation under way; end it once."""
 
-    order: Order
+    order: InvocationRequest
     done: Callable[[Result], object] = field(repr=False)
     ended: bool = False
 
@@ -57,7 +57,7 @@ class FakeInvoker:
         self.invocations: list[Invocation] = []
         self.on_invoke = on_invoke
 
-    def invoke(self, order: Order, done: Callable[[Result], object]) -> None:
+    def invoke(self, order: InvocationRequest, done: Callable[[Result], object]) -> None:
         """See :class:`fanout_router.invokers.Invoker`."""
         invocation = Invocation(order, done)
         self.invocations.append(invocation)

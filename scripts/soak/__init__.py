@@ -1,3 +1,3 @@
 """Mixed traffic through a router and its environments as processes, with kills, for minutes or hours: every request is
-reckoned, and memory has to stay flat. ``python -m scripts.soak --help``.
+reconciled, and memory has to stay flat. ``python -m scripts.soak --help``.
 """

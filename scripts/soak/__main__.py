@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.bench.support import format_table, write_results
 from scripts.soak.app import JOURNAL
-from scripts.soak.reckoning import Outcome, Reckoning, Samples
+from scripts.soak.reconciliation import Outcome, Reconciliation, Samples
 from scripts.soak.traffic import KINDS, Kind
 from tests.e2e.router.support import RunningRouter, eventually, running
 
@@ -94,17 +94,17 @@ def main(arguments: list[str] | None = None) -> int:
             asyncio.run(soak.run(options.minutes, options.pause))
             eventually(lambda: router.metric("dispatch_channels_busy") == 0)
             stopped = router.stop()
-        return _report(soak, Reckoning(soak.outcomes, soak.kills, journal.read_text().split()), stopped)
+        return _report(soak, Reconciliation(soak.outcomes, soak.kills, journal.read_text().split()), stopped)
 
 
-def _report(soak: Soak, reckoning: Reckoning, stopped: int) -> int:
+def _report(soak: Soak, reconciliation: Reconciliation, stopped: int) -> int:
     figures: dict[str, float] = {
         "requests": len(soak.outcomes),
         "kills": len(soak.kills),
-        "lost_to_kills": sum(bool(o.problem) for o in soak.outcomes) - len(reckoning.unexplained),
-        "unexplained": len(reckoning.unexplained),
-        "executed_twice": len(reckoning.doubled),
-        "answered_unexecuted": len(reckoning.lost),
+        "lost_to_kills": sum(bool(o.problem) for o in soak.outcomes) - len(reconciliation.unexplained),
+        "unexplained": len(reconciliation.unexplained),
+        "executed_twice": len(reconciliation.doubled),
+        "answered_unexecuted": len(reconciliation.lost),
         "exit_code": stopped,
     }
     problems = [f"{name}: {value:g}" for name, value in list(figures.items())[3:] if value]
@@ -113,12 +113,12 @@ def _report(soak: Soak, reckoning: Reckoning, stopped: int) -> int:
         figures |= {f"{name}_warm_mb": warm, f"{name}_end_mb": end}
         if end - warm > _GROWTH_MB[name]:
             problems.append(f"the {name}'s memory grew from {warm:.0f} to {end:.0f} MB")
-    print(format_table(reckoning.rows()))
+    print(format_table(reconciliation.rows()))
     print("\n".join(f"{name:<22}{value:>12,.6g}" for name, value in figures.items()))
-    for outcome in reckoning.unexplained[:20]:
+    for outcome in reconciliation.unexplained[:20]:
         seconds = outcome.ended - outcome.started
         print(f"unexplained: {outcome.kind} {outcome.name}: {outcome.problem} after {seconds:.2f} s")
-    print(f"written to {write_results('soak', reckoning.rows(), figures)}")
+    print(f"written to {write_results('soak', reconciliation.rows(), figures)}")
     for problem in problems:
         print(f"not as it should be: {problem}", file=sys.stderr)
     return 1 if problems else 0

@@ -8,7 +8,7 @@ import pytest
 from contracts.billing import InvoiceIssued
 from fanout import Envelope, Outcome, aws
 from fanout.events.envelope import Metadata
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, record
 from services.audit import handler
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("worker_aws")
 
 
 def envelope(number: int = 1) -> Envelope:
-    return seal(
+    return wrap(
         InvoiceIssued.from_data(
             {
                 "invoice_id": f"i-{number}",

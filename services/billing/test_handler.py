@@ -11,7 +11,7 @@ from contracts.billing import InvoiceIssued
 from contracts.money import Money
 from contracts.orders import OrderPlaced
 from fanout import Outcome, Retry, aws
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig
 from services.billing import handler
 
@@ -37,7 +37,7 @@ def test_an_order_is_entered_and_added_to_the_balance(items: Items, make_order: 
 
 def test_the_invoice_is_published(make_order: MakeOrder) -> None:
     """GIVEN an order WHEN it is billed THEN its invoice is on the bus, caused by it, about the customer."""
-    rig, order = Rig(handler.worker), seal(make_order())
+    rig, order = Rig(handler.worker), wrap(make_order())
     rig.deliver(order)
 
     [invoice] = rig.published

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from contracts.orders import OrderLine, OrderPlaced
 from fanout import Outcome, Reject, Retry, aws
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig
 from services.inventory import handler
 
@@ -81,7 +81,7 @@ def test_what_is_not_in_stock_is_rejected_and_takes_nothing(
 
 def test_a_rejected_order_can_be_redriven(items: Items, make_order: MakeOrder) -> None:
     """GIVEN an order rejected for want of stock WHEN stock has come and the DLQ is redriven THEN it is handled."""
-    rig, envelope = Rig(handler.worker), seal(make_order(lines=[OrderLine(sku="cd-2", quantity=2)]))
+    rig, envelope = Rig(handler.worker), wrap(make_order(lines=[OrderLine(sku="cd-2", quantity=2)]))
     assert rig.deliver(envelope)[0].outcome is Outcome.REJECTED
 
     aws.client("dynamodb").put_item(TableName="test-stock", Item={"sku": {"S": "cd-2"}, "available": {"N": "5"}})

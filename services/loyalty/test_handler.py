@@ -10,7 +10,7 @@ import pytest
 from contracts.billing import InvoiceIssued
 from contracts.money import Money
 from fanout import Outcome, Retry, aws
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, eventbridge_event
 from fanout_tools.declarations import routing
 from fanout_tools.declarations.worker import load
@@ -61,7 +61,7 @@ def test_an_invoice_published_twice_is_awarded_once(items: Items) -> None:
 def test_small_invoices_never_get_here(amount: str, received: list[str]) -> None:
     """GIVEN the worker's subscription WHEN invoices are published THEN only those above 25 dollars reach it."""
     manifest = load(Path(handler.__file__).with_name("worker.yaml"))
-    event = eventbridge_event(seal(invoice(amount)))
+    event = eventbridge_event(wrap(invoice(amount)))
 
     assert routing.recipients(event, {"loyalty": manifest}) == received
 

@@ -12,7 +12,7 @@ from moto.ses.models import ses_backends
 
 from contracts.orders import OrderPlaced
 from fanout import Outcome, aws
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig
 from services.notifications import handler, mail
 
@@ -49,7 +49,7 @@ def test_the_customer_gets_a_confirmation(make_order: MakeOrder) -> None:
 
 def test_a_duplicate_is_not_confirmed_twice(make_order: MakeOrder) -> None:
     """GIVEN a confirmed order WHEN its event comes again, in this batch or a later one THEN no second e-mail goes."""
-    rig, order = Rig(handler.worker), seal(make_order())
+    rig, order = Rig(handler.worker), wrap(make_order())
     rig.deliver(order, order)
     rig.deliver(order)
 
@@ -58,7 +58,7 @@ def test_a_duplicate_is_not_confirmed_twice(make_order: MakeOrder) -> None:
 
 def test_a_confirmed_order_is_noted(items: Items, make_order: MakeOrder) -> None:
     """GIVEN an order WHEN it is confirmed, and its event comes again THEN there is one note of it."""
-    rig, order = Rig(handler.worker), seal(make_order())
+    rig, order = Rig(handler.worker), wrap(make_order())
     rig.deliver(order)
     rig.deliver(order)
 
@@ -187,6 +187,6 @@ def test_the_mail_is_tagged_with_its_event(make_order: MakeOrder, monkeypatch: p
     place, and the e-mail goes."""
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(aws.client("ses"), "send_email", lambda **arguments: calls.append(arguments))
-    Rig(handler.worker).deliver(seal(make_order(), event_id="order:1/é"))
+    Rig(handler.worker).deliver(wrap(make_order(), event_id="order:1/é"))
 
     assert calls[0]["Tags"] == [{"Name": "event_id", "Value": "order-1--"}]

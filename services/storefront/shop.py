@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from contracts.orders import OrderPlaced
 from fanout.errors import DeclarationError, PublishError
-from fanout.publish import Publisher, Receipt, seal
+from fanout.publish import Publisher, Receipt, wrap
 from fanout.publish.aio import AsyncPublisher
 from services.storefront.problems import Problem
 from services.storefront.progress import Progress, UnreadError, read
@@ -63,7 +63,7 @@ class Shop:
         :raises Problem: the bus did not take it.
         """
         try:
-            return await self.bus.publish(seal(order, event_id=order.order_id, subject=order.customer_id))
+            return await self.bus.publish(wrap(order, event_id=order.order_id, subject=order.customer_id))
         except PublishError as error:
             _log.warning("order %s: %s", order.order_id, error)
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the order was not taken; place it again") from error

@@ -9,7 +9,7 @@ from PIL import Image
 
 from contracts.media import ObjectCreated, S3Bucket, S3Object, ThumbnailsCreated
 from fanout import Outcome, aws
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, eventbridge_event
 from fanout_tools.declarations import routing
 from fanout_tools.declarations.worker import load
@@ -145,7 +145,7 @@ def test_what_is_no_image_is_rejected(content: bytes) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_damaged_image_is_made_or_rejected_but_not_tried_again(kind: str) -> None:
     """GIVEN an image with a damaged part anywhere WHEN its event comes THEN it is handled or rejected: to try again
-    would not mend it."""
+    would not fix it."""
     whole = drawn(kind, size=(60, 60))
     rig = Rig(handler.worker)
     for position in range(0, len(whole) - 4, max(1, len(whole) // 60)):
@@ -199,6 +199,6 @@ def test_the_worker_may_learn_that_an_object_is_gone() -> None:
 def test_only_photographs_get_here(key: str, received: list[str]) -> None:
     """GIVEN the worker's subscription WHEN objects are created THEN only images reach it, by their ending."""
     manifest = load(Path(handler.__file__).with_name("worker.yaml"))
-    event = eventbridge_event(seal(created(key)))
+    event = eventbridge_event(wrap(created(key)))
 
     assert routing.recipients(event, {"thumbnails": manifest}) == received

@@ -23,7 +23,7 @@ from fanout.events.event import Event
 from fanout.events.upcasting import upcasts
 from fanout.outcomes import Outcome, Reject, Retry, reject, retry
 from fanout.processing.context import Context
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.worker import Worker
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ __all__ = [
     "Worker",
     "reject",
     "retry",
-    "seal",
     "upcasts",
+    "wrap",
 ]
 
 

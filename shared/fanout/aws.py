@@ -1,6 +1,6 @@
 """The AWS clients of a process: made on first use, shared, kept alive.
 
-boto3 is imported on first use too: it is the heaviest import of a worker, and a heartbeat needs none of it.
+boto3 is imported on first use too: it is the heaviest import of a worker, and a keep-warm ping needs none of it.
 """
 
 from __future__ import annotations

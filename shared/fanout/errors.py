@@ -1,12 +1,12 @@
 """Every error that fanout raises.
 
     FanoutError
-    +-- DeclarationError        a declaration in the repository is wrong: mend the file
+    +-- DeclarationError        a declaration in the repository is wrong: fix the file
     |   +-- ManifestError       a worker.yaml
     |   +-- ContractError       an event contract
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
-    +-- EventError            an event that breaks its contract: mend the event
-    +-- ParameterError          a parameter or secret that cannot be read: put it there, or mend the permission
+    +-- EventError            an event that breaks its contract: fix the event
+    +-- ParameterError          a parameter or secret that cannot be read: put it there, or fix the permission
     +-- PlanError               a Terraform plan that cannot be made or read
     +-- PublishError            events that the bus did not take, after all retries
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class FanoutError(Exception):
-    """Base of every error that fanout raises; the text names the thing and the mend."""
+    """Base of every error that fanout raises; the text names the thing and the fix."""
 
 
 class DeclarationError(FanoutError):
@@ -56,7 +56,7 @@ class ParameterError(FanoutError):
 
 
 class PlanError(FanoutError):
-    """A Terraform plan cannot be made or read; the text names the mend."""
+    """A Terraform plan cannot be made or read; the text names the fix."""
 
 
 class PublishError(FanoutError):

@@ -1,6 +1,6 @@
-"""Heartbeats: calls that do nothing but keep an execution environment busy, so that Lambda starts another.
+"""Keep-warm pings: calls that do nothing but keep an execution environment busy, so that Lambda starts another.
 
-Apart from all else, because a heartbeat is to import nothing.
+Apart from all else, because a keep-warm ping is to import nothing.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["KEY", "beat"]
 
 KEY = "fanout_heartbeat_s"
-"""What a heartbeat holds: how long the environment is to be busy, in seconds."""
+"""What a keep-warm ping holds: how long the environment is to be busy, in seconds."""
 
 MOST_S = 10.0
 

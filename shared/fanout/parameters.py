@@ -136,8 +136,8 @@ class Values:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise
             self._keep(variable, None)
-            mend = "make it with `aws secretsmanager create-secret`"
-            raise ParameterError(f"{variable}: there is no secret {at}, or no value in it; {mend}") from error
+            fix = "make it with `aws secretsmanager create-secret`"
+            raise ParameterError(f"{variable}: there is no secret {at}, or no value in it; {fix}") from error
         self._keep(variable, answer.get("SecretString"))
         if variable not in self._entries:
             raise ParameterError(f"{variable}: the secret {at} is binary; store it as text, Base64 for instance")

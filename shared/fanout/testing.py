@@ -29,11 +29,11 @@ from fanout.payloads import ClaimCheck
 from fanout.processing.batch import Processor
 from fanout.processing.delivery import Delivery
 from fanout.processing.execution import Execution
-from fanout.processing.locks import Claims
+from fanout.processing.locks import Locks
 from fanout.processing.records import Invocation, Record
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Pace
-from fanout.publish import Publisher, Receipt, seal
+from fanout.publish import Publisher, Receipt, wrap
 from fanout.worker import Worker
 
 __all__ = ["Death", "Rig", "eventbridge_event", "record", "record_of"]
@@ -77,7 +77,7 @@ def record_of(
     event: Event | Envelope, *, receive_count: int = 1, group: str | None = None, sent_ms: int | None = None
 ) -> Record:
     """A message with the event in it."""
-    envelope = event if isinstance(event, Envelope) else seal(event)
+    envelope = event if isinstance(event, Envelope) else wrap(event)
     body = json.dumps(eventbridge_event(envelope))
     return record(body, receive_count=receive_count, group=group, sent_ms=sent_ms)
 
@@ -127,7 +127,7 @@ class _FakePublisher:
 
     def publish_all(self, events: Iterable[Event | Envelope]) -> Iterator[Receipt]:
         for event in events:
-            envelope = event if isinstance(event, Envelope) else seal(event)
+            envelope = event if isinstance(event, Envelope) else wrap(event)
             error = self._rig.bus_error
             if error is None:
                 self._rig.published.append(envelope)
@@ -145,7 +145,7 @@ class _FakeTimers:
             self._rig.part_reports.append((queue_url, timer))
 
 
-def _no_claims() -> NoReturn:
+def _no_payloads() -> NoReturn:
     raise LookupError("the event refers to data in S3; give the Rig a claim check")
 
 
@@ -204,7 +204,7 @@ class Rig:
         )
         gathers = self._gathers(worker, clock)
         self.processor = Processor(
-            claims=Claims(worker.settings, store, clock) if store else None,
+            locks=Locks(worker.settings, store, clock) if store else None,
             execution=Execution(
                 worker.settings,
                 worker.handlers,
@@ -217,7 +217,7 @@ class Rig:
             ),
             settlement=settlement,
             publisher=lambda: publisher,
-            claim_check=claim_check or ClaimCheck(_no_claims, lambda: "claims"),
+            claim_check=claim_check or ClaimCheck(_no_payloads, lambda: "claims"),
             clock=clock,
         )
 

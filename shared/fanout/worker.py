@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from fanout import aws, powertools, telemetry
-from fanout import keep_warm as heartbeat
+from fanout import aws, keep_warm, powertools, telemetry
 from fanout.errors import DeclarationError, EventError
 from fanout.events import upcasting
 from fanout.events.event import Event
@@ -34,7 +33,7 @@ from fanout.processing.context import Context
 from fanout.processing.delivery import FAILED, Delivery
 from fanout.processing.execution import Execution
 from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
-from fanout.processing.locks import Claims
+from fanout.processing.locks import Locks
 from fanout.processing.records import Invocation, Record, records_of, refusal
 from fanout.processing.settings import Settings
 from fanout.processing.settlement import Settlement
@@ -227,8 +226,8 @@ class Worker:
             telemetry.emit_fields(worker=self.settings.worker, spans=spans, **fields)
 
     def _answer(self, event: Any, context: Any) -> Any:
-        if isinstance(event, Mapping) and heartbeat.KEY in event:
-            return {"heartbeat": self.settings.worker, **heartbeat.beat(event)}
+        if isinstance(event, Mapping) and keep_warm.KEY in event:
+            return {"heartbeat": self.settings.worker, **keep_warm.beat(event)}
         if self._invoked is None:
             raise refusal(self.settings.worker, event)
         return self._direct(event, context)
@@ -250,7 +249,7 @@ class Worker:
             sqs=lambda: aws.client("sqs"), settings=settings, queue_url=lambda: queue_url, dlq_url=lambda: dlq_url
         )
         return Processor(
-            claims=Claims(settings, store) if store else None,
+            locks=Locks(settings, store) if store else None,
             execution=Execution(
                 settings,
                 self.handlers,

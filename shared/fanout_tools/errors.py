@@ -1,4 +1,4 @@
-"""The root of what the tools raise for what their user can mend. It needs nothing installed: set-up raises it, too.
+"""The root of what the tools raise for what their user can fix. It needs nothing installed: set-up raises it, too.
 
 What is wrong with a declaration, a contract or a plan is a :class:`fanout.errors.FanoutError`, here as in Lambda.
 """

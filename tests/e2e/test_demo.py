@@ -72,7 +72,7 @@ def test_the_storefront_drains_on_ctrl_c(port: str) -> None:
 
 
 def test_the_storefront_says_what_is_not_deployed(port: str) -> None:
-    """GIVEN a namespace of which nothing is deployed WHEN started THEN exit code 2, and the mend."""
+    """GIVEN a namespace of which nothing is deployed WHEN started THEN exit code 2, and the fix."""
     with web_demo("--namespace", "fanout-nowhere") as process:
         _, err = process.communicate(timeout=60)
 

@@ -34,7 +34,7 @@ NOT_HELD = {"localstack": {"scribe"}}
 """The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
 PATIENCE_S = 240.0
 WARM = "billing"
-"""A worker that gets heartbeats by the clock, and answers direct invocations too."""
+"""A worker that gets keep-warm pings by the clock, and answers direct invocations too."""
 
 T = TypeVar("T")
 

@@ -50,7 +50,7 @@ def test_status_counts_what_was_handled(platform: Platform) -> None:
 
 
 def test_status_of_nothing_says_so(platform: Platform) -> None:
-    """GIVEN a namespace that is not deployed WHEN its status is asked for THEN the error names it and the mend."""
+    """GIVEN a namespace that is not deployed WHEN its status is asked for THEN the error names it and the fix."""
     done = fanout(platform, "status", namespace="fanout-nowhere")
 
     assert done.returncode == 1

@@ -20,7 +20,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Request
+from fanout.idempotency import Completion, DynamoDBStore, Lock, LockState, Request
 from fanout.idempotency.client import Credentials, LeanDynamoDB
 from fanout.outcomes import Retry
 from fanout_tools.emulators import Endpoints
@@ -29,15 +29,15 @@ from tests.unit.fanout.idempotency.test_store import (
     TTL_S,
     Clock,
     Make,
-    claim,
-    test_a_claim_given_back_is_free_at_once,
-    test_a_claim_that_was_made_but_not_answered_is_still_the_claimants,
+    acquire,
     test_a_handled_event_answers_with_its_result,
     test_a_handled_event_is_forgotten_in_time,
     test_a_held_event_is_in_progress_until_its_lock_ends,
+    test_a_lock_given_back_is_free_at_once,
+    test_a_lock_that_was_made_but_not_answered_is_still_the_claimants,
     test_a_new_event_is_the_claimants,
     test_a_repeated_call_is_known_as_ones_own,
-    test_an_unfinished_claim_does_not_outlive_its_lock_for_other_data,
+    test_an_unfinished_lock_does_not_outlive_its_lock_for_other_data,
     test_answers_are_in_order_of_the_wishes,
     test_in_one_write_a_batch_is_recorded_as_a_whole,
     test_other_data_under_the_same_id_is_a_conflict,
@@ -45,14 +45,14 @@ from tests.unit.fanout.idempotency.test_store import (
 )
 
 __all__ = [
-    "test_a_claim_given_back_is_free_at_once",
-    "test_a_claim_that_was_made_but_not_answered_is_still_the_claimants",
     "test_a_handled_event_answers_with_its_result",
     "test_a_handled_event_is_forgotten_in_time",
     "test_a_held_event_is_in_progress_until_its_lock_ends",
+    "test_a_lock_given_back_is_free_at_once",
+    "test_a_lock_that_was_made_but_not_answered_is_still_the_claimants",
     "test_a_new_event_is_the_claimants",
     "test_a_repeated_call_is_known_as_ones_own",
-    "test_an_unfinished_claim_does_not_outlive_its_lock_for_other_data",
+    "test_an_unfinished_lock_does_not_outlive_its_lock_for_other_data",
     "test_answers_are_in_order_of_the_wishes",
     "test_in_one_write_a_batch_is_recorded_as_a_whole",
     "test_other_data_under_the_same_id_is_a_conflict",
@@ -126,64 +126,64 @@ def is_there(dynamodb: Any, tables: list[str]) -> bool:
 
 
 def test_a_commit_is_one_transaction(store: DynamoDBStore, dynamodb: Any, tables: list[str]) -> None:
-    """GIVEN a claim WHEN committed THEN effect, result and what is to be published are there, until it has been."""
-    store.commit([put(tables)], Completion(claim=claim(store), result={"n": 1}), [{"name": "E"}])
+    """GIVEN a lock WHEN committed THEN effect, result and what is to be published are there, until it has been."""
+    store.commit([put(tables)], Completion(lock=acquire(store), result={"n": 1}), [{"name": "E"}])
 
-    again = claim(store, owner="other")
+    again = acquire(store, owner="other")
     assert is_there(dynamodb, tables)
-    assert (again.state, again.result, again.pending) == (ClaimState.COMPLETED, {"n": 1}, [{"name": "E"}])
+    assert (again.state, again.result, again.pending) == (LockState.COMPLETED, {"n": 1}, [{"name": "E"}])
 
     store.forget_pending(["w#e"])
-    assert claim(store, owner="other").pending == []
+    assert acquire(store, owner="other").pending == []
 
 
 @pytest.mark.parametrize("one_write", [False, True])
-def test_a_lost_claim_commits_nothing(store: DynamoDBStore, dynamodb: Any, tables: list[str], one_write: bool) -> None:
-    """GIVEN a claim that another has taken over, or that was committed WHEN committed THEN nothing is written."""
+def test_a_lost_lock_commits_nothing(store: DynamoDBStore, dynamodb: Any, tables: list[str], one_write: bool) -> None:
+    """GIVEN a lock that another has taken over, or that was committed WHEN committed THEN nothing is written."""
     store = DynamoDBStore(dynamodb, tables[0], ttl_s=TTL_S, clock=lambda: NOW, one_write=one_write)
-    mine = claim(store)
-    stranger = Claim(key=mine.key, owner="other", state=ClaimState.CLAIMED)
+    mine = acquire(store)
+    stranger = Lock(key=mine.key, owner="other", state=LockState.ACQUIRED)
     with pytest.raises(Retry, match="taken the event over"):
-        store.commit([put(tables)], Completion(claim=stranger), [])
+        store.commit([put(tables)], Completion(lock=stranger), [])
     assert not is_there(dynamodb, tables)
 
-    store.commit([], Completion(claim=mine), [])
+    store.commit([], Completion(lock=mine), [])
     with pytest.raises(Retry, match="taken the event over"):
-        store.commit([put(tables)], Completion(claim=mine._replace(owner="another")), [])
+        store.commit([put(tables)], Completion(lock=mine._replace(owner="another")), [])
     assert not is_there(dynamodb, tables)
-    assert claim(store).state is ClaimState.COMPLETED, "not even its own message takes a commit over"
+    assert acquire(store).state is LockState.COMPLETED, "not even its own message takes a commit over"
 
 
 def test_a_failed_condition_of_the_handlers_own_undoes_the_commit(
     store: DynamoDBStore, dynamodb: Any, tables: list[str]
 ) -> None:
-    """GIVEN an item whose condition does not hold WHEN committed THEN that is DynamoDB's error, and the claim is still
+    """GIVEN an item whose condition does not hold WHEN committed THEN that is DynamoDB's error, and the lock is still
     open."""
-    mine = claim(store)
+    mine = acquire(store)
     with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
-        store.commit([put(tables, condition="attribute_exists(id)")], Completion(claim=mine), [])
+        store.commit([put(tables, condition="attribute_exists(id)")], Completion(lock=mine), [])
 
     assert not is_there(dynamodb, tables)
-    assert store.complete([Completion(claim=mine)]) == [None]
+    assert store.complete([Completion(lock=mine)]) == [None]
 
 
 @pytest.mark.parametrize("expired", [False, True], ids=["new", "expired"])
 def test_of_many_claimants_one_gets_an_event(store: DynamoDBStore, expired: bool) -> None:
-    """GIVEN new events, or such with an expired lock WHEN several claim them all at once THEN each is one's."""
+    """GIVEN new events, or such with an expired lock WHEN several lock them all at once THEN each is one's."""
     keys = [f"w#{number}" for number in range(30)]
     if expired:
-        store.claim([wish(key, owner="dead", lock_until=NOW - 1) for key in keys])
+        store.acquire([wish(key, owner="dead", lock_until=NOW - 1) for key in keys])
 
-    def claim_all(owner: str) -> list[Claim]:
+    def claim_all(owner: str) -> list[Lock]:
         requests = [Request(key=k, owner=owner, fingerprint="data", lock_until=NOW + 30) for k in keys]
-        found = {claim.key: claim for claim in store.claim(requests)}
-        died = [r for r in requests if found[r.key].state is ClaimState.DIED]
-        found |= {claim.key: claim for claim in store.take_over(died, [found[r.key] for r in died])}
+        found = {lock.key: lock for lock in store.acquire(requests)}
+        died = [r for r in requests if found[r.key].state is LockState.DIED]
+        found |= {lock.key: lock for lock in store.take_over(died, [found[r.key] for r in died])}
         return list(found.values())
 
     with ThreadPoolExecutor(5) as pool:
         answers = [answer for answered in pool.map(claim_all, "abcde") for answer in answered]
 
     states = Counter((answer.key, answer.state) for answer in answers)
-    assert {key: states[key, ClaimState.CLAIMED] for key in keys} == dict.fromkeys(keys, 1)
-    assert {answer.state for answer in answers} == {ClaimState.CLAIMED, ClaimState.IN_PROGRESS}
+    assert {key: states[key, LockState.ACQUIRED] for key in keys} == dict.fromkeys(keys, 1)
+    assert {answer.state for answer in answers} == {LockState.ACQUIRED, LockState.IN_PROGRESS}

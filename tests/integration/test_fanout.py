@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from fanout.publish import seal
+from fanout.publish import wrap
 from tests.integration.platform import Platform, client, eventually, order
 
 PHOTOGRAPH = Path("data/grace_hopper.jpg")
@@ -72,7 +72,7 @@ def test_a_numeric_filter_holds_at_its_limit(platform: Platform, amount: float, 
 def test_duplicates_have_no_second_effect(platform: Platform) -> None:
     """GIVEN an event WHEN it is published ten times, from five threads at once THEN it has its effect once."""
     placed = order("probe")
-    envelope = seal(placed)
+    envelope = wrap(placed)
     publisher = platform.publisher
     with ThreadPoolExecutor(5) as pool:
         receipts = list(pool.map(publisher.publish, [envelope] * 10))
@@ -127,7 +127,7 @@ def test_a_chain_keeps_the_correlation(platform: Platform) -> None:
     """GIVEN an order in a correlation WHEN billing issues the invoice THEN that is in the same correlation and trace,
     and names the order's event as its cause."""
     placed = order(f"c-{uuid4()}")
-    root = seal(placed, correlation_id=f"correlation-{uuid4()}")
+    root = wrap(placed, correlation_id=f"correlation-{uuid4()}")
     platform.publisher.publish(root)
 
     lines = eventually(
@@ -160,7 +160,7 @@ def test_an_upload_becomes_thumbnails(platform: Platform) -> None:
 def test_a_reject_is_in_the_dlq_with_its_cause(platform: Platform) -> None:
     """GIVEN an order in euros WHEN billing sees it THEN it is in billing's DLQ at once, and inventory has it all the
     same."""
-    envelope = seal(order(f"c-{uuid4()}"))
+    envelope = wrap(order(f"c-{uuid4()}"))
     data = {**envelope.data, "total": {"amount": 10.0, "currency": "EUR"}}
     _put(platform, "shop.orders", "OrderPlaced", {"metadata": envelope.metadata.to_json(), "data": data})
 
@@ -179,7 +179,7 @@ def test_a_reject_is_in_the_dlq_with_its_cause(platform: Platform) -> None:
 def test_unknown_fields_are_tolerated(platform: Platform) -> None:
     """GIVEN a newer publisher that sends a field nobody here knows WHEN its order comes THEN it is handled."""
     placed = order("probe")
-    envelope = seal(placed)
+    envelope = wrap(placed)
     detail = {"metadata": {**envelope.metadata.to_json(), "shard": 7}, "data": {**envelope.data, "gift": True}}
     _put(platform, "shop.orders", "OrderPlaced", detail)
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from contracts.media import AlbumReady, AlbumUploaded
 from contracts.reports import SalesReportRequested, SalesSummarised
-from fanout.publish import seal
+from fanout.publish import wrap
 from tests.integration.platform import Platform, eventually, order
 
 ORDERS = Path("data/cdnow_orders.txt")
@@ -21,7 +21,7 @@ def test_a_report_sums_up_the_file(platform: Platform) -> None:
     tells the totals of the file."""
     key = f"{uuid4()}/orders.txt"
     platform.s3.put_object(Bucket=platform.deployment.bucket("reports"), Key=key, Body=ORDERS.read_bytes())
-    request = seal(SalesReportRequested(report_id=f"r-{uuid4()}", key=key))
+    request = wrap(SalesReportRequested(report_id=f"r-{uuid4()}", key=key))
     assert all(receipt.accepted for receipt in platform.publisher.publish_all([request] * 3))
 
     _events(platform, key, "SalesSummarised")

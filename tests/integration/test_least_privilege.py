@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fanout.invoke import Tree, invoke_all
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout_tools.declarations.worker import load_all
 from scripts.paths import REPOSITORY
 from tests.integration.conftest import EMULATOR
@@ -33,7 +33,7 @@ EVERY_WORKER: Final[Mapping[Permission, Provocation]] = {
     Permission("Queue", "sqs:GetQueueAttributes"): provoke.an_event,
     Permission("Queue", "sqs:ChangeMessageVisibility"): provoke.a_held_event,
     Permission("DeadLetter", "sqs:SendMessage"): provoke.a_stray_body,
-    Permission("FetchClaims", "s3:GetObject"): provoke.a_claimed_event,
+    Permission("FetchClaims", "s3:GetObject"): provoke.an_event_with_its_payload_in_s3,
     Permission("Idempotency", PARTIQL): provoke.an_event,
 }
 
@@ -90,7 +90,7 @@ MISSING: Final = "MiniStack says of an object that is not there that it is not t
 LOGGED: Final = "MiniStack writes the log itself"
 
 UNSEEN: Final[Mapping[Permission, tuple[Provocation, str]]] = {
-    Permission("MissClaims", "s3:ListBucket"): (provoke.a_lost_claim, MISSING),
+    Permission("MissClaims", "s3:ListBucket"): (provoke.a_lost_payload, MISSING),
     Permission("Logs", "logs:CreateLogStream"): (provoke.an_event, LOGGED),
     Permission("Logs", "logs:PutLogEvents"): (provoke.an_event, LOGGED),
 }
@@ -215,7 +215,7 @@ def test_an_event_through_the_bus_outlives_a_missing_permission(platform: Platfo
     effects = {"billing": "ledger", "inventory": "reservations", "notifications": "confirmations"}
     permission = Permission("Permission0", "dynamodb:PutItem")
     provoke.fill_stock(platform)
-    placed = seal(order(f"c-{uuid4()}"))
+    placed = wrap(order(f"c-{uuid4()}"))
 
     def refused(worker: str) -> bool:
         pages = (

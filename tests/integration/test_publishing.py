@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from contracts.media import Thumbnail, ThumbnailsCreated
-from fanout import Publisher, seal
+from fanout import Publisher, wrap
 from fanout.payloads import ClaimCheck
 from fanout_tools.declarations import routing
 from tests.integration.conftest import EMULATOR
@@ -20,8 +20,8 @@ def test_an_event_of_a_transaction_reaches_its_subscribers_once(platform: Platfo
     THEN each invoice is published from the table's stream, has its effect once, and its item will expire."""
     customer = f"scribe-{uuid4()}"
     orders = [order(customer, amount=26.0) for _ in range(10)]
-    sealed = [seal(placed) for placed in orders]
-    assert all(receipt.accepted for receipt in platform.publisher.publish_all([*sealed, sealed[0]]))
+    wrapped = [wrap(placed) for placed in orders]
+    assert all(receipt.accepted for receipt in platform.publisher.publish_all([*wrapped, wrapped[0]]))
 
     eventually(
         lambda: [platform.item("awards", invoice_id=f"inv-{placed.order_id}") for placed in orders],

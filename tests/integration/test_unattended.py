@@ -1,4 +1,4 @@
-"""What nobody waits for: heartbeats by the clock, and asynchronous invocations that fail."""
+"""What nobody waits for: keep-warm pings by the clock, and asynchronous invocations that fail."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from fanout_tools.declarations.naming import ALIAS
 from tests.integration.platform import WARM, Platform, client, eventually
 
 
-def _heartbeat(platform: Platform) -> dict[str, Any]:
+def _ping(platform: Platform) -> dict[str, Any]:
     schedule: dict[str, Any] = client("scheduler").get_schedule(
         GroupName=platform.names.namespace, Name=f"heartbeat.{WARM}"
     )
     return schedule
 
 
-def test_a_heartbeat_comes_by_the_clock_and_leaves_nothing(platform: Platform) -> None:
+def test_a_keep_warm_ping_comes_by_the_clock_and_leaves_nothing(platform: Platform) -> None:
     """GIVEN a worker to keep warm THEN Scheduler invokes its alias every few minutes, without retries, with a DLQ."""
-    schedule = _heartbeat(platform)
+    schedule = _ping(platform)
     target = schedule["Target"]
 
     assert schedule["ScheduleExpression"] == "rate(5 minutes)"
@@ -34,7 +34,7 @@ def test_a_worker_beats_though_it_answers_steps(platform: Platform) -> None:
     """GIVEN a worker that answers direct invocations WHEN its schedule's own input comes THEN it beats, and fails at
     no step."""
     answer = client("lambda").invoke(
-        FunctionName=platform.names.function(WARM), Qualifier=ALIAS, Payload=_heartbeat(platform)["Target"]["Input"]
+        FunctionName=platform.names.function(WARM), Qualifier=ALIAS, Payload=_ping(platform)["Target"]["Input"]
     )
 
     assert "FunctionError" not in answer

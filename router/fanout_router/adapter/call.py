@@ -59,8 +59,8 @@ class Call:
     on_cancel: Callable[[], object] | None = None
     _head: bytes | None = None
 
-    def __init__(self, slot: ResponseChannel, head: bytes, end: bool) -> None:
-        self._slot = slot
+    def __init__(self, channel: ResponseChannel, head: bytes, end: bool) -> None:
+        self._channel = channel
         self.raw = head
         self.method, self.target, _ = head[: head.index(b"\r\n")].split(b" ", 2)
         self.body: deque[bytes] = deque()
@@ -78,7 +78,7 @@ class Call:
         """All body there is now; the router may send as much again."""
         data = b"".join(self.body)
         self.body.clear()
-        self._slot.credit()
+        self._channel.credit()
         return data
 
     def start(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
@@ -114,9 +114,9 @@ class Call:
             prefix = _pack(len(self._head), HEAD) + self._head + prefix
             self._head = None
         self.finished = end
-        taken = self._slot.write(data, prefix)
+        taken = self._channel.write(data, prefix)
         if end:
-            self._slot.call_finished(self)
+            self._channel.call_finished(self)
         return taken
 
     def fail(self) -> None:
@@ -128,13 +128,13 @@ class Call:
             self.send(b"Internal Server Error", True)
             return
         self.finished = True
-        self._slot.write(pack(FAILED))
-        self._slot.call_finished(self, failed=True)
+        self._channel.write(pack(FAILED))
+        self._channel.call_finished(self, failed=True)
 
     def done(self) -> None:
         """The app has ended; a response that it left open fails, and a cancelled call is confirmed."""
         if self.cancelled:
-            self._slot.call_finished(self)
+            self._channel.call_finished(self)
         elif not self.finished:
             self.fail()
 

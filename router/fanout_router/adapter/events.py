@@ -67,15 +67,15 @@ async def answer(app: Application, event: Event) -> dict[str, Any]:
     """
     body = event.get("body") or ""
     data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
-    slot = _Answer()
-    call = Call(slot, _head(event, len(data)), end=True)
+    channel = _Answer()
+    call = Call(channel, _head(event, len(data)), end=True)
     if data:
         call.body.append(data)
     app.handle(call)
-    await slot.done
-    if slot.failed:
+    await channel.done
+    if channel.failed:
         return {"statusCode": 502, "body": "", "isBase64Encoded": False}
-    return _response(event, slot.head, bytes(slot.body))
+    return _response(event, channel.head, bytes(channel.body))
 
 
 def _head(event: Event, length: int) -> bytes:

@@ -39,7 +39,7 @@ class Runtime:
         self._loop.run_until_complete(app.startup())
 
     def handle(self, event: dict[str, Any], context: Any) -> Any:
-        """Serve an invocation: an order of the router, an HTTP event of another front door, or a heartbeat.
+        """Serve an invocation: an order of the router, an HTTP event of another front door, or a keep-warm ping.
 
         :raises AdapterError: the event is none of them.
         """
@@ -51,7 +51,7 @@ class Runtime:
             return self._loop.run_until_complete(answer(self._app, event))
         if event.get("heartbeat"):
             return {"heartbeat": True}
-        raise AdapterError("the event is no order of the router, no HTTP request and no heartbeat")
+        raise AdapterError("the event is no order of the router, no HTTP request and no keep-warm ping")
 
     def close(self) -> None:
         """Run the app's shutdown."""

@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from fanout_router.adapter.call import Application, Call
-from fanout_router.adapter.slot import Slot
+from fanout_router.adapter.channel import AdapterChannel
 from fanout_router.control import CHANNEL_PATH, ENVIRONMENT_FIELD, Outbox
 from fanout_router.errors import AdapterError, WireError
 from fanout_router.invokers.base import PROTOCOL_VERSION
@@ -66,7 +66,7 @@ class Callback:
 
 
 class Session(asyncio.Protocol):
-    """The connection to the router, and the slots on it."""
+    """The connection to the router, and the channels on it."""
 
     transport: asyncio.Transport
 
@@ -79,7 +79,7 @@ class Session(asyncio.Protocol):
         self._outbox = Outbox(loop)
         self._last_seen = loop.time()
         self._draining = False
-        self._slots: set[Slot] = set()
+        self._channels: set[AdapterChannel] = set()
         self._closed: asyncio.Future[None] = loop.create_future()
         self.wire = ClientConnection(self, self._outbox.write, loop.time)
         self.data_received = self.wire.receive  # type: ignore[method-assign]
@@ -97,7 +97,7 @@ class Session(asyncio.Protocol):
         started = loop.time()
         session = await cls._connect(app, callback, loop)
         for _ in range(callback.channels):
-            session._slots.add(Slot(session))
+            session._channels.add(AdapterChannel(session))
         watch = loop.create_task(session._watch(started + drain_after_s))
         try:
             await session._closed
@@ -153,9 +153,9 @@ class Session(asyncio.Protocol):
             elif not self.wire.closed:
                 self.wire.ping(b"adapter!")
 
-    # -- for slots --
+    # -- for channels --
 
-    def open_stream(self, slot: Slot) -> Stream:
+    def open_stream(self, channel: AdapterChannel) -> Stream:
         """Open a channel with our secret."""
         callback = self._callback
         headers: Headers = [
@@ -166,15 +166,15 @@ class Session(asyncio.Protocol):
             (ENVIRONMENT_FIELD, callback.environment.encode()),
             (b"authorization", b"Bearer " + callback.secret.encode()),
         ]
-        return self.wire.open_stream(headers, slot)
+        return self.wire.open_stream(headers, channel)
 
-    def slot_closed(self, slot: Slot, *, reopen: bool) -> None:
+    def channel_closed(self, channel: AdapterChannel, *, reopen: bool) -> None:
         """A channel is closed; open another one in its place unless we drain."""
-        self._slots.discard(slot)
+        self._channels.discard(channel)
         if reopen and not self._draining and not self.wire.closed:
             with contextlib.suppress(WireError):
-                self._slots.add(Slot(self))
-        if not self._slots:
+                self._channels.add(AdapterChannel(self))
+        if not self._channels:
             self._finish()
 
     def refused(self, status: str) -> None:

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fanout_router.invokers.base import Ending, Order, Result
+from fanout_router.invokers.base import Ending, InvocationRequest, Result
 
 _THROTTLES = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling", "RequestLimitExceeded"})
 
@@ -39,13 +39,13 @@ class LambdaInvoker:
             self._invoke = partial(self._invoke, Qualifier=qualifier)
         self._threads = ThreadPoolExecutor(limit, thread_name_prefix="invoke")
 
-    def invoke(self, order: Order, done: Callable[[Result], object]) -> None:
+    def invoke(self, order: InvocationRequest, done: Callable[[Result], object]) -> None:
         """See :class:`fanout_router.invokers.Invoker`."""
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._threads, self._call, order)
         future.add_done_callback(lambda ended: done(ended.result()))
 
-    def _call(self, order: Order) -> Result:
+    def _call(self, order: InvocationRequest) -> Result:
         try:
             response: Any = self._invoke(Payload=json.dumps(order.payload()).encode())
         except ClientError as error:

@@ -9,7 +9,7 @@ PROTOCOL_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class InvocationRequest:
     """One invocation to be made: everything that an environment needs to call back."""
 
     environment_id: str
@@ -58,5 +58,5 @@ class Result:
 class Invoker(Protocol):
     """Makes invocations; ``done`` is called once for each, on the event loop's thread, when it has ended."""
 
-    def invoke(self, order: Order, done: Callable[[Result], object]) -> None:
+    def invoke(self, order: InvocationRequest, done: Callable[[Result], object]) -> None:
         """Begin an invocation; returns at once and never raises."""

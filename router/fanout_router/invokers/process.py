@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from fanout_router.invokers.base import Ending, Order, Result
+from fanout_router.invokers.base import Ending, InvocationRequest, Result
 
 
 class ProcessInvoker:
@@ -37,7 +37,7 @@ class ProcessInvoker:
         """Process id by environment id, of those that run."""
         return {key: process.pid for key, process in self._running.items()}
 
-    def invoke(self, order: Order, done: Callable[[Result], object]) -> None:
+    def invoke(self, order: InvocationRequest, done: Callable[[Result], object]) -> None:
         """See :class:`fanout_router.invokers.Invoker`."""
         if len(self._tasks) >= self._limit:
             done(Result(ending=Ending.THROTTLED, detail=f"{self._limit} processes run already"))
@@ -46,7 +46,7 @@ class ProcessInvoker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, order: Order, done: Callable[[Result], object]) -> None:
+    async def _run(self, order: InvocationRequest, done: Callable[[Result], object]) -> None:
         await asyncio.sleep(self._cold_start_s)
         try:
             process = await asyncio.create_subprocess_exec(

@@ -8,7 +8,7 @@ __all__ = ["name_of"]
 
 
 def name_of(operation: str, request: Any) -> str:
-    """The call's name: ``claim``, ``complete``, ``commit`` ..."""
+    """The call's name: ``lock``, ``complete``, ``commit`` ..."""
     match operation:
         case "batch_execute_statement":
             return _statement(request["Statements"][0])
@@ -44,7 +44,7 @@ _OTHERS = {
 def _statement(statement: Any) -> str:
     text, values = statement["Statement"], statement.get("Parameters", ())
     if text.startswith("INSERT"):
-        return "batch mark" if values[0]["S"].startswith("#batch#") else "claim"
+        return "batch mark" if values[0]["S"].startswith("#batch#") else "lock"
     if text.startswith("SELECT"):
         return "read mark" if values[0]["S"].startswith("#batch#") else "read"
     if 'REMOVE "pending"' in text:

@@ -1,4 +1,4 @@
-"""What can befall a call, and the client that lets it befall."""
+"""What can happen to a call, and the client that lets it happen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OUTAGE_S = 10.0
 
 
 class Fault(StrEnum):
-    """What befalls one call."""
+    """What happens to one call."""
 
     REFUSED = "refused before it ran"
     OUTAGE = "refused, and so is each repetition for 10 s"
@@ -93,7 +93,7 @@ class Faults:
 
     def __init__(self, *hits: Hit) -> None:
         self.left = list(hits)
-        """What has not befallen its call."""
+        """What has not happened to its call."""
         self.seen: Counter[str] = Counter()
         """How many calls of each name there were."""
         self.meanwhile: Callable[[], None] = lambda: None
@@ -103,7 +103,7 @@ class Faults:
         self._out_until: dict[str, float] = {}
 
     def of(self, name: str, now: float) -> Fault | None:
-        """What befalls the call that is made now."""
+        """What happens to the call that is made now."""
         self.seen[name] += 1
         if now < self._out_until.get(name, 0.0):
             return Fault.OUTAGE
@@ -144,12 +144,12 @@ class Client:
         if finish_by is not None and finish_by <= self._process.clock.now:
             raise self._process.out_of_time(finish_by - self._process.clock.now)
         fault = self._faults.of(self._name_of(operation, request), self._process.clock.now)
-        answer = self._befall(fault, operation, run, request)
+        answer = self._apply(fault, operation, run, request)
         self._process.clock.advance(SLOWNESS_S)
         self._process.check()
         return answer
 
-    def _befall(self, fault: Fault | None, operation: str, run: Callable[..., Any], request: Any) -> Any:
+    def _apply(self, fault: Fault | None, operation: str, run: Callable[..., Any], request: Any) -> Any:
         process = self._process
         match fault:
             case None:

@@ -168,7 +168,7 @@ class Envelope:
         if not (isinstance(source, str) and isinstance(name, str) and isinstance(detail, dict)):
             raise EventError("the body is not an EventBridge event: source, detail-type or detail is missing")
         if source.startswith("aws."):
-            return cls(source=source, name=name, metadata=_foreign_metadata(event), data=detail)
+            return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
         data = detail.get("data")
         if not isinstance(data, dict):
             raise EventError("detail.data: must be a mapping; is the publisher fanout's?")
@@ -217,7 +217,7 @@ class Envelope:
         return from_cloudevent(event)
 
 
-def _foreign_metadata(event: Mapping[str, Any]) -> Metadata:
+def _aws_native_metadata(event: Mapping[str, Any]) -> Metadata:
     identity = event.get("id")
     if not isinstance(identity, str):
         raise EventError("the body is not an EventBridge event: id is missing")

@@ -51,7 +51,7 @@ class Contract:
         return f"{self.source}/{self.name}"
 
     @property
-    def foreign(self) -> bool:
+    def aws_native(self) -> bool:
         """Whether an AWS service publishes it, so that it comes without fanout's envelope."""
         return self.source.startswith("aws.")
 
@@ -90,7 +90,7 @@ class Event(BaseModel):
         cls.upcasters = {}
         if not _IDENTIFIER.fullmatch(cls.contract.identifier):
             raise ContractError(f"{_place(cls)}: {cls.contract.identifier}: must match {_IDENTIFIER.pattern}")
-        if cls.contract.foreign and version != 1:
+        if cls.contract.aws_native and version != 1:
             raise ContractError(f"{_place(cls)}: version {version}: AWS's own events carry no version; leave it 1")
         other = _contracts.get(cls.contract)
         if other is not None and _place(other) != _place(cls):

@@ -113,7 +113,7 @@ def _upcast(contract: type[Event], data: Mapping[str, Any], version: int) -> Map
 
 def _unreadable(contract: type[Event], version: int) -> str:
     if version < 1:
-        return f"the event has version {version}; versions count from 1: mend its publisher"
+        return f"the event has version {version}; versions count from 1: fix its publisher"
     if version > contract.contract.version:
         return (
             f"the event has version {version}, which this worker does not know yet; deploy the worker with the newer "

@@ -23,7 +23,7 @@ from fanout.gather.state import MAX_DEADLINE_S, MAX_PARTS, AggregateResult, Part
 from fanout.gather.store import GatherStore
 from fanout.gather.timers import PartReported, PartWasLate, Timers, WokenUp
 from fanout.outcomes import Reject
-from fanout.publish import seal
+from fanout.publish import wrap
 
 if TYPE_CHECKING:
     from fanout.processing.context import Context
@@ -178,7 +178,7 @@ class Aggregator:
 
     def _wake(self, gather: ScatterGather, timer: WokenUp | PartWasLate, context: Context, *, delay_s: int = 0) -> None:
         what = f"woken/{timer.turn}" if isinstance(timer, WokenUp) else f"late/{timer.index}"
-        envelope = seal(
+        envelope = wrap(
             timer,
             event_id=timers.identity(gather.gather_id, what),
             correlation_id=context.metadata.correlation_id,

@@ -24,7 +24,7 @@ from fanout.gather.state import Part
 from fanout.gather.timers import Timers
 from fanout.outcomes import Reject
 from fanout.processing.context import Context
-from fanout.publish import seal
+from fanout.publish import wrap
 
 if TYPE_CHECKING:
     from fanout.events.event import Event
@@ -102,7 +102,7 @@ class Gathering:
         if reference.worker == self._worker and self._aggregator is not None:
             self._aggregator.report(part, reference.gather_id, context)
             return
-        envelope = seal(
+        envelope = wrap(
             timers.PartReported(gather_id=reference.gather_id, index=part.index, result=part.result, error=part.error),
             event_id=timers.report_id(reference.gather_id, part),
             correlation_id=context.metadata.correlation_id,

@@ -79,7 +79,7 @@ TRANSIENT = frozenset(
         "ThrottlingException",
     }
 )
-"""DynamoDB's errors that a repetition may mend
+"""DynamoDB's errors that a repetition may fix
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html)."""
 
 

@@ -6,10 +6,10 @@ The item's attributes are those of Powertools' idempotency (``id``, ``status``, 
 ``owner``    the delivery in the execution that wrote it last: unique, so that a repeated call is known as one's own
 ``tries``    how often the event's handler has begun
 ``shared``   how many of these are in doubt, because the process died while it held several events
-``alone``    whether the last claim was for this event alone
-``batch``    of claim mode: what the events claimed by one call have in common
+``alone``    whether the last lock was for this event alone
+``batch``    of claim mode: what the events locked by one call have in common
 
-A batch of n records costs ceil(n / 25) BatchExecuteStatement calls to claim and as many to complete. Each statement
+A batch of n records costs ceil(n / 25) BatchExecuteStatement calls to lock and as many to complete. Each statement
 of such a call has a response of its own, which BatchWriteItem's conditionless puts and TransactWriteItems'
 all-or-nothing cannot give. Only records that turn out to be known cost a read, and a write where they are taken over.
 """
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout.errors import FanoutError
-from fanout.idempotency.store import LOCK_LOST, Claim, ClaimState, Completion, Release, Request
+from fanout.idempotency.store import LOCK_LOST, Completion, Lock, LockState, Release, Request
 from fanout.outcomes import Retry
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ RELEASED = "RELEASED"
 COMPLETED = "COMPLETED"
 
 CLAIM_PATIENCE_S = 2.0
-"""How long claims that were throttled are tried again: a redelivery does the same."""
+"""How long locks that were throttled are tried again: a redelivery does the same."""
 
 BACKOFF_BASE_S = 0.05
 BACKOFF_CAP_S = 1.0
@@ -77,7 +77,7 @@ Statement = Any
 class DynamoDBStore:
     """
     :param ttl_s: how long an event is remembered.
-    :param one_write: the ``claim`` mode: the claim is the only write of a record; a batch whose records were all
+    :param one_write: the ``claim`` mode: the lock is the only write of a record; a batch whose records were all
         handled is recorded by one item more, the batch's mark.
     :param clock: seconds since 1970; tests give their own.
     :param sleep: how to wait between attempts; tests give their own.
@@ -100,39 +100,39 @@ class DynamoDBStore:
         self._clock = clock
         self._sleep = sleep
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
         alone = len(requests) == 1
         batch = requests[0].owner if self._one_write and not alone else ""
-        errors = self._execute([self._insert(request, alone, batch) for request in requests], self._claim_until())
-        claims: dict[str, Claim] = {}
+        errors = self._execute([self._insert(request, alone, batch) for request in requests], self._lock_until())
+        locks: dict[str, Lock] = {}
         known: list[Request] = []
         for request, error in zip(requests, errors, strict=True):
             if error is None:
-                claims[request.key] = _claimed(request, tries=1, shared=0, alone=alone, batch=batch)
+                locks[request.key] = _acquired(request, tries=1, shared=0, alone=alone, batch=batch)
             elif error[0] == "DuplicateItem":
                 known.append(request)
             else:
-                claims[request.key] = _unavailable(request, error)
+                locks[request.key] = _unavailable(request, error)
         if known:
-            claims |= {claim.key: claim for claim in self._look_up(known)}
-        return [claims[request.key] for request in requests]
+            locks |= {lock.key: lock for lock in self._look_up(known)}
+        return [locks[request.key] for request in requests]
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
+    def take_over(self, requests: Sequence[Request], known: Sequence[Lock], *, company: bool = False) -> list[Lock]:
         alone = len(requests) == 1 and not company
-        # Another than of the claim before: the first request may be the same.
+        # Another than of the lock before: the first request may be the same.
         batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
-        wanted = [_taken_over(request, claim, alone, batch) for request, claim in zip(requests, known, strict=True)]
+        wanted = [_taken_over(request, lock, alone, batch) for request, lock in zip(requests, known, strict=True)]
         statements = [
-            self._update_owner(request, claim, before.item or {})
-            for request, claim, before in zip(requests, wanted, known, strict=True)
+            self._update_owner(request, lock, before.item or {})
+            for request, lock, before in zip(requests, wanted, known, strict=True)
         ]
-        errors = self._execute(statements, self._claim_until())
+        errors = self._execute(statements, self._lock_until())
         lost = [r for r, error in zip(requests, errors, strict=True) if error and error[0] == "ConditionalCheckFailed"]
         # Lost to another execution, or our own: the client has repeated a call whose answer was lost.
-        found = {claim.key: _not_free(claim) for claim in self._look_up(lost)} if lost else {}
+        found = {lock.key: _not_free(lock) for lock in self._look_up(lost)} if lost else {}
         return [
-            claim if error is None else found.get(request.key) or _unavailable(request, error)
-            for request, claim, error in zip(requests, wanted, errors, strict=True)
+            lock if error is None else found.get(request.key) or _unavailable(request, error)
+            for request, lock, error in zip(requests, wanted, errors, strict=True)
         ]
 
     def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
@@ -160,7 +160,7 @@ class DynamoDBStore:
         try:
             self._client.transact_write_items(TransactItems=[*items, self._committed(completion, pending)])
         except (BotoCoreError, ClientError) as error:
-            if self._has_committed(completion.claim):
+            if self._has_committed(completion.lock):
                 return  # the answer was lost, and the client has repeated the call or given up
             reasons = getattr(error, "response", {}).get("CancellationReasons") or [{}]
             if reasons[-1].get("Code") == "ConditionalCheckFailed":
@@ -171,13 +171,13 @@ class DynamoDBStore:
         statement = f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "status" = ?'
         self._execute(
             [{"Statement": statement, "Parameters": [{"S": key}, {"S": COMPLETED}]} for key in keys],
-            self._claim_until(),
+            self._lock_until(),
         )
 
-    def _has_committed(self, claim: Claim) -> bool:
-        [found] = self._read([claim.key])
+    def _has_committed(self, lock: Lock) -> bool:
+        [found] = self._read([lock.key])
         return not isinstance(found, tuple) and (_text(found, "owner"), _text(found, "status")) == (
-            claim.owner,
+            lock.owner,
             COMPLETED,
         )
 
@@ -186,25 +186,25 @@ class DynamoDBStore:
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": {"id": {"S": completion.claim.key}},
+                "Key": {"id": {"S": completion.lock.key}},
                 "UpdateExpression": "SET #status = :completed, #data = :data, #pending = :pending, "
                 "#expiration = :expiration",
-                "ConditionExpression": "#owner = :owner AND #status = :claimed",
+                "ConditionExpression": "#owner = :owner AND #status = :locked",
                 "ExpressionAttributeNames": {f"#{name}": name for name in names},
                 "ExpressionAttributeValues": {
                     ":completed": {"S": COMPLETED},
                     ":data": {"S": orjson.dumps(completion.result).decode()},
                     ":pending": {"S": orjson.dumps(list(pending)).decode()},
                     ":expiration": {"N": self._expiration()},
-                    ":owner": {"S": completion.claim.owner},
-                    ":claimed": {"S": IN_PROGRESS},
+                    ":owner": {"S": completion.lock.owner},
+                    ":locked": {"S": IN_PROGRESS},
                 },
             }
         }
 
     # Records that the table knows already.
 
-    def _look_up(self, requests: Sequence[Request]) -> list[Claim]:
+    def _look_up(self, requests: Sequence[Request]) -> list[Lock]:
         """What the table says of each request's event."""
         items = self._read([request.key for request in requests])
         batches = {_text(item, "batch") for item in items if not isinstance(item, tuple) and self._may_be_whole(item)}
@@ -225,41 +225,39 @@ class DynamoDBStore:
             for batch, item in zip(batches, found, strict=True)
         }
 
-    def _known(self, request: Request, item: Item, recorded: Mapping[str, bool | Error]) -> Claim:
+    def _known(self, request: Request, item: Item, recorded: Mapping[str, bool | Error]) -> Lock:
         now, status, owner = self._clock(), _text(item, "status"), _text(item, "owner")
-        claim = Claim(
+        lock = Lock(
             key=request.key,
             owner=request.owner,
-            state=ClaimState.RELEASED,
+            state=LockState.RELEASED,
             tries=_number(item, "tries"),
             shared=_number(item, "shared"),
             alone=bool(item.get("alone", {}).get("BOOL", True)),
             item=item,
         )
         if _expiration_s(item) <= now:
-            return claim._replace(tries=0, shared=0)
+            return lock._replace(tries=0, shared=0)
         conflict = _text(item, "validation") not in ("", request.fingerprint)
         mark = recorded.get(_text(item, "batch"), False) if status == IN_PROGRESS else status == COMPLETED
         if isinstance(mark, tuple):
             return _unavailable(request, mark)
         if mark:
             if conflict:
-                return claim._replace(state=ClaimState.CONFLICT)
-            return claim._replace(
-                state=ClaimState.COMPLETED,
+                return lock._replace(state=LockState.CONFLICT)
+            return lock._replace(
+                state=LockState.COMPLETED,
                 result=orjson.loads(_text(item, "data") or b"null"),
                 pending=orjson.loads(_text(item, "pending") or b"[]"),
             )
         if status == RELEASED:
-            return claim
+            return lock
         if owner == request.owner:  # our own, repeated by the client
-            return claim._replace(state=ClaimState.CLAIMED, batch=_text(item, "batch"))
+            return lock._replace(state=LockState.ACQUIRED, batch=_text(item, "batch"))
         locked_until = _locked_until_s(item)
         if locked_until <= now:
-            return claim._replace(state=ClaimState.DIED)
-        return claim._replace(
-            state=ClaimState.CONFLICT if conflict else ClaimState.IN_PROGRESS, locked_until=locked_until
-        )
+            return lock._replace(state=LockState.DIED)
+        return lock._replace(state=LockState.CONFLICT if conflict else LockState.IN_PROGRESS, locked_until=locked_until)
 
     def _read(self, keys: Sequence[str]) -> list[Item | Error]:
         """The items of the keys, read consistently; in place of one that could not be read, why."""
@@ -271,7 +269,7 @@ class DynamoDBStore:
             }
             for key in keys
         ]
-        responses = self._responses_until(statements, self._claim_until())
+        responses = self._responses_until(statements, self._lock_until())
         return [_error(response) or response.get("Item") or _GONE for response in responses]
 
     # Statements. Every name is quoted: "status", "data" and "owner" are words of PartiQL or DynamoDB.
@@ -284,7 +282,7 @@ class DynamoDBStore:
             "Parameters": [{"S": request.key}, *self._held(request, 1, alone), *batch_value],
         }
 
-    def _update_owner(self, request: Request, claim: Claim, item: Mapping[str, Any]) -> BatchStatementRequestTypeDef:
+    def _update_owner(self, request: Request, lock: Lock, item: Mapping[str, Any]) -> BatchStatementRequestTypeDef:
         # Compare-and-set on what was read, so that of several that found the lock expired one gets it. An item of
         # Powertools' has not all of these.
         read = [n for n in ("owner", "status", "expiration", "in_progress_expiration") if n in item]
@@ -293,9 +291,9 @@ class DynamoDBStore:
             'SET "in_progress_expiration" = ? SET "expiration" = ? SET "tries" = ? SET "alone" = ? '
             'SET "shared" = ? SET "batch" = ? WHERE "id" = ?' + "".join(f' AND "{name}" = ?' for name in read),
             "Parameters": [
-                *self._held(request, claim.tries, claim.alone),
-                {"N": str(claim.shared)},
-                {"S": claim.batch},
+                *self._held(request, lock.tries, lock.alone),
+                {"N": str(lock.shared)},
+                {"S": lock.batch},
                 {"S": request.key},
                 *(item[name] for name in read),
             ],
@@ -327,8 +325,8 @@ class DynamoDBStore:
                 {"S": COMPLETED},
                 {"S": orjson.dumps(completion.result).decode()},
                 {"N": self._expiration()},
-                {"S": completion.claim.key},
-                {"S": completion.claim.owner},
+                {"S": completion.lock.key},
+                {"S": completion.lock.owner},
             ],
         }
 
@@ -340,10 +338,10 @@ class DynamoDBStore:
             "Parameters": [
                 {"S": RELEASED},
                 {"N": str(release.tries)},
-                {"N": str(release.claim.shared if release.tries else 0)},
+                {"N": str(release.lock.shared if release.tries else 0)},
                 {"N": "0"},
-                {"S": release.claim.key},
-                {"S": release.claim.owner},
+                {"S": release.lock.key},
+                {"S": release.lock.owner},
                 {"S": IN_PROGRESS},
             ],
         }
@@ -351,7 +349,7 @@ class DynamoDBStore:
     def _expiration(self) -> str:
         return str(int(self._clock() + self._ttl_s))
 
-    def _claim_until(self) -> float:
+    def _lock_until(self) -> float:
         return self._clock() + CLAIM_PATIENCE_S
 
     # Calls.
@@ -432,27 +430,27 @@ def _expiration_s(item: Mapping[str, Any]) -> float:
 
 
 def _locked_until_s(item: Mapping[str, Any]) -> float:
-    """When an unfinished claim may be taken over, in seconds since 1970; Powertools writes some without a lock."""
+    """When an unfinished lock may be taken over, in seconds since 1970; Powertools writes some without a lock."""
     milliseconds = item.get("in_progress_expiration", {}).get("N")
     return _expiration_s(item) if milliseconds is None else float(milliseconds) / 1000
 
 
-def _claimed(request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Claim:
-    return Claim(request.key, request.owner, ClaimState.CLAIMED, tries=tries, shared=shared, alone=alone, batch=batch)
+def _acquired(request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Lock:
+    return Lock(request.key, request.owner, LockState.ACQUIRED, tries=tries, shared=shared, alone=alone, batch=batch)
 
 
-def _taken_over(request: Request, known: Claim, alone: bool, batch: str) -> Claim:
-    """The claim as it will be: one try more, and one more in doubt if an execution died that held several events."""
-    in_doubt = known.state is ClaimState.DIED and not known.alone
-    return _claimed(request, tries=known.tries + 1, shared=known.shared + in_doubt, alone=alone, batch=batch)
+def _taken_over(request: Request, known: Lock, alone: bool, batch: str) -> Lock:
+    """The lock as it will be: one try more, and one more in doubt if an execution died that held several events."""
+    in_doubt = known.state is LockState.DIED and not known.alone
+    return _acquired(request, tries=known.tries + 1, shared=known.shared + in_doubt, alone=alone, batch=batch)
 
 
-def _not_free(claim: Claim) -> Claim:
+def _not_free(lock: Lock) -> Lock:
     """What a take-over that failed says: another execution has been at the event meanwhile."""
-    if claim.state in (ClaimState.RELEASED, ClaimState.DIED):
-        return claim._replace(state=ClaimState.IN_PROGRESS)
-    return claim
+    if lock.state in (LockState.RELEASED, LockState.DIED):
+        return lock._replace(state=LockState.IN_PROGRESS)
+    return lock
 
 
-def _unavailable(request: Request, error: Error) -> Claim:
-    return Claim(key=request.key, owner=request.owner, state=ClaimState.UNAVAILABLE, reason=_told(error))
+def _unavailable(request: Request, error: Error) -> Lock:
+    return Lock(key=request.key, owner=request.owner, state=LockState.UNAVAILABLE, reason=_told(error))

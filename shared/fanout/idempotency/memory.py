@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from fanout.aws import client
-from fanout.idempotency.store import LOCK_LOST, Claim, ClaimState, Completion, Release, Request
+from fanout.idempotency.store import LOCK_LOST, Completion, Lock, LockState, Release, Request
 from fanout.outcomes import Retry
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class _Item:
     shared: int
     alone: bool
     batch: str
-    state: ClaimState = ClaimState.CLAIMED
-    """CLAIMED, RELEASED or COMPLETED."""
+    state: LockState = LockState.ACQUIRED
+    """ACQUIRED, RELEASED or COMPLETED."""
     result: bytes = b"null"
     """As JSON, for a duplicate gets JSON values."""
     pending: bytes = b"[]"
@@ -59,12 +59,12 @@ class MemoryStore:
         self._items.clear()
         self._whole.clear()
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
         alone = len(requests) == 1
         batch = requests[0].owner if self._one_write and not alone else ""
-        return [self._claim(request, alone, batch) for request in requests]
+        return [self._acquire(request, alone, batch) for request in requests]
 
-    def _claim(self, request: Request, alone: bool, batch: str) -> Claim:
+    def _acquire(self, request: Request, alone: bool, batch: str) -> Lock:
         item = self._items.get(request.key)
         if item is not None:
             return self._known(request, item)
@@ -73,55 +73,55 @@ class MemoryStore:
     def take_over(
         self,
         requests: Sequence[Request],
-        known: Sequence[Claim],  # noqa: ARG002
+        known: Sequence[Lock],  # noqa: ARG002
         *,
         company: bool = False,
-    ) -> list[Claim]:
+    ) -> list[Lock]:
         alone = len(requests) == 1 and not company
-        # Another than of the claim before: the first request may be the same.
+        # Another than of the lock before: the first request may be the same.
         batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
         return [self._take_over(request, alone, batch) for request in requests]
 
-    def _take_over(self, request: Request, alone: bool, batch: str) -> Claim:
+    def _take_over(self, request: Request, alone: bool, batch: str) -> Lock:
         now = self._known(request, self._items[request.key])
-        if now.state not in (ClaimState.RELEASED, ClaimState.DIED):
+        if now.state not in (LockState.RELEASED, LockState.DIED):
             return now
-        in_doubt = now.state is ClaimState.DIED and not now.alone
+        in_doubt = now.state is LockState.DIED and not now.alone
         return self._hold(request, tries=now.tries + 1, shared=now.shared + in_doubt, alone=alone, batch=batch)
 
-    def _hold(self, request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Claim:
+    def _hold(self, request: Request, *, tries: int, shared: int, alone: bool, batch: str) -> Lock:
         key, owner, data, lock_until = request
         expires = self._clock() + self._ttl_s
         self._items[key] = _Item(owner, data, lock_until, expires, tries, shared, alone, batch)
-        return Claim(key, owner, ClaimState.CLAIMED, None, (), 0.0, "", tries, shared, alone, batch)
+        return Lock(key, owner, LockState.ACQUIRED, None, (), 0.0, "", tries, shared, alone, batch)
 
-    def _known(self, request: Request, item: _Item) -> Claim:
+    def _known(self, request: Request, item: _Item) -> Lock:
         now = self._clock()
-        claim = Claim(
+        lock = Lock(
             key=request.key,
             owner=request.owner,
-            state=ClaimState.RELEASED,
+            state=LockState.RELEASED,
             tries=item.tries,
             shared=item.shared,
             alone=item.alone,
         )
         if item.expires <= now:
-            return claim._replace(tries=0, shared=0)
-        held = item.state is ClaimState.CLAIMED
+            return lock._replace(tries=0, shared=0)
+        held = item.state is LockState.ACQUIRED
         conflict = item.fingerprint != request.fingerprint
-        if item.state is ClaimState.COMPLETED or (held and item.batch in self._whole):
+        if item.state is LockState.COMPLETED or (held and item.batch in self._whole):
             if conflict:
-                return claim._replace(state=ClaimState.CONFLICT)
+                return lock._replace(state=LockState.CONFLICT)
             result, pending = orjson.loads(item.result), orjson.loads(item.pending)
-            return claim._replace(state=ClaimState.COMPLETED, result=result, pending=pending)
-        if item.state is ClaimState.RELEASED:
-            return claim
+            return lock._replace(state=LockState.COMPLETED, result=result, pending=pending)
+        if item.state is LockState.RELEASED:
+            return lock
         if item.owner == request.owner:
-            return claim._replace(state=ClaimState.CLAIMED, batch=item.batch)
+            return lock._replace(state=LockState.ACQUIRED, batch=item.batch)
         if item.locked_until <= now:
-            return claim._replace(state=ClaimState.DIED)
-        return claim._replace(
-            state=ClaimState.CONFLICT if conflict else ClaimState.IN_PROGRESS, locked_until=item.locked_until
+            return lock._replace(state=LockState.DIED)
+        return lock._replace(
+            state=LockState.CONFLICT if conflict else LockState.IN_PROGRESS, locked_until=item.locked_until
         )
 
     def complete(
@@ -137,25 +137,25 @@ class MemoryStore:
         return [self._complete(completion) for completion in completions]
 
     def _complete(self, completion: Completion) -> str | None:
-        item = self._own(completion.claim)
+        item = self._own(completion.lock)
         if item is None:
             return LOCK_LOST
-        item.state = ClaimState.COMPLETED
+        item.state = LockState.COMPLETED
         if completion.result is not None:
             item.result = orjson.dumps(completion.result)
         item.expires = self._clock() + self._ttl_s
         return None
 
-    def _own(self, claim: Claim) -> _Item | None:
-        item = self._items.get(claim.key)
-        return item if item is not None and item.owner == claim.owner else None
+    def _own(self, lock: Lock) -> _Item | None:
+        item = self._items.get(lock.key)
+        return item if item is not None and item.owner == lock.owner else None
 
     def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:  # noqa: ARG002
         for release in releases:
-            item = self._own(release.claim)
-            if item is not None and item.state is ClaimState.CLAIMED:
-                item.state, item.tries = ClaimState.RELEASED, release.tries
-                item.shared = release.claim.shared if release.tries else 0
+            item = self._own(release.lock)
+            if item is not None and item.state is LockState.ACQUIRED:
+                item.state, item.tries = LockState.RELEASED, release.tries
+                item.shared = release.lock.shared if release.tries else 0
 
     def commit(
         self,
@@ -164,12 +164,12 @@ class MemoryStore:
         pending: Sequence[Mapping[str, Any]],
     ) -> None:
         """The items go to DynamoDB, which cannot be in one transaction with this process's memory."""
-        item = self._own(completion.claim)
-        if item is None or item.state is not ClaimState.CLAIMED:
+        item = self._own(completion.lock)
+        if item is None or item.state is not LockState.ACQUIRED:
             raise Retry(LOCK_LOST)
         if items:
             client("dynamodb").transact_write_items(TransactItems=items)
-        item.state = ClaimState.COMPLETED
+        item.state = LockState.COMPLETED
         item.result, item.pending = orjson.dumps(completion.result), orjson.dumps(list(pending))
         item.expires = self._clock() + self._ttl_s
 

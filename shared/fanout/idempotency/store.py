@@ -14,7 +14,7 @@ from fanout.errors import EventError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-__all__ = ["Claim", "ClaimState", "Completion", "Release", "Request", "Store", "fingerprint", "storable"]
+__all__ = ["Completion", "Lock", "LockState", "Release", "Request", "Store", "fingerprint", "storable"]
 
 
 LOCK_LOST = "the lock expired, and another execution has taken the event over"
@@ -24,15 +24,15 @@ MAX_RESULT_BYTES = 350_000
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
 
 
-class ClaimState(StrEnum):
-    """What a store returns for a claim."""
+class LockState(StrEnum):
+    """What a store returns for a lock."""
 
     __hash__ = str.__hash__  # as of fanout.outcomes.Outcome
 
-    CLAIMED = "claimed"
+    ACQUIRED = "acquired"
     """The caller alone may handle the event, until its lock expires."""
     RELEASED = "released"
-    """The event has been tried before and given back; :meth:`Store.take_over` claims it."""
+    """The event has been tried before and given back; :meth:`Store.take_over` locks it."""
     DIED = "died"
     """An execution held the lock until it expired, and has not said what became of the event; likewise."""
     COMPLETED = "completed"
@@ -42,7 +42,7 @@ class ClaimState(StrEnum):
     CONFLICT = "conflict"
     """The same key came before with other data."""
     UNAVAILABLE = "unavailable"
-    """The store could not say; ``reason`` tells why. Nothing was claimed."""
+    """The store could not say; ``reason`` tells why. Nothing was locked."""
 
 
 class Request(NamedTuple):
@@ -55,76 +55,76 @@ class Request(NamedTuple):
     fingerprint: str
     """Of the event's data: see :func:`fingerprint`."""
     lock_until: float
-    """When an unfinished claim may be taken over by others, in seconds since 1970."""
+    """When an unfinished lock may be taken over by others, in seconds since 1970."""
 
 
-class Claim(NamedTuple):
+class Lock(NamedTuple):
     """What a store returned for a :class:`Request`."""
 
     key: str
     owner: str
-    state: ClaimState
+    state: LockState
     result: Any = None
     pending: Sequence[Mapping[str, Any]] = ()
     """Of a completed event: the packed envelopes that were committed with it and may not be published yet."""
     locked_until: float = 0.0
     reason: str = ""
     tries: int = 1
-    """How often the event's handler has begun: of a claimed event with this time, of others without."""
+    """How often the event's handler has begun: of a locked event with this time, of others without."""
     shared: int = 0
     """How many of the earlier tries are in doubt: the process died while it held several events, of which each may
     have been the one that was being handled."""
     alone: bool = True
-    """Whether the claim (of one that is not claimed: the last one before) was made for this event alone."""
+    """Whether the lock (of one that is not locked: the last one before) was made for this event alone."""
     batch: str = ""
-    """What the events that were claimed by one call have in common; empty when it was one event."""
+    """What the events that were locked by one call have in common; empty when it was one event."""
     item: Mapping[str, Any] | None = None
     """The store's own: what a take-over compares with."""
 
 
 class Completion(NamedTuple):
-    """A claim whose event has been handled, with what the handler returned (JSON values)."""
+    """A lock whose event has been handled, with what the handler returned (JSON values)."""
 
-    claim: Claim
+    lock: Lock
     result: Any = None
 
 
 class Release(NamedTuple):
-    """A claim that is given back."""
+    """A lock that is given back."""
 
-    claim: Claim
+    lock: Lock
     tries: int
     """How many tries the event has had; 0 lets it begin anew, as after a move to the DLQ."""
 
 
 class Store(Protocol):
-    """Claims, completions and releases, each for a whole batch at once.
+    """Locks, completions and releases, each for a whole batch at once.
 
     The keys within one call are distinct. No method but ``commit`` raises for what AWS does: what is returned for a
     record tells. Each may be repeated, by a client whose call was not answered, and changes nothing the second time.
     """
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        """A claim for each request, in order. Events that are RELEASED or DIED are not claimed yet."""
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
+        """A lock for each request, in order. Events that are RELEASED or DIED are not locked yet."""
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
-        """Claim events that :meth:`claim` found RELEASED or DIED.
+    def take_over(self, requests: Sequence[Request], known: Sequence[Lock], *, company: bool = False) -> list[Lock]:
+        """Lock events that :meth:`claim` found RELEASED or DIED.
 
         :param known: what it returned for each.
-        :param company: whether events that are claimed already are handled together with these, so that the process
+        :param company: whether events that are locked already are handled together with these, so that the process
             may die over one of them.
         """
 
     def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
         """Record handled events; for each, in order, why it could not be recorded, or None.
 
-        :param whole: the batch of which these are all claims, without exception: a store may then record the batch
+        :param whole: the batch of which these are all locks, without exception: a store may then record the batch
             in place of its events.
         :param until: how long to try again what was throttled or not answered, in seconds since 1970.
         """
 
     def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
-        """Give claims back, so that a redelivery may be handled at once. A claim that cannot be given back expires."""
+        """Give locks back, so that a redelivery may be handled at once. A lock that cannot be given back expires."""
 
     def commit(
         self,
@@ -132,10 +132,10 @@ class Store(Protocol):
         completion: Completion,
         pending: Sequence[Mapping[str, Any]],
     ) -> None:
-        """Write a handler's own items and the completion of its claim in one transaction, with the packed envelopes
+        """Write a handler's own items and the completion of its lock in one transaction, with the packed envelopes
         that are to be published after it.
 
-        :raises Retry: the claim was lost to another execution, whose effect counts; nothing was written.
+        :raises Retry: the lock was lost to another execution, whose effect counts; nothing was written.
         :raises TransactionCanceledException: DynamoDB's, for the handler's own items; nothing was written.
         """
 

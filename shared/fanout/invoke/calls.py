@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from fanout import keep_warm as heartbeat
+from fanout import keep_warm
 from fanout.invoke.engine import Answer, Budget, Engine, Failure, Invoked, Kind, Tree
 
 if TYPE_CHECKING:
@@ -111,13 +111,13 @@ def warm_up(
 ) -> int:
     """Have Lambda start so many environments; answers how many there are.
 
-    Lambda gives a call to an idle environment before it starts one, so that the heartbeats have to overlap: all are
-    sent at once, and each keeps its environment busy for ``hold_s``, which has to be longer than it takes to send
-    them. They stay warm for as long as Lambda pleases, some minutes; provisioned concurrency is for longer.
+    Lambda gives a call to an idle environment before it starts one, so that the keep-warm pings have to overlap:
+    all are sent at once, and each keeps its environment busy for ``hold_s``, which has to be longer than it takes
+    to send them. They stay warm for as long as Lambda pleases, some minutes; provisioned concurrency is for longer.
     """
     beats = invoke_all(
         function,
-        [{heartbeat.KEY: hold_s}] * environments,
+        [{keep_warm.KEY: hold_s}] * environments,
         qualifier=qualifier,
         concurrency=environments,
         timeout_s=timeout_s,

@@ -1,4 +1,4 @@
-"""The receiving side: a handler that also answers slices of a tree, and heartbeats."""
+"""The receiving side: a handler that also answers slices of a tree, and keep-warm pings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fanout import keep_warm as heartbeat
+from fanout import keep_warm
 from fanout.invoke.calls import run
 from fanout.invoke.engine import NODE_KEY, RESULTS_KEY, Budget, Tree
 from fanout.outcomes import Reject
@@ -28,8 +28,8 @@ def tree_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
     """
 
     def handle(event: Any, context: Any) -> Any:
-        if isinstance(event, Mapping) and heartbeat.KEY in event:
-            return heartbeat.beat(event)
+        if isinstance(event, Mapping) and keep_warm.KEY in event:
+            return keep_warm.beat(event)
         if isinstance(event, Mapping) and NODE_KEY in event:
             return _answer_slice(event[NODE_KEY], context)
         return handler(event, context)

@@ -19,7 +19,7 @@ import orjson
 from fanout.errors import DeclarationError, EventError
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
-from fanout.publish import seal
+from fanout.publish import wrap
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -43,7 +43,7 @@ def put(event: Event | Envelope, *, partition: str | None = None, table: str | N
     :raises EventError: the event is too large for an item.
     :raises DeclarationError: the worker has no outbox.
     """
-    envelope = event if isinstance(event, Envelope) else seal(event)
+    envelope = event if isinstance(event, Envelope) else wrap(event)
     detail = envelope.detail()
     body = f'{{"source":{_text(envelope.source)},"detail-type":{_text(envelope.name)},"detail":{detail}}}'
     if len(body.encode()) > MAX_BYTES:

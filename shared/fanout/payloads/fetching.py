@@ -10,12 +10,12 @@ from fanout.events.envelope import DataReference, Envelope
 from fanout.payloads.store import ClaimCheck
 from fanout.processing.delivery import Delivery
 
-__all__ = ["fetch_claimed"]
+__all__ = ["fetch_payloads"]
 
 FETCHES_AT_ONCE = 8
 
 
-def fetch_claimed(deliveries: Sequence[Delivery], claim_check: ClaimCheck) -> None:
+def fetch_payloads(deliveries: Sequence[Delivery], claim_check: ClaimCheck) -> None:
     """Give each open delivery its whole event. Data that are gone or are others reject it; an S3 that refuses or does
     not answer has it delivered again."""
     claimed = [
@@ -37,7 +37,7 @@ def _fetch(claim_check: ClaimCheck, delivery: Delivery, envelope: Envelope, refe
         data = claim_check.fetch(reference)
     except EventError as error:
         delivery.reject(error)
-    except Exception as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome
+    except Exception as error:  # noqa: BLE001 - whatever is raised is that record's outcome
         delivery.retry(error)
     else:
         # Whole again: the handler may publish it as it is.

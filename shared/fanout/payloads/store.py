@@ -72,7 +72,7 @@ class ClaimCheck:
     def fetch(self, reference: DataReference) -> Mapping[str, Any]:
         """The data as they were deposited.
 
-        :raises EventError: they are not there, or are others; no repetition mends it.
+        :raises EventError: they are not there, or are others; no repetition fixes it.
         :raises botocore.exceptions.ClientError: S3 refused.
         :raises botocore.exceptions.BotoCoreError: S3 did not answer.
         """

@@ -46,7 +46,7 @@ def _span(delivery: Delivery) -> list[Any]:
         first_ms - sent_ms if sent_ms and first_ms else None,
         int(delivery.began_at * 1000) or None,
         int(delivery.took_s * 10_000) / 10 if delivery.begun else None,
-        record.receive_count if delivery.claim is None else delivery.claim.tries,
+        record.receive_count if delivery.lock is None else delivery.lock.tries,
         record.receive_count,
         None if delivery.outcome is None else delivery.outcome._value_,
     ]

@@ -1,4 +1,4 @@
-"""The life of one batch: read, fetch, claim, handle, publish, complete, settle.
+"""The life of one batch: read, fetch, lock, handle, publish, complete, settle.
 
 Each step is one pass over the records that the steps before left undecided, so that every AWS call serves the batch
 and no record can fail another. Records that have been tried before are handled apart, after the others: see
@@ -18,11 +18,11 @@ from fanout.errors import EventError, PublishError, describe
 from fanout.idempotency.identity import event_key
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.payloads import ClaimCheck
-from fanout.payloads.fetching import fetch_claimed
+from fanout.payloads.fetching import fetch_payloads
 from fanout.processing.accounts import failure_fields
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery, undecided
 from fanout.processing.execution import Execution
-from fanout.processing.locks import Claims, Group
+from fanout.processing.locks import Group, Locks
 from fanout.processing.records import Invocation, Record
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Watch
@@ -42,7 +42,7 @@ _OUTCOMES = [outcome.value for outcome in Outcome]
 class Processor:
     """Takes the batches of one worker."""
 
-    claims: Claims | None
+    locks: Locks | None
     """None: the worker's idempotency is off."""
     claim_check: ClaimCheck
     """Of the data that events only refer to."""
@@ -58,15 +58,15 @@ class Processor:
         deliveries = [Delivery.of(record) for record in records]
         self.execution.begin_batch()
         self._expire(deliveries)
-        fetch_claimed(deliveries, self.claim_check)  # before the claims: their fingerprints are of whole data
-        groups = self.claims.take(deliveries, invocation) if self.claims else self._ungrouped(deliveries)
+        fetch_payloads(deliveries, self.claim_check)  # before the locks: their fingerprints are of whole data
+        groups = self.locks.take(deliveries, invocation) if self.locks else self._ungrouped(deliveries)
         with self.watch:
             for group in groups:
                 self._handle(group, invocation)
                 if group is not groups[-1]:
                     self._leave_queue(group.deliveries, invocation)
-        if self.claims:
-            self.claims.follow()
+        if self.locks:
+            self.locks.follow()
         self.settlement.settle(deliveries)
         if self.execution.handlers.parts:
             self.execution.report_lost_parts(deliveries, invocation)
@@ -75,20 +75,20 @@ class Processor:
 
     def _handle(self, group: Group, invocation: Invocation) -> None:
         """Handle records together, and record what became of them."""
-        if self.claims and group.untaken:
+        if self.locks and group.untaken:
             if not self.execution.has_time(invocation):
                 for delivery, _ in undecided(group.deliveries):
                     delivery.postpone()
-            self.claims.take_over(group, invocation)
+            self.locks.take_over(group, invocation)
         self.execution.run(group.deliveries, invocation, self.watch)
         self._publish(group.deliveries)
         for delivery in group.deliveries:
             if delivery.outcome is None:
                 delivery.handled()
         self.settlement.give_up(group.deliveries)
-        self.settlement.dead_letter(group.deliveries)  # before its claim is given back: the DLQ may not take it
-        if self.claims:
-            self.claims.finish(group, invocation)
+        self.settlement.dead_letter(group.deliveries)  # before its lock is given back: the DLQ may not take it
+        if self.locks:
+            self.locks.finish(group, invocation)
 
     def _leave_queue(self, deliveries: Sequence[Delivery], invocation: Invocation) -> None:
         """Delete what is in the DLQ before more records begin: one may end the process, and then all of the batch comes

@@ -15,7 +15,7 @@ from fanout.events.event import Event
 from fanout.idempotency import Completion, Store, storable
 from fanout.idempotency.identity import derived_id
 from fanout.processing.delivery import Delivery
-from fanout.publish import seal
+from fanout.publish import wrap
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
@@ -100,11 +100,11 @@ class Context:
         self.delivery.published.append(envelope)
         return envelope.metadata.event_id
 
-    def seal(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> Envelope:
+    def wrap(self, event: Event, *, subject: str | None = None, expires_at: datetime | None = None) -> Envelope:
         """The envelope of an event that this one caused, for a handler that sends it by itself, through
-        :func:`fanout.outbox.put` for instance. A handler that runs again seals the same ids."""
-        envelope = self._caused(event, f"sealed/{self.delivery.sealed}", subject, expires_at)
-        self.delivery.sealed += 1
+        :func:`fanout.outbox.put` for instance. A handler that runs again wraps the same ids."""
+        envelope = self._caused(event, f"sealed/{self.delivery.wrapped}", subject, expires_at)
+        self.delivery.wrapped += 1
         return envelope
 
     def identity(self, what: str) -> str:
@@ -142,14 +142,14 @@ class Context:
             raise DeclarationError("a part cannot be committed: make its effect conditional and return its result")
         if self.delivery.committed:
             raise DeclarationError("a record is committed once; put all its items into one commit")
-        if self.store is None or self.delivery.claim is None:
+        if self.store is None or self.delivery.lock is None:
             client("dynamodb").transact_write_items(TransactItems=items)
         else:
             problem = storable(result)
             if problem is not None:
                 log.warning("the result of the commit is not kept: %s", problem)
                 result = None
-            completion = Completion(claim=self.delivery.claim, result=result)
+            completion = Completion(lock=self.delivery.lock, result=result)
             self.store.commit(items, completion, [envelope.pack() for envelope in self.delivery.published])
         self.delivery.committed, self.delivery.result = True, result
 
@@ -164,7 +164,7 @@ class Context:
         causation_id: str | None = None,
         gather: str | None = None,
     ) -> Envelope:
-        return seal(
+        return wrap(
             event,
             event_id=event_id or self.identity(number),
             subject=subject,

@@ -11,7 +11,7 @@ from typing import Any
 
 from fanout.errors import EventError
 from fanout.events.envelope import Envelope
-from fanout.idempotency import Claim
+from fanout.idempotency import Lock
 from fanout.outcomes import Backoff, Outcome, Retry
 from fanout.processing.records import Record
 
@@ -32,7 +32,7 @@ class Delivery:
     key: str = ""
     """Of its event in the idempotency store, and of every id that is derived from it: see
     :mod:`fanout.idempotency.identity`."""
-    claim: Claim | None = None
+    lock: Lock | None = None
     """The lock that this execution holds on the event."""
     begun: bool = False
     """Whether its handler has been called in this execution."""
@@ -49,8 +49,8 @@ class Delivery:
     result: Any = None
     published: list[Envelope] = field(default_factory=list)
     """What its handler wants published, or a duplicate's handler committed to have published."""
-    sealed: int = 0
-    """How many events its handler has sealed to send them by itself."""
+    wrapped: int = 0
+    """How many events its handler has wrapped to send them by itself."""
     committed: bool = False
     """Its completion is in the same transaction as its effect."""
     abandoned: bool = False
@@ -80,12 +80,12 @@ class Delivery:
     def tries(self) -> int:
         """How often the event's handler has begun, this time included; without an idempotency store, how often the
         queue has handed the record out."""
-        return self.record.receive_count if self.claim is None else self.claim.tries
+        return self.record.receive_count if self.lock is None else self.lock.tries
 
     def exhausted(self, most: int) -> bool:
         """Whether its handler has begun as often as it may, so that another failure is its last. Tries in doubt do not
         count: they may have been another record's."""
-        shared = 0 if self.claim is None else self.claim.shared
+        shared = 0 if self.lock is None else self.lock.shared
         return self.begun and self.tries - shared >= most
 
     def decide(

@@ -189,7 +189,7 @@ class Execution:
                     ended = _Ended(result)
             except TimeUp:
                 ended = _Ended(error=self._overdue(time.monotonic() - began))
-            except BaseException as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome
+            except BaseException as error:  # noqa: BLE001 - whatever is raised is that record's outcome
                 ended = _Ended(error=error)
             watch.interruptible = False
             if ended is not _DONE:
@@ -414,7 +414,7 @@ async def _ended_of(result: Callable[[], Awaitable[Any]]) -> _Ended:
     try:
         returned = await result()
         return returned if isinstance(returned, _Ended) else _Ended(returned)
-    except BaseException as error:  # noqa: BLE001 - whatever befalls a record is that record's outcome
+    except BaseException as error:  # noqa: BLE001 - whatever is raised is that record's outcome
         return _Ended(error=error)
 
 

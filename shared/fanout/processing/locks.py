@@ -1,7 +1,7 @@
-"""A batch's way through the idempotency store: claim each event once, and record or give back what was claimed.
+"""A batch's way through the idempotency store: lock each event once, and record or give back what was locked.
 
 Records with earlier tries wait until the others are recorded, because one of them may be what ended its process: those
-that were given back go second, as a group; those whose process died go last, each claimed alone, so that a death
+that were given back go second, as a group; those whose process died go last, each locked alone, so that a death
 counts against the record that was being handled and against no other.
 """
 
@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from fanout.errors import EventError
 from fanout.events.envelope import Envelope
 from fanout.idempotency import (
-    Claim,
-    ClaimState,
     Completion,
+    Lock,
+    LockState,
     Release,
     Request,
     Store,
@@ -31,7 +31,7 @@ from fanout.processing.delivery import UNSUCCESSFUL, Delivery, undecided
 from fanout.processing.records import Invocation
 from fanout.processing.settings import Settings
 
-__all__ = ["Claims", "Group", "ProcessDied"]
+__all__ = ["Group", "Locks", "ProcessDied"]
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,9 @@ LONGEST_DELAY_S = 43_200
 FRESH, RELEASED, DIED = range(3)
 """When a record is handled: see the module."""
 
-_HELD_OR_FREE = frozenset({ClaimState.CLAIMED, ClaimState.RELEASED, ClaimState.DIED})
+_HELD_OR_FREE = frozenset({LockState.ACQUIRED, LockState.RELEASED, LockState.DIED})
 
-_WAITING = {ClaimState.RELEASED: RELEASED, ClaimState.DIED: DIED}
+_WAITING = {LockState.RELEASED: RELEASED, LockState.DIED: DIED}
 
 
 class ProcessDied(Exception):  # noqa: N818 - an outcome, named so in the DLQ
@@ -66,39 +66,39 @@ class Group:
 
 
 @dataclass(eq=False, repr=False)
-class Claims:
+class Locks:
     """Speaks to the store for the batches of one worker."""
 
     settings: Settings
     store: Store
     clock: Callable[[], float] = time.time
-    _twins: list[tuple[Delivery, Delivery]] = field(default_factory=list, init=False)
+    _duplicates: list[tuple[Delivery, Delivery]] = field(default_factory=list, init=False)
     """The further records of an event within a batch, each with the first."""
     _sizes: dict[str, int] = field(default_factory=dict, init=False)
-    """How many claims each batch of claims has; none where one was not answered: who knows what the store holds."""
+    """How many locks each batch of locks has; none where one was not answered: who knows what the store holds."""
 
     _unanswered: list[Release] = field(default_factory=list, init=False)
-    """Claims that may have been made all the same, with the tries that their events have had."""
+    """Locks that may have been made all the same, with the tries that their events have had."""
 
     def take(self, deliveries: Sequence[Delivery], invocation: Invocation) -> list[Group]:
-        """Claim the event of every undecided record, and decide those that cannot be had; the others in the groups in
+        """Lock the event of every undecided record, and decide those that cannot be had; the others in the groups in
         which they are to be handled."""
-        self._twins.clear()
+        self._duplicates.clear()
         self._sizes.clear()
         self._unanswered.clear()
         requests = self._requests(deliveries, invocation)
         if not requests:
             return []
-        claims = self.store.claim([request for _, request in requests])
-        self._note_sizes(claims)
+        locks = self.store.acquire([request for _, request in requests])
+        self._note_sizes(locks)
         waiting = False
-        for (delivery, _), claim in zip(requests, claims, strict=True):
-            if claim.state is ClaimState.CLAIMED:  # as nearly always
-                delivery.claim = claim
+        for (delivery, _), lock in zip(requests, locks, strict=True):
+            if lock.state is LockState.ACQUIRED:  # as nearly always
+                delivery.lock = lock
                 continue
-            self._decide(delivery, claim)
-            self._note_unanswered(claim, tries=0)
-            waiting = waiting or claim.state in _WAITING
+            self._decide(delivery, lock)
+            self._note_unanswered(lock, tries=0)
+            waiting = waiting or lock.state in _WAITING
         return self._groups(deliveries, requests) if waiting else [Group(list(deliveries))]
 
     def _requests(self, deliveries: Iterable[Delivery], invocation: Invocation) -> list[tuple[Delivery, Request]]:
@@ -119,7 +119,7 @@ class Claims:
             elif known[1].fingerprint != data:
                 delivery.reject(_conflict())
             else:
-                self._twins.append((delivery, known[0]))
+                self._duplicates.append((delivery, known[0]))
                 delivery.decide(Outcome.DUPLICATE)
         return list(first.values())
 
@@ -129,33 +129,33 @@ class Claims:
         values = key_values(envelope.data, self.settings.key)
         return fingerprint(envelope.data if values is None else values)
 
-    def _decide(self, delivery: Delivery, claim: Claim) -> None:
-        if claim.state in _HELD_OR_FREE:
-            delivery.claim = claim
+    def _decide(self, delivery: Delivery, lock: Lock) -> None:
+        if lock.state in _HELD_OR_FREE:
+            delivery.lock = lock
             return
-        delivery.claim = None
-        match claim.state:
-            case ClaimState.COMPLETED:
+        delivery.lock = None
+        match lock.state:
+            case LockState.COMPLETED:
                 delivery.decide(Outcome.DUPLICATE)
-                delivery.result = claim.result
-                delivery.published = [Envelope.unpack(packed) for packed in claim.pending]
-            case ClaimState.CONFLICT:
+                delivery.result = lock.result
+                delivery.published = [Envelope.unpack(packed) for packed in lock.pending]
+            case LockState.CONFLICT:
                 delivery.reject(_conflict())
-            case ClaimState.IN_PROGRESS:
-                wait = max(1.0, claim.locked_until - self.clock())
+            case LockState.IN_PROGRESS:
+                wait = max(1.0, lock.locked_until - self.clock())
                 delivery.retry(Retry("another execution holds the event"), delay_s=min(wait, LONGEST_DELAY_S))
-            case ClaimState.UNAVAILABLE:
-                delivery.retry(Retry(f"the idempotency store did not answer: {claim.reason}"))
+            case LockState.UNAVAILABLE:
+                delivery.retry(Retry(f"the idempotency store did not answer: {lock.reason}"))
 
-    def _note_unanswered(self, claim: Claim, *, tries: int) -> None:
-        if claim.state is ClaimState.UNAVAILABLE:
-            self._unanswered.append(Release(claim, tries))
+    def _note_unanswered(self, lock: Lock, *, tries: int) -> None:
+        if lock.state is LockState.UNAVAILABLE:
+            self._unanswered.append(Release(lock, tries))
 
-    def _note_sizes(self, claims: Sequence[Claim]) -> None:
+    def _note_sizes(self, locks: Sequence[Lock]) -> None:
         if self.settings.idempotency != "claim":
             return
-        if not any(claim.state is ClaimState.UNAVAILABLE for claim in claims):
-            self._sizes.update(Counter(claim.batch for claim in claims if claim.batch))
+        if not any(lock.state is LockState.UNAVAILABLE for lock in locks):
+            self._sizes.update(Counter(lock.batch for lock in locks if lock.batch))
 
     # Groups.
 
@@ -186,28 +186,28 @@ class Claims:
         return Group(deliveries, [(d, waiting[id(d)]) for d in deliveries if id(d) in waiting])
 
     def take_over(self, group: Group, invocation: Invocation) -> None:
-        """Claim what of the group has been tried before, and decide what cannot be had, or has ended its process as
+        """Lock what of the group has been tried before, and decide what cannot be had, or has ended its process as
         often as it may be tried."""
         untaken = [(delivery, request) for delivery, request in group.untaken if delivery.undecided]
         if not untaken:
             return
         lock_until = self.clock() + invocation.remaining_s() + LOCK_MARGIN_S
-        known = [delivery.claim for delivery, _ in untaken if delivery.claim is not None]
+        known = [delivery.lock for delivery, _ in untaken if delivery.lock is not None]
         requests = [request._replace(lock_until=lock_until) for _, request in untaken]
         company = sum(delivery.undecided for delivery in group.deliveries) > len(untaken)
-        claims = self.store.take_over(requests, known, company=company)
-        self._note_sizes(claims)
-        for (delivery, _), before, claim in zip(untaken, known, claims, strict=True):
-            self._decide(delivery, claim)
-            self._note_unanswered(claim._replace(shared=before.shared), tries=before.tries)
-            died = before.state is ClaimState.DIED and before.alone
+        locks = self.store.take_over(requests, known, company=company)
+        self._note_sizes(locks)
+        for (delivery, _), before, lock in zip(untaken, known, locks, strict=True):
+            self._decide(delivery, lock)
+            self._note_unanswered(lock._replace(shared=before.shared), tries=before.tries)
+            died = before.state is LockState.DIED and before.alone
             if delivery.undecided and died and before.tries >= self.settings.max_receives:
                 delivery.reject(ProcessDied(f"the process died {before.tries} times while it handled this record"))
 
     # Ends.
 
     def finish(self, group: Group, invocation: Invocation) -> None:
-        """Record the claims of handled records; give back those of failed ones."""
+        """Record the locks of handled records; give back those of failed ones."""
         until = self.clock() + invocation.remaining_s() - SETTLING_S
         self._complete(group.deliveries, until)
         failed = [delivery for delivery in group.deliveries if delivery.outcome in UNSUCCESSFUL]
@@ -216,13 +216,13 @@ class Claims:
         self._forget_published(group.deliveries)
 
     def _release(self, failed: Iterable[Delivery], until: float) -> None:
-        """Give claims back; but for those of records whose process died too often and that the DLQ refused, which are
+        """Give locks back; but for those of records whose process died too often and that the DLQ refused, which are
         to be found as they were."""
         releases = [
-            Release(delivery.claim, self._tries_after(delivery))
+            Release(delivery.lock, self._tries_after(delivery))
             for delivery in failed
-            if delivery.claim is not None
-            and delivery.claim.state is ClaimState.CLAIMED
+            if delivery.lock is not None
+            and delivery.lock.state is LockState.ACQUIRED
             and not delivery.abandoned
             and not (delivery.outcome is Outcome.RETRIED and isinstance(delivery.cause, ProcessDied))
         ]
@@ -238,9 +238,9 @@ class Claims:
 
     def _complete(self, deliveries: Sequence[Delivery], until: float) -> None:
         done = [
-            (delivery, Completion(delivery.claim, None if delivery.result is None else self._result(delivery)))
+            (delivery, Completion(delivery.lock, None if delivery.result is None else self._result(delivery)))
             for delivery in deliveries
-            if delivery.outcome is Outcome.HANDLED and delivery.claim is not None and not delivery.committed
+            if delivery.outcome is Outcome.HANDLED and delivery.lock is not None and not delivery.committed
         ]
         if not done:
             return
@@ -254,14 +254,14 @@ class Claims:
                 log.error("a handled event could not be recorded: a duplicate of it may be handled", extra=extra)
 
     def _whole(self, deliveries: Sequence[Delivery]) -> str:
-        """The batch that these are all claims of, if all were handled and there is nothing in doubt; else ''."""
+        """The batch that these are all locks of, if all were handled and there is nothing in doubt; else ''."""
         if not self._sizes:
             return ""
-        claimed = [d for d in deliveries if d.claim is not None and d.claim.state is ClaimState.CLAIMED]
-        batches = {delivery.claim.batch for delivery in claimed if delivery.claim is not None}
+        locked = [d for d in deliveries if d.lock is not None and d.lock.state is LockState.ACQUIRED]
+        batches = {delivery.lock.batch for delivery in locked if delivery.lock is not None}
         batch = batches.pop() if len(batches) == 1 else ""
-        handled = sum(delivery.outcome is Outcome.HANDLED for delivery in claimed)
-        return batch if handled == len(claimed) == self._sizes.get(batch) else ""
+        handled = sum(delivery.outcome is Outcome.HANDLED for delivery in locked)
+        return batch if handled == len(locked) == self._sizes.get(batch) else ""
 
     def _result(self, delivery: Delivery) -> object:
         problem = storable(delivery.result)
@@ -276,25 +276,25 @@ class Claims:
             delivery.key
             for delivery in deliveries
             if delivery.published
-            and (delivery.committed or delivery.claim is None)
+            and (delivery.committed or delivery.lock is None)
             and delivery.outcome in (Outcome.HANDLED, Outcome.DUPLICATE)
         ]
         if published:
             self.store.forget_pending(published)
 
     def follow(self) -> None:
-        """A further record of an event is a duplicate if the first was handled, else it comes again too. Claims that
+        """A further record of an event is a duplicate if the first was handled, else it comes again too. Locks that
         were not answered are given back in case they were made: nobody tried their events."""
         if self._unanswered:
             self.store.release(self._unanswered)
-        for twin, first in self._twins:
+        for duplicate, first in self._duplicates:
             if first.outcome in UNSUCCESSFUL:
-                twin.retry(Retry("the event's other record in this batch was not handled"))
+                duplicate.retry(Retry("the event's other record in this batch was not handled"))
 
 
 def _turn(delivery: Delivery) -> int:
-    claim = delivery.claim
-    return FRESH if claim is None else _WAITING.get(claim.state, FRESH)
+    lock = delivery.lock
+    return FRESH if lock is None else _WAITING.get(lock.state, FRESH)
 
 
 def _conflict() -> Reject:

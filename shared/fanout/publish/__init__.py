@@ -7,14 +7,14 @@ The publisher itself is imported on first use for the same reason: most workers 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fanout.events.sealing import seal
+from fanout.events.wrap import wrap
 
 if TYPE_CHECKING:
     from fanout.publish.batches import Receipt
     from fanout.publish.publisher import Publisher
     from fanout.publish.routes import Route, Routes
 
-__all__ = ["Publisher", "Receipt", "Route", "Routes", "seal"]
+__all__ = ["Publisher", "Receipt", "Route", "Routes", "wrap"]
 
 _HOMES = {"Publisher": "publisher", "Receipt": "batches", "Route": "routes", "Routes": "routes"}
 

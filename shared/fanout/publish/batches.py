@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Self, TypedDict
 
 from fanout import aws
 from fanout.events.envelope import Envelope
-from fanout.events.sealing import non_finite
+from fanout.events.wrap import non_finite
 from fanout.payloads.store import ClaimCheck, Deposit
 from fanout.publish.routes import Route
 
@@ -152,7 +152,7 @@ PERMANENT = frozenset(
         "ValidationException",
     }
 )
-"""Error codes of an entry, or a call, that no repetition mends."""
+"""Error codes of an entry, or a call, that no repetition fixes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def kind_of(bus: str) -> BusKind:
 
 
 def put(client: Any, bus: str, requests: Sequence[Request]) -> list[Fault | None]:
-    """Each entry's fault, or None. What befalls the call as a whole befalls each entry."""
+    """Each entry's fault, or None. What happens to the call as a whole happens to each entry."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

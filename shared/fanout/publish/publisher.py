@@ -15,7 +15,7 @@ from fanout import aws
 from fanout.errors import PublishError
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
-from fanout.events.sealing import seal
+from fanout.events.wrap import wrap
 from fanout.payloads.store import ClaimCheck
 from fanout.publish.batches import Batcher, Entry, Receipt, Receipts, Sender, entry_of, kind_of
 from fanout.publish.routes import Routes
@@ -102,7 +102,7 @@ class Publisher:
 
     def entry(self, event: Event | Envelope) -> Entry:
         """The entry to send for an event."""
-        envelope = event if isinstance(event, Envelope) else seal(event)
+        envelope = event if isinstance(event, Envelope) else wrap(event)
         return entry_of(envelope, self._routes.of(envelope.identifier), self._claim_check)
 
     def batcher(self) -> Batcher:

@@ -181,7 +181,7 @@ def _worker_anchor(worker: str) -> str:
 
 
 def _owner(contract: Contract) -> str:
-    return contract.owner or ("AWS" if contract.foreign else "-")
+    return contract.owner or ("AWS" if contract.aws_native else "-")
 
 
 def _listed(items: Iterable[Inline], nothing: str = "-") -> list[Inline]:
@@ -192,7 +192,7 @@ def _listed(items: Iterable[Inline], nothing: str = "-") -> list[Inline]:
 
 
 def _producers(declared: Declarations, contract: Contract) -> list[Inline]:
-    if contract.foreign:
+    if contract.aws_native:
         return [f"AWS ({contract.source})"]
     workers = [it for it, manifest in declared.manifests.items() if contract.identifier in manifest.publishes]
     web = [f"{it} (web)" for it, manifest in declared.web.items() if contract.identifier in manifest.publishes]
@@ -253,7 +253,7 @@ def _size(topology: Topology, declared: Declarations, contract: Contract) -> str
     if not limits:
         return "no worker takes it"
     hop = f"{min(limits) // KIB} KiB on its smallest hop"
-    if contract.foreign:
+    if contract.aws_native:
         return hop
     return f"{hop}; publishers move data over {declared.routes.of(contract.identifier).max_bytes // KIB} KiB to S3"
 

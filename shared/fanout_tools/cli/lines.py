@@ -1,4 +1,4 @@
-"""The events that an operator writes: read from an argument, a file or standard input, checked and sealed."""
+"""The events that an operator writes: read from an argument, a file or standard input, checked and wrapped."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import typer
 from fanout.errors import EventError, FanoutError
 from fanout.events.envelope import Envelope, new_traceparent
 from fanout.events.event import Event, contract_of
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout_tools.cli.output import complain
 
-__all__ = ["Line", "lines", "sealed"]
+__all__ = ["Line", "lines", "wrapped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +63,26 @@ def _json(place: str, text: str) -> object:
         return EventError(f"{place}: not JSON: {error}")
 
 
-def sealed(given: Iterable[Line], version: int | None, refused: list[str], *, cloudevents: bool) -> Iterator[Envelope]:
+def wrapped(given: Iterable[Line], version: int | None, refused: list[str], *, cloudevents: bool) -> Iterator[Envelope]:
     """Each event in its envelope; the places of those that break their contract are added to ``refused``."""
     for line in given:
         try:
             if isinstance(line.value, EventError):
                 raise line.value
-            yield _of_cloudevent(line.value) if cloudevents else _seal(line, version)
+            yield _of_cloudevent(line.value) if cloudevents else _wrap(line, version)
         except FanoutError as error:
             refused.append(line.place)
             complain(f"{line.place}: {error}")
 
 
-def _seal(line: Line, version: int | None) -> Envelope:
+def _wrap(line: Line, version: int | None) -> Envelope:
     fields: dict[str, Any] = {"event": line.event, "data": line.value}
     if line.event is None:
         if not isinstance(line.value, dict) or not isinstance(line.value.get("event"), str):
             raise EventError('needs an object with "event" and "data", or name the event as an argument')
         fields = line.value
     contract = _publishable(fields["event"], fields.get("version", version))
-    return seal(contract.from_input(fields.get("data")), event_id=fields.get("event_id"), subject=fields.get("subject"))
+    return wrap(contract.from_input(fields.get("data")), event_id=fields.get("event_id"), subject=fields.get("subject"))
 
 
 def _of_cloudevent(value: object) -> Envelope:
@@ -101,6 +101,6 @@ def _of_cloudevent(value: object) -> Envelope:
 
 def _publishable(identifier: str, version: int | None) -> type[Event]:
     contract = contract_of(identifier, version)
-    if contract.contract.foreign:
+    if contract.contract.aws_native:
         raise EventError(f"{contract.contract.identifier} is an AWS service's own event; nobody else can publish it")
     return contract

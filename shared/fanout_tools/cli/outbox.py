@@ -53,7 +53,7 @@ def command(
 
 
 def unrelayed(dynamodb: DynamoDBClient, table: str, before: datetime) -> Iterator[Mapping[str, Any]]:
-    """The items of events that were sealed before that moment and are not on the bus.
+    """The items of events that were wrapped before that moment and are not on the bus.
 
     :raises DeploymentError: there is no such table.
     """

@@ -10,7 +10,7 @@ import typer
 
 from fanout.events.envelope import Envelope
 from fanout.publish import Publisher
-from fanout_tools.cli.lines import lines, sealed
+from fanout_tools.cli.lines import lines, wrapped
 from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.cli.publishing import publisher
@@ -46,7 +46,7 @@ def command(
     refused: list[str] = []
     if cloudevents and event is not None:
         raise typer.BadParameter("a CloudEvent names its event by itself: leave EVENT or --cloudevents out")
-    envelopes = sealed(lines(event, data, file), version, refused, cloudevents=cloudevents)
+    envelopes = wrapped(lines(event, data, file), version, refused, cloudevents=cloudevents)
     if dry_run:
         print_rows(["event_id", "event", "recipients"], _recipients(envelopes, services), as_json=as_json)
     else:
@@ -57,14 +57,14 @@ def command(
         raise typer.Exit(1)
 
 
-def _recipients(sealed: Iterable[Envelope], services: Path) -> Iterator[dict[str, Any]]:
+def _recipients(wrapped: Iterable[Envelope], services: Path) -> Iterator[dict[str, Any]]:
     manifests = load_all(services)
-    for envelope in sealed:
+    for envelope in wrapped:
         yield {**_row(envelope), "recipients": routing.recipients(_as_delivered(envelope), manifests)}
 
 
-def _receipts(to: Publisher, sealed: Iterable[Envelope], refused: list[str]) -> Iterator[dict[str, Any]]:
-    for receipt in to.publish_all(sealed):
+def _receipts(to: Publisher, wrapped: Iterable[Envelope], refused: list[str]) -> Iterator[dict[str, Any]]:
+    for receipt in to.publish_all(wrapped):
         if receipt.error is not None:
             refused.append(receipt.envelope.metadata.event_id)
         yield {**_row(receipt.envelope), "accepted": receipt.accepted, "error": receipt.error}

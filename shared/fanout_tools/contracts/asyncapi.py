@@ -100,7 +100,7 @@ def _message(contract: Contract, declared: type[Event] | None, golden: Iterable[
     }
     if rest:
         message["description"] = rest
-    if not contract.foreign:
+    if not contract.aws_native:
         message["correlationId"] = {"location": "$message.payload#/detail/metadata/correlation_id"}
     return {name: value for name, value in message.items() if value not in ("", [])}
 
@@ -119,7 +119,7 @@ def _payload(contract: Contract) -> Json:
             "detail-type": {"const": contract.name},
             "id": {"type": "string"},
             "time": {"type": "string", "format": "date-time"},
-            "detail": data if contract.foreign else envelope,
+            "detail": data if contract.aws_native else envelope,
         },
         "required": ["source", "detail-type", "id", "time", "detail"],
     }

@@ -1,4 +1,4 @@
-"""Today's contracts, held against those released before: what changed, whom it breaks, and the mend."""
+"""Today's contracts, held against those released before: what changed, whom it breaks, and the fix."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ class Finding:
     """One thing to say of a contract."""
 
     text: str
-    """The thing, what is with it, and the mend."""
+    """The thing, what is with it, and the fix."""
     breaking: bool
     """False: all readers can live with it, but the committed snapshots do not tell it yet."""
 
@@ -106,17 +106,17 @@ def _broken(
     read_by = "" if manifests is None else f"{_read_by(contract.contract, manifests)}; "
     for change in breaking(old, snapshots.schema(contract)):
         if _matters(contract.contract, change):
-            yield Finding(f"{contract.contract}: {change}; {read_by}{_mend(contract)}", breaking=True)
+            yield Finding(f"{contract.contract}: {change}; {read_by}{_fix(contract)}", breaking=True)
 
 
 def _matters(contract: Contract, change: Change) -> bool:
     """AWS publishes its own events as it always did, whatever our reading of them: it may know less of them, but not
     refuse what it took."""
-    return not contract.foreign or (Reader.OF_OLD_EVENTS in change.breaks and not change.loss)
+    return not contract.aws_native or (Reader.OF_OLD_EVENTS in change.breaks and not change.loss)
 
 
-def _mend(contract: type[Event]) -> str:
-    if contract.contract.foreign:
+def _fix(contract: type[Event]) -> str:
+    if contract.contract.aws_native:
         return "AWS publishes it as before: take the change back, or give the field a default"
     version = contract.contract.version
     return (

@@ -70,7 +70,7 @@ def record(contract: type[Event], data: Mapping[str, Any], case: str, directory:
     if not _CASE.fullmatch(case):
         raise EventError(f"case {case!r}: must be of a-z, 0-9 and -, such as many-lines")
     upcasting.read(contract, data, version)
-    if version == declared.version and not declared.foreign:
+    if version == declared.version and not declared.aws_native:
         contract.from_input(dict(data))
     path = directory / declared.source / f"{declared.name}.v{version}.{case}.json"
     if path.exists():
@@ -94,7 +94,7 @@ def _delivered(contract: Contract, data: Mapping[str, Any], case: str, version: 
         "time": now,
         "region": "eu-central-1",
         "resources": [],
-        "detail": dict(data) if contract.foreign else {"metadata": metadata.to_json(), "data": dict(data)},
+        "detail": dict(data) if contract.aws_native else {"metadata": metadata.to_json(), "data": dict(data)},
     }
 
 

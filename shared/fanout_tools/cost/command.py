@@ -16,7 +16,7 @@ from fanout.errors import PlanError
 from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import console, print_rows
 from fanout_tools.contracts import golden
-from fanout_tools.cost.estate import estate
+from fanout_tools.cost.inventory import inventory
 from fanout_tools.cost.measured import benchmarked, logged
 from fanout_tools.cost.mix import Mix, traffic
 from fanout_tools.cost.prices import load
@@ -48,16 +48,16 @@ def command(
     """
     if not math.isfinite(events_per_month):
         raise typer.BadParameter("must be a number of events, such as 1e6", param_hint="--events-per-month")
-    reckoned = _reckon(events_per_month, _plan(env, plan), _mix(mix, logs, bench), services)
+    calculated = _calculate(events_per_month, _plan(env, plan), _mix(mix, logs, bench), services)
     if as_json:
-        print(json.dumps(_json(reckoned), indent=2))
+        print(json.dumps(_json(calculated), indent=2))
     else:
-        _tell(reckoned)
+        _tell(calculated)
 
 
-def _reckon(events_per_month: float, plan: Plan, mix: Mix, services: Path) -> Report:
+def _calculate(events_per_month: float, plan: Plan, mix: Mix, services: Path) -> Report:
     events = [it.contract.identifier for it in project().load_contracts()]
-    found = estate(plan, load_all(services, events=events), events)
+    found = inventory(plan, load_all(services, events=events), events)
     mix.hold(events, found.workers)
     return report(found, traffic(mix, found.events, events_per_month, _golden_bytes()), mix, load())
 
@@ -98,52 +98,52 @@ def _golden_bytes() -> Mapping[str, int]:
     return {event: round(fmean(found)) for event, found in sizes.items()}
 
 
-def _json(reckoned: Report) -> dict[str, Any]:
+def _json(calculated: Report) -> dict[str, Any]:
     return {
-        "usd_per_month": round(reckoned.total, 4),
-        "events": reckoned.events(),
-        "workers": reckoned.workers(),
-        "items": reckoned.services(),
-        "levers": reckoned.levers(),
+        "usd_per_month": round(calculated.total, 4),
+        "events": calculated.events(),
+        "workers": calculated.workers(),
+        "items": calculated.services(),
+        "levers": calculated.levers(),
         "prices": {
-            "region": reckoned.prices.region,
-            "read_on": reckoned.prices.read_on.isoformat(),
-            "unverified": reckoned.unverified(),
+            "region": calculated.prices.region,
+            "read_on": calculated.prices.read_on.isoformat(),
+            "unverified": calculated.unverified(),
         },
-        "unpriced": dict(reckoned.estate.unpriced),
-        "assumed": reckoned.mix.model_dump(exclude={"events", "workers"}),
+        "unpriced": dict(calculated.inventory.unpriced),
+        "assumed": calculated.mix.model_dump(exclude={"events", "workers"}),
     }
 
 
-def _tell(reckoned: Report) -> None:
+def _tell(calculated: Report) -> None:
     tables = (
-        ("By event, without the month's own", reckoned.events()),
-        ("By worker", reckoned.workers()),
-        (f"The {DEAREST} dearest items", reckoned.services()[:DEAREST]),
-        ("What the levers would change, each alone", reckoned.levers()),
+        ("By event, without the month's own", calculated.events()),
+        ("By worker", calculated.workers()),
+        (f"The {DEAREST} dearest items", calculated.services()[:DEAREST]),
+        ("What the levers would change, each alone", calculated.levers()),
     )
     for title, rows in tables:
         if rows:
             if not console.is_terminal:
                 print(f"# {title}")
             print_rows(list(rows[0]), rows, title=title)
-    console.print(f"Together ${reckoned.total:,.2f} a month.")
-    for note in _notes(reckoned):
+    console.print(f"Together ${calculated.total:,.2f} a month.")
+    for note in _notes(calculated):
         console.print(note)
 
 
-def _notes(reckoned: Report) -> list[str]:
-    prices, mix = reckoned.prices, reckoned.mix
+def _notes(calculated: Report) -> list[str]:
+    prices, mix = calculated.prices, calculated.mix
     notes = [
         f"Prices: {prices.region}, read on {prices.read_on}, without free tiers and discounts.",
         f"Assumed where nothing else is said: {mix.batch_ms:g} ms a batch and {mix.record_ms:g} ms a record;",
         "every event passes the conditions on it; handlers write nothing but what the mix names.",
     ]
-    if reckoned.estate.region not in ("", prices.region):
-        notes.append(f"The plan is of {reckoned.estate.region}, whose prices differ.")
-    if unverified := reckoned.unverified():
+    if calculated.inventory.region not in ("", prices.region):
+        notes.append(f"The plan is of {calculated.inventory.region}, whose prices differ.")
+    if unverified := calculated.unverified():
         notes.append(f"Prices that could not be verified: {', '.join(unverified)}.")
-    if reckoned.estate.unpriced:
-        found = ", ".join(f"{count} {kind}" for kind, count in reckoned.estate.unpriced.items())
-        notes.append(f"Not reckoned, by what is done with them: {found}.")
+    if calculated.inventory.unpriced:
+        found = ", ".join(f"{count} {kind}" for kind, count in calculated.inventory.unpriced.items())
+        notes.append(f"Not calculated, by what is done with them: {found}.")
     return notes

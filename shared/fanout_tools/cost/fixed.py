@@ -143,12 +143,12 @@ _UNPRICED: Final = (
     "aws_sfn_state_machine",
     "aws_wafv2",
 )
-"""How the types begin that AWS charges for by what is done with them, and that no formula here reckons."""
+"""How the types begin that AWS charges for by what is done with them, and that no formula here calculates."""
 _FREE: Final = ("_policy", "_configuration", "_notification", "_public_access_block", "_group", "_versioning")
 
 
 def unpriced(counted: Mapping[str, int]) -> dict[str, int]:
-    """The types that AWS charges for and that no formula reckons, with how many there are."""
+    """The types that AWS charges for and that no formula calculates, with how many there are."""
     return {
         kind: count
         for kind, count in sorted(counted.items())

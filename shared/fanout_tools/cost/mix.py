@@ -73,7 +73,7 @@ class Mix(_Section):
         except (OSError, UnicodeDecodeError) as error:
             raise MixError(f"{path}: cannot be read: {error}") from error
         except yaml.YAMLError as error:
-            raise MixError(f"{path}: not YAML; mend its syntax: {error}") from error
+            raise MixError(f"{path}: not YAML; fix its syntax: {error}") from error
         except ValidationError as error:
             lines = [f"{path}: {'.'.join(map(str, it['loc'])) or 'the file'}: {it['msg']}" for it in error.errors()]
             raise MixError("\n".join(lines)) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
-from fanout_tools.cost.estate import Estate, Topic, Worker
+from fanout_tools.cost.inventory import Inventory, Topic, Worker
 from fanout_tools.cost.lines import Line, line
 from fanout_tools.cost.mix import Mix, Traffic
 from fanout_tools.cost.prices import Prices
@@ -58,24 +58,24 @@ def chunks(size: float) -> int:
     return max(1, ceil(size / CHUNK))
 
 
-def bill(estate: Estate, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
+def bill(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
     """Every line that events cause; :func:`fanout_tools.cost.upkeep.upkeep` has the month's."""
-    lines = [it for event in traffic.events for it in _published(estate, traffic, prices, event)]
-    for load in loads(estate, traffic, mix):
+    lines = [it for event in traffic.events for it in _published(inventory, traffic, prices, event)]
+    for load in loads(inventory, traffic, mix):
         lines += _shared(load, [*_queue(load, prices), *_function(load, mix, prices), *_stores(load, mix, prices)])
         lines += _sent(load, traffic, prices)
     return lines
 
 
-def loads(estate: Estate, traffic: Traffic, mix: Mix) -> list[Load]:
+def loads(inventory: Inventory, traffic: Traffic, mix: Mix) -> list[Load]:
     """What each worker has to do."""
-    return [_load(estate, traffic, mix, it) for it in estate.workers.values()]
+    return [_load(inventory, traffic, mix, it) for it in inventory.workers.values()]
 
 
-def _load(estate: Estate, traffic: Traffic, mix: Mix, worker: Worker) -> Load:
+def _load(inventory: Inventory, traffic: Traffic, mix: Mix, worker: Worker) -> Load:
     records: dict[str, float] = {}
     own = mix.worker(worker.name)
-    for way in estate.ways:
+    for way in inventory.ways:
         if way.worker == worker.name and way.event in traffic.events:
             match = own.match if way.conditional else 1.0
             records[way.event] = records.get(way.event, 0.0) + traffic.events[way.event] * match
@@ -92,7 +92,7 @@ def _fill(worker: Worker, rate: float, stated: float | None) -> float:
     return min(expected, worker.batch_size)
 
 
-def _published(estate: Estate, traffic: Traffic, prices: Prices, event: str) -> Iterator[Line]:
+def _published(inventory: Inventory, traffic: Traffic, prices: Prices, event: str) -> Iterator[Line]:
     """The bus, its archives, and the topics that the event enters."""
     count, size = traffic.events[event], traffic.bytes[event]
     charged = count * chunks(size)
@@ -101,11 +101,11 @@ def _published(estate: Estate, traffic: Traffic, prices: Prices, event: str) -> 
         yield line(prices, "events.between_buses", "default bus to ours", charged, event=event)
     else:
         yield line(prices, "events.custom", "events published", charged, event=event)
-    for days in estate.archives:
+    for days in inventory.archives:
         yield line(prices, "events.archive_gb", "archived", count * size / GB, event=event)
         kept = days / (HOURS / 24) if days else 1.0  # for ever: what one month adds
         yield line(prices, "events.archive_gb_month", "archive kept", count * size / GB * kept, event=event)
-    for topic in estate.topics.get(event, ()):
+    for topic in inventory.topics.get(event, ()):
         yield from _topic(topic, prices, event, count, size)
 
 

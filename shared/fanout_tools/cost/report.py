@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fanout_tools.cost.estate import Estate, Worker
+from fanout_tools.cost.inventory import Inventory, Worker
 from fanout_tools.cost.lines import Line
 from fanout_tools.cost.mix import Mix, Traffic
 from fanout_tools.cost.model import bill, loads
@@ -15,16 +15,16 @@ from fanout_tools.declarations.worker import IdempotencyMode
 __all__ = ["LEVERS", "Report", "report"]
 
 MILLION: Final = 1e6
-Change = Callable[[Estate], Estate]
+Change = Callable[[Inventory], Inventory]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The bill of a month, with what it was reckoned from."""
+    """The bill of a month, with what it was calculated from."""
 
     lines: list[Line]
     traffic: Traffic
-    estate: Estate
+    inventory: Inventory
     mix: Mix
     prices: Prices
 
@@ -55,7 +55,7 @@ class Report:
     def workers(self) -> list[dict[str, Any]]:
         """A row for each worker: dollars for a million records, and what it costs by the month alone."""
         rows = []
-        for load in loads(self.estate, self.traffic, self.mix):
+        for load in loads(self.inventory, self.traffic, self.mix):
             own = [it for it in self.lines if it.worker == load.worker.name]
             caused = sum(it.usd for it in own if it.event)
             records = sum(load.records.values())
@@ -94,7 +94,7 @@ class Report:
         """A row for each lever that would change something: what the month would cost more or less."""
         rows = []
         for lever, change in LEVERS.items():
-            changed = _reckoned(change(self.estate), self.traffic, self.mix, self.prices)
+            changed = _calculated(change(self.inventory), self.traffic, self.mix, self.prices)
             difference = sum(it.usd for it in changed) - self.total
             if abs(difference) >= 0.005:
                 rows.append({"lever": lever, "$ per month": _money(difference)})
@@ -105,14 +105,14 @@ class Report:
         return sorted({it.price for it in self.lines if it.usd and self.prices[it.price].dated is None})
 
 
-def report(estate: Estate, traffic: Traffic, mix: Mix, prices: Prices) -> Report:
-    """Reckon a month."""
-    lines = _reckoned(estate, traffic, mix, prices)
-    return Report(lines=lines, traffic=traffic, estate=estate, mix=mix, prices=prices)
+def report(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> Report:
+    """Calculate a month."""
+    lines = _calculated(inventory, traffic, mix, prices)
+    return Report(lines=lines, traffic=traffic, inventory=inventory, mix=mix, prices=prices)
 
 
-def _reckoned(estate: Estate, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
-    return [*bill(estate, traffic, mix, prices), *upkeep(estate, traffic, mix, prices)]
+def _calculated(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
+    return [*bill(inventory, traffic, mix, prices), *upkeep(inventory, traffic, mix, prices)]
 
 
 def _most(lines: Iterable[Line]) -> str:
@@ -134,11 +134,11 @@ def _money(usd: float) -> float:
 
 def _each(**changes: Any) -> Change:
     """Every worker with other values."""
-    return lambda estate: _workers(estate, lambda it: replace(it, **changes))
+    return lambda inventory: _workers(inventory, lambda it: replace(it, **changes))
 
 
-def _workers(estate: Estate, change: Callable[[Worker], Worker]) -> Estate:
-    return replace(estate, workers={name: change(it) for name, it in estate.workers.items()})
+def _workers(inventory: Inventory, change: Callable[[Worker], Worker]) -> Inventory:
+    return replace(inventory, workers={name: change(it) for name, it in inventory.workers.items()})
 
 
 def _batch(size: int, seconds: int) -> Change:
@@ -148,17 +148,17 @@ def _batch(size: int, seconds: int) -> Change:
         window = it.window_s if it.fifo else max(it.window_s, seconds)
         return replace(it, batch_size=max(it.batch_size, size), window_s=window)
 
-    return lambda estate: _workers(estate, change)
+    return lambda inventory: _workers(inventory, change)
 
 
 def _mode(mode: IdempotencyMode, *, of: Iterable[IdempotencyMode]) -> Change:
-    return lambda estate: _workers(estate, lambda it: replace(it, mode=mode) if it.mode in of else it)
+    return lambda inventory: _workers(inventory, lambda it: replace(it, mode=mode) if it.mode in of else it)
 
 
-def _by_rule(estate: Estate) -> Estate:
+def _by_rule(inventory: Inventory) -> Inventory:
     """Each subscription a rule of its own: nothing passes a topic."""
-    ways = tuple(replace(it, topic=None) for it in estate.ways)
-    return replace(estate, ways=ways, topics=dict.fromkeys(estate.topics, ()))
+    ways = tuple(replace(it, topic=None) for it in inventory.ways)
+    return replace(inventory, ways=ways, topics=dict.fromkeys(inventory.topics, ()))
 
 
 LEVERS: Final[Mapping[str, Change]] = {
@@ -171,5 +171,5 @@ LEVERS: Final[Mapping[str, Change]] = {
     "function.architecture: arm64": _each(architecture="arm64"),
     "function.architecture: x86_64": _each(architecture="x86_64"),
     "via: bus in place of topic": _by_rule,
-    "no archive": lambda estate: replace(estate, archives=()),
+    "no archive": lambda inventory: replace(inventory, archives=()),
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fanout.outcomes import Outcome
-from fanout_tools.cost.estate import Estate
+from fanout_tools.cost.inventory import Inventory
 from fanout_tools.cost.lines import Line, line
 from fanout_tools.cost.mix import Mix, Traffic
 from fanout_tools.cost.model import GB, HOURS, POLL_S, POLLERS, Load, loads, receives
@@ -20,14 +20,14 @@ MONTH_S: Final = HOURS * 3600
 DAYS: Final = HOURS / 24
 
 
-def upkeep(estate: Estate, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
+def upkeep(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> list[Line]:
     """Every line of the month's own."""
-    done = loads(estate, traffic, mix)
+    done = loads(inventory, traffic, mix)
     lines = [it for load in done for it in _worker(load, prices)]
-    lines += _kept_logs(estate, done, mix, prices)
-    lines += _watching(estate, prices)
-    lines += _keys(estate, done, prices)
-    lines += _router(estate, mix, prices)
+    lines += _kept_logs(inventory, done, mix, prices)
+    lines += _watching(inventory, prices)
+    lines += _keys(inventory, done, prices)
+    lines += _router(inventory, mix, prices)
     return [it for it in lines if it.quantity]
 
 
@@ -42,46 +42,46 @@ def _worker(load: Load, prices: Prices) -> Iterator[Line]:
     yield line(prices, f"lambda.{worker.architecture}_provisioned_gb_s", "kept ready", ready, worker=worker.name)
 
 
-def _kept_logs(estate: Estate, done: list[Load], mix: Mix, prices: Prices) -> Iterator[Line]:
-    months = estate.fixed.log_retention_days / DAYS or 1.0  # for ever: what one month adds
+def _kept_logs(inventory: Inventory, done: list[Load], mix: Mix, prices: Prices) -> Iterator[Line]:
+    months = inventory.fixed.log_retention_days / DAYS or 1.0  # for ever: what one month adds
     for load in done:
         own = mix.worker(load.worker.name)
         written = (load.batches * mix.batch_log_bytes + load.received * own.log_bytes) / GB
         yield line(prices, "cloudwatch.logs_gb_month", "logs kept", written * months, worker=load.worker.name)
 
 
-def _watching(estate: Estate, prices: Prices) -> Iterator[Line]:
-    yield line(prices, "cloudwatch.alarm", "alarms", estate.fixed.alarm_metrics)
-    high = estate.fixed.alarm_metrics_high_resolution
+def _watching(inventory: Inventory, prices: Prices) -> Iterator[Line]:
+    yield line(prices, "cloudwatch.alarm", "alarms", inventory.fixed.alarm_metrics)
+    high = inventory.fixed.alarm_metrics_high_resolution
     yield line(prices, "cloudwatch.alarm_high_resolution", "alarms of high resolution", high)
-    yield line(prices, "cloudwatch.dashboard", "dashboards", estate.fixed.dashboards)
+    yield line(prices, "cloudwatch.dashboard", "dashboards", inventory.fixed.dashboards)
 
 
-def _keys(estate: Estate, done: list[Load], prices: Prices) -> Iterator[Line]:
+def _keys(inventory: Inventory, done: list[Load], prices: Prices) -> Iterator[Line]:
     """A data key is asked for at most once in five minutes by each who writes, and decrypted as often by each who
     writes or reads: AWS's estimate (B / D) x (2 x P + C) with one producer and one consumer a queue, and no consumer
     of its own a topic. Never more than the messages themselves need."""
-    yield line(prices, "kms.key", "keys", estate.fixed.keys)
+    yield line(prices, "kms.key", "keys", inventory.fixed.keys)
     periods = MONTH_S / REUSE_S
     for load in done:
         if load.worker.encrypted:
             messages = sum(load.records.values())
             yield line(prices, "kms.request", "queue's keys", 3 * min(periods, messages), worker=load.worker.name)
     if any(load.received for load in done):
-        yield line(prices, "kms.request", "topics' keys", 2 * periods * estate.fixed.encrypted_topics)
-        yield line(prices, "kms.request", "tables' keys", periods * estate.fixed.encrypted_tables)
+        yield line(prices, "kms.request", "topics' keys", 2 * periods * inventory.fixed.encrypted_topics)
+        yield line(prices, "kms.request", "tables' keys", periods * inventory.fixed.encrypted_tables)
 
 
-def _router(estate: Estate, mix: Mix, prices: Prices) -> Iterator[Line]:
-    for task in estate.fixed.tasks:
+def _router(inventory: Inventory, mix: Mix, prices: Prices) -> Iterator[Line]:
+    for task in inventory.fixed.tasks:
         hours, platform = task.tasks * HOURS, f"fargate.{task.architecture}"
         yield line(prices, f"{platform}_vcpu_h", f"{task.name}: processors", hours * task.vcpu)
         yield line(prices, f"{platform}_gb_h", f"{task.name}: memory", hours * task.gb)
-    for function in estate.fixed.web:
+    for function in inventory.fixed.web:
         seconds = mix.web.environments * MONTH_S * function.memory_mb / 1024
         yield line(prices, f"lambda.{function.architecture}_gb_s", f"{function.name}: environments", seconds)
-    yield line(prices, "elb.hour", "load balancers", estate.fixed.balancers * HOURS)
-    yield line(prices, "elb.lcu_h", "load balancers' work", estate.fixed.balancers * mix.web.lcu * HOURS)
-    yield line(prices, "vpc.nat_h", "NAT gateways", estate.fixed.nat_gateways * HOURS)
-    yield line(prices, "vpc.address_h", "public addresses", estate.fixed.addresses * HOURS)
-    yield line(prices, "vpc.endpoint_h", "interface endpoints", estate.fixed.endpoints * HOURS)
+    yield line(prices, "elb.hour", "load balancers", inventory.fixed.balancers * HOURS)
+    yield line(prices, "elb.lcu_h", "load balancers' work", inventory.fixed.balancers * mix.web.lcu * HOURS)
+    yield line(prices, "vpc.nat_h", "NAT gateways", inventory.fixed.nat_gateways * HOURS)
+    yield line(prices, "vpc.address_h", "public addresses", inventory.fixed.addresses * HOURS)
+    yield line(prices, "vpc.endpoint_h", "interface endpoints", inventory.fixed.endpoints * HOURS)

@@ -51,7 +51,7 @@ def live(contracts: Iterable[type[Event]], directory: Path) -> list[tuple[Contra
 
 def _on_the_bus(contract: type[Event]) -> Schema:
     """Fanout publishes fields by their names; those of AWS are called what they are read by, their aliases."""
-    if contract.contract.foreign:
+    if contract.contract.aws_native:
         return contract.model_json_schema(mode="validation")
     by_alias = bool(contract.model_config.get("serialize_by_alias"))
     return contract.model_json_schema(mode="serialization", by_alias=by_alias)
@@ -84,14 +84,14 @@ def _findings(
     place: str, event: str, where: Mapping[str, Any], live: Sequence[tuple[Contract, Schema]]
 ) -> Iterator[Finding]:
     every = event == "*"
-    read = [each for each in live if each[0].identifier == event or (every and not each[0].foreign)]
+    read = [each for each in live if each[0].identifier == event or (every and not each[0].aws_native)]
     if not read or not where:
         return
     told = set()
     for comparison in _comparisons(where, place):
         for text, missing in _dead(comparison, read, every):
             told.add(comparison.place)
-            yield Finding(text, certain=not (missing and read[0][0].foreign))
+            yield Finding(text, certain=not (missing and read[0][0].aws_native))
     if not every and not told:
         for contract, schema in reversed(read):
             for comparison in _unmet(where, place, schema):

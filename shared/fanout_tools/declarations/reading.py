@@ -51,7 +51,7 @@ def read(path: Path) -> object:
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place else ""
-        raise ManifestError(f"{file}: not YAML{line}; mend its syntax") from error
+        raise ManifestError(f"{file}: not YAML{line}; fix its syntax") from error
 
 
 def named(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The cross-field rules of a ``worker.yaml``; each says what is wrong and the mend.
+"""The cross-field rules of a ``worker.yaml``; each says what is wrong and the fix.
 
 The same rules in the same words stand in ``terraform/modules/manifests``.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
-    """Every rule that the manifest breaks, as ``<key>: <what is wrong>; <the mend>``."""
+    """Every rule that the manifest breaks, as ``<key>: <what is wrong>; <the fix>``."""
     yield from _batch(manifest)
     yield from _queue(manifest)
     yield from _concurrency(manifest)

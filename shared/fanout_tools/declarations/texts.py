@@ -1,4 +1,4 @@
-"""What pydantic found wrong in a ``worker.yaml``, in the words of the house: the key, the value, what it must be.
+"""What pydantic found wrong in a ``worker.yaml``, in plain words: the key, the value, what it must be.
 
 The wording comes from the manifest's JSON Schema, so that a new key needs no new text.
 """
@@ -15,7 +15,7 @@ _MISSING = object()
 
 
 def problems(model: type[BaseModel], declared: object, error: ValidationError) -> list[str]:
-    """A line ``<key>: <what is wrong>; <the mend>`` for each error, in the order of the keys."""
+    """A line ``<key>: <what is wrong>; <the fix>`` for each error, in the order of the keys."""
     root = model.model_json_schema()
     return [_problem(root, declared, detail["type"], detail["loc"]) for detail in error.errors()]
 

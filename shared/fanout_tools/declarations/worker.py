@@ -2,7 +2,7 @@
 
 Terraform reads the same files by itself and repeats, in the same words, the rules that AWS would report only
 at apply time (``terraform/modules/manifests``); a test feeds both sides the same bad files.
-A rule's text reads ``<file>: <key>: <what is wrong>; <the mend>``.
+A rule's text reads ``<file>: <key>: <what is wrong>; <the fix>``.
 """
 
 import re

@@ -84,7 +84,7 @@ def check(plan: Mapping[str, Any], emulator: str, allowed: Path = ALLOWED) -> li
     unexplained = [d for d in found if not any(entry.explains(d) for entry in entries)]
     stale = [entry for entry in entries if not any(entry.explains(d) for d in found)]
     if unexplained or stale:
-        lines = [f"{difference}; mend the module, or explain it in {allowed.name}" for difference in unexplained]
+        lines = [f"{difference}; fix the module, or explain it in {allowed.name}" for difference in unexplained]
         lines += [
             f"{entry.address}: {entry.attribute}: drifts no more; remove it from {allowed.name}" for entry in stale
         ]

@@ -23,7 +23,7 @@ __all__ = [
 
 
 class EmulatorError(ToolError):
-    """Base of every error this package raises; the text names the thing and the mend."""
+    """Base of every error this package raises; the text names the thing and the fix."""
 
 
 class InstallError(EmulatorError):

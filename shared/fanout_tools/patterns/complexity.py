@@ -27,8 +27,8 @@ def check_complexity(conjunctions: Iterable[Conjunction], limit: int) -> None:
     for path, wildcards in _fields(conjunctions):
         if complexity(wildcards, limit) > limit:
             problem = "the wildcards of this field are too complex together for EventBridge"
-            mend = "use fewer stars, fewer repeated characters after a star, or prefix and suffix"
-            raise refusal(".".join(path), problem, mend)
+            fix = "use fewer stars, fewer repeated characters after a star, or prefix and suffix"
+            raise refusal(".".join(path), problem, fix)
 
 
 def _fields(conjunctions: Iterable[Conjunction]) -> Iterator[tuple[tuple[str, ...], Wildcards]]:

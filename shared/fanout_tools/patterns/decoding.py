@@ -63,8 +63,8 @@ def _encode(source: Mapping[str, Any]) -> str:
         _check_names(source)
         return json.dumps(source, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
-        mend = "use mappings, lists, strings, numbers, booleans and None"
-        raise refusal("its top", f"it is not JSON ({error})", mend) from error
+        fix = "use mappings, lists, strings, numbers, booleans and None"
+        raise refusal("its top", f"it is not JSON ({error})", fix) from error
 
 
 def _check_names(node: Any) -> None:

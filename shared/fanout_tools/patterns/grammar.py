@@ -25,7 +25,7 @@ _Fields = dict[Path, Condition]
 def read_pattern(pattern: dict[str, Any], dialect: Dialect) -> tuple[Conjunction, ...]:
     """The conjunctions any of which an event must satisfy.
 
-    Raises PatternError, naming the place in the pattern, what is wrong there, and the mend.
+    Raises PatternError, naming the place in the pattern, what is wrong there, and the fix.
     """
     check_limits(pattern, dialect)
     conjunctions = _Grammar(dialect).read_object(pattern, (), "", [{}])
@@ -58,13 +58,13 @@ class _Grammar:
         return so_far
 
     def _read_or(self, branches: Any, path: Path, place: str, so_far: list[_Fields]) -> list[_Fields]:
-        mend = 'write {"$or": [{"a": [1]}, {"b": [2]}]}'
+        fix = 'write {"$or": [{"a": [1]}, {"b": [2]}]}'
         if not isinstance(branches, list) or len(branches) < 2:
-            raise refusal(place, "it takes an array of at least two objects", mend)
+            raise refusal(place, "it takes an array of at least two objects", fix)
         continued = []
         for at, branch in enumerate(branches):
             if not isinstance(branch, dict):
-                raise refusal(f"{place}[{at}]", f"it takes objects, not {describe(branch)}", mend)
+                raise refusal(f"{place}[{at}]", f"it takes objects, not {describe(branch)}", fix)
             copies = [dict(fields) for fields in so_far]
             continued += self.read_object(branch, path, f"{place}[{at}]", copies, in_or=True)
         return continued

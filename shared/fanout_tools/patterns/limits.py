@@ -28,9 +28,9 @@ def check_limits(pattern: dict[str, Any], dialect: Dialect) -> None:
     )
 
 
-def _check(count: int, limit: int | None, what: str, dialect: Dialect, mend: str) -> None:
+def _check(count: int, limit: int | None, what: str, dialect: Dialect, fix: str) -> None:
     if limit is not None and count > limit:
-        raise refusal("its top", f"{count:,} {what}, and {dialect.name} takes {limit:,}", mend)
+        raise refusal("its top", f"{count:,} {what}, and {dialect.name} takes {limit:,}", fix)
 
 
 def _or_combinations(node: Any, dialect: Dialect) -> int:

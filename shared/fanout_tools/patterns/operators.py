@@ -1,7 +1,7 @@
 """Reads one match expression, ``{"operator": operand}``, into a predicate, and refuses what AWS refuses.
 
 The rules are those of Event Ruler's compiler, which EventBridge and SNS answer with; the words are ours, as
-AWS's name neither the place nor the mend.
+AWS's name neither the place nor the fix.
 """
 
 import ipaddress
@@ -25,8 +25,8 @@ def match_expression(expression: dict[str, Any], place: str, dialect: Dialect) -
     """
     name, operand = _sole_entry(expression, place)
     if name not in dialect.operators:
-        mend = f"use one of {', '.join(sorted(dialect.operators))}, or a plain value"
-        raise refusal(place, f"{dialect.name} has no operator {quoted(name)}", mend)
+        fix = f"use one of {', '.join(sorted(dialect.operators))}, or a plain value"
+        raise refusal(place, f"{dialect.name} has no operator {quoted(name)}", fix)
     if name == "exists":
         return _exists(operand, f"{place}.{name}", dialect)
     return _PARSERS[name](operand, f"{place}.{name}", dialect)
@@ -110,15 +110,15 @@ def _number(operand: Any, place: str, dialect: Dialect) -> float:
 
 
 def _numeric(operand: Any, place: str, dialect: Dialect) -> Predicate:
-    mend = 'write [">", 0] or [">=", 0, "<", 10]'
+    fix = 'write [">", 0] or [">=", 0, "<", 10]'
     if not isinstance(operand, list) or not operand:
-        raise refusal(place, f"it takes an array with a comparison, not {describe(operand)}", mend)
+        raise refusal(place, f"it takes an array with a comparison, not {describe(operand)}", fix)
     comparisons = operand[::2]
     for comparison in comparisons:
         if comparison not in ("=", "<", "<=", ">", ">="):
             raise refusal(place, f"{describe(comparison)} is no comparison", "use one of = < <= > >=")
     if len(operand) % 2:
-        raise refusal(place, f"{quoted(comparisons[-1])} has no number after it", mend)
+        raise refusal(place, f"{quoted(comparisons[-1])} has no number after it", fix)
     numbers = [_number(operand[at], f"{place}[{at}]", dialect) for at in range(1, len(operand), 2)]
     return _range(comparisons, numbers, place)
 
@@ -157,14 +157,14 @@ def _anything_but(operand: Any, place: str, dialect: Dialect) -> Predicate:
     if isinstance(operand, dict):
         return _anything_but_matching(operand, place, dialect)
     values = operand if isinstance(operand, list) else [operand]
-    mend = "list strings alone or numbers alone"
+    fix = "list strings alone or numbers alone"
     if not values:
-        raise refusal(place, "an empty array excludes nothing", mend)
+        raise refusal(place, "an empty array excludes nothing", fix)
     for value in values:
         if not isinstance(value, str | int | float) or isinstance(value, bool):
-            raise refusal(place, f"it cannot exclude {describe(value)}", mend)
+            raise refusal(place, f"it cannot exclude {describe(value)}", fix)
     if len({isinstance(value, str) for value in values}) == 2:
-        raise refusal(place, "strings and numbers are mixed", mend)
+        raise refusal(place, "strings and numbers are mixed", fix)
     if not isinstance(values[0], str):
         values = [_number(value, place, dialect) for value in values]
     return predicates.anything_but_values(values)
@@ -173,8 +173,8 @@ def _anything_but(operand: Any, place: str, dialect: Dialect) -> Predicate:
 def _anything_but_matching(operand: dict[str, Any], place: str, dialect: Dialect) -> Predicate:
     name, inner = _sole_entry(operand, place)
     if name not in dialect.excludable:
-        mend = f"exclude plain values, or by {', '.join(sorted(dialect.excludable))}"
-        raise refusal(place, f"{dialect.name} cannot exclude by {quoted(name)}", mend)
+        fix = f"exclude plain values, or by {', '.join(sorted(dialect.excludable))}"
+        raise refusal(place, f"{dialect.name} cannot exclude by {quoted(name)}", fix)
     place = f"{place}.{name}"
     texts = inner if isinstance(inner, list) else [inner]
     if not texts:

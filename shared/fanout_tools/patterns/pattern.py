@@ -32,7 +32,7 @@ class Pattern:
         """Read a pattern from JSON text, or from a mapping of the same form.
 
         Raises PatternError where the service would refuse it; the text names the place in the pattern, what
-        is wrong there, and the mend.
+        is wrong there, and the fix.
         """
         pattern = decode(source, dialect)
         return cls(pattern, dialect, read_pattern(pattern, dialect))

@@ -1,4 +1,4 @@
-"""How a bad pattern is refused: where, what, and how to mend it."""
+"""How a bad pattern is refused: where, what, and how to fix it."""
 
 import json
 from typing import Any
@@ -8,9 +8,9 @@ from fanout.errors import PatternError
 __all__ = ["describe", "quoted", "refusal"]
 
 
-def refusal(place: str, problem: str, mend: str) -> PatternError:
+def refusal(place: str, problem: str, fix: str) -> PatternError:
     """The error to raise for a ``place`` in the pattern, such as ``detail.data.total[0].numeric``."""
-    return PatternError(f"pattern refused at {place}: {problem}; {mend}")
+    return PatternError(f"pattern refused at {place}: {problem}; {fix}")
 
 
 def quoted(value: Any) -> str:

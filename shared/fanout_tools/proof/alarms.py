@@ -70,5 +70,5 @@ def queues_watched(alarm: Resource) -> Iterator[str]:
             yield str((it.get("dimensions") or {}).get("QueueName"))
 
 
-def _alarm(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="alarm", problem=problem, mend=mend)
+def _alarm(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="alarm", problem=problem, fix=fix)

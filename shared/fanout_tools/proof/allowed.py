@@ -86,8 +86,8 @@ def unexplained(findings: Iterable[Finding], entries: Iterable[Allowed]) -> list
 
 
 def _stale(entry: Allowed, value: str) -> Finding:
-    problem, mend = f"{value} is allowed and not in the plan", f"remove it from {ALLOWED.name}"
-    return Finding(address=entry.address, rule=entry.rule, problem=problem, mend=mend)
+    problem, fix = f"{value} is allowed and not in the plan", f"remove it from {ALLOWED.name}"
+    return Finding(address=entry.address, rule=entry.rule, problem=problem, fix=fix)
 
 
 def _like(pattern: str, text: str) -> bool:

@@ -49,8 +49,8 @@ def _in_time(queue: Resource, receives: int) -> bool:
     return receives * hidden_s < int(queue.get("message_retention_seconds") or 4 * 86_400)
 
 
-def _retry(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="retry", problem=problem, mend=mend)
+def _retry(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="retry", problem=problem, fix=fix)
 
 
 def delivered(plan: Plan) -> Iterator[Finding]:
@@ -68,8 +68,8 @@ def delivered(plan: Plan) -> Iterator[Finding]:
             yield _loose(rule, "leads nowhere: the events that it selects are lost", "give it a target")
 
 
-def _loose(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="delivery", problem=problem, mend=mend)
+def _loose(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="delivery", problem=problem, fix=fix)
 
 
 def dead_letters_taken(plan: Plan) -> Iterator[Finding]:
@@ -82,16 +82,16 @@ def dead_letters_taken(plan: Plan) -> Iterator[Finding]:
 
 
 def _has_queue(plan: Plan, hop: Hop) -> Iterator[Finding]:
-    mend = "name a standard queue of the plan as its dead-letter queue"
+    fix = "name a standard queue of the plan as its dead-letter queue"
     queue = plan.at(hop.dead_letter_arn)
     if not hop.dead_letter_arn:
-        yield _dead(hop.carrier, "has no dead-letter queue: what it cannot deliver is lost", mend)
+        yield _dead(hop.carrier, "has no dead-letter queue: what it cannot deliver is lost", fix)
     elif queue is None or queue.type != "aws_sqs_queue":
-        yield _dead(hop.carrier, f"its dead-letter queue {hop.dead_letter_arn} is not in the plan", mend)
+        yield _dead(hop.carrier, f"its dead-letter queue {hop.dead_letter_arn} is not in the plan", fix)
     elif queue.get("fifo_queue"):
-        yield _dead(hop.carrier, f"its dead-letter queue {queue.address} is FIFO, which the service refuses", mend)
+        yield _dead(hop.carrier, f"its dead-letter queue {queue.address} is FIFO, which the service refuses", fix)
     elif queue.arn == hop.destination_arn:
-        yield _dead(hop.carrier, "its dead-letter queue is the queue that it cannot deliver to", mend)
+        yield _dead(hop.carrier, "its dead-letter queue is the queue that it cannot deliver to", fix)
 
 
 def _redrives(plan: Plan, queue: Resource) -> Iterator[Finding]:
@@ -179,5 +179,5 @@ def _on_failure(config: Resource | None) -> str | None:
     return next((it.get("destination") for it in kept), None)
 
 
-def _dead(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="dead-letter", problem=problem, mend=mend)
+def _dead(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="dead-letter", problem=problem, fix=fix)

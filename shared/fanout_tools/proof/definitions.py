@@ -15,7 +15,7 @@ _INVOKES: Final = ":states:::lambda:invoke"
 
 
 def problems(machine: Mapping[str, Any]) -> Iterator[str]:
-    """Each as ``<state>: <what is wrong>; <the mend>``."""
+    """Each as ``<state>: <what is wrong>; <the fix>``."""
     yield from _of_level(machine, caught=False)
 
 

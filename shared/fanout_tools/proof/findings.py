@@ -10,13 +10,13 @@ class Finding:
     """One thing that is wrong with a plan."""
 
     address: str
-    """The resource to mend."""
+    """The resource to fix."""
     rule: str
     """Which rule it breaks: the key by which ``allowed.yaml`` explains it."""
     problem: str
-    mend: str
+    fix: str
     value: str = ""
     """The action, ARN or principal that is too wide; empty where the rule is not on privilege."""
 
     def __str__(self) -> str:
-        return f"{self.address}: {self.rule}: {self.problem}; {self.mend}"
+        return f"{self.address}: {self.rule}: {self.problem}; {self.fix}"

@@ -103,9 +103,9 @@ def _ours(plan: Plan, source: str) -> bool:
     return plan.at(source) is not None or any(matches(source, it.arn) for it in plan.resources if it.arn)
 
 
-def _grant(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="grant", problem=problem, mend=mend)
+def _grant(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="grant", problem=problem, fix=fix)
 
 
-def _scope(address: str, problem: str, mend: str) -> Finding:
-    return Finding(address=address, rule="scope", problem=problem, mend=mend)
+def _scope(address: str, problem: str, fix: str) -> Finding:
+    return Finding(address=address, rule="scope", problem=problem, fix=fix)

@@ -74,7 +74,7 @@ def key_scoped(plan: Plan) -> Iterator[Finding]:
             if it.allow and services and not harmless and (not tied or wide):
                 problem = f"any account may have {', '.join(services)} use it"
                 yield Finding(
-                    address=it.at, rule="scope", problem=problem, mend="add aws:SourceAccount or aws:SourceArn"
+                    address=it.at, rule="scope", problem=problem, fix="add aws:SourceAccount or aws:SourceArn"
                 )
 
 
@@ -85,7 +85,7 @@ def key_by_service(plan: Plan) -> Iterator[Finding]:
             tied = any(name == "kms:viaservice" for _, name, _ in statement.conditions)
             if statement.allow and not tied and any(action.startswith("kms:") for action in statement.actions):
                 problem = f"allows {', '.join(statement.actions)} whatever it is that the key encrypts"
-                yield Finding(address=it.address, rule="scope", problem=problem, mend="add kms:ViaService as condition")
+                yield Finding(address=it.address, rule="scope", problem=problem, fix="add kms:ViaService as condition")
 
 
 def key_name(resource: Resource) -> str:
@@ -108,5 +108,5 @@ def key_alias(plan: Plan, key: Resource) -> str:
     return next((str(it.get("name")) for it in aliases if it.get("target_key_id") in (key.get("key_id"), key.arn)), "")
 
 
-def _key(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="key", problem=problem, mend=mend)
+def _key(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="key", problem=problem, fix=fix)

@@ -50,8 +50,8 @@ def watched(plan: Plan) -> Iterator[Finding]:
                     yield _network(group, "sends requests to routers that are not ready", f"check {_READY}")
                 if not any(_tells(alarm, group) for alarm in plan.of("aws_cloudwatch_metric_alarm")):
                     problem = "nobody is told when no router is ready"
-                    mend = "add an alarm on HealthyHostCount under 1, which missing data set off too"
-                    yield Finding(address=group.address, rule="alarm", problem=problem, mend=mend)
+                    fix = "add an alarm on HealthyHostCount under 1, which missing data set off too"
+                    yield Finding(address=group.address, rule="alarm", problem=problem, fix=fix)
 
 
 def _tells(alarm: Resource, group: Resource) -> bool:
@@ -126,5 +126,5 @@ def _balancers(plan: Plan, service: Resource) -> list[Resource]:
     return [it for it in map(plan.at, {it.get("load_balancer_arn") for it in listeners}) if it]
 
 
-def _network(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="network", problem=problem, mend=mend)
+def _network(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="network", problem=problem, fix=fix)

@@ -37,7 +37,7 @@ def backstops(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Finding
         receives = redrive.get("maxReceiveCount")
         if queue and redrive and receives != manifest.backstop:
             problem = f"gives a message up after {receives} receives, where {worker} declares {manifest.backstop}"
-            yield Finding(address=queue.address, rule="retry", problem=problem, mend="let modules/manifests compute it")
+            yield Finding(address=queue.address, rule="retry", problem=problem, fix="let modules/manifests compute it")
 
 
 def remembering(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _reaching(plan: Plan, role: Resource, table: Resource) -> Iterator[Finding]:
     for statement in of_role(plan, role):
         if statement.allow and _touches(statement, table.arn):
             problem = f"lets {role.address} reach {table.address}, which is another worker's"
-            yield Finding(address=statement.at, rule="scope", problem=problem, mend="take it away")
+            yield Finding(address=statement.at, rule="scope", problem=problem, fix="take it away")
 
 
 def _touches(statement: Statement, arn: str) -> bool:
@@ -136,5 +136,5 @@ def _told(function: Resource) -> Mapping[str, str]:
     return block(function, "environment").get("variables") or {}
 
 
-def _lacks(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="permission", problem=problem, mend=mend)
+def _lacks(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="permission", problem=problem, fix=fix)

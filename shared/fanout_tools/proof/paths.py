@@ -36,8 +36,8 @@ class Path:
     """The largest event, in bytes, that every hop so far carries."""
     findings: list[Finding] = field(default_factory=list)
 
-    def miss(self, at: str, problem: str, mend: str) -> None:
-        finding = Finding(address=at, rule="path", problem=f"{self.event} to {self.worker}: {problem}", mend=mend)
+    def miss(self, at: str, problem: str, fix: str) -> None:
+        finding = Finding(address=at, rule="path", problem=f"{self.event} to {self.worker}: {problem}", fix=fix)
         self.findings.append(finding)
 
 
@@ -89,8 +89,8 @@ def _by_rule(plan: Plan, names: Names, path: Path, queue: Resource, wanted: Mapp
         if target := _target(plan, rule, queue.arn):
             path.hops += [rule, target, queue]
             return
-    mend = "give it one with a target, with the pattern that worker.yaml declares"
-    path.miss(queue.address, f"no rule leads to the queue with the pattern {dict(wanted)}", mend)
+    fix = "give it one with a target, with the pattern that worker.yaml declares"
+    path.miss(queue.address, f"no rule leads to the queue with the pattern {dict(wanted)}", fix)
 
 
 def _by_topic(plan: Plan, names: Names, path: Path, queue: Resource, source: str, wanted: Mapping[str, Any]) -> None:

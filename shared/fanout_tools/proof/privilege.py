@@ -63,6 +63,6 @@ def _delegates(statement: Statement) -> bool:
     return all(kind == "AWS" and name.endswith(":root") for kind, name in statement.principals)
 
 
-def _wide(address: str, rule: str, value: str, problem: str, mend: str) -> Finding:
-    mend = f"{mend}, or give the reason in shared/fanout_tools/proof/allowed.yaml"
-    return Finding(address=address, rule=rule, problem=problem, mend=mend, value=value)
+def _wide(address: str, rule: str, value: str, problem: str, fix: str) -> Finding:
+    fix = f"{fix}, or give the reason in shared/fanout_tools/proof/allowed.yaml"
+    return Finding(address=address, rule=rule, problem=problem, fix=fix, value=value)

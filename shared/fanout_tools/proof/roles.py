@@ -137,7 +137,7 @@ def _keys(plan: Plan, role: Resource, names: Names, worker: str, manifest: Manif
         for action in actions if key and store else ():
             if key and store and (at := _refusing(plan, role, key, action)):
                 problem = f"{role.address} may not use the key of {store.address}: it lacks {action} on {key.arn}"
-                yield Finding(address=at, rule="key", problem=problem, mend="allow it in the policies of role and key")
+                yield Finding(address=at, rule="key", problem=problem, fix="allow it in the policies of role and key")
 
 
 def _refusing(plan: Plan, role: Resource, key: Resource, action: str) -> str | None:
@@ -158,5 +158,5 @@ def _queue(plan: Plan, names: Names, worker: str, manifest: Manifest) -> Resourc
     return next((it for it in plan.of("aws_sqs_queue") if it.get("name") == name), None)
 
 
-def _lacks(address: str, problem: str, mend: str) -> Finding:
-    return Finding(address=address, rule="permission", problem=problem, mend=mend)
+def _lacks(address: str, problem: str, fix: str) -> Finding:
+    return Finding(address=address, rule="permission", problem=problem, fix=fix)

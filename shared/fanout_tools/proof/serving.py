@@ -67,7 +67,7 @@ def invoking(plan: Plan) -> Iterator[Finding]:
             beyond = {*statement.actions} - {INVOKE} or {*statement.resources} - {*router.aliases}
             if statement.allow and beyond:
                 problem = f"allows the router {', '.join(sorted(beyond))}, beside invoking its functions' aliases"
-                yield Finding(address=statement.at, rule="scope", problem=problem, mend="take it away")
+                yield Finding(address=statement.at, rule="scope", problem=problem, fix="take it away")
 
 
 def started(plan: Plan) -> Iterator[Finding]:
@@ -200,9 +200,9 @@ def _allowed(plan: Plan, role: Resource, needs: Iterable[Need]) -> Iterator[Find
             yield _lacks(role, f"does not allow {action} on {arn}", "allow it in the role's policy")
 
 
-def _lacks(at: Resource, problem: str, mend: str = "name one that is") -> Finding:
-    return Finding(address=at.address, rule="permission", problem=problem, mend=mend)
+def _lacks(at: Resource, problem: str, fix: str = "name one that is") -> Finding:
+    return Finding(address=at.address, rule="permission", problem=problem, fix=fix)
 
 
-def _contained(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="container", problem=problem, mend=mend)
+def _contained(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="container", problem=problem, fix=fix)

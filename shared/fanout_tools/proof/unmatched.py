@@ -28,9 +28,9 @@ def unmatched_kept(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Fi
         event = {"version": "0", "source": source, "detail-type": _UNKNOWN, "detail": {}}
         if not any(pattern.matches(event) for pattern in keeping):
             what = "an unknown source" if source == _UNKNOWN else f"an unknown name of {source}"
-            problem, mend = f"events of {what} are lost in silence", "give them a rule to a queue with an alarm"
+            problem, fix = f"events of {what} are lost in silence", "give them a rule to a queue with an alarm"
             bus = next(plan.of("aws_cloudwatch_event_bus"))
-            yield Finding(address=bus.address, rule="unmatched", problem=problem, mend=mend)
+            yield Finding(address=bus.address, rule="unmatched", problem=problem, fix=fix)
 
 
 def _keepers(plan: Plan) -> list[Hop]:

@@ -41,16 +41,16 @@ def started(plan: Plan, patterns: Mapping[str, Mapping[str, Any]]) -> Iterator[F
     for workflow, pattern in patterns.items():
         machine = machines.get(names.workflow(workflow))
         if machine is None:
-            at, mend = f"aws_sfn_state_machine {names.workflow(workflow)}", "let modules/workflow make it"
-            yield Finding(address=at, rule="workflow", problem="is declared and not in the plan", mend=mend)
+            at, fix = f"aws_sfn_state_machine {names.workflow(workflow)}", "let modules/workflow make it"
+            yield Finding(address=at, rule="workflow", problem="is declared and not in the plan", fix=fix)
         elif not any(
             document(hop.writer.get("event_pattern")) == pattern
             and not (hop.carrier.get("input") or hop.carrier.get("input_path") or hop.carrier.get("input_transformer"))
             for hop in deliveries(plan)
             if hop.destination == machine and hop.writer
         ):
-            problem, mend = f"no rule starts it by {dict(pattern)}", "give its rule the pattern of workflow.yaml"
-            yield _workflow(machine, problem, mend)
+            problem, fix = f"no rule starts it by {dict(pattern)}", "give its rule the pattern of workflow.yaml"
+            yield _workflow(machine, problem, fix)
 
 
 def sound(plan: Plan) -> Iterator[Finding]:
@@ -60,8 +60,8 @@ def sound(plan: Plan) -> Iterator[Finding]:
         if machine.address not in started:
             yield _workflow(machine, "nothing starts it", "give it a rule with a target")
         for problem in definitions.problems(document(machine.get("definition"))):
-            what, _, mend = problem.partition("; ")
-            yield _workflow(machine, what, mend)
+            what, _, fix = problem.partition("; ")
+            yield _workflow(machine, what, fix)
         logging = block(machine, "logging_configuration")
         group = plan.at(str(logging.get("log_destination")).removesuffix(":*"))
         if logging.get("level") in (None, "OFF") or group is None:
@@ -105,8 +105,8 @@ def failures_told(plan: Plan) -> Iterator[Finding]:
         if not any(_wakes(alarm, machine) for alarm in alarms):
             at = alarms[0] if alarms else machine
             problem = f"nobody is told of an execution of {machine.address} that fails, times out or is aborted"
-            mend = f"add an alarm over 0 on {', '.join(sorted(METRICS))}, with actions"
-            yield Finding(address=at.address, rule="alarm", problem=problem, mend=mend)
+            fix = f"add an alarm over 0 on {', '.join(sorted(METRICS))}, with actions"
+            yield Finding(address=at.address, rule="alarm", problem=problem, fix=fix)
 
 
 def machines_watched(alarm: Resource) -> set[str]:
@@ -127,9 +127,9 @@ def _counted(alarm: Resource) -> Iterator[tuple[str, str]]:
                 yield str((metric.get("dimensions") or {}).get("StateMachineArn")), str(metric.get("metric_name"))
 
 
-def _workflow(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="workflow", problem=problem, mend=mend)
+def _workflow(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="workflow", problem=problem, fix=fix)
 
 
-def _grant(at: Resource, problem: str, mend: str) -> Finding:
-    return Finding(address=at.address, rule="grant", problem=problem, mend=mend)
+def _grant(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="grant", problem=problem, fix=fix)

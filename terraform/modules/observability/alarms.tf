@@ -14,7 +14,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each = var.dead_letter_queues
 
   alarm_name          = "${each.key}-not-empty"
-  alarm_description   = "Events are stuck in ${each.key}: read their cause, mend it, and send them again"
+  alarm_description   = "Events are stuck in ${each.key}: read their cause, fix it, and send them again"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = each.key }
@@ -164,7 +164,7 @@ resource "aws_cloudwatch_metric_alarm" "executions" {
   for_each = var.workflows
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-executions"
-  alarm_description   = "An execution of workflow ${each.key} failed, timed out or was aborted: read its history, mend it, and redrive it"
+  alarm_description   = "An execution of workflow ${each.key} failed, timed out or was aborted: read its history, fix it, and redrive it"
   evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"

@@ -9,7 +9,7 @@ locals {
 
   workflow_problems = sort(flatten([
     for folder, given in local.workflow_files : [
-      for rule in given == null ? [{ broken = true, text = "not a mapping in YAML; mend its syntax" }] : concat(
+      for rule in given == null ? [{ broken = true, text = "not a mapping in YAML; fix its syntax" }] : concat(
         [
           for key in keys(given) :
           { broken = !contains(local.workflow_keys, key), text = "${key}: unknown key; write one of ${join(", ", local.workflow_keys)}" }
@@ -79,7 +79,7 @@ resource "terraform_data" "workflows" {
   lifecycle {
     precondition {
       condition     = length(local.workflow_problems) == 0
-      error_message = "Mend ${length(local.workflow_problems) == 1 ? "this" : "these"} and plan again:\n\n${join("\n", formatlist("  %s", local.workflow_problems))}"
+      error_message = "Fix ${length(local.workflow_problems) == 1 ? "this" : "these"} and plan again:\n\n${join("\n", formatlist("  %s", local.workflow_problems))}"
     }
   }
 }

@@ -23,19 +23,19 @@ from fanout.idempotency import Completion, Request
 from fanout.idempotency.dynamodb import DynamoDBStore
 from fanout.idempotency.identity import event_key
 from fanout.payloads import ClaimCheck
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import eventbridge_event
 from tests.integration.platform import Platform, order
 
 __all__ = [
     "InItsName",
     "Provocation",
-    "a_claimed_event",
     "a_held_event",
-    "a_lost_claim",
+    "a_lost_payload",
     "a_missing_file",
     "a_stray_body",
     "an_event",
+    "an_event_with_its_payload_in_s3",
     "commit",
     "deposit",
     "fill_stock",
@@ -62,7 +62,7 @@ def a_stray_body(platform: Platform, worker: str) -> str:
 
 
 def a_held_event(platform: Platform, worker: str) -> str:
-    """Another execution has claimed it: the worker has it come again when that has run out."""
+    """Another execution has locked it: the worker has it come again when that has run out."""
     envelope = _event(platform, worker)
     until = time.time() + HELD_S
     platform.dynamodb.put_item(
@@ -78,14 +78,14 @@ def a_held_event(platform: Platform, worker: str) -> str:
     return _send(platform, worker, envelope)
 
 
-def a_claimed_event(platform: Platform, worker: str) -> str:
+def an_event_with_its_payload_in_s3(platform: Platform, worker: str) -> str:
     """Its data are in the bucket of claims."""
-    return _send(platform, worker, _claimed(platform, _event(platform, worker), stored=True))
+    return _send(platform, worker, _with_payload(platform, _event(platform, worker), stored=True))
 
 
-def a_lost_claim(platform: Platform, worker: str) -> str:
+def a_lost_payload(platform: Platform, worker: str) -> str:
     """Its data are no longer in the bucket of claims."""
-    return _send(platform, worker, _claimed(platform, _event(platform, worker), stored=False))
+    return _send(platform, worker, _with_payload(platform, _event(platform, worker), stored=False))
 
 
 def a_missing_file(platform: Platform, worker: str) -> str:
@@ -93,23 +93,23 @@ def a_missing_file(platform: Platform, worker: str) -> str:
     missing = f"missing/{uuid4()}"
     report = SalesReportRequested(report_id=str(uuid4()), key=missing)
     upload = {"bucket": {"name": platform.deployment.bucket("uploads")}, "object": {"key": f"{missing}.jpg", "size": 1}}
-    created = Envelope(source="aws.s3", name="Object Created", metadata=seal(report).metadata, data=upload)
-    return _send(platform, worker, seal(report) if worker == "report" else created)
+    created = Envelope(source="aws.s3", name="Object Created", metadata=wrap(report).metadata, data=upload)
+    return _send(platform, worker, wrap(report) if worker == "report" else created)
 
 
 def deposit(platform: Platform, worker: str, session: boto3.Session) -> None:
     """As when it publishes an event too large for the bus, which none of the samples' is."""
     bucket = platform.names.claims_bucket(platform.deployment.account)
     check = ClaimCheck(lambda: session.client("s3"), lambda: bucket)
-    check.put(check.deposit(seal(order())))
+    check.put(check.deposit(wrap(order())))
 
 
 def commit(platform: Platform, worker: str, session: boto3.Session) -> None:
     """As by ``context.commit``, which not every handler calls."""
     store = DynamoDBStore(session.client("dynamodb"), platform.names.idempotency_table(worker), ttl_s=60)
     key = f"{worker}#{uuid4()}"
-    [claim] = store.claim([Request(key=key, owner="test", fingerprint="", lock_until=time.time() + 60)])
-    store.commit([], Completion(claim), [])
+    [lock] = store.acquire([Request(key=key, owner="test", fingerprint="", lock_until=time.time() + 60)])
+    store.commit([], Completion(lock), [])
 
 
 def fill_stock(platform: Platform) -> None:
@@ -154,10 +154,10 @@ EVENTS: Final[Mapping[str, Callable[[Platform], Event]]] = {
 
 
 def _event(platform: Platform, worker: str) -> Envelope:
-    return seal(EVENTS.get(worker, _order)(platform))
+    return wrap(EVENTS.get(worker, _order)(platform))
 
 
-def _claimed(platform: Platform, envelope: Envelope, *, stored: bool) -> Envelope:
+def _with_payload(platform: Platform, envelope: Envelope, *, stored: bool) -> Envelope:
     bucket = platform.names.claims_bucket(platform.deployment.account)
     check = ClaimCheck(lambda: platform.s3, lambda: bucket)
     deposited = check.deposit(envelope)

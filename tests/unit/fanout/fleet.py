@@ -18,7 +18,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from fanout import Context, Outcome, Reject, Worker
 from fanout.events.envelope import Envelope
-from fanout.idempotency import Claim, ClaimState, Completion, Release, Request
+from fanout.idempotency import Completion, Lock, LockState, Release, Request
 from fanout.idempotency.memory import MemoryStore
 from fanout.processing.delivery import FAILED, Delivery
 from fanout.processing.records import Record
@@ -97,7 +97,7 @@ class Fleet:
         self.bus: list[Envelope] = []
         self.effects: Counter[int] = Counter()
         self.repeatable: set[int] = set()
-        """Events hit by a fault after their effect: a plain effect of theirs may be repeated."""
+        """Events hit by a fault after their effect: a non-idempotent side effect of theirs may be repeated."""
         self.poisoned: set[int] = set()
         self.failures: Counter[int] = Counter()
         """How often the handler of each event is still to fail."""
@@ -244,8 +244,8 @@ def _no_answer() -> Any:
     raise EndpointConnectionError(endpoint_url="https://aws.example")
 
 
-def _unavailable(requests: Sequence[Request]) -> list[Claim]:
-    return [Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="no answer") for r in requests]
+def _unavailable(requests: Sequence[Request]) -> list[Lock]:
+    return [Lock(key=r.key, owner=r.owner, state=LockState.UNAVAILABLE, reason="no answer") for r in requests]
 
 
 class _Store:
@@ -254,10 +254,10 @@ class _Store:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet, self._store = fleet, fleet.store
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        return self._fleet.call(lambda: self._store.claim(requests), lambda: _unavailable(requests))
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
+        return self._fleet.call(lambda: self._store.acquire(requests), lambda: _unavailable(requests))
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
+    def take_over(self, requests: Sequence[Request], known: Sequence[Lock], *, company: bool = False) -> list[Lock]:
         return self._fleet.call(
             lambda: self._store.take_over(requests, known, company=company), lambda: _unavailable(requests)
         )

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from fanout import Context, DeclarationError, Outcome
 from fanout.idempotency.memory import MemoryStore
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Death, Rig
 
 from .conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -57,7 +57,7 @@ def test_the_effect_and_its_completion_are_one(make_worker: MakeWorker, dynamodb
             rig.die()
 
     rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     with pytest.raises(Death):
         rig.deliver(envelope)
     assert rig.published == []
@@ -99,7 +99,7 @@ def test_a_lost_lock_writes_nothing(make_worker: MakeWorker, dynamodb: Any) -> N
     store = MemoryStore(clock=lambda: now[0])
     rig = Rig(worker, store=store, clock=lambda: now[0])
     other = Rig(worker, store=store, clock=lambda: now[0])
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     depth: list[None] = []
 
     @worker.handles(ThingHappened)
@@ -130,7 +130,7 @@ def test_a_failure_after_the_commit_does_not_undo_it(
         raise ZeroDivisionError
 
     rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
 
     assert [d.outcome for d in (*rig.deliver(envelope), *rig.deliver(envelope))] == [Outcome.HANDLED, Outcome.DUPLICATE]
     assert effects(dynamodb) == 1
@@ -157,8 +157,8 @@ def test_a_second_commit_or_publish_is_refused(make_worker: MakeWorker, dynamodb
     assert effects(dynamodb) == 1
 
 
-def test_a_redelivery_in_claim_mode_finds_the_commit(make_worker: MakeWorker, dynamodb: Any) -> None:
-    """GIVEN claim mode, where a message may take its own claim over WHEN it comes again after its commit THEN it may
+def test_a_redelivery_in_lock_mode_finds_the_commit(make_worker: MakeWorker, dynamodb: Any) -> None:
+    """GIVEN claim mode, where a message may take its own lock over WHEN it comes again after its commit THEN it may
     not."""
     worker = make_worker(idempotency={"mode": "claim"})
 

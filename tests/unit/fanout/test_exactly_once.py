@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 
 from fanout import Worker
 from fanout.events.envelope import Envelope
-from fanout.publish import seal
+from fanout.publish import wrap
 
 from .conftest import ThingHappened
 from .fleet import VISIBILITY_S, Fault, Fleet
@@ -57,7 +57,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     )
     def happen(self, copies: int, poison: bool, failures: int) -> None:
         number = len(self.events)
-        self.events.append(seal(ThingHappened(number=number)))
+        self.events.append(wrap(ThingHappened(number=number)))
         if poison:
             self.fleet.poisoned.add(number)
         self.fleet.failures[number] = failures

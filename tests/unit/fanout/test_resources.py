@@ -15,7 +15,7 @@ def test_names_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert bucket("media") == "fanout-dev-media-1"
 
 
-def test_a_store_that_is_not_permitted_is_named_with_the_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_not_permitted_is_named_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     """GIVEN no such variable WHEN asked THEN the error says what to add to worker.yaml."""
     monkeypatch.delenv("TABLE_STOCK", raising=False)
     with pytest.raises(DeclarationError, match=r"^table stock: TABLE_STOCK is not set; name table:stock in the perm"):

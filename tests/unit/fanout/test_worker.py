@@ -14,7 +14,7 @@ import pytest
 from fanout import Context, DeclarationError, Reject, Worker, aws
 from fanout.idempotency.client import LeanDynamoDB
 from fanout.processing.records import Record
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import record, record_of
 
 from .conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -166,12 +166,12 @@ def test_mode_off_needs_no_table(make_worker: MakeWorker, clients: Clients, monk
     assert clients.dynamodb.calls == []
 
 
-def test_mode_claim_costs_a_write_a_record_and_one_a_batch(make_worker: MakeWorker, clients: Clients) -> None:
-    """GIVEN mode claim WHEN a batch of three comes THEN each is claimed, and one item records them all; another message
+def test_mode_lock_costs_a_write_a_record_and_one_a_batch(make_worker: MakeWorker, clients: Clients) -> None:
+    """GIVEN mode claim WHEN a batch of three comes THEN each is locked, and one item records them all; another message
     of an event is a duplicate, and so is the same message."""
     worker, seen = make_worker(idempotency={"mode": "claim"}), []
     worker.handles(ThingHappened)(lambda event, context: seen.append(event.number))
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     first, second = record_of(envelope), record_of(envelope)
 
     others = [record_of(ThingHappened(number=number)) for number in (2, 3)]
@@ -197,8 +197,8 @@ def test_a_missing_variable_is_named_before_anything_is_done(
     assert seen == []
 
 
-def test_a_heartbeat_does_nothing(make_worker: MakeWorker) -> None:
-    """GIVEN no environment at all WHEN a heartbeat comes THEN the worker answers with its name."""
+def test_a_keep_warm_ping_does_nothing(make_worker: MakeWorker) -> None:
+    """GIVEN no environment at all WHEN a keep-warm ping comes THEN the worker answers with its name."""
     assert make_worker().lambda_handler({"fanout_heartbeat_s": 0}, None)["heartbeat"] == "probe"
 
 
@@ -230,8 +230,8 @@ def test_records_of_a_pipe_are_a_batch(make_worker: MakeWorker) -> None:
     assert seen == [ThingHappened(number=1)]
 
 
-def test_a_heartbeat_imports_no_boto3(tmp_path: Path) -> None:
-    """GIVEN a fresh process WHEN a worker answers a heartbeat THEN neither boto3 nor YAML has been imported."""
+def test_a_keep_warm_ping_imports_no_boto3(tmp_path: Path) -> None:
+    """GIVEN a fresh process WHEN a worker answers a keep-warm ping THEN neither boto3 nor YAML has been imported."""
     folder = tmp_path / "probe"
     folder.mkdir()
     declared = {

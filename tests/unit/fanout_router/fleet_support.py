@@ -9,7 +9,7 @@ from fanout_router.errors import AdmissionError
 from fanout_router.fleet import Fleet, FleetOptions
 from fanout_router.scaler import QueueScaler, Scaler, ScalerOptions
 from scripts.simulate.fake_invoker import FakeInvoker, Invocation, Timeline
-from tests.unit.fanout_router.support import FakeExchange, FakeSlot
+from tests.unit.fanout_router.support import FakeExchange, FakePeer
 from tests.unit.fanout_router.wire.support import REQUEST, connected
 
 
@@ -36,7 +36,7 @@ class FakeLink:
         self.played.die()
 
 
-class PlayedSlot(FakeSlot):
+class PlayedSlot(FakePeer):
     """Answers each request after the rig's service time."""
 
     def __init__(self, played: "Played") -> None:
@@ -70,9 +70,9 @@ class Played:
         order = invocation.order
         self.environment = rig.fleet.admit(order.environment_id, order.secret.encode(), self.link)
         for _ in range(order.channels):
-            slot = PlayedSlot(self)
-            slot.stream = self.client.open_stream([*REQUEST], slot)
-            theirs = self.server.connection.streams[slot.stream.id]
+            peer = PlayedSlot(self)
+            peer.stream = self.client.open_stream([*REQUEST], peer)
+            theirs = self.server.connection.streams[peer.stream.id]
             rig.dispatcher.channel_opened(Channel(theirs, self.environment, rig.dispatcher))
 
     def finish_if_idle(self) -> None:

@@ -52,7 +52,7 @@ class FakeExchange(Exchange):
         return self.finished or self.failure is not None
 
 
-class FakeSlot(MessageReader):
+class FakePeer(MessageReader):
     """The environment's end of one channel."""
 
     def __init__(self) -> None:
@@ -115,31 +115,31 @@ class FakeSlot(MessageReader):
 
 
 class FakeEnvironment:
-    """An environment with its connection; each slot is one of its channels."""
+    """An environment with its connection; each peer is one of its channels."""
 
     def __init__(self, rig: "Rig", name: str, channels: int) -> None:
         self.rig = rig
         self.server, self.client, _ = connected()
         self.environment = Environment(name)
-        self.slots: list[FakeSlot] = []
+        self.peers: list[FakePeer] = []
         for _ in range(channels):
             self.open()
 
-    def open(self, slot: FakeSlot | None = None) -> FakeSlot:
-        slot = slot or FakeSlot()
-        slot.stream = self.client.open_stream([*REQUEST], slot)
-        theirs = self.server.connection.streams[slot.stream.id]
+    def open(self, peer: FakePeer | None = None) -> FakePeer:
+        peer = peer or FakePeer()
+        peer.stream = self.client.open_stream([*REQUEST], peer)
+        theirs = self.server.connection.streams[peer.stream.id]
         theirs.send_headers([(b":status", b"200")])
         self.rig.dispatcher.channel_opened(Channel(theirs, self.environment, self.rig.dispatcher))
-        self.slots.append(slot)
-        return slot
+        self.peers.append(peer)
+        return peer
 
     def die(self) -> None:
         self.server.connection.connection_lost()
 
-    def reset(self, slot: FakeSlot) -> None:
-        assert slot.stream is not None
-        slot.stream.reset(frames.CANCEL)
+    def reset(self, peer: FakePeer) -> None:
+        assert peer.stream is not None
+        peer.stream.reset(frames.CANCEL)
 
     def serving(self) -> list[str]:
         """Names of the requests on its channels now."""

@@ -1,4 +1,4 @@
-"""Order, fairness, bounds and retries, in virtual time."""
+"""InvocationRequest, fairness, bounds and retries, in virtual time."""
 
 import pytest
 from hypothesis import settings
@@ -13,11 +13,11 @@ from tests.unit.fanout_router.support import OK_HEAD, FakeEnvironment, FakeExcha
 def test_waiting_requests_are_served_in_the_order_they_came() -> None:
     rig = Rig()
     exchanges = [rig.submit(str(number)) for number in range(20)]
-    slot = rig.environment().slots[0]
+    peer = rig.environment().peers[0]
     served = []
     for _ in exchanges:
-        served.append(int(slot.last))
-        slot.answer()
+        served.append(int(peer.last))
+        peer.answer()
     assert served == list(range(20))
     assert all(exchange.finished for exchange in exchanges)
 
@@ -40,7 +40,7 @@ def test_a_full_environment_takes_no_more() -> None:
     exchanges = [rig.submit(str(number)) for number in range(3)]
     assert sorted(environment.serving()) == ["0", "1"]
     assert rig.dispatcher.waiting == 1
-    next(slot for slot in environment.slots if slot.last == "0").answer()
+    next(peer for peer in environment.peers if peer.last == "0").answer()
     assert sorted(environment.serving()) == ["1", "2"]
     assert not exchanges[2].over
 
@@ -58,8 +58,8 @@ def test_a_request_that_left_gives_its_place_in_the_queue_free_and_is_never_serv
     rig.dispatcher.depart(gone)
     rig.dispatcher.depart(gone)
     rig.submit("next")
-    slot = rig.environment().slots[0]
-    assert slot.heads[0].startswith(b"GET /next")
+    peer = rig.environment().peers[0]
+    assert peer.heads[0].startswith(b"GET /next")
     assert rig.dispatcher.waiting == 0
     assert rig.dispatcher.counts.departed == 1
 
@@ -79,31 +79,31 @@ def test_a_request_waits_no_longer_than_the_queue_timeout() -> None:
     rig.wait(1)
     assert early.failure is Failure.QUEUE_TIMEOUT
     assert rig.dispatcher.waiting == 1
-    slot = rig.environment().slots[0]
-    assert slot.last == "late"
+    peer = rig.environment().peers[0]
+    assert peer.last == "late"
     assert not late.over
     assert rig.dispatcher.counts.queue_seconds == 4  # whoever was never served waited too
 
 
 def test_a_response_that_does_not_begin_in_time_fails_and_frees_the_channel() -> None:
     rig = Rig(response_timeout=5)
-    slot = rig.environment().slots[0]
+    peer = rig.environment().peers[0]
     exchange = rig.submit()
     rig.wait(5)
     assert exchange.failure is Failure.RESPONSE_TIMEOUT
-    slot.confirm()
+    peer.confirm()
     assert rig.dispatcher.free == 1
     assert rig.dispatcher.busy == 0
 
 
 def test_a_response_may_go_on_for_long_but_not_stand_still() -> None:
     rig = Rig(response_timeout=5, idle_timeout=10)
-    slot = rig.environment().slots[0]
+    peer = rig.environment().peers[0]
     exchange = rig.submit()
-    slot.say(b"\0\0\0\x13\x01HTTP/1.1 200 OK\r\n\r\n")
+    peer.say(b"\0\0\0\x13\x01HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(5):
         rig.wait(9)
-        slot.say(b"\0\0\0\x01\x02x")
+        peer.say(b"\0\0\0\x01\x02x")
     assert not exchange.over
     rig.wait(10)
     assert exchange.failure is Failure.RESPONSE_TIMEOUT
@@ -114,7 +114,7 @@ def test_a_lost_environment_costs_an_unanswered_idempotent_request_nothing(idemp
     rig = Rig()
     dying = rig.environment("dying")
     exchange = rig.submit(idempotent=idempotent)
-    other = rig.environment("other").slots[0]
+    other = rig.environment("other").peers[0]
     dying.die()
     if idempotent:
         other.answer()
@@ -143,15 +143,15 @@ def test_an_idempotent_request_is_tried_again_only_once() -> None:
     for environment in environments[:2]:
         environment.die()
     assert exchange.failure is Failure.ENVIRONMENT_LOST
-    assert environments[2].slots[0].heads == []
+    assert environments[2].peers[0].heads == []
 
 
 def test_an_answered_request_is_never_tried_again() -> None:
     rig = Rig()
     dying = rig.environment("dying")
     exchange = rig.submit()
-    other = rig.environment("other").slots[0]
-    dying.slots[0].say(b"\0\0\0\x13\x01HTTP/1.1 200 OK\r\n\r\n")
+    other = rig.environment("other").peers[0]
+    dying.peers[0].say(b"\0\0\0\x13\x01HTTP/1.1 200 OK\r\n\r\n")
     dying.die()
     assert exchange.failure is Failure.ENVIRONMENT_LOST
     assert other.heads == []
@@ -162,8 +162,8 @@ def test_a_refused_request_goes_elsewhere_whatever_its_method() -> None:
     refusing = rig.environment("refusing")
     exchange = rig.submit(idempotent=False)
     rig.dispatcher.drain(refusing.environment)
-    refusing.slots[0].refuse()
-    other = rig.environment("other").slots[0]
+    refusing.peers[0].refuse()
+    other = rig.environment("other").peers[0]
     other.answer()
     assert exchange.finished
 
@@ -174,7 +174,7 @@ def test_a_request_refused_everywhere_fails_in_the_end() -> None:
     for number in range(3):
         environment = rig.environment(str(number))
         rig.dispatcher.drain(environment.environment)
-        environment.slots[0].refuse()
+        environment.peers[0].refuse()
     assert exchange.failure is Failure.ENVIRONMENT_LOST
 
 
@@ -187,7 +187,7 @@ def test_an_undelivered_request_is_tried_again_whatever_its_method() -> None:
     # WHEN it dies
     blocked.die()
     # THEN another one serves the request
-    rig.environment("other").slots[0].answer()
+    rig.environment("other").peers[0].answer()
     assert exchange.finished
 
 
@@ -197,8 +197,8 @@ def test_a_retried_request_goes_before_those_that_wait() -> None:
     rig.submit("first")
     rig.submit("second")
     dying.die()
-    slot = rig.environment("other").slots[0]
-    assert slot.last == "first"
+    peer = rig.environment("other").peers[0]
+    assert peer.last == "first"
 
 
 def test_draining_finishes_what_runs_and_starts_nothing() -> None:
@@ -207,10 +207,10 @@ def test_draining_finishes_what_runs_and_starts_nothing() -> None:
     running = rig.submit("running")
     rig.dispatcher.drain(environment.environment)
     waiting = rig.submit("waiting")
-    slot = next(slot for slot in environment.slots if slot.last == "running")
-    slot.answer()
+    peer = next(peer for peer in environment.peers if peer.last == "running")
+    peer.answer()
     assert running.finished
-    assert slot.ended
+    assert peer.ended
     assert not waiting.over
     assert environment.environment not in rig.dispatcher.environments
 
@@ -257,11 +257,11 @@ class Machine(RuleBasedStateMachine):
         busy = [c for c in channels if (c.cancelling if how == "confirm" else c.exchange is not None)]
         if busy:
             channel = busy[number % len(busy)]
-            slot = next(s for e in self.environments if e.environment is channel.environment
-                        for s in e.slots if s.stream and s.stream.id == channel.stream.id)  # fmt: skip
+            peer = next(s for e in self.environments if e.environment is channel.environment
+                        for s in e.peers if s.stream and s.stream.id == channel.stream.id)  # fmt: skip
             if how == "refuse":
                 self.rig.dispatcher.drain(channel.environment)
-            getattr(slot, how)()
+            getattr(peer, how)()
 
     @rule(number=st.integers(0, 50))
     def depart(self, number: int) -> None:
@@ -278,8 +278,8 @@ class Machine(RuleBasedStateMachine):
             environment.die()
         elif how == "drain":
             self.rig.dispatcher.drain(environment.environment)
-        elif environment.slots[0].code is None:
-            environment.reset(environment.slots[0])
+        elif environment.peers[0].code is None:
+            environment.reset(environment.peers[0])
 
     @rule(seconds=st.floats(0.1, 6))
     def wait(self, seconds: float) -> None:
@@ -308,12 +308,12 @@ def test_a_request_is_served_whether_it_or_its_channel_comes_first() -> None:
     rig = Rig()
     early = rig.submit("early")
     assert rig.dispatcher.waiting == 1
-    slot = rig.environment().slots[0]
-    assert slot.last == "early"
-    slot.answer()
+    peer = rig.environment().peers[0]
+    assert peer.last == "early"
+    peer.answer()
     late = rig.submit("late")
-    assert slot.last == "late"
-    slot.answer()
+    assert peer.last == "late"
+    peer.answer()
     assert early.finished
     assert late.finished
 
@@ -321,8 +321,8 @@ def test_a_request_is_served_whether_it_or_its_channel_comes_first() -> None:
 def test_a_waiting_request_is_given_to_one_of_two_channels_that_come_at_once() -> None:
     rig = Rig()
     exchange = rig.submit()
-    slots = rig.environment(channels=2).slots
-    assert sorted(len(slot.heads) for slot in slots) == [0, 1]
+    peers = rig.environment(channels=2).peers
+    assert sorted(len(peer.heads) for peer in peers) == [0, 1]
     assert exchange.attempts == 1
     assert rig.dispatcher.free == 1
 
@@ -334,25 +334,25 @@ def test_after_a_time_out_all_counts_are_back_to_zero(when: str) -> None:
     environment = rig.environment() if when != "before" else None
     exchange = rig.submit()
     if environment is not None and when == "after":
-        environment.slots[0].say(pack(HEAD, OK_HEAD))
+        environment.peers[0].say(pack(HEAD, OK_HEAD))
     # WHEN its time is up
     rig.wait(6)
     # THEN it has failed once, and nothing is left of it
     assert exchange.failure is (Failure.QUEUE_TIMEOUT if when == "before" else Failure.RESPONSE_TIMEOUT)
     if environment is not None:
-        environment.slots[0].confirm()
+        environment.peers[0].confirm()
         assert (environment.environment.busy, rig.dispatcher.free) == (0, 1)
     assert (rig.dispatcher.waiting, rig.dispatcher.busy) == (0, 0)
     # AND a channel that comes later is not given it
     late = rig.environment("late")
-    assert late.slots[0].heads == []
+    assert late.peers[0].heads == []
 
 
 def test_a_channel_that_goes_and_comes_again_is_counted_once() -> None:
     rig = Rig()
     environment = rig.environment(channels=2)
     for _ in range(3):
-        environment.reset(environment.slots[-1])
+        environment.reset(environment.peers[-1])
         assert rig.dispatcher.free == 1
         environment.open()
         assert rig.dispatcher.free == 2
@@ -369,7 +369,7 @@ def test_environments_of_one_channel_take_turns() -> None:
         rig.submit(str(number))
         (busy,) = [e for e in environments if e.serving()]
         order.append(busy.environment.id)
-        busy.slots[0].answer()
+        busy.peers[0].answer()
     assert order == ["a", "b", "c", "a", "b", "c"]
 
 

@@ -144,7 +144,7 @@ def _open_and_die(rig: FleetRig, invocation: Invocation) -> None:
     invocation.end(Ending.FUNCTION_ERROR)
 
 
-def test_the_breaker_closes_when_the_function_is_mended() -> None:
+def test_the_breaker_closes_when_the_function_is_fixed() -> None:
     rig = FleetRig(limits=PATIENT)
     rig.on_invoke = lambda invocation: invocation.end(Ending.FUNCTION_ERROR)
     exchanges = rig.submit(5)

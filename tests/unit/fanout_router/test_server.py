@@ -122,13 +122,13 @@ def test_a_stranger_is_refused_and_sent_away(path: str, authorization: str, stat
 def test_strangers_that_say_nothing_are_few_and_not_kept() -> None:
     async def run() -> None:
         router = await started()
-        router.port.max_strangers = 3
+        router.port.max_unauthenticated = 3
         pairs = [await asyncio.open_connection("127.0.0.1", router.ports["control"]) for _ in range(6)]
         await asyncio.sleep(0.2)
-        assert len(router.port.strangers) <= 3
+        assert len(router.port.unauthenticated) <= 3
         router.port.sweep(asyncio.get_running_loop().time() + 60)
         await asyncio.sleep(0.1)
-        assert not router.port.strangers
+        assert not router.port.unauthenticated
         for _, writer in pairs:
             writer.close()
         await router.close()

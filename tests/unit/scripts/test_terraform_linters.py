@@ -38,11 +38,11 @@ def test_tflint_looks_over_the_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_what_tflint_finds_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """GIVEN a tflint that finds something WHEN it has run THEN its words are shown, and the mend."""
+    """GIVEN a tflint that finds something WHEN it has run THEN its words are shown, and the fix."""
     _program(tmp_path / "tflint", "echo 'variable x is not used'; exit 2")
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(LinterError, match=r"tflint has ended with 2: mend it, or turn the rule off"):
+    with pytest.raises(LinterError, match=r"tflint has ended with 2: fix it, or turn the rule off"):
         terraform_linters.tflint(tmp_path)
     assert "variable x is not used" in capsys.readouterr().err
 

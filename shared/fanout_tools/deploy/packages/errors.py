@@ -11,7 +11,7 @@ __all__ = ["InstallError", "PackageError", "PinError"]
 
 
 class PackageError(ToolError):
-    """Base of every error this package raises; the text names the thing and the mend."""
+    """Base of every error this package raises; the text names the thing and the fix."""
 
 
 class PinError(PackageError):

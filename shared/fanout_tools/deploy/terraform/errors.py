@@ -12,7 +12,7 @@ __all__ = ["PluginSourceError", "TerraformCommandError", "TerraformError", "Terr
 
 
 class TerraformError(ToolError):
-    """Base of every error this package raises; the text names the thing and the mend."""
+    """Base of every error this package raises; the text names the thing and the fix."""
 
 
 class TerraformMissingError(TerraformError):

@@ -53,7 +53,7 @@ class Shift:
     poll_s: float = POLL_S
     _moving: dict[str, _Move] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
-    """Alarms that rang before the shift and have not stopped: a mend must not be refused for what it mends."""
+    """Alarms that rang before the shift and have not stopped: a fix must not be refused for what it fixes."""
     _failed: list[str] = field(default_factory=list)
 
     def run(self, workers: Collection[Worker]) -> None:

@@ -21,7 +21,7 @@ def write(order: OrderPlaced, context: Context) -> None:
         invoice_id=f"inv-{order.order_id}", order_id=order.order_id, customer_id=order.customer_id, total=order.total
     )
     effect: PutTypeDef = {"TableName": table("scribed"), "Item": {"order_id": {"S": order.order_id}}}
-    context.commit([{"Put": effect}, outbox.put(context.seal(invoice, subject=order.customer_id))])
+    context.commit([{"Put": effect}, outbox.put(context.wrap(invoice, subject=order.customer_id))])
 
 
 handler = worker.lambda_handler

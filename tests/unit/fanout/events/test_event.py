@@ -44,8 +44,8 @@ def test_a_contract_is_its_class_arguments() -> None:
     assert OrderPlaced.contract == Contract("shop.orders", "OrderPlaced", 2)
     assert OrderPlaced.contract.identifier == "shop.orders/OrderPlaced"
     assert str(OrderPlaced.contract) == "shop.orders/OrderPlaced version 2"
-    assert not OrderPlaced.contract.foreign
-    assert ObjectCreated.contract.foreign
+    assert not OrderPlaced.contract.aws_native
+    assert ObjectCreated.contract.aws_native
 
 
 def test_whose_a_contract_is_does_not_make_it_another() -> None:

@@ -74,9 +74,9 @@ def test_a_newer_version_says_to_deploy() -> None:
 
 
 @pytest.mark.parametrize("version", [0, -1])
-def test_no_version_says_to_mend_the_publisher(version: int) -> None:
+def test_no_version_says_to_fix_the_publisher(version: int) -> None:
     """GIVEN a version before the first WHEN read THEN the publisher is to blame."""
-    with pytest.raises(EventError, match=rf"version {version}; versions count from 1: mend its publisher"):
+    with pytest.raises(EventError, match=rf"version {version}; versions count from 1: fix its publisher"):
         read(Moved, {"distance": 1}, version)
 
 

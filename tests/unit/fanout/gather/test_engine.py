@@ -11,7 +11,7 @@ from fanout import Context, DeclarationError, Envelope, Outcome, Reject, Worker,
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import Gathering
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Death, Rig, record_of
 from tests.unit.fanout.conftest import MakeWorker, ThingFollowed, ThingHappened
 
@@ -27,7 +27,7 @@ class Run:
         self.now = START
         self.store = MemoryGatherStore()
         self.rig = Rig(worker, gather_store=self.store, clock=lambda: self.now)
-        self.request = seal(SumRequested(parts=parts))
+        self.request = wrap(SumRequested(parts=parts))
         [self.scattered] = self.rig.deliver(self.request)
         self.parts = [e for e in self.rig.published if e.name == "SquareRequested"]
 
@@ -333,7 +333,7 @@ def test_a_forgotten_gather_harms_nobody(folder: Path, caplog: pytest.LogCapture
 
 
 def test_too_many_parts_are_rejected(folder: Path) -> None:
-    """GIVEN over 1,000 parts WHEN they are scattered THEN the request is rejected with the mend, and nothing else."""
+    """GIVEN over 1,000 parts WHEN they are scattered THEN the request is rejected with the fix, and nothing else."""
     run = Run(make_worker(folder), parts=1_001)
 
     assert run.scattered.outcome is Outcome.REJECTED

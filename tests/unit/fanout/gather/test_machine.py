@@ -1,4 +1,4 @@
-"""A gather under whatever can befall it: duplicates, late parts, failures, deaths between any two steps, the deadline.
+"""A gather under any fault: duplicates, late parts, failures, deaths between any two steps, the deadline.
 
 The queue and the bus are the test's; all between them is the real worker core, in virtual time. A death ends the
 process before or after any step that leaves it, and the message comes again.
@@ -33,7 +33,7 @@ INVOCATION_S = 30.0
 
 
 class Fate(Enum):
-    """What befalls a part."""
+    """What happens to a part."""
 
     SUCCEEDS = 1
     FAILS = 2

@@ -123,14 +123,14 @@ def test_all_reports_are_answered(store: GatherStore) -> None:
 
 
 def test_a_result_that_does_not_fit_is_rejected(dynamodb: DynamoDBGatherStore) -> None:
-    """GIVEN a result over DynamoDB's limit WHEN it is kept THEN the part is rejected, with the mend."""
+    """GIVEN a result over DynamoDB's limit WHEN it is kept THEN the part is rejected, with the fix."""
     with pytest.raises(Reject, match=r"part 3: a result of 399,361 bytes.*keep it in S3"):
         dynamodb.keep("g", Part(index=3, result="x" * (MAX_RESULT_BYTES - 1)))
     dynamodb.keep("g", Part(index=3, result="x" * (MAX_RESULT_BYTES - 2)))
 
 
 def test_a_request_that_does_not_fit_is_rejected(dynamodb: DynamoDBGatherStore) -> None:
-    """GIVEN a scattered event over DynamoDB's limit WHEN a gather is created THEN the event is rejected with the mend,
+    """GIVEN a scattered event over DynamoDB's limit WHEN a gather is created THEN the event is rejected with the fix,
     and there is no gather."""
     large = replace(REQUEST, data={"text": "x" * MAX_RESULT_BYTES})
     with pytest.raises(Reject, match=r"test\.things/ThingHappened: 399,\d+ bytes.*keep its data in S3"):

@@ -14,7 +14,7 @@ __all__ = ["PartiQL"]
 
 Item = dict[str, Any]
 Faults = Callable[[str, str], str | None]
-"""From a statement's verb and its key to the error code that befalls it."""
+"""From a statement's verb and its key to the error code that happens to it."""
 
 INSERT = re.compile(r"""INSERT INTO "(?P<table>[^"]+)" VALUE \{(?P<pairs>.*)\}""")
 SELECT = re.compile(r"""SELECT \* FROM "(?P<table>[^"]+)" WHERE (?P<where>.*)""")

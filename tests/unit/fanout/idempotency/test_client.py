@@ -119,7 +119,7 @@ def test_in_the_end_it_gives_up(server: Server, client: LeanDynamoDB, slept: lis
     assert len(slept) == MAX_ATTEMPTS - 1
 
 
-def test_what_no_repetition_mends_is_told_at_once(server: Server, client: LeanDynamoDB, slept: list[float]) -> None:
+def test_what_no_repetition_fixes_is_told_at_once(server: Server, client: LeanDynamoDB, slept: list[float]) -> None:
     """GIVEN a refusal WHEN called THEN there is one attempt."""
     server.answers = [(400, error("AccessDeniedException"))]
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from botocore.exceptions import ClientError
 
-from fanout.idempotency import Claim, ClaimState, Completion, DynamoDBStore, Release, Request
+from fanout.idempotency import Completion, DynamoDBStore, Lock, LockState, Release, Request
 from fanout.idempotency.store import LOCK_LOST
 
 from .partiql import PartiQL
@@ -29,13 +29,13 @@ def _no_sleep(seconds: float) -> None:
     pass
 
 
-def claimed(subject: DynamoDBStore, requests: list[Request]) -> list[Claim]:
-    """The claims of events that died or were given back, and of new ones."""
-    known = subject.claim(requests)
-    free = [index for index, claim in enumerate(known) if claim.state in (ClaimState.DIED, ClaimState.RELEASED)]
+def locked(subject: DynamoDBStore, requests: list[Request]) -> list[Lock]:
+    """The locks of events that died or were given back, and of new ones."""
+    known = subject.acquire(requests)
+    free = [index for index, lock in enumerate(known) if lock.state in (LockState.DIED, LockState.RELEASED)]
     taken = subject.take_over([requests[index] for index in free], [known[index] for index in free])
-    for index, claim in zip(free, taken, strict=True):
-        known[index] = claim
+    for index, lock in zip(free, taken, strict=True):
+        known[index] = lock
     return known
 
 
@@ -43,41 +43,41 @@ def wishes(number: int = 1, *, owner: str = "me", lock_until: float = NOW + 30) 
     return [Request(key=f"w#{n}", owner=owner, fingerprint="data", lock_until=lock_until) for n in range(number)]
 
 
-def completions(claims: list[Claim], result: object = None) -> list[Completion]:
-    return [Completion(claim=claim, result=result) for claim in claims]
+def completions(locks: list[Lock], result: object = None) -> list[Completion]:
+    return [Completion(lock=lock, result=result) for lock in locks]
 
 
 def test_a_fresh_batch_costs_two_calls(table: PartiQL) -> None:
-    """GIVEN ten new events WHEN claimed and completed THEN that is one call each."""
+    """GIVEN ten new events WHEN locked and completed THEN that is one call each."""
     subject = store(table)
-    claims = subject.claim(wishes(10))
+    locks = subject.acquire(wishes(10))
 
-    assert subject.complete(completions(claims)) == [None] * 10
+    assert subject.complete(completions(locks)) == [None] * 10
     assert table.calls == [["INSERT"] * 10, ["UPDATE"] * 10]
 
 
 def test_in_one_write_it_costs_a_write_a_record_and_one_a_batch(table: PartiQL) -> None:
-    """GIVEN claim mode WHEN ten new events are claimed and handled THEN the second call writes the batch's mark alone;
+    """GIVEN claim mode WHEN ten new events are locked and handled THEN the second call writes the batch's mark alone;
     that it is there already is one's own repetition."""
     subject = store(table, one_write=True)
-    claims = subject.claim(wishes(10))
+    locks = subject.acquire(wishes(10))
 
     for _ in range(2):
-        assert subject.complete(completions(claims), whole=claims[0].batch) == [None] * 10
+        assert subject.complete(completions(locks), whole=locks[0].batch) == [None] * 10
     assert table.calls == [["INSERT"] * 10, ["INSERT"], ["INSERT"]]
 
 
 def test_25_statements_fit_a_call(table: PartiQL) -> None:
-    """GIVEN 60 events WHEN claimed, completed and claimed again THEN no call has more than 25 statements, and every
+    """GIVEN 60 events WHEN locked, completed and locked again THEN no call has more than 25 statements, and every
     answer is in its place."""
     subject = store(table)
-    claims = subject.claim(wishes(60))
-    subject.complete(completions(claims, result="done"))
-    again = subject.claim(wishes(60, owner="other"))
+    locks = subject.acquire(wishes(60))
+    subject.complete(completions(locks, result="done"))
+    again = subject.acquire(wishes(60, owner="other"))
 
     assert [len(call) for call in table.calls] == [25, 25, 10] * 4
-    assert [claim.key for claim in again] == [f"w#{n}" for n in range(60)]
-    assert all((claim.state, claim.result) == (ClaimState.COMPLETED, "done") for claim in again)
+    assert [lock.key for lock in again] == [f"w#{n}" for n in range(60)]
+    assert all((lock.state, lock.result) == (LockState.COMPLETED, "done") for lock in again)
 
 
 def test_nothing_costs_nothing(table: PartiQL) -> None:
@@ -85,14 +85,14 @@ def test_nothing_costs_nothing(table: PartiQL) -> None:
     subject = store(table)
     subject.release([])
 
-    assert (subject.claim([]), subject.complete([]), table.calls) == ([], [], [])
+    assert (subject.acquire([]), subject.complete([]), table.calls) == ([], [], [])
 
 
 def test_what_the_table_holds(table: PartiQL) -> None:
-    """GIVEN a claim WHEN made, then completed THEN the item has Powertools' attributes and the owner: seconds of its
+    """GIVEN a lock WHEN made, then completed THEN the item has Powertools' attributes and the owner: seconds of its
     expiry, milliseconds of its lock, the result as JSON."""
     subject = store(table)
-    claims = subject.claim(wishes())
+    locks = subject.acquire(wishes())
     assert table.items["w#0"] == {
         "id": {"S": "w#0"},
         "owner": {"S": "me"},
@@ -104,72 +104,72 @@ def test_what_the_table_holds(table: PartiQL) -> None:
         "alone": {"BOOL": True},
     }
 
-    subject.complete(completions(claims, result={"a": 1}))
+    subject.complete(completions(locks, result={"a": 1}))
     assert table.items["w#0"]["status"] == {"S": "COMPLETED"}
     assert table.items["w#0"]["data"] == {"S": '{"a":1}'}
 
 
 def test_only_what_is_known_is_read(table: PartiQL) -> None:
-    """GIVEN ten events of which one is known WHEN claimed THEN the second call reads that one."""
-    store(table).claim(wishes(1, owner="other"))
-    store(table).claim(wishes(10))
+    """GIVEN ten events of which one is known WHEN locked THEN the second call reads that one."""
+    store(table).acquire(wishes(1, owner="other"))
+    store(table).acquire(wishes(10))
 
     assert table.calls[1:] == [["INSERT"] * 10, ["SELECT"]]
 
 
 def test_of_two_that_find_a_lock_expired_one_gets_it(table: PartiQL) -> None:
-    """GIVEN a dead worker's claim WHEN another takes it over between our read and our write THEN it is theirs."""
-    store(table).claim(wishes(owner="dead", lock_until=NOW - 1))
+    """GIVEN a dead worker's lock WHEN another takes it over between our read and our write THEN it is theirs."""
+    store(table).acquire(wishes(owner="dead", lock_until=NOW - 1))
     rival = store(table)
 
     def overtake(verb: str, key: str) -> None:
         table.before = lambda verb, key: None
         if verb == "UPDATE":
-            assert claimed(rival, wishes(owner="rival"))[0].state is ClaimState.CLAIMED
+            assert locked(rival, wishes(owner="rival"))[0].state is LockState.ACQUIRED
         else:
             table.before = overtake
 
     table.before = overtake
-    [mine] = claimed(store(table), wishes())
+    [mine] = locked(store(table), wishes())
 
-    assert (mine.state, mine.locked_until) == (ClaimState.IN_PROGRESS, NOW + 30)
+    assert (mine.state, mine.locked_until) == (LockState.IN_PROGRESS, NOW + 30)
     assert table.items["w#0"]["owner"] == {"S": "rival"}
 
 
 def test_an_item_deleted_while_it_was_asked_about_is_tried_again(table: PartiQL) -> None:
-    """GIVEN an item that DynamoDB deletes between our write and our read WHEN claimed THEN the store cannot say, and
+    """GIVEN an item that DynamoDB deletes between our write and our read WHEN locked THEN the store cannot say, and
     the reason tells why."""
-    store(table).claim(wishes(owner="other"))
+    store(table).acquire(wishes(owner="other"))
 
     def release(verb: str, key: str) -> None:
         if verb == "SELECT":
             table.items.clear()
 
     table.before = release
-    [mine] = store(table).claim(wishes())
+    [mine] = store(table).acquire(wishes())
 
-    assert mine.state is ClaimState.UNAVAILABLE
+    assert mine.state is LockState.UNAVAILABLE
     assert "not there" in mine.reason
 
 
 @pytest.mark.parametrize("verb", ["INSERT", "SELECT", "UPDATE"])
 def test_a_throttled_statement_harms_no_other(table: PartiQL, verb: str) -> None:
-    """GIVEN ten events, all dead workers' WHEN one's statement is throttled, be it the claim, the read or the
-    take-over THEN that one is unavailable, with DynamoDB's reason, and the others are claimed."""
-    store(table).claim(wishes(10, owner="dead", lock_until=NOW - 1))
+    """GIVEN ten events, all dead workers' WHEN one's statement is throttled, be it the lock, the read or the
+    take-over THEN that one is unavailable, with DynamoDB's reason, and the others are locked."""
+    store(table).acquire(wishes(10, owner="dead", lock_until=NOW - 1))
     table.faults = lambda v, key: "ValidationError" if (v, key) == (verb, "w#3") else None
 
-    claims = claimed(store(table), wishes(10))
+    locks = locked(store(table), wishes(10))
 
-    assert [claim.state for claim in claims].count(ClaimState.CLAIMED) == 9
-    assert (claims[3].state, claims[3].reason) == (ClaimState.UNAVAILABLE, "ValidationError: why")
+    assert [lock.state for lock in locks].count(LockState.ACQUIRED) == 9
+    assert (locks[3].state, locks[3].reason) == (LockState.UNAVAILABLE, "ValidationError: why")
 
 
 def test_throttled_statements_alone_are_tried_again_while_there_is_time(table: PartiQL) -> None:
     """GIVEN one completion of ten that is throttled twice WHEN there is time THEN it alone is repeated until it is
     recorded; WHEN there is none THEN not."""
     subject = store(table)
-    claims = subject.claim(wishes(10))
+    locks = subject.acquire(wishes(10))
     left = [2]
 
     def throttled(verb: str, key: str) -> str | None:
@@ -179,48 +179,48 @@ def test_throttled_statements_alone_are_tried_again_while_there_is_time(table: P
         return "ThrottlingError"
 
     table.faults = throttled
-    assert subject.complete(completions(claims), until=NOW + 29) == [None] * 10
+    assert subject.complete(completions(locks), until=NOW + 29) == [None] * 10
     assert table.calls[1:] == [["UPDATE"] * 10, ["UPDATE"], ["UPDATE"]]
     left[0] = 2
-    assert subject.complete(completions(claims), until=NOW)[3] == "ThrottlingError: why"
+    assert subject.complete(completions(locks), until=NOW)[3] == "ThrottlingError: why"
 
 
 def test_a_failed_call_is_an_answer_for_each_of_its_statements(table: PartiQL) -> None:
-    """GIVEN 30 events WHEN the first call fails as a whole THEN its 25 are unavailable, the 5 of the second claimed."""
+    """GIVEN 30 events WHEN the first call fails as a whole THEN its 25 are unavailable, the 5 of the second locked."""
     table.failing_calls = [ClientError({"Error": {"Code": "AccessDeniedException", "Message": "m"}}, "B")]
-    states = [claim.state for claim in store(table).claim(wishes(30))]
+    states = [lock.state for lock in store(table).acquire(wishes(30))]
 
-    assert states == [ClaimState.UNAVAILABLE] * 25 + [ClaimState.CLAIMED] * 5
+    assert states == [LockState.UNAVAILABLE] * 25 + [LockState.ACQUIRED] * 5
 
 
 def test_completions_that_get_lost_are_told(table: PartiQL) -> None:
-    """GIVEN three claims WHEN one completion is throttled and one lock was lost THEN only the third is recorded."""
+    """GIVEN three locks WHEN one completion is throttled and one lock was lost THEN only the third is recorded."""
     subject = store(table)
-    claims = subject.claim(wishes(3))
+    locks = subject.acquire(wishes(3))
     table.faults = lambda verb, key: "ThrottlingError" if key == "w#0" else None
     table.items["w#1"]["owner"] = {"S": "thief"}
 
-    assert subject.complete(completions(claims)) == ["ThrottlingError: why", LOCK_LOST, None]
+    assert subject.complete(completions(locks)) == ["ThrottlingError: why", LOCK_LOST, None]
     assert table.items["w#1"]["status"] == {"S": "INPROGRESS"}
 
 
 def test_a_failed_release_is_no_error(table: PartiQL) -> None:
-    """GIVEN a claim WHEN its release fails THEN nothing is raised: the lock will expire."""
+    """GIVEN a lock WHEN its release fails THEN nothing is raised: the lock will expire."""
     subject = store(table)
-    claims = subject.claim(wishes())
+    locks = subject.acquire(wishes())
     table.failing_calls = [ClientError({"Error": {"Code": "InternalServerError", "Message": "m"}}, "B")]
 
-    subject.release([Release(claim, 1) for claim in claims])
+    subject.release([Release(lock, 1) for lock in locks])
 
     assert table.items["w#0"]["status"] == {"S": "INPROGRESS"}
 
 
 def test_a_completed_record_is_never_released(table: PartiQL) -> None:
-    """GIVEN a completed event WHEN its claim is given back all the same THEN it stays: its effect is there."""
+    """GIVEN a completed event WHEN its lock is given back all the same THEN it stays: its effect is there."""
     subject = store(table)
-    claims = subject.claim(wishes())
-    subject.complete(completions(claims))
-    subject.release([Release(claim, 1) for claim in claims])
+    locks = subject.acquire(wishes())
+    subject.complete(completions(locks))
+    subject.release([Release(lock, 1) for lock in locks])
 
     assert table.items["w#0"]["status"] == {"S": "COMPLETED"}
 
@@ -228,22 +228,22 @@ def test_a_completed_record_is_never_released(table: PartiQL) -> None:
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
-        ({"status": "COMPLETED", "expiration": NOW + 1, "data": '"r"'}, ClaimState.COMPLETED),
-        ({"status": "COMPLETED"}, ClaimState.COMPLETED),
-        ({"status": "INPROGRESS", "expiration": NOW + 1}, ClaimState.IN_PROGRESS),
-        ({"status": "INPROGRESS", "expiration": NOW - 1}, ClaimState.CLAIMED),
-        ({"status": "INPROGRESS", "in_progress_expiration": (NOW - 1) * 1000}, ClaimState.CLAIMED),
-        ({"status": "COMPLETED", "expiration": NOW + 1, "validation": "other"}, ClaimState.CONFLICT),
+        ({"status": "COMPLETED", "expiration": NOW + 1, "data": '"r"'}, LockState.COMPLETED),
+        ({"status": "COMPLETED"}, LockState.COMPLETED),
+        ({"status": "INPROGRESS", "expiration": NOW + 1}, LockState.IN_PROGRESS),
+        ({"status": "INPROGRESS", "expiration": NOW - 1}, LockState.ACQUIRED),
+        ({"status": "INPROGRESS", "in_progress_expiration": (NOW - 1) * 1000}, LockState.ACQUIRED),
+        ({"status": "COMPLETED", "expiration": NOW + 1, "validation": "other"}, LockState.CONFLICT),
     ],
 )
-def test_an_item_of_powertools_is_understood(table: PartiQL, item: dict[str, Any], expected: ClaimState) -> None:
-    """GIVEN an item without the owner, and without what Powertools leaves out at times WHEN claimed THEN the answer
+def test_an_item_of_powertools_is_understood(table: PartiQL, item: dict[str, Any], expected: LockState) -> None:
+    """GIVEN an item without the owner, and without what Powertools leaves out at times WHEN locked THEN the answer
     is right, and a batch does not fail on it."""
     typed = {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in item.items()}
     table.items["w#0"] = {"id": {"S": "w#0"}, **typed}
 
-    [claim] = claimed(store(table), wishes())
+    [lock] = locked(store(table), wishes())
 
-    assert claim.state is expected
+    assert lock.state is expected
     if item.get("data"):
-        assert claim.result == orjson.loads(item["data"])
+        assert lock.result == orjson.loads(item["data"])

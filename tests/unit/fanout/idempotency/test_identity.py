@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fanout import Envelope, EventError
 from fanout.idempotency.identity import derived_id, event_key, key_values
-from fanout.publish import seal
+from fanout.publish import wrap
 
 from ..conftest import ThingHappened
 
@@ -19,7 +19,7 @@ text = st.text(alphabet="a#%2350id", min_size=1, max_size=6)
 def event(
     event_id: str = "e", *, source: str = "test.things", name: str = "ThingHappened", data: Any = None
 ) -> Envelope:
-    metadata = seal(ThingHappened(number=1), event_id=event_id).metadata
+    metadata = wrap(ThingHappened(number=1), event_id=event_id).metadata
     return Envelope(source=source, name=name, metadata=metadata, data=data or {})
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from fanout import EventError
 from fanout.idempotency import (
-    Claim,
-    ClaimState,
     Completion,
     DynamoDBStore,
+    Lock,
+    LockState,
     Release,
     Request,
     Store,
@@ -47,124 +47,124 @@ def wish(key: str = "w#e", *, owner: str = "me", data: str = "data", lock_until:
     return Request(key=key, owner=owner, fingerprint=data, lock_until=lock_until)
 
 
-def claim(store: Store, **wished: Any) -> Claim:
-    """What claiming the event returns, taken over where it is free."""
+def acquire(store: Store, **wished: Any) -> Lock:
+    """What locking the event returns, taken over where it is free."""
     request = wish(**wished)
-    [answer] = store.claim([request])
-    if answer.state in (ClaimState.RELEASED, ClaimState.DIED):
+    [answer] = store.acquire([request])
+    if answer.state in (LockState.RELEASED, LockState.DIED):
         [answer] = store.take_over([request], [answer])
     return answer
 
 
 def test_a_new_event_is_the_claimants(make: Make) -> None:
-    """GIVEN an empty store WHEN an event is claimed THEN it is the caller's."""
-    answer = claim(make([NOW]))
+    """GIVEN an empty store WHEN an event is locked THEN it is the caller's."""
+    answer = acquire(make([NOW]))
 
-    assert (answer.key, answer.owner, answer.state) == ("w#e", "me", ClaimState.CLAIMED)
+    assert (answer.key, answer.owner, answer.state) == ("w#e", "me", LockState.ACQUIRED)
 
 
 def test_a_held_event_is_in_progress_until_its_lock_ends(make: Make) -> None:
-    """GIVEN an event that another holds WHEN claimed THEN the answer tells until when; WHEN the lock has run out THEN
+    """GIVEN an event that another holds WHEN locked THEN the answer tells until when; WHEN the lock has run out THEN
     it is taken over, and its former holder can neither complete nor release it."""
     clock = [NOW]
     store = make(clock)
-    lost = claim(store, owner="other")
+    lost = acquire(store, owner="other")
 
-    held = claim(store)
-    assert (held.state, held.locked_until) == (ClaimState.IN_PROGRESS, NOW + 30)
+    held = acquire(store)
+    assert (held.state, held.locked_until) == (LockState.IN_PROGRESS, NOW + 30)
 
     clock[0] = NOW + 30
-    assert claim(store, lock_until=NOW + 60).state is ClaimState.CLAIMED
-    assert store.complete([Completion(claim=lost)]) == [LOCK_LOST]
+    assert acquire(store, lock_until=NOW + 60).state is LockState.ACQUIRED
+    assert store.complete([Completion(lock=lost)]) == [LOCK_LOST]
     store.release([Release(lost, 1)])
-    assert claim(store, owner="third").state is ClaimState.IN_PROGRESS
+    assert acquire(store, owner="third").state is LockState.IN_PROGRESS
 
 
 def test_a_handled_event_answers_with_its_result(make: Make) -> None:
-    """GIVEN a completed event WHEN claimed THEN the answer has the result, as the JSON values it was stored as."""
+    """GIVEN a completed event WHEN locked THEN the answer has the result, as the JSON values it was stored as."""
     store = make([NOW])
-    assert store.complete([Completion(claim=claim(store), result={"points": (1, 2)})]) == [None]
+    assert store.complete([Completion(lock=acquire(store), result={"points": (1, 2)})]) == [None]
 
-    again = claim(store, owner="other")
-    assert (again.state, again.result) == (ClaimState.COMPLETED, {"points": [1, 2]})
+    again = acquire(store, owner="other")
+    assert (again.state, again.result) == (LockState.COMPLETED, {"points": [1, 2]})
 
 
 def test_a_handled_event_is_forgotten_in_time(make: Make) -> None:
-    """GIVEN a completed event WHEN its time to live is over THEN it can be claimed, DynamoDB's own deletion being
+    """GIVEN a completed event WHEN its time to live is over THEN it can be locked, DynamoDB's own deletion being
     days late or not."""
     clock = [NOW]
     store = make(clock)
-    store.complete([Completion(claim=claim(store))])
+    store.complete([Completion(lock=acquire(store))])
 
     clock[0] = NOW + TTL_S - 1
-    assert claim(store, owner="other").state is ClaimState.COMPLETED
+    assert acquire(store, owner="other").state is LockState.COMPLETED
     clock[0] = NOW + TTL_S
-    assert claim(store, owner="other").state is ClaimState.CLAIMED
+    assert acquire(store, owner="other").state is LockState.ACQUIRED
 
 
 def test_other_data_under_the_same_id_is_a_conflict(make: Make) -> None:
     """GIVEN an event held or handled WHEN its id comes with other data THEN that is a conflict."""
     store = make([NOW])
-    first = claim(store)
-    assert claim(store, owner="other", data="forged").state is ClaimState.CONFLICT
+    first = acquire(store)
+    assert acquire(store, owner="other", data="forged").state is LockState.CONFLICT
 
-    store.complete([Completion(claim=first)])
-    assert claim(store, owner="other", data="forged").state is ClaimState.CONFLICT
+    store.complete([Completion(lock=first)])
+    assert acquire(store, owner="other", data="forged").state is LockState.CONFLICT
 
 
-def test_an_unfinished_claim_does_not_outlive_its_lock_for_other_data(make: Make) -> None:
-    """GIVEN a lock that ran out WHEN its id comes with other data THEN it is claimed: nothing was done under it."""
+def test_an_unfinished_lock_does_not_outlive_its_lock_for_other_data(make: Make) -> None:
+    """GIVEN a lock that ran out WHEN its id comes with other data THEN it is locked: nothing was done under it."""
     clock = [NOW]
     store = make(clock)
-    claim(store, owner="other")
+    acquire(store, owner="other")
     clock[0] = NOW + 31
 
-    assert claim(store, data="new", lock_until=NOW + 60).state is ClaimState.CLAIMED
+    assert acquire(store, data="new", lock_until=NOW + 60).state is LockState.ACQUIRED
 
 
-def test_a_claim_given_back_is_free_at_once(make: Make) -> None:
-    """GIVEN a claim WHEN released THEN another may have it; WHEN released by who does not hold it THEN not."""
+def test_a_lock_given_back_is_free_at_once(make: Make) -> None:
+    """GIVEN a lock WHEN released THEN another may have it; WHEN released by who does not hold it THEN not."""
     store = make([NOW])
-    mine = claim(store)
-    store.release([Release(Claim(key=mine.key, owner="other", state=ClaimState.CLAIMED), 1)])
-    assert claim(store, owner="other").state is ClaimState.IN_PROGRESS
+    mine = acquire(store)
+    store.release([Release(Lock(key=mine.key, owner="other", state=LockState.ACQUIRED), 1)])
+    assert acquire(store, owner="other").state is LockState.IN_PROGRESS
 
     store.release([Release(mine, 1)])
-    assert claim(store, owner="other").state is ClaimState.CLAIMED
+    assert acquire(store, owner="other").state is LockState.ACQUIRED
 
 
 def test_a_repeated_call_is_known_as_ones_own(make: Make) -> None:
-    """GIVEN a client that repeats what was not answered WHEN it claims, completes, releases or takes over twice THEN
-    the second time says what the first did; what was never claimed is not completed."""
+    """GIVEN a client that repeats what was not answered WHEN it locks, completes, releases or takes over twice THEN
+    the second time says what the first did; what was never locked is not completed."""
     clock = [NOW]
     store = make(clock)
-    mine = claim(store)
-    assert claim(store) == mine._replace(item=claim(store).item)
-    assert [store.complete([Completion(claim=mine)]) for _ in range(2)] == [[None], [None]]
-    assert store.complete([Completion(claim=Claim(key="k", owner="o", state=ClaimState.CLAIMED))]) == [LOCK_LOST]
+    mine = acquire(store)
+    assert acquire(store) == mine._replace(item=acquire(store).item)
+    assert [store.complete([Completion(lock=mine)]) for _ in range(2)] == [[None], [None]]
+    assert store.complete([Completion(lock=Lock(key="k", owner="o", state=LockState.ACQUIRED))]) == [LOCK_LOST]
 
-    claim(store, key="dies", owner="dead")
+    acquire(store, key="dies", owner="dead")
     clock[0] = NOW + 31
-    [died] = store.claim([wish("dies", lock_until=NOW + 60)])
+    [died] = store.acquire([wish("dies", lock_until=NOW + 60)])
     first, second = [store.take_over([wish("dies", lock_until=NOW + 60)], [died])[0] for _ in range(2)]
     assert (first.state, first.tries, first.alone) == (second.state, second.tries, second.alone)
-    assert (first.state, first.tries) == (ClaimState.CLAIMED, 2)
+    assert (first.state, first.tries) == (LockState.ACQUIRED, 2)
     for _ in range(2):
         store.release([Release(first, 2)])
-    [released] = store.claim([wish("dies", owner="next")])
-    assert (released.state, released.tries) == (ClaimState.RELEASED, 2)
+    [released] = store.acquire([wish("dies", owner="next")])
+    assert (released.state, released.tries) == (LockState.RELEASED, 2)
 
 
-def test_tries_are_counted_by_claims_and_kept_by_releases(make: Make) -> None:
-    """GIVEN an event that fails, dies in company, dies alone, and is dead-lettered WHEN it is claimed again THEN its
+def test_tries_are_counted_by_locks_and_kept_by_releases(make: Make) -> None:
+    """GIVEN an event that fails, dies in company, dies alone, and is dead-lettered WHEN it is locked again THEN its
     tries are known, those in doubt apart, and after the DLQ it begins anew."""
     clock = [NOW]
     store = make(clock)
 
-    def together() -> Claim:
+    def together() -> Lock:
         requests = [wish(key, owner=str(clock[0]), lock_until=clock[0] + 30) for key in ("a", "b")]
-        known = store.claim(requests)
-        return store.take_over(requests, known)[0] if known[0].state is not ClaimState.CLAIMED else known[0]
+        known = store.acquire(requests)
+        return store.take_over(requests, known)[0] if known[0].state is not LockState.ACQUIRED else known[0]
 
     first = together()
     assert (first.tries, first.shared, first.alone) == (1, 0, False)
@@ -172,64 +172,64 @@ def test_tries_are_counted_by_claims_and_kept_by_releases(make: Make) -> None:
     second = together()
     assert (second.tries, second.shared) == (2, 1)
     clock[0] += 31
-    third = claim(store, key="a", owner="alone", lock_until=clock[0] + 30)
+    third = acquire(store, key="a", owner="alone", lock_until=clock[0] + 30)
     assert (third.tries, third.shared, third.alone) == (3, 2, True)
     clock[0] += 31
-    [died] = store.claim([wish("a", owner="again", lock_until=clock[0] + 30)])
-    assert (died.state, died.tries, died.alone) == (ClaimState.DIED, 3, True)
+    [died] = store.acquire([wish("a", owner="again", lock_until=clock[0] + 30)])
+    assert (died.state, died.tries, died.alone) == (LockState.DIED, 3, True)
     [fourth] = store.take_over([wish("a", owner="again", lock_until=clock[0] + 30)], [died])
     store.release([Release(fourth, 0)])
-    fifth = claim(store, key="a", owner="anew", lock_until=clock[0] + 30)
+    fifth = acquire(store, key="a", owner="anew", lock_until=clock[0] + 30)
     assert (fifth.tries, fifth.shared) == (1, 0)
 
 
 def test_a_take_over_in_company_is_not_alone(make: Make) -> None:
-    """GIVEN an event given back that is handled together with claimed ones WHEN the process dies THEN that try is in
+    """GIVEN an event given back that is handled together with locked ones WHEN the process dies THEN that try is in
     doubt, as of a batch."""
     clock = [NOW]
     store = make(clock)
     request = wish(owner="again")
-    store.release([Release(claim(store, owner="before"), 1)])
-    [taken] = store.take_over([request], store.claim([request]), company=True)
+    store.release([Release(acquire(store, owner="before"), 1)])
+    [taken] = store.take_over([request], store.acquire([request]), company=True)
     assert (taken.tries, taken.shared, taken.alone) == (2, 0, False)
 
     clock[0] = NOW + 31
-    after = claim(store, owner="after", lock_until=NOW + 60)
+    after = acquire(store, owner="after", lock_until=NOW + 60)
     assert (after.tries, after.shared, after.alone) == (3, 1, True)
 
 
 def test_a_committed_event_is_never_released(make: Make) -> None:
-    """GIVEN a commit whose answer was lost WHEN its claim is given back THEN the event stays completed, with what is
+    """GIVEN a commit whose answer was lost WHEN its lock is given back THEN the event stays completed, with what is
     to be published; WHEN the commit is repeated THEN it is known as one's own."""
     store = make([NOW])
-    mine = claim(store)
+    mine = acquire(store)
     for _ in range(2 if isinstance(store, DynamoDBStore) else 1):
         store.commit([], Completion(mine, 5), [{"a": 1}])
     store.release([Release(mine, 1)])
 
-    again = claim(store, owner="other")
-    assert (again.state, again.result, again.pending) == (ClaimState.COMPLETED, 5, [{"a": 1}])
+    again = acquire(store, owner="other")
+    assert (again.state, again.result, again.pending) == (LockState.COMPLETED, 5, [{"a": 1}])
     store.forget_pending(["w#e"])
-    assert claim(store, owner="other").pending == []
+    assert acquire(store, owner="other").pending == []
 
 
 def test_answers_are_in_order_of_the_wishes(make: Make) -> None:
-    """GIVEN known and new events mixed WHEN claimed together THEN each answer stands where its wish stood."""
+    """GIVEN known and new events mixed WHEN locked together THEN each answer stands where its wish stood."""
     store = make([NOW])
-    store.complete([Completion(claim=claim(store, key="done"))])
-    claim(store, key="held", owner="other")
+    store.complete([Completion(lock=acquire(store, key="done"))])
+    acquire(store, key="held", owner="other")
 
-    answers = store.claim([wish(key) for key in ("a", "done", "b", "held", "c")])
+    answers = store.acquire([wish(key) for key in ("a", "done", "b", "held", "c")])
     assert [answer.key for answer in answers] == ["a", "done", "b", "held", "c"]
-    assert [answer.state.name for answer in answers] == ["CLAIMED", "COMPLETED", "CLAIMED", "IN_PROGRESS", "CLAIMED"]
+    assert [answer.state.name for answer in answers] == ["ACQUIRED", "COMPLETED", "ACQUIRED", "IN_PROGRESS", "ACQUIRED"]
 
 
-def test_a_claim_that_was_made_but_not_answered_is_still_the_claimants(make: Make) -> None:
-    """GIVEN a claim whose answer got lost, so that the SDK asks again WHEN asked by the same owner THEN it is its."""
+def test_a_lock_that_was_made_but_not_answered_is_still_the_claimants(make: Make) -> None:
+    """GIVEN a lock whose answer got lost, so that the SDK asks again WHEN asked by the same owner THEN it is its."""
     store = make([NOW])
-    claim(store)
+    acquire(store)
 
-    assert claim(store).state is ClaimState.CLAIMED
+    assert acquire(store).state is LockState.ACQUIRED
 
 
 def test_in_one_write_a_batch_is_recorded_as_a_whole(make: Make) -> None:
@@ -237,31 +237,31 @@ def test_in_one_write_a_batch_is_recorded_as_a_whole(make: Make) -> None:
     written; WHEN nothing has been said of a batch THEN its events are in progress, and died when the locks end."""
     clock = [NOW]
     store = make(clock, one_write=True)
-    whole = store.claim([wish(key, owner="one") for key in "ab"])
-    store.claim([wish(key, owner="two") for key in "cd"])
+    whole = store.acquire([wish(key, owner="one") for key in "ab"])
+    store.acquire([wish(key, owner="two") for key in "cd"])
 
     for _ in range(2):
         assert store.complete([Completion(c) for c in whole], whole=whole[0].batch) == [None, None]
     asked = [wish(key, owner="other") for key in "abcd"]
-    assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 2 + ["IN_PROGRESS"] * 2
+    assert [c.state.name for c in store.acquire(asked)] == ["COMPLETED"] * 2 + ["IN_PROGRESS"] * 2
     clock[0] = NOW + 31
-    assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 2 + ["DIED"] * 2
+    assert [c.state.name for c in store.acquire(asked)] == ["COMPLETED"] * 2 + ["DIED"] * 2
 
 
 def test_in_one_write_what_was_taken_over_is_another_batch(make: Make) -> None:
-    """GIVEN claim mode and one execution that claims a batch, then takes over what was given back of it WHEN the first
+    """GIVEN claim mode and one execution that locks a batch, then takes over what was given back of it WHEN the first
     is recorded as a whole THEN the second is not; WHEN the second is too THEN both are."""
     store = make([NOW], one_write=True)
-    store.release([Release(c, 1) for c in store.claim([wish(key, owner="before") for key in "ab"])])
-    known = store.claim([wish(key) for key in "abcd"])
+    store.release([Release(c, 1) for c in store.acquire([wish(key, owner="before") for key in "ab"])])
+    known = store.acquire([wish(key) for key in "abcd"])
     taken = store.take_over([wish(key) for key in "ab"], known[:2])
-    assert [c.state.name for c in taken + known[2:]] == ["CLAIMED"] * 4
+    assert [c.state.name for c in taken + known[2:]] == ["ACQUIRED"] * 4
 
     asked = [wish(key, owner="other") for key in "abcd"]
     store.complete([Completion(c) for c in known[2:]], whole=known[2].batch)
-    assert [c.state.name for c in store.claim(asked)] == ["IN_PROGRESS"] * 2 + ["COMPLETED"] * 2
+    assert [c.state.name for c in store.acquire(asked)] == ["IN_PROGRESS"] * 2 + ["COMPLETED"] * 2
     store.complete([Completion(c) for c in taken], whole=taken[0].batch)
-    assert [c.state.name for c in store.claim(asked)] == ["COMPLETED"] * 4
+    assert [c.state.name for c in store.acquire(asked)] == ["COMPLETED"] * 4
 
 
 keys = st.sampled_from(["a", "b"])
@@ -276,19 +276,19 @@ steps = st.lists(
 
 @given(steps=steps, one_write=st.booleans())
 def test_both_stores_tell_the_same_story(steps: list[tuple[str, str, str, str]], one_write: bool) -> None:
-    """GIVEN any sequence of claims, completions, releases and time WHEN both stores see it THEN both answer alike."""
+    """GIVEN any sequence of locks, completions, releases and time WHEN both stores see it THEN both answer alike."""
     clock = [NOW]
     stores = [_memory(clock, one_write=one_write), _dynamodb(clock, one_write=one_write)]
     for kind, key, owner, detail in steps:
-        held = Claim(key=key, owner=owner, state=ClaimState.CLAIMED)
+        held = Lock(key=key, owner=owner, state=LockState.ACQUIRED)
         if kind == "wait":
             clock[0] += int(detail)
         elif kind == "claim":
             wished = {"key": key, "owner": owner, "data": detail, "lock_until": clock[0] + 30}
-            first, second = [claim(store, **wished)._replace(item=None) for store in stores]
+            first, second = [acquire(store, **wished)._replace(item=None) for store in stores]
             assert first == second
         elif kind == "complete":
-            third, fourth = [store.complete([Completion(claim=held, result=1)]) for store in stores]
+            third, fourth = [store.complete([Completion(lock=held, result=1)]) for store in stores]
             assert third == fourth
         else:
             for store in stores:

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from fanout import keep_warm as heartbeat
+from fanout import keep_warm
 from fanout.invoke import Tree, calls, invoke_all, invoke_all_async, tree_handler, warm_up
 from fanout.invoke.engine import Invoked, Kind
 from tests.unit.fanout.conftest import MakeWorker
@@ -134,36 +134,36 @@ def test_a_tree_over_the_receiving_side(monkeypatch: pytest.MonkeyPatch) -> None
     assert sum(request["FunctionName"] == ARN for request in lambda_.requests) == 20
 
 
-def test_heartbeats_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keep_warm_ping_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
     """GIVEN a service that starts an environment when all others are busy WHEN five are warmed up THEN there are five,
-    because every heartbeat is held until all have come."""
+    because every keep-warm ping is held until all have come."""
     all_here, environments = threading.Barrier(5), iter("abcde")
 
     def hold(event: Any) -> dict[str, Any]:
-        assert event == {heartbeat.KEY: 1.5}
+        assert event == {keep_warm.KEY: 1.5}
         all_here.wait(timeout=30)
         return {"environment": next(environments)}
 
-    monkeypatch.setattr(heartbeat, "beat", hold)
+    monkeypatch.setattr(keep_warm, "beat", hold)
     assert warm_up("square", 5, hold_s=1.5, client=client(tree_handler(square))) == 5
 
 
-def test_a_heartbeat_is_held_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GIVEN a heartbeat WHEN it is answered THEN it took as long as asked for, at most ten seconds."""
+def test_a_keep_warm_ping_is_held_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a keep-warm ping WHEN it is answered THEN it took as long as asked for, at most ten seconds."""
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
-    assert heartbeat.beat({heartbeat.KEY: 0.5}) == heartbeat.beat({heartbeat.KEY: 3_600})
+    assert keep_warm.beat({keep_warm.KEY: 0.5}) == keep_warm.beat({keep_warm.KEY: 3_600})
     assert slept == [0.5, 10.0]
 
 
 def test_a_worker_answers_directly_as_well(make_worker: MakeWorker) -> None:
-    """GIVEN a worker with a function for direct invocations WHEN one comes, or a heartbeat THEN each has its answer."""
+    """GIVEN a worker that is invoked directly WHEN an invocation or a keep-warm ping comes THEN each is answered."""
     worker = make_worker()
     worker.invoked(lambda payload, _: payload["n"] + 1)
 
     assert worker.lambda_handler({"n": 1}, CONTEXT) == 2
-    beat = worker.lambda_handler({heartbeat.KEY: 0}, CONTEXT)
-    assert beat == {"heartbeat": "probe", "environment": heartbeat.ENVIRONMENT}
+    beat = worker.lambda_handler({keep_warm.KEY: 0}, CONTEXT)
+    assert beat == {"heartbeat": "probe", "environment": keep_warm.ENVIRONMENT}
 
 
 def test_no_concurrency_is_refused() -> None:

@@ -81,7 +81,7 @@ def test_a_tree_is_no_deeper_than_it_may() -> None:
 
 
 def test_what_the_budget_does_not_cover_is_not_invoked() -> None:
-    """GIVEN 50 invocations for 100 payloads WHEN invoked THEN 50 have values, and the others name the mend."""
+    """GIVEN 50 invocations for 100 payloads WHEN invoked THEN 50 have values, and the others name the fix."""
     service = Lambda(Tree(threshold=1_000, invocations=50))
     results = service.invoke([{"n": n} for n in range(100)])
 
@@ -99,7 +99,7 @@ def test_a_node_answers_before_its_parent_gives_up() -> None:
 
 
 def test_a_function_without_a_tree_handler_is_told() -> None:
-    """GIVEN a function that takes a slice for a payload WHEN payloads go by a tree THEN each failure names the mend."""
+    """GIVEN a function that takes a slice for a payload WHEN payloads go by a tree THEN each failure names the fix."""
 
     class Plain(Lambda):
         async def _node(self, node: Any) -> Any:

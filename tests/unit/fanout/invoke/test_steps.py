@@ -33,6 +33,6 @@ def test_an_unknown_step_names_those_there_are(worker: Worker, payload: dict[str
         worker.lambda_handler(payload, CONTEXT)
 
 
-def test_the_schedules_heartbeat_is_no_step(worker: Worker) -> None:
-    """GIVEN a worker that answers direct invocations WHEN the heartbeat of modules/schedule comes THEN it beats."""
+def test_the_schedules_keep_warm_ping_is_no_step(worker: Worker) -> None:
+    """GIVEN a worker that is invoked directly WHEN the keep-warm ping of modules/schedule comes THEN it is answered."""
     assert "environment" in worker.lambda_handler({"fanout_heartbeat_s": 0}, CONTEXT)

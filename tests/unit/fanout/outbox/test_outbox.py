@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from fanout import Context, DeclarationError, Envelope, Event, EventError, Outcome, Publisher, aws, outbox, seal
+from fanout import Context, DeclarationError, Envelope, Event, EventError, Outcome, Publisher, aws, outbox, wrap
 from fanout.outbox import relay as relay_module
 from fanout.outbox.items import MAX_BYTES, Written
 from fanout.outbox.marks import KEPT_S
@@ -129,7 +129,7 @@ def stream_of(dynamodb: Any) -> list[dict[str, Any]]:
 def test_what_a_transaction_wrote_is_published(dynamodb: Any) -> None:
     """GIVEN events written in a transaction WHEN the table's items are relayed THEN the bus has the very
     events, and the items will expire."""
-    envelopes = [seal(ThingHappened(number=n), event_id=f"e-{n}", subject="s", causation_id='é"\\') for n in range(3)]
+    envelopes = [wrap(ThingHappened(number=n), event_id=f"e-{n}", subject="s", causation_id='é"\\') for n in range(3)]
     dynamodb.transact_write_items(TransactItems=[outbox.put(each, table=TABLE) for each in envelopes])
     bus, marks = Bus(), Marks()
 
@@ -148,7 +148,7 @@ def test_what_a_transaction_wrote_is_published(dynamodb: Any) -> None:
 
 def test_the_same_event_cancels_its_transaction(dynamodb: Any) -> None:
     """GIVEN a transaction that has been committed WHEN it is repeated THEN it is cancelled as a whole."""
-    item = outbox.put(seal(ThingHappened(number=1)), table=TABLE)
+    item = outbox.put(wrap(ThingHappened(number=1)), table=TABLE)
     dynamodb.transact_write_items(TransactItems=[item])
 
     with pytest.raises(dynamodb.exceptions.TransactionCanceledException, match="ConditionalCheckFailed"):
@@ -159,7 +159,7 @@ def test_the_same_event_cancels_its_transaction(dynamodb: Any) -> None:
 def test_only_what_is_new_is_published() -> None:
     """GIVEN the stream's words on marks and expiry WHEN relayed THEN nothing is published."""
     bus = Bus()
-    records = [record(n, seal(ThingHappened(number=n)), name=name) for n, name in enumerate(["MODIFY", "REMOVE"])]
+    records = [record(n, wrap(ThingHappened(number=n)), name=name) for n, name in enumerate(["MODIFY", "REMOVE"])]
 
     assert relay(bus).relay(records) == []
     assert bus.taken == []
@@ -183,7 +183,7 @@ def test_each_partition_keeps_its_order(partitions: list[str], fails: frozenset[
         return "InternalFailure" if first_run[0] and detail["data"]["number"] in fails else None
 
     bus, marks = Bus(answer), Marks()
-    records = [record(n, seal(ThingHappened(number=n)), partition) for n, partition in enumerate(partitions)]
+    records = [record(n, wrap(ThingHappened(number=n)), partition) for n, partition in enumerate(partitions)]
     one = relay(bus, marks)
     held = one.relay(records)
     for partition in set(partitions):
@@ -204,7 +204,7 @@ def test_what_the_bus_will_never_take_holds_up_nothing(caplog: pytest.LogCapture
     """GIVEN an event that is wrong in itself between others of its partition, and an item that somebody else wrote
     WHEN relayed THEN the others are published, the two are told of and marked, and nothing comes again."""
     bus, marks = Bus(lambda d: "MalformedDetail" if d["data"]["number"] == 1 else None), Marks()
-    records = [record(n, seal(ThingHappened(number=n), event_id=f"e-{n}"), "p") for n in range(4)]
+    records = [record(n, wrap(ThingHappened(number=n), event_id=f"e-{n}"), "p") for n in range(4)]
     del records[2]["dynamodb"]["NewImage"]["event"]
     one = relay(bus, marks)
 
@@ -223,7 +223,7 @@ def test_what_the_bus_will_never_take_holds_up_nothing(caplog: pytest.LogCapture
 
 def test_a_role_that_may_not_publish_loses_nothing() -> None:
     """GIVEN a bus that refuses the relay itself WHEN relayed THEN every event comes again."""
-    records = [record(n, seal(ThingHappened(number=n))) for n in range(3)]
+    records = [record(n, wrap(ThingHappened(number=n))) for n in range(3)]
 
     assert relay(Bus(lambda _: "AccessDeniedException")).relay(records) == ["0", "1", "2"]
 
@@ -240,7 +240,7 @@ def test_marks_that_fail_are_no_reason_to_publish_again(caplog: pytest.LogCaptur
             return {"Responses": [{"Error": {"Code": "ThrottlingError"}}]}
 
     for marks in (Broken(), Partly()):
-        assert relay(Bus(), marks).relay([record(1, seal(ThingHappened(number=1)))]) == []
+        assert relay(Bus(), marks).relay([record(1, wrap(ThingHappened(number=1)))]) == []
     assert len(caplog.records) == 2
 
 
@@ -251,7 +251,7 @@ def test_the_function_answers_what_has_to_come_again(
     ReportBatchItemFailures wants, and counts."""
     bus = Bus(lambda detail: "InternalFailure" if detail["data"]["number"] == 1 else None)
     monkeypatch.setattr(relay_module, "_relay", lambda: relay(bus))
-    records = [record(n, seal(ThingHappened(number=n))) for n in range(3)]
+    records = [record(n, wrap(ThingHappened(number=n))) for n in range(3)]
 
     assert relay_module.handler({"Records": records}, Call()) == {"batchItemFailures": [{"itemIdentifier": "1"}]}
     line = orjson.loads(capsys.readouterr().out.splitlines()[-1])
@@ -272,28 +272,28 @@ def test_an_item_has_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("subject", "partition", "expected"), [(None, None, "e"), ("s", None, "s"), ("s", "p", "p")])
 def test_the_partition_is_the_subject_unless_told(subject: str | None, partition: str | None, expected: str) -> None:
     """GIVEN an event WHEN written THEN its partition is what was said, its subject, or the event alone."""
-    envelope = seal(ThingHappened(number=1), event_id="e", subject=subject)
+    envelope = wrap(ThingHappened(number=1), event_id="e", subject=subject)
 
     assert Written.from_stream(record(1, envelope, partition)).partition == expected
 
 
-def test_a_handler_that_runs_again_seals_the_same_ids(make_worker: MakeWorker) -> None:
+def test_a_handler_that_runs_again_wraps_the_same_ids(make_worker: MakeWorker) -> None:
     """GIVEN a handler that writes two events WHEN its event is handled twice THEN both times their ids are the same,
     and they belong to the event's correlation."""
-    worker, sealed = make_worker(idempotency={"mode": "off"}), list[Envelope]()
+    worker, wrapped = make_worker(idempotency={"mode": "off"}), list[Envelope]()
 
     @worker.handles(ThingHappened)
     def handle(event: ThingHappened, context: Context) -> None:
         context.publish(ThingFollowed(number=0))
-        sealed.extend(context.seal(ThingFollowed(number=n), subject="s") for n in range(2))
+        wrapped.extend(context.wrap(ThingFollowed(number=n), subject="s") for n in range(2))
 
-    rig, event = Rig(worker), seal(ThingHappened(number=1))
+    rig, event = Rig(worker), wrap(ThingHappened(number=1))
     assert [rig.deliver(event)[0].outcome for _ in range(2)] == [Outcome.HANDLED] * 2
 
-    ids = [envelope.metadata.event_id for envelope in sealed]
+    ids = [envelope.metadata.event_id for envelope in wrapped]
     assert ids[:2] == ids[2:]
     assert len({*ids, rig.published[0].metadata.event_id}) == 3
-    metadata = sealed[0].metadata
+    metadata = wrapped[0].metadata
     assert (metadata.correlation_id, metadata.causation_id) == (event.metadata.correlation_id, event.metadata.event_id)
     assert metadata.subject == "s"
 
@@ -302,7 +302,7 @@ def test_equal_ids_of_two_sources_are_two_events(dynamodb: Any) -> None:
     """GIVEN two sources with the same event_id in one partition WHEN written in one transaction and relayed THEN the
     bus has both, each under its own id."""
     events = [Jotted(text="t"), ThingHappened(number=1)]
-    items = [outbox.put(seal(event, event_id="1"), partition="p", table=TABLE) for event in events]
+    items = [outbox.put(wrap(event, event_id="1"), partition="p", table=TABLE) for event in events]
     dynamodb.transact_write_items(TransactItems=items)
     bus = Bus()
 
@@ -334,6 +334,6 @@ def test_a_throttled_mark_is_repeated_while_time_is_left(
     monkeypatch.setattr("fanout.outbox.marks.time.sleep", lambda _: None)
     monkeypatch.setattr(aws, "remaining_s", lambda: left)
     marks = ThrottlingMarks(times)
-    relay(Bus(), marks).relay([record(n, seal(ThingHappened(number=n)), "p") for n in range(3)])
+    relay(Bus(), marks).relay([record(n, wrap(ThingHappened(number=n)), "p") for n in range(3)])
 
     assert marks.calls == calls

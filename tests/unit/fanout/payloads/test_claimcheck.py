@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from fanout import Context, Envelope, Event, Outcome, Publisher, Receipt, Retry, seal
+from fanout import Context, Envelope, Event, Outcome, Publisher, Receipt, Retry, wrap
 from fanout.payloads import ClaimCheck
 from fanout.publish import Route, Routes
 from fanout.publish.batches import MAX_ATTEMPTS
@@ -90,7 +90,7 @@ def delivered(bus: Bus, event: Envelope) -> Envelope:
 def test_large_data_travel_by_reference(s3: Any, store: ClaimCheck) -> None:
     """GIVEN an event too large for SNS WHEN published THEN the bus has what subscriptions filter by and a reference,
     S3 has the data, compressed, and the receipt has the event as it was given."""
-    envelope = seal(LARGE, event_id="e-1")
+    envelope = wrap(LARGE, event_id="e-1")
     receipt, bus = publish(store, envelope)
 
     assert receipt.accepted
@@ -151,7 +151,7 @@ def test_what_cannot_travel_is_refused(s3: Any, store: ClaimCheck, routes: Route
 
 def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None:
     """GIVEN an event with a strange id WHEN published twice THEN S3 has one object, its key of plain characters."""
-    envelope = seal(LARGE, event_id="../é/" + "x" * 200)
+    envelope = wrap(LARGE, event_id="../é/" + "x" * 200)
     publish(store, envelope)
     publish(store, envelope)
 
@@ -163,7 +163,7 @@ def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None
 
 def test_equal_ids_of_two_sources_have_an_object_each(s3: Any, store: ClaimCheck) -> None:
     """GIVEN two sources that publish the same data under the same id WHEN published THEN there are two objects."""
-    envelope = seal(LARGE, event_id="1")
+    envelope = wrap(LARGE, event_id="1")
     keys = {store.deposit(replace(envelope, source=source)).reference.key for source in ("one", "two")}
 
     assert len(keys) == 2
@@ -196,10 +196,10 @@ def test_without_its_data_no_event_is_sent(monkeypatch: pytest.MonkeyPatch, stor
 def test_a_handler_sees_the_whole_event(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN claimed events among others WHEN delivered THEN the handler sees each whole, and the envelope is as if
     nothing had been moved."""
-    envelopes = [seal(replace_text(number)) for number in range(3)]
+    envelopes = [wrap(replace_text(number)) for number in range(3)]
     slim = [delivered(publish(store, envelope)[1], envelope) for envelope in envelopes]
     rig, seen = worker_of(make_worker, store)
-    small = seal(Written(kind="note", text="short"))
+    small = wrap(Written(kind="note", text="short"))
 
     deliveries = rig.deliver(*slim, small)
 
@@ -214,7 +214,7 @@ def replace_text(number: int) -> Written:
 
 def test_the_same_event_is_a_duplicate_however_it_travels(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN an event that came whole WHEN it comes again by reference THEN it is a duplicate, not tampering."""
-    envelope = seal(LARGE)
+    envelope = wrap(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
     rig, seen = worker_of(make_worker, store)
 
@@ -245,7 +245,7 @@ def test_other_data_are_rejected(
 ) -> None:
     """GIVEN an object that was replaced WHEN delivered THEN the record is in the DLQ with the cause, the handler has
     seen nothing, and it grew no further than what was published."""
-    envelope = seal(LARGE)
+    envelope = wrap(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
     assert slim.metadata.claim is not None
     tampered(s3, slim.metadata.claim.key, body, encoding)
@@ -263,12 +263,12 @@ def test_other_data_are_rejected(
 def test_data_that_are_no_event_are_rejected(make_worker: MakeWorker, s3: Any, data: bytes, said: str) -> None:
     """GIVEN a reference that is right to what no event has for data WHEN delivered THEN it is rejected."""
     store = ClaimCheck(lambda: s3, lambda: BUCKET)
-    deposit = store.deposit(seal(LARGE))
+    deposit = store.deposit(wrap(LARGE))
     from hashlib import sha256
 
     reference = replace(deposit.reference, sha256=sha256(data).hexdigest())
     tampered(s3, reference.key, data, None)
-    envelope = seal(LARGE)
+    envelope = wrap(LARGE)
     rig, _ = worker_of(make_worker, store)
 
     [delivery] = rig.deliver(replace(envelope, metadata=replace(envelope.metadata, claim=reference)))
@@ -279,7 +279,7 @@ def test_data_that_are_no_event_are_rejected(make_worker: MakeWorker, s3: Any, d
 
 def test_data_that_are_gone_are_rejected(make_worker: MakeWorker, s3: Any, store: ClaimCheck) -> None:
     """GIVEN an object that has expired WHEN delivered THEN the record is rejected: S3 is consistent, it never comes."""
-    envelope = seal(LARGE)
+    envelope = wrap(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
     s3.delete_object(Bucket=BUCKET, Key=objects(s3)[0])
     rig, _ = worker_of(make_worker, store)
@@ -292,7 +292,7 @@ def test_data_that_are_gone_are_rejected(make_worker: MakeWorker, s3: Any, store
 
 def test_another_bucket_is_never_read(make_worker: MakeWorker, store: ClaimCheck) -> None:
     """GIVEN an event that names a bucket of another's WHEN delivered THEN it is rejected without a call."""
-    envelope = seal(LARGE)
+    envelope = wrap(LARGE)
     slim = delivered(publish(store, envelope)[1], envelope)
     assert slim.metadata.claim is not None
     stolen = replace(slim.metadata.claim, bucket="somebody-elses")
@@ -316,7 +316,7 @@ def test_an_s3_that_fails_has_only_the_claimed_come_again(
 ) -> None:
     """GIVEN an S3 that refuses or does not answer WHEN delivered with small events THEN those are handled, and the
     claimed one is delivered again and then handled."""
-    envelope, small = seal(LARGE), seal(Written(kind="note", text="short"))
+    envelope, small = wrap(LARGE), wrap(Written(kind="note", text="short"))
     slim = delivered(publish(store, envelope)[1], envelope)
     rig, seen = worker_of(make_worker, store)
 
@@ -346,7 +346,7 @@ def test_a_body_that_breaks_off_is_read_again(make_worker: MakeWorker) -> None:
             return {"Body": Body(), "ContentLength": 3}
 
     store = ClaimCheck(lambda: cast("Any", Broken()), lambda: BUCKET)
-    envelope = seal(LARGE)
+    envelope = wrap(LARGE)
     metadata = replace(envelope.metadata, claim=store.deposit(envelope).reference)
     rig, _ = worker_of(make_worker, store)
 
@@ -375,7 +375,7 @@ def test_a_retry_is_no_reason_to_lose_the_reference(make_worker: MakeWorker, sto
         if len(attempts) == 1:
             raise Retry
 
-    rig, envelope = Rig(worker, claim_check=store), seal(LARGE)
+    rig, envelope = Rig(worker, claim_check=store), wrap(LARGE)
     first = rig.deliver(delivered(publish(store, envelope)[1], envelope))[0]
 
     assert rig.redeliver(first).outcome is Outcome.HANDLED

@@ -1,7 +1,7 @@
 """What several tests of ordinary faults share."""
 
 from fanout import Envelope
-from fanout.publish import seal
+from fanout.publish import wrap
 
 from ..conftest import ThingHappened
 
@@ -13,4 +13,4 @@ POSITIONS = range(10)
 
 def things(count: int) -> list[Envelope]:
     """So many events, numbered from 0."""
-    return [seal(ThingHappened(number=number)) for number in range(count)]
+    return [wrap(ThingHappened(number=number)) for number in range(count)]

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout import Context, EventError, Outcome, Reject, Retry, Worker
-from fanout.idempotency import Claim, ClaimState, Request
+from fanout.idempotency import Lock, LockState, Request
 from fanout.idempotency.identity import event_key
 from fanout.idempotency.memory import MemoryStore
 from fanout.processing.batch import summary
 from fanout.processing.timing import Pace
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, record, record_of
 
 from ..conftest import MakeWorker, ThingFollowed, ThingHappened, outcomes
@@ -107,7 +107,7 @@ def test_a_rejected_record_goes_to_the_dlq_with_its_cause(make_worker: MakeWorke
         raise Reject("never, \x00 ever")
 
     rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1), event_id="e-1")
+    envelope = wrap(ThingHappened(number=1), event_id="e-1")
     [delivery] = rig.deliver(envelope)
 
     assert delivery.outcome is Outcome.REJECTED
@@ -174,12 +174,12 @@ def test_no_record_is_begun_that_cannot_end(make_worker: MakeWorker) -> None:
 
 
 def test_an_expired_event_is_dropped(make_worker: MakeWorker) -> None:
-    """GIVEN an event that expired WHEN it comes THEN it is acknowledged without a hearing; a later one is handled."""
+    """GIVEN an event that expired WHEN it comes THEN it is acknowledged unhandled; a later one is handled."""
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
     now = datetime.now(UTC)
-    past = seal(ThingHappened(number=1), expires_at=now - timedelta(seconds=5))
-    future = seal(ThingHappened(number=2), expires_at=now + timedelta(hours=1))
+    past = wrap(ThingHappened(number=1), expires_at=now - timedelta(seconds=5))
+    future = wrap(ThingHappened(number=2), expires_at=now + timedelta(hours=1))
     nonsense = replace(future, metadata=replace(future.metadata, event_id="n", expires_at="soon"))
 
     assert outcomes(Rig(worker).deliver(past, future, nonsense)) == [
@@ -221,7 +221,7 @@ def test_what_a_handler_publishes_is_caused_by_its_event(make_worker: MakeWorker
         effects.append(context.publish(ThingFollowed(number=event.number), subject="s"))
 
     rig = Rig(worker)
-    root = seal(ThingHappened(number=1))
+    root = wrap(ThingHappened(number=1))
     rig.deliver(root, root)
 
     first, second = (envelope.metadata for envelope in rig.published)
@@ -272,7 +272,7 @@ def test_a_batch_handler_gets_the_open_records_at_once(make_worker: MakeWorker) 
     worker, seen = make_worker(), []
     worker.handles_batch(lambda envelopes: seen.append([e.data["number"] for e in envelopes]))
     rig = Rig(worker)
-    known = seal(ThingHappened(number=1))
+    known = wrap(ThingHappened(number=1))
     rig.deliver(known)
 
     deliveries = rig.deliver(known, record("junk"), ThingHappened(number=2), ThingHappened(number=3))
@@ -285,7 +285,7 @@ def test_a_batch_handler_gets_the_open_records_at_once(make_worker: MakeWorker) 
     ("error", "expected"),
     [(Reject("no"), Outcome.REJECTED), (EventError("no"), Outcome.REJECTED), (ZeroDivisionError(), Outcome.RETRIED)],
 )
-def test_what_a_batch_handler_raises_befalls_all(make_worker: MakeWorker, error: Exception, expected: Outcome) -> None:
+def test_what_a_batch_handler_raises_reaches_all(make_worker: MakeWorker, error: Exception, expected: Outcome) -> None:
     """GIVEN a handler of batches WHEN it raises THEN every record has that outcome."""
     worker = make_worker()
 
@@ -323,7 +323,7 @@ def test_every_record_has_one_outcome_and_no_event_two_effects(
     for _ in range(2):
         deliveries = rig.deliver(
             *(
-                record("junk") if behaviour[n] == "junk" else record_of(seal(ThingHappened(number=n), event_id=str(n)))
+                record("junk") if behaviour[n] == "junk" else record_of(wrap(ThingHappened(number=n), event_id=str(n)))
                 for n, _ in plan
             )
         )
@@ -332,17 +332,17 @@ def test_every_record_has_one_outcome_and_no_event_two_effects(
     assert sorted(effects) == sorted({n for n in behaviour if behaviour[n] == "ok"})
 
 
-@pytest.mark.parametrize("state", [ClaimState.UNAVAILABLE, ClaimState.IN_PROGRESS])
-def test_a_record_that_cannot_be_claimed_stops_its_message_group(make_worker: MakeWorker, state: ClaimState) -> None:
-    """GIVEN a FIFO queue WHEN the first record of a group cannot be claimed THEN the group's next one waits for it."""
+@pytest.mark.parametrize("state", [LockState.UNAVAILABLE, LockState.IN_PROGRESS])
+def test_a_record_that_cannot_be_locked_stops_its_message_group(make_worker: MakeWorker, state: LockState) -> None:
+    """GIVEN a FIFO queue WHEN the first record of a group cannot be locked THEN the group's next one waits for it."""
     worker, seen = make_worker(queue={"fifo": True}, via="bus"), []
     worker.handles(ThingHappened)(lambda event, context: seen.append(event.number))
-    first, second, other = (seal(ThingHappened(number=n)) for n in range(3))
+    first, second, other = (wrap(ThingHappened(number=n)) for n in range(3))
 
     class Store(MemoryStore):
-        def claim(self, requests: Sequence[Request]) -> list[Claim]:
+        def acquire(self, requests: Sequence[Request]) -> list[Lock]:
             refused = event_key("probe", first)
-            return [claim._replace(state=state) if claim.key == refused else claim for claim in super().claim(requests)]
+            return [lock._replace(state=state) if lock.key == refused else lock for lock in super().acquire(requests)]
 
     deliveries = Rig(worker, store=Store()).deliver(
         record_of(first, group="a"), record_of(second, group="a"), record_of(other, group="b")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fanout import Context, Event, EventError, Outcome, Reject, upcasts
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, record
 
 from ..conftest import MakeWorker, ThingFollowed, ThingHappened, outcomes
@@ -34,7 +34,7 @@ def test_an_event_that_breaks_its_contract_is_rejected_with_the_field(make_worke
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
     rig = Rig(worker)
-    envelope = replace(seal(ThingHappened(number=1)), data={"number": "many"})
+    envelope = replace(wrap(ThingHappened(number=1)), data={"number": "many"})
 
     rig.deliver(envelope)
 
@@ -45,7 +45,7 @@ def test_unknown_fields_are_tolerated(make_worker: MakeWorker) -> None:
     """GIVEN a field that the contract does not know WHEN the event comes THEN it is handled without it."""
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: event.to_data())
-    envelope = replace(seal(ThingHappened(number=1)), data={"number": 1, "colour": "red"})
+    envelope = replace(wrap(ThingHappened(number=1)), data={"number": 1, "colour": "red"})
 
     [delivery] = Rig(worker).deliver(envelope)
 
@@ -68,7 +68,7 @@ def test_a_newer_version_is_rejected(make_worker: MakeWorker) -> None:
     message says what to do."""
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     newer = replace(envelope, metadata=replace(envelope.metadata, schema_version=2))
 
     [delivery] = Rig(worker).deliver(newer)
@@ -89,7 +89,7 @@ def test_an_older_version_is_upcast(make_worker: MakeWorker) -> None:
 
     worker, seen = make_worker(subscribes=[{"event": "test.things/Measured"}]), []
     worker.handles(Measured)(lambda event, context: seen.append(event))
-    envelope = seal(Measured(metres=0))
+    envelope = wrap(Measured(metres=0))
     older = replace(envelope, metadata=replace(envelope.metadata, schema_version=1), data={"feet": 10})
 
     [delivery] = Rig(worker).deliver(older)
@@ -105,7 +105,7 @@ def test_data_too_deep_to_be_written_harm_no_other(make_worker: MakeWorker) -> N
     deep: list[object] = []
     for _ in range(300):
         deep = [deep]
-    metadata = seal(ThingHappened(number=1)).metadata.to_json()
+    metadata = wrap(ThingHappened(number=1)).metadata.to_json()
     body = {"source": "a", "detail-type": "B", "detail": {"metadata": metadata, "data": {"deep": deep}}}
 
     deliveries = Rig(worker).deliver(record(json.dumps(body)), ThingHappened(number=2))
@@ -123,6 +123,6 @@ def test_an_event_id_that_sqs_would_refuse_is_cleaned_for_the_dlq(make_worker: M
         raise Reject("never")
 
     rig = Rig(worker)
-    rig.deliver(seal(ThingHappened(number=1), event_id="e\x00-1"))
+    rig.deliver(wrap(ThingHappened(number=1), event_id="e\x00-1"))
 
     assert rig.dead_letters[0]["MessageAttributes"]["event_id"]["StringValue"] == "e-1"

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from fanout import Context, Outcome, Reject, Retry
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, record_of
 
 from ..conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -237,7 +237,7 @@ def test_log_fields_belong_to_their_record(make_worker: MakeWorker, capsys: pyte
 
     telemetry.configure()
     try:
-        Rig(worker).deliver(*(seal(ThingHappened(number=n), event_id=f"e{n}") for n in range(3)))
+        Rig(worker).deliver(*(wrap(ThingHappened(number=n), event_id=f"e{n}") for n in range(3)))
     finally:
         logging.getLogger().handlers[:] = root
         logging.getLogger().setLevel(level)

@@ -9,7 +9,7 @@ import pytest
 from fanout import Context, Outcome
 from fanout.processing.accounts import failure_fields
 from fanout.processing.delivery import Delivery
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, record, record_of
 
 from ..conftest import MakeWorker, ThingHappened
@@ -45,7 +45,7 @@ def test_what_a_failed_record_tells(make_worker: MakeWorker) -> None:
     def handle(event: ThingHappened, _: Context) -> None:
         raise ZeroDivisionError
 
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     rig = Rig(worker)
     [first] = rig.deliver(envelope)
     fields = failure_fields(rig.redeliver(first))

@@ -1,4 +1,4 @@
-"""FIFO queues: order within a message group, whatever befalls its head."""
+"""FIFO queues: order within a message group, whatever happens to its head."""
 
 from __future__ import annotations
 

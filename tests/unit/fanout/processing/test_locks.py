@@ -1,14 +1,14 @@
-"""Each event is claimed once: duplicates, locks, and a store that does not answer."""
+"""Each event is locked once: duplicates, locks, and a store that does not answer."""
 
 from collections.abc import Sequence
 
 import pytest
 
 from fanout import Context, Outcome
-from fanout.idempotency import Claim, ClaimState, Completion, Request, fingerprint
+from fanout.idempotency import Completion, Lock, LockState, Request, fingerprint
 from fanout.idempotency.identity import event_key
 from fanout.idempotency.memory import MemoryStore
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Death, Rig, record_of
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
@@ -25,7 +25,7 @@ def test_a_duplicate_has_no_second_effect(make_worker: MakeWorker) -> None:
         return 42
 
     rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     rig.deliver(envelope)
     [second] = rig.deliver(envelope)
 
@@ -45,7 +45,7 @@ def test_a_duplicate_within_the_batch_follows_the_first(make_worker: MakeWorker)
             raise ZeroDivisionError
 
     rig = Rig(worker)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
 
     assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.RETRIED, Outcome.RETRIED]
     assert outcomes(rig.deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.DUPLICATE]
@@ -57,9 +57,9 @@ def test_an_event_held_elsewhere_waits_for_the_lock(make_worker: MakeWorker) -> 
     worker.handles(ThingHappened)(lambda event, context: None)
     store = MemoryStore(clock=lambda: 1000.0)
     rig = Rig(worker, store=store, clock=lambda: 1000.0)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     key = event_key("probe", envelope)
-    store.claim([Request(key=key, owner="other", fingerprint=fingerprint(envelope.data), lock_until=1020.0)])
+    store.acquire([Request(key=key, owner="other", fingerprint=fingerprint(envelope.data), lock_until=1020.0)])
 
     [delivery] = rig.deliver(envelope)
 
@@ -108,19 +108,19 @@ def test_same_id_with_other_data_is_rejected(make_worker: MakeWorker) -> None:
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
     rig = Rig(worker)
-    rig.deliver(seal(ThingHappened(number=1), event_id="e"))
+    rig.deliver(wrap(ThingHappened(number=1), event_id="e"))
 
-    [delivery] = rig.deliver(seal(ThingHappened(number=2), event_id="e"))
+    [delivery] = rig.deliver(wrap(ThingHappened(number=2), event_id="e"))
 
     assert delivery.outcome is Outcome.REJECTED
     assert "other data" in str(delivery.cause)
 
 
 class _Unavailable(MemoryStore):
-    """Takes no claim."""
+    """Takes no lock."""
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        return [Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled") for r in requests]
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
+        return [Lock(key=r.key, owner=r.owner, state=LockState.UNAVAILABLE, reason="Throttled") for r in requests]
 
 
 def test_without_the_store_nothing_is_handled(make_worker: MakeWorker) -> None:
@@ -137,19 +137,19 @@ def test_idempotency_off_handles_every_delivery(make_worker: MakeWorker) -> None
     """GIVEN mode off WHEN an event comes twice THEN it is handled twice."""
     worker = make_worker(idempotency={"mode": "off"})
     worker.handles(ThingHappened)(lambda event, context: None)
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
 
     assert outcomes(Rig(worker).deliver(envelope, envelope)) == [Outcome.HANDLED, Outcome.HANDLED]
 
 
 def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None:
-    """GIVEN ten records WHEN handled THEN the store is asked once to claim and once to complete."""
+    """GIVEN ten records WHEN handled THEN the store is asked once to lock and once to complete."""
     calls: list[str] = []
 
     class Counting(MemoryStore):
-        def claim(self, requests: Sequence[Request]) -> list[Claim]:
+        def acquire(self, requests: Sequence[Request]) -> list[Lock]:
             calls.append("claim")
-            return super().claim(requests)
+            return super().acquire(requests)
 
         def complete(
             self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0
@@ -164,7 +164,7 @@ def test_completions_are_one_call_for_the_batch(make_worker: MakeWorker) -> None
     assert calls == ["claim", "complete"]
 
 
-def test_in_claim_mode_a_batch_with_a_failure_is_recorded_record_by_record(make_worker: MakeWorker) -> None:
+def test_in_lock_mode_a_batch_with_a_failure_is_recorded_record_by_record(make_worker: MakeWorker) -> None:
     """GIVEN claim mode WHEN one record of a batch fails THEN the others are duplicates when they come again, and it is
     handled; WHEN all are handled THEN a redelivery of the same messages has no second effect."""
     worker, failing, seen = make_worker(idempotency={"mode": "claim"}), [True], list[int]()
@@ -187,7 +187,7 @@ def test_in_claim_mode_a_batch_with_a_failure_is_recorded_record_by_record(make_
     assert sorted(seen) == list(range(6))
 
 
-def test_in_claim_mode_a_mark_is_of_one_call_alone(make_worker: MakeWorker) -> None:
+def test_in_lock_mode_a_mark_is_of_one_call_alone(make_worker: MakeWorker) -> None:
     """GIVEN claim mode, and a batch of new records among records given back, whose first is one of these WHEN the new
     ones are recorded as a whole, and the process dies over the others THEN those come again and are handled."""
     worker, now, handled = make_worker(idempotency={"mode": "claim"}), [1000.0], list[int]()

@@ -16,7 +16,7 @@ from ..conftest import MakeWorker, ThingHappened, outcomes
 from .support import POSITIONS, things
 
 
-def test_in_claim_mode_a_redrive_of_what_died_is_handled(make_worker: MakeWorker) -> None:
+def test_in_lock_mode_a_redrive_of_what_died_is_handled(make_worker: MakeWorker) -> None:
     """GIVEN claim mode and a process that died WHEN the event comes again under a new message id THEN it waits for the
     lock, and is handled once."""
     now, effects = [1000.0], list[str]()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fanout import Context, Outcome, Reject, Retry, retry
-from fanout.idempotency import Claim, ClaimState, Completion, Request
+from fanout.idempotency import Completion, Lock, LockState, Request
 from fanout.idempotency.memory import MemoryStore
 from fanout.testing import Death, Rig, record_of
 
@@ -155,26 +155,26 @@ def test_the_fence_outlasts_queue_and_dlq(make_worker: MakeWorker) -> None:
 
 
 class _Unanswered(MemoryStore):
-    """Makes claims and take-overs, and loses the answers; they cannot be told from those that were not made."""
+    """Makes locks and take-overs, and loses the answers; they cannot be told from those that were not made."""
 
     lost = 6
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
-        return self._lose(super().claim(requests))
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
+        return self._lose(super().acquire(requests))
 
-    def take_over(self, requests: Sequence[Request], known: Sequence[Claim], *, company: bool = False) -> list[Claim]:
+    def take_over(self, requests: Sequence[Request], known: Sequence[Lock], *, company: bool = False) -> list[Lock]:
         return self._lose(super().take_over(requests, known, company=company))
 
-    def _lose(self, claims: list[Claim]) -> list[Claim]:
-        made = [claim.state is ClaimState.CLAIMED for claim in claims]
+    def _lose(self, locks: list[Lock]) -> list[Lock]:
+        made = [lock.state is LockState.ACQUIRED for lock in locks]
         if not any(made) or not self.lost:
-            return claims
+            return locks
         self.lost -= 1
-        return [Claim(key=c.key, owner=c.owner, state=ClaimState.UNAVAILABLE, reason="no answer") for c in claims]
+        return [Lock(key=c.key, owner=c.owner, state=LockState.UNAVAILABLE, reason="no answer") for c in locks]
 
 
-def test_claims_that_were_not_answered_are_no_tries(make_worker: MakeWorker) -> None:
-    """GIVEN a store whose answers to claims are lost six times WHEN a record with three tries comes again THEN
+def test_locks_that_were_not_answered_are_no_tries(make_worker: MakeWorker) -> None:
+    """GIVEN a store whose answers to locks are lost six times WHEN a record with three tries comes again THEN
     it is handled at last: its handler never began before."""
     now, effects = [1000.0], list[int]()
     worker = make_worker(queue={"max_receives": 3})

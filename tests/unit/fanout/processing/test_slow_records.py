@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from fanout import Context, DeclarationError, Outcome
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
@@ -69,11 +69,11 @@ def test_a_coroutine_that_ignores_its_cancellation_ends_with_its_batch(make_work
                     ran.append("ignored")
 
     rig = Rig(worker)
-    [slow] = rig.deliver(seal(ThingHappened(number=1)))
+    [slow] = rig.deliver(wrap(ThingHappened(number=1)))
     assert slow.outcome is Outcome.RETRIED
     assert slow.abandoned
     before = len(ran)
-    assert outcomes(rig.deliver(seal(ThingHappened(number=2)))) == [Outcome.HANDLED]
+    assert outcomes(rig.deliver(wrap(ThingHappened(number=2)))) == [Outcome.HANDLED]
     assert len(ran) == before
 
 

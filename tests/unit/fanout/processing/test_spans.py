@@ -7,7 +7,7 @@ import orjson
 from fanout import Context
 from fanout.processing.accounts import MAX_SPANS, span_lines
 from fanout.processing.delivery import Delivery
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig, record, record_of
 
 from ..conftest import MakeWorker, ThingFollowed, ThingHappened
@@ -43,7 +43,7 @@ def test_the_way_of_a_handled_event(make_worker: MakeWorker) -> None:
         context.publish(ThingFollowed(number=1))
 
     rig = Rig(worker, clock=lambda: 1_000_001.5)
-    envelope = seal(ThingHappened(number=1), event_id="e", subject="s")
+    envelope = wrap(ThingHappened(number=1), event_id="e", subject="s")
     message = record_of(envelope, receive_count=2, sent_ms=1_000_000_000)._replace(first_received_ms=1_000_000_250)
     [delivery] = rig.deliver(message)
     told = span(delivery)
@@ -66,7 +66,7 @@ def test_the_way_of_a_handled_event(make_worker: MakeWorker) -> None:
 
 def test_a_correlation_of_its_own_is_told() -> None:
     """GIVEN an event that another caused WHEN told THEN its correlation is there."""
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     caused = replace(envelope, metadata=replace(envelope.metadata, correlation_id="root"))
 
     assert span(Delivery.of(record_of(caused)))["correlation_id"] == "root"
@@ -86,7 +86,7 @@ def test_what_is_not_known_is_null() -> None:
 def test_a_line_has_two_hundred_entries_within_what_cloudwatch_takes() -> None:
     """GIVEN 401 records with the longest ids and subjects WHEN told THEN there are three lines, with every record once,
     none of them over 256 KB."""
-    longest = seal(ThingHappened(number=1), event_id="e" * 256, subject="s" * 256, correlation_id="c" * 256)
+    longest = wrap(ThingHappened(number=1), event_id="e" * 256, subject="s" * 256, correlation_id="c" * 256)
     deliveries = [Delivery.of(record_of(longest)) for _ in range(2 * MAX_SPANS + 1)]
     for delivery in deliveries:
         delivery.published = [longest]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from fanout import Context, Outcome, Retry
-from fanout.idempotency import Claim, ClaimState, Request
+from fanout.idempotency import Lock, LockState, Request
 from fanout.idempotency.memory import MemoryStore
 from fanout.testing import Rig, record_of
 
@@ -33,18 +33,18 @@ def test_a_record_that_was_never_tried_is_never_dead_lettered(make_worker: MakeW
 
 
 class _Throttled(MemoryStore):
-    """Takes no claim until a time."""
+    """Takes no lock until a time."""
 
     until = 0.0
 
-    def claim(self, requests: Sequence[Request]) -> list[Claim]:
+    def acquire(self, requests: Sequence[Request]) -> list[Lock]:
         if self._clock() >= self.until:
-            return super().claim(requests)
-        return [Claim(key=r.key, owner=r.owner, state=ClaimState.UNAVAILABLE, reason="Throttled") for r in requests]
+            return super().acquire(requests)
+        return [Lock(key=r.key, owner=r.owner, state=LockState.UNAVAILABLE, reason="Throttled") for r in requests]
 
 
 def test_a_store_that_throttles_for_ten_minutes_dead_letters_nothing(make_worker: MakeWorker) -> None:
-    """GIVEN a store that takes no claim for ten minutes WHEN a record comes again after each delay THEN it is handled
+    """GIVEN a store that takes no lock for ten minutes WHEN a record comes again after each delay THEN it is handled
     at last, and the DLQ is empty."""
     now = [1000.0]
     worker = make_worker()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fanout import Context, Envelope, Outcome
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import Rig
 
 from ..conftest import MakeWorker, ThingFollowed, ThingHappened, outcomes
@@ -25,7 +25,7 @@ def test_equal_ids_of_two_events_are_two_events(make_worker: MakeWorker) -> None
             seen.append(context.identity("x"))
 
         rig = Rig(worker)
-        events = [seal(ThingHappened(number=1), event_id="4711"), seal(ThingFollowed(number=1), event_id="4711")]
+        events = [wrap(ThingHappened(number=1), event_id="4711"), wrap(ThingFollowed(number=1), event_id="4711")]
         for batch in [events] if together else [[event] for event in events]:
             assert set(outcomes(rig.deliver(*batch))) == {Outcome.HANDLED}
         assert len(set(seen)) == 2
@@ -37,7 +37,7 @@ def test_other_data_under_one_id_are_rejected_within_a_batch(make_worker: MakeWo
     worker = make_worker()
     worker.handles(ThingHappened)(lambda event, context: None)
 
-    first, second = Rig(worker).deliver(*(seal(ThingHappened(number=n), event_id="e") for n in (1, 2)))
+    first, second = Rig(worker).deliver(*(wrap(ThingHappened(number=n), event_id="e") for n in (1, 2)))
 
     assert (first.outcome, second.outcome) == (Outcome.HANDLED, Outcome.REJECTED)
     assert "other data" in str(second.cause)
@@ -49,9 +49,9 @@ def test_a_key_of_the_data_tells_a_source_that_tells_twice(make_worker: MakeWork
     worker, seen = make_worker(idempotency={"key": ["number"]}), []
     worker.handles(ThingHappened)(lambda event, context: seen.append(event.number))
     rig = Rig(worker)
-    first = seal(ThingHappened(number=1))
+    first = wrap(ThingHappened(number=1))
     second = Envelope(
-        source=first.source, name=first.name, metadata=seal(ThingHappened(number=1)).metadata,
+        source=first.source, name=first.name, metadata=wrap(ThingHappened(number=1)).metadata,
         data={"number": 1, "sequencer": "9"},
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from fanout import Publisher, aws, seal
+from fanout import Publisher, aws, wrap
 from fanout.publish.batches import CLASSIC, V2, kind_of
 from tests.unit.fanout.conftest import ThingHappened
 
@@ -82,7 +82,7 @@ def test_entries_and_calls_fail_alike_on_both(stubbed: tuple[Any, Stubber]) -> N
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
-def test_what_no_repetition_mends(stubbed: tuple[Any, Stubber], code: str) -> None:
+def test_what_no_repetition_fixes(stubbed: tuple[Any, Stubber], code: str) -> None:
     """GIVEN a bus that is not there or not ours WHEN published THEN one call is enough to know."""
     client, stubber = stubbed
     stubber.add_client_error("put_events", code, "no")
@@ -98,6 +98,6 @@ def test_connecting_chooses_the_client(monkeypatch: pytest.MonkeyPatch, bus: str
     client = aws.client(kind_of(bus).service)
     with Stubber(client) as stubber:
         stubber.add_response("put_events", {"FailedEntryCount": 0, "Entries": [{"EventId": "a"}]}, expected(bus, 1))
-        assert Publisher.connect(bus).publish(seal(ThingHappened(number=1))).accepted
+        assert Publisher.connect(bus).publish(wrap(ThingHappened(number=1))).accepted
 
     assert client.meta.service_model.service_name == service

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout import Envelope, Event, EventError, Publisher, PublishError
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.publish.batches import BACKOFF_CAP_S, CLASSIC, MAX_ATTEMPTS, MAX_CALL_BYTES
 from fanout.publish.routes import Route
 from tests.unit.fanout.conftest import ThingHappened
@@ -88,7 +88,7 @@ def fails(code: str, times: int, which: Callable[[dict[str, Any]], bool] = lambd
 def test_one_event() -> None:
     """GIVEN a bus WHEN one event is published THEN it has the entry, and the receipt the envelope."""
     bus = Bus()
-    envelope = seal(ThingHappened(number=1))
+    envelope = wrap(ThingHappened(number=1))
     receipt = publisher(bus).publish(envelope)
 
     assert receipt.accepted
@@ -116,7 +116,7 @@ def test_batches_are_full_but_within_both_limits(sizes: list[int]) -> None:
     """GIVEN events of any sizes WHEN published THEN no call has more than 10 or is too large, no two neighbours would
     have fitted into one, each event that fits is taken once, and the receipts are in order."""
     bus = Bus()
-    envelopes = [seal(Noted(text="x" * length)) for length in sizes]
+    envelopes = [wrap(Noted(text="x" * length)) for length in sizes]
     receipts = list(publisher(bus, concurrency=1).publish_all(envelopes))
 
     assert [receipt.envelope for receipt in receipts] == envelopes
@@ -143,7 +143,7 @@ def test_an_event_too_large_is_refused_without_a_call() -> None:
 def test_the_largest_event_goes() -> None:
     """GIVEN an event of exactly the limit WHEN published THEN the bus has it; with one byte more it has not."""
     bus = Bus()
-    empty = seal(Noted(text=""))
+    empty = wrap(Noted(text=""))
     room = MAX_BYTES - len("test.notes") - len("Noted") - len(empty.detail())
 
     def filled(length: int) -> Envelope:
@@ -189,7 +189,7 @@ def test_between_attempts_it_waits_longer_each_time() -> None:
 
 
 @pytest.mark.parametrize("code", ["MalformedDetail", "InvalidArgument", "NotAuthorizedForSourceException"])
-def test_what_no_repetition_mends_is_not_repeated(code: str) -> None:
+def test_what_no_repetition_fixes_is_not_repeated(code: str) -> None:
     """GIVEN an entry that is wrong in itself beside one that met a fault WHEN published THEN only the latter is sent
     again."""
     answers: Iterator[list[str | None]] = iter([[code, "InternalFailure"], [None]])
@@ -207,7 +207,7 @@ def test_what_no_repetition_mends_is_not_repeated(code: str) -> None:
         (ConnectTimeoutError(endpoint_url="http://x"), "ConnectTimeoutError: "),
     ],
 )
-def test_what_befalls_a_call_befalls_its_entries(error: Exception, said: str) -> None:
+def test_what_hits_a_call_hits_its_entries(error: Exception, said: str) -> None:
     """GIVEN calls that fail as a whole WHEN published THEN each entry is tried again, and answered for."""
 
     def fail(entries: object) -> list[str | None]:
@@ -233,7 +233,7 @@ def test_a_call_that_fails_once_is_no_loss() -> None:
     assert [(receipt.accepted, receipt.attempts) for receipt in receipts] == [(True, 2)] * 3
 
 
-def test_a_call_that_no_repetition_mends_is_not_repeated() -> None:
+def test_a_call_that_no_repetition_fixes_is_not_repeated() -> None:
     """GIVEN a role that may not publish WHEN published THEN one call is enough to know."""
 
     def deny(entries: object) -> list[str | None]:
@@ -247,7 +247,7 @@ def test_a_call_that_no_repetition_mends_is_not_repeated() -> None:
 
 def test_one_event_that_is_not_taken_is_an_error() -> None:
     """GIVEN a bus that takes nothing WHEN one event is published THEN the error names event, id and cause."""
-    envelope = seal(ThingHappened(number=1), event_id="e-1")
+    envelope = wrap(ThingHappened(number=1), event_id="e-1")
     with pytest.raises(PublishError, match=r"^test\.things/ThingHappened e-1: InternalFailure: why$"):
         publisher(Bus(fails("InternalFailure", 99))).publish(envelope)
 
@@ -295,11 +295,11 @@ class Weighed(Event, source="test.things"):
     ],
 )
 def test_a_number_that_json_has_not_is_refused_by_its_field(event: Event, where: str) -> None:
-    """GIVEN NaN or infinity WHEN sealed THEN the error names the field; WHEN published in an envelope THEN the
+    """GIVEN NaN or infinity WHEN wrapped THEN the error names the field; WHEN published in an envelope THEN the
     receipt does, for good."""
     with pytest.raises(EventError, match=where):
-        seal(event)
-    envelope = replace(seal(Weighed()), data=event.model_dump())
+        wrap(event)
+    envelope = replace(wrap(Weighed()), data=event.model_dump())
     [receipt] = publisher(Bus()).publish_all([envelope])
 
     assert receipt.permanent
@@ -362,13 +362,13 @@ def test_a_faulty_source_ends_the_stream() -> None:
         list(publisher(Bus()).publish_all(events()))
 
 
-# Sealing.
+# Wrapping.
 
 
 def test_a_root_event_starts_a_correlation_and_a_trace() -> None:
-    """GIVEN an event alone WHEN sealed THEN its id is random, its correlation's too, and its trace is new."""
+    """GIVEN an event alone WHEN wrapped THEN its id is random, its correlation's too, and its trace is new."""
     now = datetime(2026, 1, 2, 3, 4, 5, 6_789, tzinfo=UTC)
-    first, second = seal(ThingHappened(number=1), now=now).metadata, seal(ThingHappened(number=1), now=now).metadata
+    first, second = wrap(ThingHappened(number=1), now=now).metadata, wrap(ThingHappened(number=1), now=now).metadata
 
     assert first.event_id != second.event_id
     assert first.correlation_id == first.event_id
@@ -378,9 +378,9 @@ def test_a_root_event_starts_a_correlation_and_a_trace() -> None:
 
 
 def test_what_is_given_is_kept() -> None:
-    """GIVEN every argument WHEN sealed THEN the metadata has it, and times in UTC."""
+    """GIVEN every argument WHEN wrapped THEN the metadata has it, and times in UTC."""
     noon = datetime(2026, 1, 2, 12, tzinfo=timezone(timedelta(hours=2)))
-    metadata = seal(
+    metadata = wrap(
         ThingHappened(number=1),
         event_id="e",
         subject="s",
@@ -423,5 +423,5 @@ def test_a_lost_answer_is_repeated_under_the_same_id() -> None:
                 raise ConnectTimeoutError(endpoint_url="http://bus")
             return {"Entries": [{"EventId": "e"} for _ in Entries]}
 
-    assert publisher(Losing()).publish(seal(ThingHappened(number=1), event_id="e-1")).accepted
+    assert publisher(Losing()).publish(wrap(ThingHappened(number=1), event_id="e-1")).accepted
     assert ids == ["e-1", "e-1"]

@@ -6,8 +6,8 @@ from typing import Any
 
 from fanout_router.adapter.asgi import AsgiApplication
 from fanout_router.adapter.call import Application, Call
+from fanout_router.adapter.channel import AdapterChannel
 from fanout_router.adapter.session import Session
-from fanout_router.adapter.slot import Slot
 from fanout_router.messages import BODY, CANCEL, END, FAILED, HEAD, MessageReader, pack
 from fanout_router.wire import ClientConnection, Headers, Stream
 from tests.unit.fanout_router.wire.support import REQUEST, connected
@@ -87,18 +87,18 @@ class FakeSession(Session):
         self.server, client, _ = connected()
         self.wire: ClientConnection = client
         self.counted: list[tuple[Call, bool]] = []
-        self.closed_slots: list[tuple[Slot, bool]] = []
+        self.closed_peers: list[tuple[AdapterChannel, bool]] = []
         self.refusals: list[str] = []
-        self.slot = Slot(self)
+        self.peer = AdapterChannel(self)
         theirs = self.server.connection.streams[1]
         self.router = RouterEnd(theirs)
         theirs.send_headers([(b":status", b"200")])
 
-    def open_stream(self, slot: Slot) -> Stream:
-        return self.wire.open_stream([*REQUEST], slot)
+    def open_stream(self, peer: AdapterChannel) -> Stream:
+        return self.wire.open_stream([*REQUEST], peer)
 
-    def slot_closed(self, slot: Slot, *, reopen: bool) -> None:
-        self.closed_slots.append((slot, reopen))
+    def channel_closed(self, peer: AdapterChannel, *, reopen: bool) -> None:
+        self.closed_peers.append((peer, reopen))
 
     def refused(self, status: str) -> None:
         self.refusals.append(status)

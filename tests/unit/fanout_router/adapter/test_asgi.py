@@ -136,7 +136,7 @@ def test_an_exception_is_500_before_the_head_and_a_failure_after(begun: bool, ca
     assert session.router.failed is begun
     assert session.router.status == (200 if begun else 500)
     assert "the app's own trouble" in caplog.text
-    assert session.slot.call is None
+    assert session.peer.call is None
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,9 @@ def test_a_channel_reset_amid_a_call_is_opened_again_when_the_call_has_ended() -
         session.router.get()
         await settle()
         session.router.stream.reset(8)
-        assert session.closed_slots == []
+        assert session.closed_peers == []
         await settle()
-        assert session.closed_slots == [(session.slot, True)]
+        assert session.closed_peers == [(session.peer, True)]
 
     asyncio.run(run())
 
@@ -259,7 +259,7 @@ def test_a_channel_that_the_router_ends_is_not_opened_again() -> None:
     async def run() -> None:
         session = asgi(hello)
         session.router.stream.send(b"", end=True)
-        assert session.closed_slots == [(session.slot, False)]
+        assert session.closed_peers == [(session.peer, False)]
 
     asyncio.run(run())
 

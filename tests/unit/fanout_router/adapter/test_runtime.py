@@ -56,7 +56,7 @@ def test_an_app_is_loaded_by_its_name() -> None:
             load(name)
 
 
-def test_a_heartbeat_is_answered_and_another_event_refused() -> None:
+def test_a_keep_warm_ping_is_answered_and_another_event_refused() -> None:
     runtime = Runtime(adapt(asgi_app))
     assert runtime.handle({"heartbeat": True}, None) == {"heartbeat": True}
     with pytest.raises(AdapterError, match="no order"):

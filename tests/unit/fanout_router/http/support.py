@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fanout_router.dispatcher import Dispatcher
 from fanout_router.http import ClientProtocol, Front, FrontLimits, Route, RouteTable
 from fanout_router.messages import BODY, END, HEAD, pack
-from tests.unit.fanout_router.support import FakeEnvironment, FakeSlot, Rig
+from tests.unit.fanout_router.support import FakeEnvironment, FakePeer, Rig
 
 
 class FakeTransport(asyncio.Transport):
@@ -150,16 +150,16 @@ class FrontRig(Rig):
     def client(self, peer: str = "192.0.2.7") -> Client:
         return Client(self.front, peer)
 
-    def busy(self) -> list[FakeSlot]:
+    def busy(self) -> list[FakePeer]:
         """Slots with a request, oldest request first."""
         working = {c.stream.id: c for c in self.env.environment.channels if c.exchange is not None}
-        found = [(working[s.stream.id], s) for s in self.env.slots if s.stream and s.stream.id in working]
-        return [slot for _, slot in sorted(found, key=lambda pair: pair[0].started)]
+        found = [(working[s.stream.id], s) for s in self.env.peers if s.stream and s.stream.id in working]
+        return [peer for _, peer in sorted(found, key=lambda pair: pair[0].started)]
 
-    def slot(self) -> FakeSlot:
-        """The slot that serves the one request under way."""
-        (slot,) = self.busy()
-        return slot
+    def peer(self) -> FakePeer:
+        """The peer that serves the one request under way."""
+        (peer,) = self.busy()
+        return peer
 
     def wait(self, seconds: float) -> None:
         until = self.clock.now + seconds
@@ -169,18 +169,18 @@ class FrontRig(Rig):
             self.front.sweep()
 
 
-def respond(slot: FakeSlot, *fields: str, status: str = "200 OK", body: bytes = b"", length: bool = True) -> None:
+def respond(peer: FakePeer, *fields: str, status: str = "200 OK", body: bytes = b"", length: bool = True) -> None:
     """Answer with a head, and a body in one message."""
     lines = [f"HTTP/1.1 {status}", *fields]
     if length:
         lines.append(f"content-length: {len(body)}")
     head = "\r\n".join(lines).encode() + b"\r\n\r\n"
-    slot.say(pack(HEAD, head), pack(BODY | END, body))
+    peer.say(pack(HEAD, head), pack(BODY | END, body))
 
 
-def head_of(slot: FakeSlot) -> tuple[str, dict[str, list[str]]]:
+def head_of(peer: FakePeer) -> tuple[str, dict[str, list[str]]]:
     """The request line and fields as the app gets them."""
-    lines = slot.heads[-1].decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    lines = peer.heads[-1].decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     fields: dict[str, list[str]] = {}
     for line in lines[1:]:
         name, value = line.split(": ", 1)

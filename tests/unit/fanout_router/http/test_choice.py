@@ -53,7 +53,7 @@ def test_anything_else_is_http11(method: str, chunk: int) -> None:
     feed(transport, f"{method} / HTTP/1.1\r\nHost: a\r\n\r\n".encode(), chunk)
     assert isinstance(transport.protocol, ClientProtocol)
     if method != "P":
-        respond(rig.slot(), body=b"ok")
+        respond(rig.peer(), body=b"ok")
         assert transport.written.startswith(b"HTTP/1.1 200 OK")
     else:
         assert transport.written.startswith(b"HTTP/1.1 400")

@@ -7,7 +7,7 @@ from tests.unit.fanout_router.http.support import FrontRig, head_of
 
 def fields_of(rig: FrontRig, *sent: str, peer: str = "192.0.2.7") -> dict[str, list[str]]:
     rig.client(peer).get("/", *sent)
-    return head_of(rig.slot())[1]
+    return head_of(rig.peer())[1]
 
 
 def test_the_app_is_told_what_the_router_sees() -> None:
@@ -59,9 +59,9 @@ def test_two_clients_of_one_connection_reused_are_told_apart_by_host() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    rig.slot().answer()
+    rig.peer().answer()
     client.send(b"GET / HTTP/1.1\r\nHost: other\r\n\r\n")
-    assert head_of(rig.slot())[1]["x-forwarded-host"] == ["other"]
+    assert head_of(rig.peer())[1]["x-forwarded-host"] == ["other"]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_fields_that_connection_names_end_here() -> None:
 def test_connection_cannot_name_the_length_away() -> None:
     rig = FrontRig()
     rig.client().send(b"POST / HTTP/1.1\r\nHost: a\r\nConnection: content-length\r\nContent-Length: 2\r\n\r\nhi")
-    assert head_of(rig.slot())[1]["content-length"] == ["2"]
+    assert head_of(rig.peer())[1]["content-length"] == ["2"]
 
 
 def test_a_request_id_is_kept_when_it_is_one() -> None:
@@ -111,8 +111,8 @@ def test_request_ids_differ() -> None:
     client = rig.client()
     for _ in range(50):
         client.get()
-        seen.add(head_of(rig.slot())[1]["x-request-id"][0])
-        rig.slot().answer()
+        seen.add(head_of(rig.peer())[1]["x-request-id"][0])
+        rig.peer().answer()
     assert len(seen) == 50
 
 
@@ -129,7 +129,7 @@ def test_trace_context_passes_untouched() -> None:
 def test_an_absolute_target_gives_the_host(behind: str, target: str) -> None:
     rig = FrontRig()
     rig.client().send(f"GET http://real.example{behind} HTTP/1.1\r\nHost: other\r\n\r\n".encode())
-    line, fields = head_of(rig.slot())
+    line, fields = head_of(rig.peer())
     assert line == f"GET {target} HTTP/1.1"
     assert fields["host"] == ["real.example"]
 
@@ -137,4 +137,4 @@ def test_an_absolute_target_gives_the_host(behind: str, target: str) -> None:
 def test_options_star_passes() -> None:
     rig = FrontRig()
     rig.client().send(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert head_of(rig.slot())[0] == "OPTIONS * HTTP/1.1"
+    assert head_of(rig.peer())[0] == "OPTIONS * HTTP/1.1"

@@ -10,14 +10,14 @@ from tests.unit.fanout_router.http.support import FrontRig, head_of, respond
 def test_a_request_passes_and_its_response_comes_back() -> None:
     rig, client = pair()
     stream = client.get("/a?b=1", ("accept", "text/html"), ("cookie", "a=1"), ("cookie", "b=2"), ("te", "trailers"))
-    line, fields = head_of(rig.slot())
+    line, fields = head_of(rig.peer())
     assert line == "GET /a?b=1 HTTP/1.1"
     assert fields["host"] == fields["x-forwarded-host"] == ["shop.example"]
     assert fields["accept"] == ["text/html"]
     assert fields["cookie"] == ["a=1; b=2"]
     assert fields["x-forwarded-for"] == ["192.0.2.7"]
     assert not fields.keys() & {"te", "connection", ":path"}
-    respond(rig.slot(), "Content-Type: text/plain", "Connection: keep-alive", "X-A: 1", body=b"hello")
+    respond(rig.peer(), "Content-Type: text/plain", "Connection: keep-alive", "X-A: 1", body=b"hello")
     client.exchange()
     answer = client.answers[stream]
     assert answer.fields == {":status": "200", "content-type": "text/plain", "x-a": "1", "content-length": "5"}
@@ -29,8 +29,8 @@ def test_requests_are_served_at_once_and_answered_in_any_order() -> None:
     rig, client = pair()
     streams = [client.get(f"/{number}") for number in range(3)]
     assert len(rig.busy()) == 3
-    for slot in reversed(rig.busy()):
-        respond(slot, body=slot.last.encode())
+    for peer in reversed(rig.busy()):
+        respond(peer, body=peer.last.encode())
     client.exchange()
     assert [client.answers[stream].body for stream in streams] == [b"0", b"1", b"2"]
 
@@ -40,7 +40,7 @@ def test_a_client_that_leaves_takes_all_its_requests_with_it() -> None:
     for _ in range(3):
         client.get()
     client.leave()
-    assert [slot.cancels for slot in rig.env.slots].count(1) == 3
+    assert [peer.cancels for peer in rig.env.peers].count(1) == 3
     assert not rig.front.connections
 
 
@@ -54,7 +54,7 @@ def test_draining_answers_what_runs_refuses_what_comes_and_closes() -> None:
     assert idle.transport.state == "closed"
     assert (idle.goaway, client.goaway) == (0, 0)
     assert client.transport.state == "open"
-    respond(rig.slot(), body=b"last")
+    respond(rig.peer(), body=b"last")
     client.exchange()
     assert client.answers[stream].body == b"last"
     assert client.transport.state == "closed"
@@ -64,7 +64,7 @@ def test_draining_waits_for_a_response_that_the_client_has_not_taken() -> None:
     rig, client = pair()
     client.credits = False
     stream = client.get()
-    respond(rig.slot(), body=b"x" * 100_000)
+    respond(rig.peer(), body=b"x" * 100_000)
     rig.front.drain()
     rig.wait(5)
     assert client.transport.state == "open"
@@ -81,7 +81,7 @@ def test_an_idle_connection_is_closed_with_a_goaway() -> None:
     client.get()
     rig.wait(11)
     assert client.transport.state == "open"  # it waits for an answer: that is not idleness
-    respond(rig.slot())
+    respond(rig.peer())
     client.exchange()
     rig.wait(9)
     assert client.transport.state == "open"
@@ -94,12 +94,12 @@ def test_a_client_that_takes_nothing_loses_its_stream_in_the_end() -> None:
     rig, client = pair(FrontLimits(write_timeout=5))
     client.credits = False
     stream = client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"x" * 100_000))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"x" * 100_000))
     rig.wait(8)
     client.exchange()
     assert client.answers[stream].reset == frames.CANCEL
-    assert slot.cancels == 1
+    assert peer.cancels == 1
 
 
 def test_a_client_whose_transport_is_full_is_aborted_in_the_end() -> None:
@@ -117,23 +117,23 @@ def test_a_client_whose_transport_is_full_is_aborted_in_the_end() -> None:
 
 def test_rapid_resets_are_cut_off_and_good_requests_never() -> None:
     rig, client = pair()
-    for slot in rig.env.slots:
-        slot.credits = False  # else the environment's own small credits would be a flood, since no time passes here
+    for peer in rig.env.peers:
+        peer.credits = False  # else the environment's own small credits would be a flood, since no time passes here
     for number in range(3_000):
         client.get()
-        slot = rig.slot()
-        respond(slot)
-        if number % 500 == 0 and slot.stream is not None:
-            slot.stream.credit()
+        peer = rig.peer()
+        respond(peer)
+        if number % 500 == 0 and peer.stream is not None:
+            peer.stream.credit()
     client.exchange()
     assert client.transport.state == "open"
     resets = 0
     while client.transport.state == "open":
         client.reset(client.get())
-        for slot in rig.env.slots:
-            if slot.cancels:
-                slot.cancels = 0
-                slot.confirm()
+        for peer in rig.env.peers:
+            if peer.cancels:
+                peer.cancels = 0
+                peer.confirm()
         resets += 1
     assert 500 < resets < 1_500
     assert client.goaway == frames.ENHANCE_YOUR_CALM

@@ -44,7 +44,7 @@ def test_a_bad_request_is_refused_and_the_connection_goes_on(name: str) -> None:
     assert rig.front.refused == {status: 1}
     assert not rig.busy()
     good = client.get()
-    respond(rig.slot())
+    respond(rig.peer())
     client.exchange()
     assert client.answers[good].status == 200
 
@@ -75,11 +75,11 @@ def test_a_stranger_cannot_forge_where_it_came_from_and_a_trusted_proxy_is_belie
     forged = ("x-forwarded-for", "6.6.6.6")
     rig = FrontRig(trusted=("198.51.100.0/24",))
     Http2Client(rig).get("/", forged, ("x-forwarded-proto", "https"))
-    _, fields = head_of(rig.slot())
+    _, fields = head_of(rig.peer())
     assert (fields["x-forwarded-for"], fields["x-forwarded-proto"]) == (["192.0.2.7"], ["http"])
-    respond(rig.slot())
+    respond(rig.peer())
     Http2Client(rig, "198.51.100.9", scheme="https").get("/", forged)
-    _, fields = head_of(rig.slot())
+    _, fields = head_of(rig.peer())
     assert (fields["x-forwarded-for"], fields["x-forwarded-proto"]) == (["6.6.6.6, 198.51.100.9"], ["https"])
 
 
@@ -87,7 +87,7 @@ def test_a_request_id_is_kept_when_it_is_one() -> None:
     rig, client = pair()
     for given, kept in (("abc-1", True), ("a b", False)):
         client.get("/", ("x-request-id", given))
-        (found,) = head_of(rig.slot())[1]["x-request-id"]
+        (found,) = head_of(rig.peer())[1]["x-request-id"]
         assert (found == given) is kept
-        respond(rig.slot())
+        respond(rig.peer())
         client.exchange()

@@ -15,15 +15,15 @@ from tests.unit.fanout_router.http.support import FrontRig, head_of, respond
 def test_an_upload_streams_and_its_trailers_are_dropped() -> None:
     rig, client = pair()
     stream = client.open(POST, end=False)
-    slot = rig.slot()
+    peer = rig.peer()
     client.data(stream, b"one ")
-    assert slot.body == b"one "
+    assert peer.body == b"one "
     client.data(stream, b"two")
     client.h2.send_headers(stream, [("x-trailer", "1")], end_stream=True)
     client.exchange()
-    assert slot.body == b"one two"
-    assert not any("trailer" in name for name in head_of(slot)[1])
-    respond(slot, body=b"ok")
+    assert peer.body == b"one two"
+    assert not any("trailer" in name for name in head_of(peer)[1])
+    respond(peer, body=b"ok")
     client.exchange()
     assert client.answers[stream].body == b"ok"
     assert rig.dispatcher.free == 8
@@ -32,15 +32,15 @@ def test_an_upload_streams_and_its_trailers_are_dropped() -> None:
 def test_a_conversation_within_one_request() -> None:
     rig, client = pair()
     stream = client.open(POST, end=False)
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"))
     for number in range(5):
         client.data(stream, b"%d" % number)
-        slot.say(pack(BODY, b"%d!" % number))
+        peer.say(pack(BODY, b"%d!" % number))
         client.exchange()
         assert client.answers[stream].body.endswith(b"%d!" % number)
     client.data(stream, b"", end=True)
-    slot.say(pack(BODY | END))
+    peer.say(pack(BODY | END))
     client.exchange()
     assert client.answers[stream].ended
     assert rig.dispatcher.free == 8
@@ -51,7 +51,7 @@ def test_a_conversation_within_one_request() -> None:
 def test_responses_without_a_body_end(method: str, status: str) -> None:
     rig, client = pair()
     stream = client.open([(":method", method), *GET[1:]])
-    respond(rig.slot(), status=status, length=False)
+    respond(rig.peer(), status=status, length=False)
     client.exchange()
     answer = client.answers[stream]
     assert (answer.status, answer.body, answer.ended, answer.reset) == (int(status[:3]), b"", True, None)
@@ -61,7 +61,7 @@ def test_responses_without_a_body_end(method: str, status: str) -> None:
 def test_head_keeps_the_length_of_what_it_leaves_out() -> None:
     rig, client = pair()
     stream = client.open([(":method", "HEAD"), *GET[1:]])
-    rig.slot().say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n"))
+    rig.peer().say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n"))
     client.exchange()
     answer = client.answers[stream]
     assert (answer.fields["content-length"], answer.body, answer.ended) == ("99", b"", True)
@@ -72,7 +72,7 @@ def test_100_continue_is_sent_when_it_is_asked_for() -> None:
     stream = client.open([*POST, ("expect", "100-continue")], end=False)
     assert client.answers[stream].interim == ["100"]
     client.data(stream, b"x", end=True)
-    respond(rig.slot(), body=b"ok")
+    respond(rig.peer(), body=b"ok")
     client.exchange()
     assert client.answers[stream].status == 200
 
@@ -81,12 +81,12 @@ def test_a_large_response_flows_as_the_client_gives_credit() -> None:
     rig, client = pair()
     client.credits = False
     stream = client.get()
-    slot = rig.slot()
+    peer = rig.peer()
     body = bytes(range(256)) * 1_000
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)))
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)))
     for start in range(0, len(body), 50_000):
         piece = body[start : start + 50_000]
-        slot.say(pack(BODY | (END if start + 50_000 >= len(body) else 0), piece))
+        peer.say(pack(BODY | (END if start + 50_000 >= len(body) else 0), piece))
     client.exchange()
     answer = client.answers[stream]
     assert len(answer.body) == 65_535
@@ -104,13 +104,13 @@ def test_a_client_that_gives_no_credit_holds_the_environment_back() -> None:
     rig, client = pair()
     client.credits = False
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"))
     for _ in range(40):
-        slot.say(pack(BODY, b"x" * 50_000))
+        peer.say(pack(BODY, b"x" * 50_000))
     client.exchange()
-    assert slot.stream is not None
-    assert len(slot.stream.pending or b"") > 1_000_000  # it waits at the environment, not at the router
+    assert peer.stream is not None
+    assert len(peer.stream.pending or b"") > 1_000_000  # it waits at the environment, not at the router
     (stream,) = client.protocol.wire.streams.values()
     assert len(stream.pending or b"") < 600_000
     others = client.get("/other")
@@ -122,16 +122,16 @@ def test_a_client_that_gives_no_credit_holds_the_environment_back() -> None:
 def test_a_slow_environment_holds_the_upload_back() -> None:
     rig, client = pair()
     stream = client.open(POST, end=False)
-    slot = rig.slot()
-    slot.credits = False
+    peer = rig.peer()
+    peer.credits = False
     sent = 0
     while sent < 2_000_000 and (room := min(client.h2.local_flow_control_window(stream), 16_384)):
         client.data(stream, b"x" * room)
         sent += room
     assert sent < 600_000
-    assert slot.stream is not None
-    slot.credits = True
-    slot.stream.credit()
+    assert peer.stream is not None
+    peer.credits = True
+    peer.stream.credit()
     client.exchange()
     assert client.h2.local_flow_control_window(stream) > 0
 
@@ -145,9 +145,9 @@ def test_an_upload_that_waits_for_a_channel_is_held_up_to_a_bound() -> None:
         client.data(stream, b"x" * room)
         sent += room
     assert sent < 200_000
-    slot = rig.env.open()
+    peer = rig.env.open()
     client.exchange()
-    assert len(slot.body) == sent
+    assert len(peer.body) == sent
     assert client.h2.local_flow_control_window(stream) > 0
 
 
@@ -162,9 +162,9 @@ def test_a_client_that_resets_its_stream_is_dequeued_or_cancelled(waiting: bool)
         assert rig.dispatcher.waiting == 0
         assert rig.env.open().heads == []
     else:
-        (slot,) = rig.env.slots
-        assert slot.cancels == 1
-        slot.confirm()
+        (peer,) = rig.env.peers
+        assert peer.cancels == 1
+        peer.confirm()
     assert rig.dispatcher.free == 1
     assert rig.dispatcher.counts.departed == 1
 
@@ -172,9 +172,9 @@ def test_a_client_that_resets_its_stream_is_dequeued_or_cancelled(waiting: bool)
 def test_an_answer_before_the_upload_has_ended_stops_it() -> None:
     rig, client = pair()
     stream = client.open(POST, end=False)
-    slot = rig.slot()
-    respond(slot, status="403 Forbidden", body=b"no")
-    slot.confirm()
+    peer = rig.peer()
+    respond(peer, status="403 Forbidden", body=b"no")
+    peer.confirm()
     client.exchange()
     answer = client.answers[stream]
     assert (answer.status, answer.body, answer.ended, answer.reset) == (403, b"no", True, 0)
@@ -185,11 +185,11 @@ def test_an_answer_before_the_upload_has_ended_stops_it() -> None:
 def test_a_body_that_is_not_as_long_as_it_says_resets_its_stream(sent: bytes, end: bool) -> None:
     rig, client = pair()
     stream = client.open([*POST, ("content-length", "5")], end=False)
-    slot = rig.slot()
+    peer = rig.peer()
     client.data(stream, sent, end=end)
     assert client.answers[stream].reset == frames.PROTOCOL_ERROR
-    assert slot.cancels == 1
-    assert b"123456" not in slot.body
+    assert peer.cancels == 1
+    assert b"123456" not in peer.body
 
 
 def test_a_body_above_the_limit_is_413() -> None:
@@ -240,7 +240,7 @@ def test_no_answer_in_time_is_504_and_a_lost_environment_502() -> None:
 def test_an_invalid_response_head_is_502(head: bytes) -> None:
     rig, client = pair()
     stream = client.get()
-    rig.slot().say(pack(HEAD, head), pack(BODY | END, b"x"))
+    rig.peer().say(pack(HEAD, head), pack(BODY | END, b"x"))
     client.exchange()
     assert client.answers[stream].status == 502
 
@@ -249,20 +249,20 @@ def test_an_invalid_response_head_is_502(head: bytes) -> None:
 def test_a_body_that_does_not_match_its_length_resets_the_stream(body: bytes) -> None:
     rig, client = pair()
     stream = client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), pack(BODY | END, body))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), pack(BODY | END, body))
     client.exchange()
     assert client.answers[stream].reset == frames.INTERNAL_ERROR
-    slot.confirm()
+    peer.confirm()
     assert rig.dispatcher.free == 8
 
 
 def test_an_app_that_fails_amid_its_body_resets_the_stream() -> None:
     rig, client = pair()
     stream = client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"begun"))
-    slot.fail()
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"begun"))
+    peer.fail()
     client.exchange()
     assert client.answers[stream].reset == frames.INTERNAL_ERROR
     assert rig.dispatcher.free == 8
@@ -271,11 +271,11 @@ def test_an_app_that_fails_amid_its_body_resets_the_stream() -> None:
 def test_a_slow_body_is_408_and_its_request_is_cancelled() -> None:
     rig, client = pair(FrontLimits(body_timeout=5))
     stream = client.open(POST, end=False)
-    slot = rig.slot()
+    peer = rig.peer()
     rig.wait(4)
     client.data(stream, b"x")
     rig.wait(4)
-    assert slot.cancels == 0
+    assert peer.cancels == 0
     rig.wait(3)
     client.exchange()
-    assert (client.answers[stream].status, slot.cancels) == (408, 1)
+    assert (client.answers[stream].status, peer.cancels) == (408, 1)

@@ -10,11 +10,11 @@ def test_a_request_passes_and_its_response_comes_back() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get("/a//b?q=1&q=%20&q=", "Accept: text/html", "X-Thing: one", "X-Thing: two")
-    line, fields = head_of(rig.slot())
+    line, fields = head_of(rig.peer())
     assert line == "GET /a//b?q=1&q=%20&q= HTTP/1.1"
     assert fields["host"] == ["shop.example"]
     assert fields["x-thing"] == ["one", "two"]
-    respond(rig.slot(), "content-type: text/plain", "set-cookie: a=1", body=b"hello")
+    respond(rig.peer(), "content-type: text/plain", "set-cookie: a=1", body=b"hello")
     answer = client.answer()
     assert (answer.status, answer.body, answer.fields["set-cookie"]) == (200, b"hello", "a=1")
     assert client.transport.state == "open"
@@ -25,8 +25,8 @@ def test_a_request_may_come_in_pieces(chunk: int) -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789", chunk)
-    assert rig.slot().body == b"0123456789"
-    respond(rig.slot(), body=b"ok")
+    assert rig.peer().body == b"0123456789"
+    respond(rig.peer(), body=b"ok")
     assert client.answer().body == b"ok"
 
 
@@ -35,7 +35,7 @@ def test_a_connection_is_used_again() -> None:
     client = rig.client()
     for number in range(5):
         client.get(f"/{number}")
-        respond(rig.slot(), body=b"%d" % number)
+        respond(rig.peer(), body=b"%d" % number)
     assert [a.body for a in client.answers()] == [b"0", b"1", b"2", b"3", b"4"]
     assert rig.dispatcher.counts.finished == 5
 
@@ -46,8 +46,8 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     client.send(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(40)))
     assert client.transport.paused
     for number in range(40):
-        assert rig.slot().last == str(number)
-        respond(rig.slot(), body=b"%d" % number)
+        assert rig.peer().last == str(number)
+        respond(rig.peer(), body=b"%d" % number)
     assert [a.body for a in client.answers()] == [b"%d" % number for number in range(40)]
     assert not client.transport.paused
 
@@ -59,11 +59,11 @@ def test_a_pipelined_upload_waits_its_turn_with_its_body() -> None:
         b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
         b"GET /3 HTTP/1.1\r\nHost: a\r\n\r\n"
     )
-    respond(rig.slot(), body=b"1")
-    assert (rig.slot().last, rig.slot().body) == ("2", b"body")
-    respond(rig.slot(), body=b"2")
-    assert rig.slot().last == "3"
-    respond(rig.slot(), body=b"3")
+    respond(rig.peer(), body=b"1")
+    assert (rig.peer().last, rig.peer().body) == ("2", b"body")
+    respond(rig.peer(), body=b"2")
+    assert rig.peer().last == "3"
+    respond(rig.peer(), body=b"3")
     assert [a.body for a in client.answers()] == [b"1", b"2", b"3"]
 
 
@@ -71,17 +71,17 @@ def test_a_chunked_upload_streams_and_its_trailers_are_dropped() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n")
-    slot = rig.slot()
-    assert slot.body == b"abc"
+    peer = rig.peer()
+    assert peer.body == b"abc"
     client.send(b"2;ext=1\r\nde\r\n0\r\nX-Sum: 9\r\n\r\n")
-    assert slot.body == b"abcde"
-    _, fields = head_of(slot)
+    assert peer.body == b"abcde"
+    _, fields = head_of(peer)
     assert "transfer-encoding" not in fields
     assert "trailer" not in fields
     assert "x-sum" not in fields
-    respond(slot, body=b"ok")
+    respond(peer, body=b"ok")
     client.get("/next")
-    assert rig.slot().last == "next"
+    assert rig.peer().last == "next"
 
 
 def test_a_conversation_within_one_request() -> None:
@@ -89,15 +89,15 @@ def test_a_conversation_within_one_request() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"))
     assert client.raw.endswith(b"\r\n\r\n")
     for number in range(3):
         client.send(b"1\r\n%d\r\n" % number)
-        slot.say(pack(BODY, b"got " + slot.body[-1:]))
+        peer.say(pack(BODY, b"got " + peer.body[-1:]))
         assert client.raw.endswith(b"5\r\ngot %d\r\n" % number)
     client.send(b"0\r\n\r\n")
-    slot.say(pack(BODY | END))
+    peer.say(pack(BODY | END))
     assert client.answer().body == b"got 0got 1got 2"
     assert client.transport.state == "open"
 
@@ -106,9 +106,9 @@ def test_a_response_without_length_is_chunked() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), pack(BODY, b"one"))
-    slot.say(pack(BODY, b"two"), pack(BODY | END, b"three"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), pack(BODY, b"one"))
+    peer.say(pack(BODY, b"two"), pack(BODY | END, b"three"))
     answer = client.answer()
     assert answer.fields["transfer-encoding"] == "chunked"
     assert answer.body == b"onetwothree"
@@ -118,8 +118,8 @@ def test_http10_gets_neither_chunks_nor_a_kept_connection() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"GET / HTTP/1.0\r\n\r\n")
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"one"), pack(BODY | END, b"two"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"one"), pack(BODY | END, b"two"))
     answer = client.answer()
     assert "transfer-encoding" not in answer.fields
     assert (answer.body, answer.fields["connection"]) == (b"onetwo", "close")
@@ -130,7 +130,7 @@ def test_http10_keeps_its_connection_when_it_asks() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-    respond(rig.slot(), body=b"x")
+    respond(rig.peer(), body=b"x")
     assert client.answer().fields["connection"] == "keep-alive"
     assert client.transport.state == "open"
 
@@ -139,8 +139,8 @@ def test_connection_close_is_honoured() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get("/", "Connection: close")
-    assert "connection" not in head_of(rig.slot())[1]
-    respond(rig.slot(), body=b"x")
+    assert "connection" not in head_of(rig.peer())[1]
+    respond(rig.peer(), body=b"x")
     assert client.answer().fields["connection"] == "close"
     assert client.transport.state == "closed"
 
@@ -151,9 +151,9 @@ def test_head_gets_the_fields_without_the_body(whole: bool) -> None:
     client = rig.client()
     client.send(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
     if whole:
-        respond(rig.slot(), body=b"body")
+        respond(rig.peer(), body=b"body")
     else:
-        rig.slot().say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"))
+        rig.peer().say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n"))
     assert client.raw.endswith(b"content-length: 4\r\n\r\n")
     assert client.transport.state == "open"
 
@@ -163,9 +163,9 @@ def test_statuses_without_body_end_with_their_head(status: str) -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    rig.slot().say(pack(HEAD | END, f"HTTP/1.1 {status}\r\netag: x\r\n\r\n".encode()))
+    rig.peer().say(pack(HEAD | END, f"HTTP/1.1 {status}\r\netag: x\r\n\r\n".encode()))
     client.get()
-    respond(rig.slot(), status=status, body=b"illegal", length=False)
+    respond(rig.peer(), status=status, body=b"illegal", length=False)
     assert client.raw == f"HTTP/1.1 {status}\r\netag: x\r\n\r\nHTTP/1.1 {status}\r\n\r\n".encode()
     assert client.transport.state == "open"
 
@@ -174,7 +174,7 @@ def test_an_empty_response_says_so() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    rig.slot().say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\n\r\n"))
+    rig.peer().say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\n\r\n"))
     assert client.answer().fields["content-length"] == "0"
 
 
@@ -186,11 +186,11 @@ def test_100_continue_is_sent_before_the_body_and_in_turn() -> None:
         b"POST /2 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
     )
     assert client.raw == b""
-    respond(rig.slot(), body=b"1")
+    respond(rig.peer(), body=b"1")
     assert client.raw.endswith(b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert "expect" not in head_of(rig.slot())[1]
+    assert "expect" not in head_of(rig.peer())[1]
     client.send(b"body")
-    respond(rig.slot(), body=b"2")
+    respond(rig.peer(), body=b"2")
     assert [a.status for a in client.answers()] == [200, 100, 200]
 
 
@@ -198,14 +198,14 @@ def test_an_answer_before_the_upload_ends_closes_the_connection_in_order() -> No
     rig = FrontRig()
     client = rig.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome")
-    slot = rig.slot()
-    respond(slot, status="403 Forbidden", body=b"no")
+    peer = rig.peer()
+    respond(peer, status="403 Forbidden", body=b"no")
     assert client.answer().status == 403
     assert client.transport.half_closed
     client.send(b"more")  # still read, so that the answer is not lost to a reset
     rig.wait(3)
     assert client.transport.state == "aborted"
-    slot.confirm()
+    peer.confirm()
     assert rig.dispatcher.free == 8
 
 
@@ -213,15 +213,15 @@ def test_a_websocket_is_tunnelled() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get("/ws", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: abc")
-    slot = rig.slot()
-    _, fields = head_of(slot)
+    peer = rig.peer()
+    _, fields = head_of(peer)
     assert (fields["connection"], fields["upgrade"]) == (["upgrade"], ["websocket"])
-    slot.say(pack(HEAD, b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: xyz\r\n\r\n"))
+    peer.say(pack(HEAD, b"HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: xyz\r\n\r\n"))
     client.send(b"\x81\x02hi")
-    assert slot.body == b"\x81\x02hi"
-    slot.say(pack(BODY, b"\x81\x03you"))
+    assert peer.body == b"\x81\x02hi"
+    peer.say(pack(BODY, b"\x81\x03you"))
     assert client.raw.endswith(b"upgrade: websocket\r\n\r\n\x81\x03you")
-    slot.say(pack(BODY | END))
+    peer.say(pack(BODY | END))
     assert client.transport.state == "closed"
 
 
@@ -229,7 +229,7 @@ def test_a_websocket_that_the_app_declines_gets_its_answer() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get("/ws", "Connection: Upgrade", "Upgrade: websocket")
-    respond(rig.slot(), status="404 Not Found", body=b"no")
+    respond(rig.peer(), status="404 Not Found", body=b"no")
     assert client.answer().status == 404
     assert client.ended
 
@@ -241,9 +241,9 @@ def test_another_upgrade_is_ignored_and_what_follows_is_a_request() -> None:
         b"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
         b"HTTP2-Settings: AAMA\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
     )
-    assert not head_of(rig.slot())[1].keys() & {"upgrade", "connection", "http2-settings"}
-    respond(rig.slot(), body=b"1")
-    respond(rig.slot(), body=b"2")
+    assert not head_of(rig.peer())[1].keys() & {"upgrade", "connection", "http2-settings"}
+    respond(rig.peer(), body=b"1")
+    respond(rig.peer(), body=b"2")
     assert [a.body for a in client.answers()] == [b"1", b"2"]
 
 
@@ -262,13 +262,13 @@ def test_an_upload_that_asks_for_an_upgrade_keeps_its_body(
     head = f"POST /up HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n{framing}\r\n\r\n"
     client.send(head.encode() + body + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n", chunk)
     # WHEN it is answered
-    slot = rig.slot()
-    assert slot.body == b"hello"
-    assert "upgrade" not in head_of(slot)[1]
-    respond(slot, body=b"one")
+    peer = rig.peer()
+    assert peer.body == b"hello"
+    assert "upgrade" not in head_of(peer)[1]
+    respond(peer, body=b"one")
     # THEN what follows is the next request, and nothing else is
-    assert head_of(rig.slot())[0] == "GET /next HTTP/1.1"
-    respond(rig.slot(), body=b"two")
+    assert head_of(rig.peer())[0] == "GET /next HTTP/1.1"
+    respond(rig.peer(), body=b"two")
     assert [answer.body for answer in client.answers()] == [b"one", b"two"]
 
 
@@ -276,9 +276,9 @@ def test_a_client_that_leaves_cancels_its_request() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    slot = rig.slot()
+    peer = rig.peer()
     client.leave()
-    assert slot.cancels == 1
+    assert peer.cancels == 1
     assert rig.dispatcher.counts.departed == 1
     assert not rig.front.connections
 
@@ -289,8 +289,8 @@ def test_a_client_that_leaves_the_queue_is_never_served() -> None:
     for number, client in enumerate((first, gone, third)):
         client.get(f"/{number}")
     gone.leave()
-    respond(rig.slot(), body=b"x")
-    assert rig.slot().last == "2"
+    respond(rig.peer(), body=b"x")
+    assert rig.peer().last == "2"
 
 
 def test_a_client_that_ends_its_side_has_left() -> None:
@@ -304,10 +304,10 @@ def test_a_slow_reader_holds_the_environment_back_and_no_memory() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 2000000\r\n\r\n"))
     client.protocol.pause_writing()
-    slot.say(pack(BODY | END, b"x" * 2_000_000))
+    peer.say(pack(BODY | END, b"x" * 2_000_000))
     assert len(client.raw) < 1 << 19
     client.protocol.resume_writing()
     assert client.answer().body == b"x" * 2_000_000
@@ -317,21 +317,21 @@ def test_a_slow_environment_holds_the_upload_back() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n")
-    slot = rig.slot()
-    slot.credits = False
+    peer = rig.peer()
+    peer.credits = False
     sent = 0
     while not client.transport.paused and sent < 2_000_000:
         client.send(b"x" * 50_000)
         sent += 50_000
     assert sent < 400_000
-    slot.credits = True
-    assert slot.stream is not None
-    slot.stream.credit()
+    peer.credits = True
+    assert peer.stream is not None
+    peer.stream.credit()
     assert not client.transport.paused
     while sent < 2_000_000:
         client.send(b"x" * 50_000)
         sent += 50_000
-    assert len(slot.body) == 2_000_000
+    assert len(peer.body) == 2_000_000
 
 
 def test_an_upload_that_waits_for_a_channel_is_held_up_to_a_bound() -> None:
@@ -339,10 +339,10 @@ def test_an_upload_that_waits_for_a_channel_is_held_up_to_a_bound() -> None:
     client = rig.client()
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + b"x" * 70_000)
     assert client.transport.paused
-    slot = rig.env.open()
+    peer = rig.env.open()
     assert not client.transport.paused
     client.send(b"x" * 130_000)
-    assert len(slot.body) == 200_000
+    assert len(peer.body) == 200_000
 
 
 def test_draining_finishes_requests_and_closes_idle_connections() -> None:
@@ -351,7 +351,7 @@ def test_draining_finishes_requests_and_closes_idle_connections() -> None:
     working.get()
     rig.front.drain()
     assert idle.transport.state == "closed"
-    respond(rig.slot(), body=b"x")
+    respond(rig.peer(), body=b"x")
     assert working.answer().fields["connection"] == "close"
     assert working.transport.state == "closed"
     assert rig.client().answer().status == 503
@@ -363,7 +363,7 @@ def test_draining_finishes_requests_and_closes_idle_connections() -> None:
 def test_targets_pass_as_they_are(target: str) -> None:
     rig = FrontRig()
     rig.client().get(target)
-    assert head_of(rig.slot())[0] == f"GET {target} HTTP/1.1"
+    assert head_of(rig.peer())[0] == f"GET {target} HTTP/1.1"
 
 
 def test_a_client_that_leaves_amid_its_head_leaves_nothing_behind() -> None:
@@ -381,6 +381,6 @@ def test_a_response_head_of_64_kb_stays_a_head() -> None:
     client = rig.client()
     client.get()
     value = "y" * 64_000
-    respond(rig.slot(), f"x-large: {value}", body=b"body")
+    respond(rig.peer(), f"x-large: {value}", body=b"body")
     assert client.answer().fields["x-large"] == value
     assert client.answer().body == b"body"

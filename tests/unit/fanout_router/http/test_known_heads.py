@@ -16,9 +16,9 @@ def ask(rig: FrontRig, client: Client, line: str, fields: str = FIELDS) -> bytes
     client.send(f"{line}\r\n{fields}".encode("latin-1"))
     if not rig.busy():
         return client.raw[before:]
-    slot = rig.slot()
-    head = slot.heads[-1].partition(b"x-request-id: ")[0]
-    respond(slot, body=b"ok")
+    peer = rig.peer()
+    head = peer.heads[-1].partition(b"x-request-id: ")[0]
+    respond(peer, body=b"ok")
     return head
 
 
@@ -51,8 +51,8 @@ def test_each_request_has_an_id_of_its_own() -> None:
     client = rig.client()
     for _ in range(3):
         client.send(f"GET / HTTP/1.1\r\n{FIELDS}".encode())
-        respond(rig.slot(), body=b"ok")
-    ids = [head.rpartition(b"x-request-id: ")[2] for slot in rig.env.slots for head in slot.heads]
+        respond(rig.peer(), body=b"ok")
+    ids = [head.rpartition(b"x-request-id: ")[2] for peer in rig.env.peers for head in peer.heads]
     assert len(set(ids)) == 3
     assert [answer.status for answer in client.answers()] == [200] * 3
 
@@ -107,7 +107,7 @@ def test_two_requests_in_one_piece_are_two() -> None:
     ask(rig, client, "GET /a HTTP/1.1")
     client.send(f"GET /b HTTP/1.1\r\n{FIELDS}GET /c HTTP/1.1\r\n{FIELDS}".encode())
     for _ in range(2):
-        respond(rig.slot(), body=b"ok")
+        respond(rig.peer(), body=b"ok")
     assert [answer.status for answer in client.answers()] == [200] * 3
 
 
@@ -134,7 +134,7 @@ def test_a_request_that_failed_is_not_taken_for_the_next() -> None:
     for _ in range(2):
         ask(rig, client, "GET /a HTTP/1.1")
     client.send(f"GET /b HTTP/1.1\r\n{FIELDS}".encode())
-    rig.slot().fail()
+    rig.peer().fail()
     assert client.answers()[-1].status == 502
     # THEN the next is served as if nothing had been
     ask(rig, client, "GET /c HTTP/1.1")
@@ -149,17 +149,17 @@ def test_a_head_with_a_body_is_never_taken_for_the_plain_one_before_it() -> None
     client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel")
     client.send(f"loGET / HTTP/1.1\r\n{FIELDS}".encode())
     for _ in range(2):
-        respond(rig.slot(), body=b"ok")
+        respond(rig.peer(), body=b"ok")
     # AND one with a body whose length its head does not tell
     chunked = b"OPTIONS / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     client.send(chunked)
     client.send(b"0\r\n\r\n")
-    respond(rig.slot(), body=b"ok")
+    respond(rig.peer(), body=b"ok")
     # WHEN the same fields come again
     client.send(chunked)
     client.send(b"3\r\nabc\r\n0\r\n\r\n")
     # THEN what follows is its body, and no request
-    assert rig.slot().body.endswith(b"abc")
-    respond(rig.slot(), body=b"ok")
+    assert rig.peer().body.endswith(b"abc")
+    respond(rig.peer(), body=b"ok")
     assert [answer.status for answer in client.answers()] == [200] * 4
     assert not client.ended

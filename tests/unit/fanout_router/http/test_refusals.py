@@ -60,7 +60,7 @@ def test_what_two_parsers_could_read_differently_is_refused(name: str, chunk: in
     # THEN it is answered 400 and the connection ends; the one behind it never reaches an app
     assert client.answer().status == 400
     assert client.ended
-    assert not any(slot.last == "smuggled" for slot in rig.env.slots)
+    assert not any(peer.last == "smuggled" for peer in rig.env.peers)
     assert not rig.busy()
 
 
@@ -111,7 +111,7 @@ def test_124_kb_of_fields_pass_when_the_limit_allows() -> None:
     rig = FrontRig(limits=FrontLimits(head=200_000))
     client = rig.client()
     client.get("/", *[f"X-{number}: {'v' * 1_000}" for number in range(124)])
-    assert len(head_of(rig.slot())[1]["x-7"][0]) == 1_000
+    assert len(head_of(rig.peer())[1]["x-7"][0]) == 1_000
 
 
 def test_a_slow_head_is_408_however_it_trickles() -> None:
@@ -128,14 +128,14 @@ def test_a_slow_body_is_408_and_its_request_is_cancelled() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(POST + b"Content-Length: 100\r\n\r\nab")
-    slot = rig.slot()
+    peer = rig.peer()
     rig.wait(20)
     client.send(b"cd")
     rig.wait(20)
     assert client.raw == b""
     rig.wait(11)
     assert client.answer().status == 408
-    assert slot.cancels == 1
+    assert peer.cancels == 1
 
 
 def test_chunk_extensions_are_no_progress() -> None:
@@ -152,7 +152,7 @@ def test_an_idle_connection_is_closed_without_a_word() -> None:
     rig = FrontRig()
     client, fresh = rig.client(), rig.client()
     client.get()
-    respond(rig.slot(), body=b"x")
+    respond(rig.peer(), body=b"x")
     before = client.raw
     rig.wait(76)
     assert client.raw == before
@@ -164,7 +164,7 @@ def test_a_client_that_does_not_read_is_aborted() -> None:
     rig = FrontRig(idle_timeout=1_000)
     client = rig.client()
     client.get()
-    rig.slot().say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"x"))
+    rig.peer().say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"x"))
     client.protocol.pause_writing()
     rig.wait(61)
     assert client.transport.state == "aborted"
@@ -185,7 +185,7 @@ def test_a_bad_request_behind_a_good_one_waits_for_its_answer() -> None:
     client = rig.client()
     client.send(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGARBAGE\r\n\r\n")
     assert client.raw == b""
-    respond(rig.slot(), body=b"x")
+    respond(rig.peer(), body=b"x")
     assert client.answer().body == b"x"
     assert client.ended
 
@@ -194,7 +194,7 @@ def test_a_pipelined_upload_gone_bad_is_never_begun() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + CHUNKED + b"\r\nzz\r\n")
-    respond(rig.slot(), body=b"x")
+    respond(rig.peer(), body=b"x")
     assert client.ended
     assert not rig.busy()
 
@@ -203,10 +203,10 @@ def test_a_bad_chunk_amid_an_answered_upload_ends_the_connection() -> None:
     rig = FrontRig()
     client = rig.client()
     client.send(CHUNKED + b"\r\n3\r\nabc\r\n")
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"begun"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"begun"))
     client.send(b"zz\r\n")
-    slot.say(pack(BODY | END, b" ended"))
+    peer.say(pack(BODY | END, b" ended"))
     assert client.answer().body == b"begun ended"
     assert client.ended
 
@@ -232,7 +232,7 @@ def test_an_invalid_response_head_is_502(name: str) -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    rig.slot().say(pack(HEAD, BAD_RESPONSES[name]), pack(BODY | END, b"x"))
+    rig.peer().say(pack(HEAD, BAD_RESPONSES[name]), pack(BODY | END, b"x"))
     assert client.answer().status == 502
     assert client.transport.state == "open"
 
@@ -242,10 +242,10 @@ def test_a_body_that_does_not_match_its_length_cuts_the_connection(parts: list[b
     rig = FrontRig()
     client = rig.client()
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
     for index, part in enumerate(parts):
-        slot.say(pack(BODY | END if index == len(parts) - 1 else BODY, part))
+        peer.say(pack(BODY | END if index == len(parts) - 1 else BODY, part))
     assert client.transport.state == "closed"
     assert len(client.raw.partition(b"\r\n\r\n")[2]) < 5
     assert rig.front.counts["web"].statuses == {200: 1}
@@ -255,9 +255,9 @@ def test_an_app_that_fails_amid_its_body_cuts_the_connection() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"begun"))
-    slot.fail()
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"begun"))
+    peer.fail()
     assert client.transport.state == "closed"
     assert not client.raw.endswith(b"0\r\n\r\n")
     rig.client().get()
@@ -268,11 +268,11 @@ def test_a_head_that_ends_short_of_its_length_frees_its_channel_once() -> None:
     rig = FrontRig(channels=1)
     client = rig.client()
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
+    peer = rig.peer()
+    peer.say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
     assert client.transport.state == "closed"
     assert rig.dispatcher.free == 0  # its cancellation is under way
-    slot.confirm()
+    peer.confirm()
     assert (rig.dispatcher.free, rig.dispatcher.busy) == (1, 0)
 
 
@@ -280,9 +280,9 @@ def test_a_channel_that_breaks_amid_a_body_cuts_the_response_and_adds_nothing_to
     rig = FrontRig()
     client = rig.client()
     client.get()
-    slot = rig.slot()
-    slot.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 300\r\n\r\n"), pack(BODY, b"abc"))
-    slot.say(pack(HEAD | BODY, b"no message"))
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 300\r\n\r\n"), pack(BODY, b"abc"))
+    peer.say(pack(HEAD | BODY, b"no message"))
     assert client.raw.endswith(b"\r\n\r\nabc")
     assert client.transport.state == "closed"
 
@@ -291,7 +291,7 @@ def test_hop_by_hop_fields_of_a_response_end_here() -> None:
     rig = FrontRig()
     client = rig.client()
     client.get()
-    respond(rig.slot(), "Connection: X-Private", "X-Private: 1", "Keep-Alive: timeout=5", "x-ok: 1", body=b"x")
+    respond(rig.peer(), "Connection: X-Private", "X-Private: 1", "Keep-Alive: timeout=5", "x-ok: 1", body=b"x")
     assert client.answer().fields.keys() == {"x-ok", "content-length"}
 
 
@@ -399,17 +399,17 @@ def test_plausible_bytes_never_break_the_front_or_lose_a_channel(
     client = rig.client()
     client.send(b"".join(pieces), chunk)
     for act in acts:
-        for slot in rig.busy():
+        for peer in rig.busy():
             if act < 6:
-                respond(slot, body=b"ok")
+                respond(peer, body=b"ok")
             elif act == 6:
-                slot.fail()
+                peer.fail()
     client.leave()
-    for _, slot in enumerate(rig.env.slots):
-        if slot.cancels and any(
-            c.cancelling and slot.stream and c.stream.id == slot.stream.id for c in rig.env.environment.channels
+    for _, peer in enumerate(rig.env.peers):
+        if peer.cancels and any(
+            c.cancelling and peer.stream and c.stream.id == peer.stream.id for c in rig.env.environment.channels
         ):
-            slot.confirm()
+            peer.confirm()
     rig.wait(1)
     assert not rig.busy()
     assert rig.dispatcher.free == len(rig.env.environment.channels)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from fanout_router.invokers import Ending, Order, Result
+from fanout_router.invokers import Ending, InvocationRequest, Result
 from fanout_router.invokers.aws import LambdaInvoker
 
-ORDER = Order(
+ORDER = InvocationRequest(
     environment_id="web.1", secret="s", address="http://127.0.0.1:1", fingerprint="", channels=1, lifetime_s=9
 )
 

@@ -10,7 +10,7 @@ from fanout_tools.declarations.worker import Manifest
 from fanout_tools.project import project
 
 KEPT = project().root / "docs" / "topology.json"
-MEND = "docs/ is out of date: run `make diagram-docs`"
+FIX = "docs/ is out of date: run `make diagram-docs`"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def today() -> Declarations:
 def test_docs_are_what_the_kept_topology_and_the_declarations_say(kept: Topology, today: Declarations) -> None:
     for name, text in documents(kept, today, KEPT.parent, project().schemas).items():
         if name in DOCS:
-            assert (KEPT.parent / name).read_text(encoding="utf-8") == text, MEND
+            assert (KEPT.parent / name).read_text(encoding="utf-8") == text, FIX
 
 
 def test_the_kept_topology_has_the_declared_ways(kept: Topology, today: Declarations) -> None:
@@ -37,15 +37,15 @@ def test_the_kept_topology_has_the_declared_ways(kept: Topology, today: Declarat
         (subscription.event, worker, str(manifest.via))
         for worker, manifest in today.manifests.items()
         for subscription in manifest.subscribes
-    }, MEND
+    }, FIX
 
 
 def test_the_kept_topology_has_the_declared_limits(kept: Topology, today: Declarations) -> None:
-    assert kept.workers == sorted(today.manifests), MEND
+    assert kept.workers == sorted(today.manifests), FIX
     for worker, manifest in today.manifests.items():
         queue, function = kept.of(worker, Kind.QUEUE)[0], kept.of(worker, Kind.FUNCTION)[0]
         facts = {**queue.facts, **function.facts}
-        assert {name: facts[name] for name in _limits(manifest)} == _limits(manifest), MEND
+        assert {name: facts[name] for name in _limits(manifest)} == _limits(manifest), FIX
 
 
 def _limits(manifest: Manifest) -> dict[str, object]:

@@ -42,7 +42,7 @@ def test_what_is_committed_is_compatible(run: Run) -> None:
 
 def test_a_breaking_change_fails_with_its_readers(run: Run) -> None:
     """GIVEN a field that was released with another type WHEN checked THEN status 1, and standard error names field,
-    change, readers and mend."""
+    change, readers and fix."""
     edit(INVOICE, was_a_number)
 
     done = run("contract", "check")

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from fanout import aws, outbox, seal
+from fanout import aws, outbox, wrap
 from fanout_tools.cli import app as fanout
 from fanout_tools.declarations.naming import Names
 from tests.unit.fanout.conftest import ThingHappened
@@ -46,7 +46,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def write(dynamodb: Any, number: int, moment: datetime, **marks: str) -> str:
-    envelope = seal(ThingHappened(number=number), event_id=f"e-{number}", subject="s", now=moment)
+    envelope = wrap(ThingHappened(number=number), event_id=f"e-{number}", subject="s", now=moment)
     item = outbox.put(envelope, table=NAMES.outbox_table)["Put"]["Item"]
     dynamodb.put_item(
         TableName=NAMES.outbox_table, Item={**item, **{name: {"S": text} for name, text in marks.items()}}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fanout import Envelope
-from fanout_tools.cli.lines import Line, sealed
+from fanout_tools.cli.lines import Line, wrapped
 from tests.unit.fanout.conftest import ThingHappened
 
 LEAST = {"specversion": "1.0", "id": "e-1", "source": "test.things", "type": "test.things.ThingHappened"}
@@ -17,11 +17,11 @@ LEAST = {"specversion": "1.0", "id": "e-1", "source": "test.things", "type": "te
 def cloudevent(**changes: Any) -> tuple[list[Envelope], list[str]]:
     refused: list[str] = []
     line = Line("file:1", None, {**LEAST, "data": {"number": 1}, **changes})
-    return list(sealed([line], None, refused, cloudevents=True)), refused
+    return list(wrapped([line], None, refused, cloudevents=True)), refused
 
 
 def test_a_cloudevent_keeps_what_it_says_of_itself() -> None:
-    """GIVEN a CloudEvent WHEN sealed THEN id, time and correlation are its own, version and trace are filled in."""
+    """GIVEN a CloudEvent WHEN wrapped THEN id, time and correlation are its own, version and trace are filled in."""
     [envelope], refused = cloudevent(time="2026-01-01T00:00:00Z", correlationid="c")
 
     assert refused == []
@@ -48,7 +48,7 @@ def test_a_cloudevent_keeps_what_it_says_of_itself() -> None:
 def test_what_is_wrong_is_told_with_its_line(
     changes: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """GIVEN a CloudEvent that cannot be published WHEN sealed THEN its line and the cause are told."""
+    """GIVEN a CloudEvent that cannot be published WHEN wrapped THEN its line and the cause are told."""
     envelopes, refused = cloudevent(**changes)
 
     assert (envelopes, refused) == ([], ["file:1"])
@@ -56,9 +56,9 @@ def test_what_is_wrong_is_told_with_its_line(
 
 
 def test_a_cloudevent_of_fanout_s_own_comes_back_the_same() -> None:
-    """GIVEN an event written as a CloudEvent WHEN sealed THEN it is the same event."""
+    """GIVEN an event written as a CloudEvent WHEN wrapped THEN it is the same event."""
     [first], _ = cloudevent()
     refused: list[str] = []
-    [again] = sealed([Line("x", None, json.loads(json.dumps(first.to_cloudevent())))], None, refused, cloudevents=True)
+    [again] = wrapped([Line("x", None, json.loads(json.dumps(first.to_cloudevent())))], None, refused, cloudevents=True)
 
     assert again == first

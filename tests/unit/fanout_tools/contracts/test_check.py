@@ -1,4 +1,4 @@
-"""Contracts held against what was released: every difference is told with its readers and its mend."""
+"""Contracts held against what was released: every difference is told with its readers and its fix."""
 
 import json
 from collections.abc import Mapping
@@ -111,7 +111,7 @@ def test_an_added_optional_field_passes_and_asks_for_a_snapshot(tmp_path: Path) 
     refuse_breaking([Left], tmp_path)
 
 
-def test_a_breaking_change_names_field_readers_and_mend(tmp_path: Path) -> None:
+def test_a_breaking_change_names_field_readers_and_fix(tmp_path: Path) -> None:
     """GIVEN a contract that was released with another type WHEN checked THEN the finding says which field, what
     changed, whom it breaks, which workers read it, and what to do."""
     rewritten(ThingHappened, tmp_path, number={"type": "string"})
@@ -144,7 +144,7 @@ def test_a_snapshot_is_not_written_over_a_breaking_change(tmp_path: Path) -> Non
 
 def test_aws_events_may_be_read_less_but_not_stricter(tmp_path: Path) -> None:
     """GIVEN an AWS service's event WHEN our contract of it drops a field or takes more THEN nothing breaks; WHEN it
-    refuses what it took THEN the mend is not a version: AWS publishes none."""
+    refuses what it took THEN the fix is not a version: AWS publishes none."""
     rewritten(Left, tmp_path, gone={"type": "string"}, when={"type": "integer", "minimum": 3, "default": 0})
     assert [finding.breaking for finding in committed([Left], tmp_path, READERS)] == [False]
 

@@ -56,7 +56,7 @@ def test_a_file_is_called_after_its_contract() -> None:
 
 
 def test_what_is_no_snapshot_is_told(tmp_path: Path) -> None:
-    """GIVEN files with another name or content WHEN read THEN one error names each with its mend."""
+    """GIVEN files with another name or content WHEN read THEN one error names each with its fix."""
     odd, broken, listed = (tmp_path / "a.b" / name for name in ("Odd.json", "Broken.v1.json", "Listed.v1.json"))
     odd.parent.mkdir()
     odd.write_text("{}")

@@ -1,12 +1,12 @@
-"""A small estate whose bill can be reckoned by hand, and the plan that the proof is tested on."""
+"""A small inventory whose bill can be calculated by hand, and the plan that the proof is tested on."""
 
 import json
 from collections.abc import Mapping
 
 import pytest
 
-from fanout_tools.cost.estate import Estate, Topic, Way, Worker
 from fanout_tools.cost.fixed import Fixed
+from fanout_tools.cost.inventory import Inventory, Topic, Way, Worker
 from fanout_tools.cost.mix import Traffic
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest, load_all
 from fanout_tools.plans import Plan
@@ -17,7 +17,7 @@ EVENT = "shop.orders/OrderPlaced"
 
 def small(
     *, batch_size: int = 10, window_s: int = 0, mode: IdempotencyMode = IdempotencyMode.STRICT, fifo: bool = False
-) -> Estate:
+) -> Inventory:
     """One event, one topic with one filter, one worker."""
     worker = Worker(
         name="billing",
@@ -30,7 +30,7 @@ def small(
         encrypted=False,
     )
     topic = Topic(name="t", fifo=False, subscriptions=1, filters=1)
-    return Estate(
+    return Inventory(
         region="us-east-1",
         workers={"billing": worker},
         ways=(Way(event=EVENT, worker="billing", conditional=False, topic="t"),),

@@ -32,7 +32,7 @@ def test_a_mix_is_read(tmp_path: Path) -> None:
         ("colour: red", "colour: Extra inputs are not permitted"),
         ("events: { a/B: { share: .nan } }", "events.a/B.share: Input should be a finite number"),
         ("workers: { w: { batch_fill: 0 } }", "workers.w.batch_fill: Input should be greater than or equal to 1"),
-        ("[1", "not YAML; mend its syntax"),
+        ("[1", "not YAML; fix its syntax"),
         ("- 1", "the file: Input should be"),
     ],
 )

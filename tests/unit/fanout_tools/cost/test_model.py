@@ -91,10 +91,10 @@ def test_fifo_queues_have_their_own_price() -> None:
 
 
 def test_a_fifo_topic_is_charged_by_message_and_size() -> None:
-    estate = small()
-    topic = replace(estate.topics[EVENT][0], fifo=True, subscriptions=3, filters=0)
+    inventory = small()
+    topic = replace(inventory.topics[EVENT][0], fifo=True, subscriptions=3, filters=0)
 
-    items = _items(bill(replace(estate, topics={EVENT: (topic,)}), month(), Mix(), PRICES))
+    items = _items(bill(replace(inventory, topics={EVENT: (topic,)}), month(), Mix(), PRICES))
 
     assert {it: usd for it, usd in items.items() if it.startswith("sns")} == pytest.approx(
         {
@@ -115,10 +115,10 @@ def test_an_archive_costs_what_comes_and_what_it_keeps() -> None:
 
 def test_an_event_of_aws_is_charged_as_it_comes_and_as_it_is_forwarded() -> None:
     event = "aws.s3/Object Created"
-    estate = replace(small(), ways=(), topics={event: ()})
+    inventory = replace(small(), ways=(), topics={event: ()})
     traffic = replace(month(), events={event: 1e6}, bytes={event: 500})
 
-    assert _items(bill(estate, traffic, Mix(), PRICES)) == pytest.approx(
+    assert _items(bill(inventory, traffic, Mix(), PRICES)) == pytest.approx(
         {"events.aws_opt_in AWS's own events": 1.0, "events.between_buses default bus to ours": 1.0}
     )
 
@@ -135,9 +135,9 @@ def test_duplicates_and_retries_cost_reads_and_writes() -> None:
 
 def test_idempotency_records_are_kept_for_their_ttl() -> None:
     """GIVEN records kept for 18 days WHEN a million come THEN they are stored, and backed up, for 18 days each."""
-    estate = small()
-    workers = {"billing": replace(estate.workers["billing"], ttl_s=18 * 86_400)}
-    items = _items(bill(replace(estate, workers=workers), month(), Mix(), PRICES))
+    inventory = small()
+    workers = {"billing": replace(inventory.workers["billing"], ttl_s=18 * 86_400)}
+    items = _items(bill(replace(inventory, workers=workers), month(), Mix(), PRICES))
 
     # 1 M x (400 + 100) B for 18 of 30.4 days
     gb_months = 0.5 * 18 / (730 / 24)
@@ -146,10 +146,10 @@ def test_idempotency_records_are_kept_for_their_ttl() -> None:
 
 
 def test_nothing_is_kept_with_idempotency_off() -> None:
-    estate = small(mode=IdempotencyMode.OFF)
-    workers = {"billing": replace(estate.workers["billing"], ttl_s=18 * 86_400)}
+    inventory = small(mode=IdempotencyMode.OFF)
+    workers = {"billing": replace(inventory.workers["billing"], ttl_s=18 * 86_400)}
 
-    assert not [it for it in _items(bill(replace(estate, workers=workers), month(), Mix(), PRICES)) if "kept" in it]
+    assert not [it for it in _items(bill(replace(inventory, workers=workers), month(), Mix(), PRICES)) if "kept" in it]
 
 
 def test_what_handlers_do_is_the_mixes() -> None:
@@ -164,23 +164,23 @@ def test_what_handlers_do_is_the_mixes() -> None:
 
 
 def test_a_condition_lets_a_share_pass() -> None:
-    estate = small()
-    ways = (replace(estate.ways[0], conditional=True),)
+    inventory = small()
+    ways = (replace(inventory.ways[0], conditional=True),)
     mix = Mix(workers={"billing": WorkerMix(match=0.25)})
 
-    found = loads(replace(estate, ways=ways), month(), mix)[0]
+    found = loads(replace(inventory, ways=ways), month(), mix)[0]
 
     assert found.records == {EVENT: 250_000}
-    assert loads(estate, month(), mix)[0].records == {EVENT: 1e6}  # there is no condition to pass
+    assert loads(inventory, month(), mix)[0].records == {EVENT: 1e6}  # there is no condition to pass
 
 
 @given(rates, st.floats(1, 10), modes, st.integers(0, 300), st.integers(1, 100))
 def test_more_events_never_cost_less(
     events: float, factor: float, mode: IdempotencyMode, window_s: int, batch_size: int
 ) -> None:
-    estate = small(mode=mode, window_s=window_s, batch_size=batch_size)
+    inventory = small(mode=mode, window_s=window_s, batch_size=batch_size)
 
-    fewer, more = (_sum(bill(estate, month(it), Mix(), PRICES)) for it in (events, events * factor))
+    fewer, more = (_sum(bill(inventory, month(it), Mix(), PRICES)) for it in (events, events * factor))
 
     assert more >= fewer * (1 - 1e-9)
 

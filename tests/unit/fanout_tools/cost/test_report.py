@@ -15,9 +15,9 @@ PRICES = load()
 
 
 def _report(mode: IdempotencyMode = IdempotencyMode.STRICT, architecture: str = "arm64") -> Report:
-    estate = small(mode=mode)
-    worker = replace(estate.workers["billing"], architecture=architecture)
-    return report(replace(estate, workers={"billing": worker}), month(), Mix(), PRICES)
+    inventory = small(mode=mode)
+    worker = replace(inventory.workers["billing"], architecture=architecture)
+    return report(replace(inventory, workers={"billing": worker}), month(), Mix(), PRICES)
 
 
 def test_events_workers_and_items_add_up() -> None:
@@ -56,9 +56,9 @@ def test_events_that_never_come_have_no_price() -> None:
 
 def test_only_prices_that_were_used_are_called_unverified() -> None:
     assert _report().unverified() == []
-    estate = replace(small(), topics={"aws.s3/Object Created": ()}, ways=())
+    inventory = replace(small(), topics={"aws.s3/Object Created": ()}, ways=())
     traffic = replace(month(), events={"aws.s3/Object Created": 1.0}, bytes={"aws.s3/Object Created": 1})
-    assert report(estate, traffic, Mix(), PRICES).unverified() == ["events.aws_opt_in", "events.between_buses"]
+    assert report(inventory, traffic, Mix(), PRICES).unverified() == ["events.aws_opt_in", "events.between_buses"]
 
 
 def test_every_price_has_its_page_and_says_where_it_was_seen() -> None:

@@ -44,10 +44,10 @@ def test_alarms_dashboards_and_logs() -> None:
 
 def test_a_key_is_asked_for_once_in_five_minutes() -> None:
     """B / D = 8,760 periods: one producer writes and reads its data key, one consumer reads it; a topic has none."""
-    estate = small()
-    worker = replace(estate.workers["billing"], encrypted=True)
+    inventory = small()
+    worker = replace(inventory.workers["billing"], encrypted=True)
     fixed = Fixed(keys=1, encrypted_topics=2, encrypted_tables=1)
-    lines = upkeep(replace(estate, workers={"billing": worker}, fixed=fixed), month(), Mix(), PRICES)
+    lines = upkeep(replace(inventory, workers={"billing": worker}, fixed=fixed), month(), Mix(), PRICES)
     items = {it.item: it.usd for it in lines}
 
     assert items["keys"] == 1.00
@@ -57,17 +57,17 @@ def test_a_key_is_asked_for_once_in_five_minutes() -> None:
 
 
 def test_a_queue_never_needs_more_keys_than_its_messages() -> None:
-    estate = small()
-    worker = replace(estate.workers["billing"], encrypted=True)
-    lines = upkeep(replace(estate, workers={"billing": worker}), month(10), Mix(), PRICES)
+    inventory = small()
+    worker = replace(inventory.workers["billing"], encrypted=True)
+    lines = upkeep(replace(inventory, workers={"billing": worker}), month(10), Mix(), PRICES)
 
     assert next(it.quantity for it in lines if it.item == "queue's keys") == 30
 
 
 def test_environments_that_are_kept_ready_cost_all_month() -> None:
-    estate = small()
-    worker = replace(estate.workers["billing"], provisioned=4)
-    lines = upkeep(replace(estate, workers={"billing": worker}), month(), Mix(), PRICES)
+    inventory = small()
+    worker = replace(inventory.workers["billing"], provisioned=4)
+    lines = upkeep(replace(inventory, workers={"billing": worker}), month(), Mix(), PRICES)
 
     # 4 x 0.25 GB x 2,628,000 s
     assert next(it.usd for it in lines if it.item == "kept ready") == pytest.approx(2_628_000 * 0.0000033334)

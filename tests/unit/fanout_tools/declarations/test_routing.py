@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fanout import PatternError
-from fanout.publish import seal
+from fanout.publish import wrap
 from fanout.testing import eventbridge_event
 from fanout_tools.declarations import routing
 from fanout_tools.declarations.worker import Manifest, Via
@@ -13,7 +13,7 @@ from fanout_tools.patterns import EVENTBRIDGE, SNS, Pattern
 
 from ...fanout.conftest import ThingHappened
 
-EVENT: dict[str, Any] = eventbridge_event(seal(ThingHappened(number=3)))
+EVENT: dict[str, Any] = eventbridge_event(wrap(ThingHappened(number=3)))
 S3_EVENT: dict[str, Any] = {
     **EVENT,
     "source": "aws.s3",

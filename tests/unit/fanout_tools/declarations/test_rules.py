@@ -1,4 +1,4 @@
-"""The cross-field rules at their edges: the last good value passes, the first bad one is named with its mend."""
+"""The cross-field rules at their edges: the last good value passes, the first bad one is named with its fix."""
 
 from typing import Any
 

@@ -105,7 +105,7 @@ def test_its_environment_names_what_it_may_use(services: Path) -> None:
     ],
 )
 def test_a_bad_file_is_refused(services: Path, text: str, said: str) -> None:
-    """GIVEN a file with a fault WHEN loaded THEN the error names file, key and mend."""
+    """GIVEN a file with a fault WHEN loaded THEN the error names file, key and fix."""
     declare(services, text)
     with pytest.raises(ManifestError) as refusal:
         load_all(services, WORKERS, events=["shop.orders/OrderPlaced"])

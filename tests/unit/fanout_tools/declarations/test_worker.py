@@ -128,7 +128,7 @@ def test_every_problem_has_its_line() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """GIVEN no file, or one in another encoding WHEN loaded THEN the error names it and the mend."""
+    """GIVEN no file, or one in another encoding WHEN loaded THEN the error names it and the fix."""
     file = tmp_path / "services" / "probe" / "worker.yaml"
     with pytest.raises(ManifestError, match=r"^services/probe/worker\.yaml: cannot be read \(No such file"):
         load(file)

@@ -50,7 +50,7 @@ def test_a_replaced_resource_is_told_whole() -> None:
 def test_drift_that_nothing_explains_fails(tmp_path: Path) -> None:
     plan = _plan(_update({"tags_all": {}, "delay": 1}, {"tags_all": {"a": "b"}, "delay": 2}))
 
-    with pytest.raises(DriftError, match=r"delay: update; mend the module") as raised:
+    with pytest.raises(DriftError, match=r"delay: update; fix the module") as raised:
         check(plan, "ministack", _allow(tmp_path / "allowed.yaml"))
     assert "tags_all" not in str(raised.value)
 

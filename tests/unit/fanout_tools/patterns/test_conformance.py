@@ -39,12 +39,12 @@ def test_refusal(case: dict[str, Any]) -> None:
     # WHEN it is parsed
     with pytest.raises(PatternError) as refusal:
         Pattern.parse(case["pattern"], DIALECTS[case["dialect"]])
-    # THEN the error names the place, the problem and, after a semicolon, the mend
+    # THEN the error names the place, the problem and, after a semicolon, the fix
     place, _, rest = str(refusal.value).removeprefix("pattern refused at ").partition(": ")
-    problem, _, mend = rest.rpartition("; ")
+    problem, _, fix = rest.rpartition("; ")
     assert place == case["place"]
     assert case["says"] in problem
-    assert mend
+    assert fix
 
 
 def test_every_operator_is_in_the_table() -> None:

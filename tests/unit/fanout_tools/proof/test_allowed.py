@@ -11,7 +11,7 @@ from fanout_tools.proof.findings import Finding
 from fanout_tools.proof.privilege import narrow
 
 ROLE = 'module.platform.module.worker["audit"].aws_iam_role_policy.this'
-WIDE = Finding(address=ROLE, rule="wildcard-action", problem="allows s3:*", mend="name it", value="s3:*")
+WIDE = Finding(address=ROLE, rule="wildcard-action", problem="allows s3:*", fix="name it", value="s3:*")
 
 
 def _entry(**changes: object) -> Allowed:

@@ -1,4 +1,4 @@
-"""A good plan passes; what is wrong with a bad one is told by the resource's address and the mend."""
+"""A good plan passes; what is wrong with a bad one is told by the resource's address and the fix."""
 
 import json
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def test_the_good_plan_has_every_pair_whole_and_no_finding(plan: Plan, manifests
     ]
 
 
-def test_a_lost_grant_on_a_dead_letter_queue_is_told_with_its_mend(plan: Plan, judge: Judge) -> None:
+def test_a_lost_grant_on_a_dead_letter_queue_is_told_with_its_fix(plan: Plan, judge: Judge) -> None:
     queue = next(it for it in plan.resources if it.address == f"{WORKER}.aws_sqs_queue.dead_letter")
     policy = document(queue.get("policy"))
     policy["Statement"] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]

@@ -1,4 +1,4 @@
-"""What is wrong with a state machine is told by the state and the mend."""
+"""What is wrong with a state machine is told by the state and the fix."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def test_a_dlq_that_fills_ends_the_run_with_the_cause(shop: Shop, monkeypatch: p
     shop.letter("inventory", f"{shop.scenario.run}-00001", "KeyError")
     given(monkeypatch, iter([depths(inventory=Depth(5, 0, 1))]))
 
-    with pytest.raises(StuckError, match=r"inventory's DLQ is filling: demo-\w+-00001: KeyError: no; mend the worker"):
+    with pytest.raises(StuckError, match=r"inventory's DLQ is filling: demo-\w+-00001: KeyError: no; fix the worker"):
         command._wait(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
 
 

@@ -64,7 +64,7 @@ def test_a_function_that_cannot_start_is_named_with_its_error(
 ) -> None:
     with_functions(monkeypatch, Functions({"billing": "No module named 'stripe'"}))
 
-    with pytest.raises(StuckError, match=r"^billing: its function cannot start: No module named 'stripe'\nmend it"):
+    with pytest.raises(StuckError, match=r"^billing: its function cannot start: No module named 'stripe'\nfix it"):
         readiness.start_all(deployment)
 
 

@@ -12,14 +12,14 @@ RUNS = [(scenario.name, mode) for scenario in SCENARIOS for mode in scenario.mod
 
 @pytest.mark.parametrize(("scenario", "mode"), RUNS)
 def test_without_a_fault_all_is_sound(scenario: str, mode: str) -> None:
-    """GIVEN a scenario WHEN nothing befalls it THEN every effect is there once, and the DLQ has what belongs there."""
+    """GIVEN a scenario WHEN nothing happens to it THEN every effect is there once, and the DLQ is right."""
     assert matrix.faultless(scenario, mode).wrong == ()
 
 
 @pytest.mark.parametrize("mode", ["strict", "claim"])
 @pytest.mark.parametrize("scenario", ["killers", "fifo, killers"])
 def test_what_kills_its_process_begins_as_often_as_it_may(scenario: str, mode: str) -> None:
-    """GIVEN a batch with two records that kill the process WHEN nothing else befalls it THEN each begins at most
+    """GIVEN a batch with two records that kill the process WHEN nothing else happens to it THEN each begins at most
     ``max_receives`` times."""
     begun = matrix.faultless(scenario, mode).begun
     dead = matrix.scenario(scenario).dead

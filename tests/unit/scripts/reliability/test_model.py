@@ -173,15 +173,15 @@ def test_a_deduplication_id_is_known_for_five_minutes() -> None:
     assert [message.body for message in queue.messages] == ["first", "third"]
 
 
-def test_a_second_fault_befalls_a_later_call() -> None:
-    """GIVEN two faults WHEN calls are made THEN the second one's count begins after the first has befallen its call."""
+def test_a_second_fault_hits_a_later_call() -> None:
+    """GIVEN two faults WHEN calls are made THEN the second one's count begins after the first has hit."""
     faults = Faults(Hit("send", 2, Fault.LOST), Hit("send", 1, Fault.REFUSED))
 
     assert [faults.of("send", 0) for _ in range(4)] == [None, Fault.LOST, Fault.REFUSED, None]
     assert not faults.left
 
 
-def test_an_outage_lasts_while_a_second_fault_befalls_another_call() -> None:
+def test_an_outage_lasts_while_a_second_fault_hits_another_call() -> None:
     """GIVEN an outage of one call and a fault of another WHEN both are made THEN each has its own."""
     faults = Faults(Hit("send", 1, Fault.OUTAGE), Hit("read", 1, Fault.LOST))
 
@@ -205,7 +205,7 @@ def test_an_outage_lasts_while_a_second_fault_befalls_another_call() -> None:
         (Fault.DIES_AFTER, 1, Death),
     ],
 )
-def test_a_fault_befalls_one_call(fault: Fault, runs: int, raised: type[BaseException] | None) -> None:
+def test_a_fault_hits_one_call(fault: Fault, runs: int, raised: type[BaseException] | None) -> None:
     """GIVEN a fault at the first call WHEN it is made THEN it runs as often as the fault says, and ends so."""
     clock, sqs = Clock(), ModelSQS()
     queue = sqs.add(ModelQueue("queue", clock))

@@ -9,7 +9,7 @@ def test_a_greater_sample_begins_with_the_smaller() -> None:
 
 
 def test_both_faults_are_of_one_scenario_and_mode() -> None:
-    """GIVEN a sample WHEN read THEN each pair is of cells that can befall the same run."""
+    """GIVEN a sample WHEN read THEN each pair is of cells that can happen to the same run."""
     for pair in pairs.sample(100):
         assert (pair.first.row.scenario, pair.first.row.mode) == (pair.second.row.scenario, pair.second.row.mode)
 

@@ -51,7 +51,7 @@ def test_a_busy_environment_is_never_parked(three):
     assert [holder.parked for holder in three] == [0, 1, 0]
 
 
-def test_when_all_are_busy_the_caller_gives_up_with_the_mend(three):
+def test_when_all_are_busy_the_caller_gives_up_with_the_fix(three):
     slots = Slots(1)
     with (
         slots.hold(three[0], 0),

@@ -121,8 +121,8 @@ def test_one_that_is_set_back_does_not_hold_up_the_others() -> None:
     assert (world.leads("billing"), world.leads("loyalty")) == (("4", {}), ("3", {}))
 
 
-def test_an_alarm_that_rang_before_does_not_refuse_its_mend() -> None:
-    """GIVEN an alarm that rings already WHEN the mend is shifted THEN it goes over, and the alarm is named."""
+def test_an_alarm_that_rang_before_does_not_refuse_its_fix() -> None:
+    """GIVEN an alarm that rings already WHEN the fix is shifted THEN it goes over, and the alarm is named."""
     world = World.at("3")
     world.rings["billing-errors"] = (-1, 9999)
 

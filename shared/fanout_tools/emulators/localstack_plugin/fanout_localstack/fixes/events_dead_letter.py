@@ -19,7 +19,7 @@ __all__ = ["install"]
 
 LOG = logging.getLogger(__name__)
 
-#: AWS retries for up to 24 hours, 185 times; a test cannot wait, and nothing here mends itself.
+#: AWS retries for up to 24 hours, 185 times; a test cannot wait, and nothing here fixes itself.
 _MAX_RETRIES = 2
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fanout.errors import PlanError
-from fanout_tools.cost.estate import estate
 from fanout_tools.cost.fixed import fixed, unpriced
+from fanout_tools.cost.inventory import inventory
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.plans import Plan, Resource
 
@@ -15,7 +15,7 @@ EVENTS = ("aws.s3/Object Created", "shop.billing/InvoiceIssued", "shop.media/Alb
 
 
 def test_each_event_has_its_ways(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
-    found = estate(plan, manifests, EVENTS)
+    found = inventory(plan, manifests, EVENTS)
 
     ways = {(it.event.partition("/")[2], it.worker): (it.topic, it.conditional) for it in found.ways}
     assert ways == {
@@ -32,14 +32,14 @@ def test_each_event_has_its_ways(plan: Plan, manifests: Mapping[str, Manifest]) 
 
 
 def test_a_topic_scans_for_each_filter(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
-    (topic,) = estate(plan, manifests, EVENTS).topics["shop.orders/OrderPlaced"]
+    (topic,) = inventory(plan, manifests, EVENTS).topics["shop.orders/OrderPlaced"]
 
     assert (topic.subscriptions, topic.filters, topic.fifo) == (2, 2, False)
-    assert estate(plan, manifests, EVENTS).topics["shop.billing/InvoiceIssued"] == ()
+    assert inventory(plan, manifests, EVENTS).topics["shop.billing/InvoiceIssued"] == ()
 
 
 def test_workers_are_as_planned_and_declared(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
-    workers = estate(plan, manifests, EVENTS).workers
+    workers = inventory(plan, manifests, EVENTS).workers
 
     assert workers["statements"].fifo
     assert workers["statements"].mode is IdempotencyMode.CLAIM
@@ -50,13 +50,13 @@ def test_workers_are_as_planned_and_declared(plan: Plan, manifests: Mapping[str,
 
 def test_a_worker_that_the_plan_has_not_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
     with pytest.raises(PlanError, match="no queue and function of newcomer: make it anew"):
-        estate(plan, {**manifests, "newcomer": manifests["billing"]}, EVENTS)
+        inventory(plan, {**manifests, "newcomer": manifests["billing"]}, EVENTS)
 
 
 def test_a_worker_that_nobody_declares_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
     fewer = {name: it for name, it in manifests.items() if name != "billing"}
     with pytest.raises(PlanError, match="services/ declares no worker billing"):
-        estate(plan, fewer, EVENTS)
+        inventory(plan, fewer, EVENTS)
 
 
 def test_the_months_own_is_counted(plan: Plan) -> None:
@@ -91,7 +91,7 @@ def test_without_a_router_none_is_counted(plan: Plan) -> None:
     assert (found.tasks, found.web, found.balancers) == ((), (), 0)
 
 
-def test_what_costs_by_use_and_is_not_reckoned_is_named() -> None:
+def test_what_costs_by_use_and_is_not_calculated_is_named() -> None:
     counted = {"aws_s3_bucket": 2, "aws_s3_bucket_policy": 2, "aws_sfn_state_machine": 1, "aws_iam_role": 5}
 
     assert unpriced(counted) == {"aws_s3_bucket": 2, "aws_sfn_state_machine": 1}

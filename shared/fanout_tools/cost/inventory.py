@@ -11,7 +11,7 @@ from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.patterns import EVENTBRIDGE, SNS, Dialect, Pattern
 from fanout_tools.plans import Hop, Plan, Resource, block, consumers, deliveries, document, function_of, names_of
 
-__all__ = ["Estate", "Topic", "Way", "Worker", "estate"]
+__all__ = ["Inventory", "Topic", "Way", "Worker", "inventory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Way:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estate:
+class Inventory:
     """All of a plan that costs money."""
 
     region: str
@@ -69,7 +69,7 @@ class Estate:
     """Retention in days of each archive; 0 is for ever."""
     fixed: Fixed
     unpriced: Mapping[str, int] = field(default_factory=dict)
-    """Resources by type that cost money and are not reckoned."""
+    """Resources by type that cost money and are not calculated."""
 
     @property
     def events(self) -> list[str]:
@@ -77,7 +77,7 @@ class Estate:
         return sorted({*(it.event for it in self.ways), *(it for it, topics in self.topics.items() if topics)})
 
 
-def estate(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[str]) -> Estate:
+def inventory(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[str]) -> Inventory:
     """Read a plan.
 
     :param manifests: the workers that it was made for: the mode of idempotency is in their code, not in the plan.
@@ -90,7 +90,7 @@ def estate(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[str])
         raise PlanError(f"the plan has no queue and function of {', '.join(missing)}: make it anew of today's services")
     routes = _Routes(plan, names.bus)
     declared = sorted(events)
-    return Estate(
+    return Inventory(
         region=_region(plan),
         workers=found,
         ways=tuple(way for event in declared for way in routes.ways(event, manifests)),

@@ -10,16 +10,16 @@ from fanout_router.wire import ClientConnection, Headers, Stream, frames
 _CANCELLED = pack(CANCEL)
 
 
-class SlotOwner(Protocol):
-    """Who opens a slot's stream and is told what becomes of the slot: the session."""
+class ChannelOwner(Protocol):
+    """Who opens a channel's stream and is told what becomes of the channel: the session."""
 
     app: Application
     wire: ClientConnection
 
-    def open_stream(self, slot: "Slot") -> Stream:
+    def open_stream(self, channel: "AdapterChannel") -> Stream:
         """Open a channel."""
 
-    def slot_closed(self, slot: "Slot", *, reopen: bool) -> None:
+    def channel_closed(self, channel: "AdapterChannel", *, reopen: bool) -> None:
         """The channel is closed; with ``reopen`` another one may take its place."""
 
     def refused(self, status: str) -> None:
@@ -29,12 +29,12 @@ class SlotOwner(Protocol):
         """A call is over."""
 
 
-class Slot(MessageReader):
+class AdapterChannel(MessageReader):
     """One channel. When the router resets it, it is opened anew as soon as its call has ended."""
 
     __slots__ = ("_credit_at", "_session", "_stream", "call")
 
-    def __init__(self, session: SlotOwner) -> None:
+    def __init__(self, session: ChannelOwner) -> None:
         super().__init__()
         self._session = session
         self.call: Call | None = None
@@ -60,7 +60,7 @@ class Slot(MessageReader):
         call.body.clear()
         self._session.count(call, failed)
         if self._stream.closed:
-            self._session.slot_closed(self, reopen=True)
+            self._session.channel_closed(self, reopen=True)
             return
         if call.cancelled:
             self._stream.send(_CANCELLED)
@@ -84,7 +84,7 @@ class Slot(MessageReader):
             return
         if end:  # the router wants no more of this channel
             self._stream.send(b"", end=True)
-            self._session.slot_closed(self, reopen=False)
+            self._session.channel_closed(self, reopen=False)
         elif self.call is None:
             self.credit()
 
@@ -96,7 +96,7 @@ class Slot(MessageReader):
     def stream_closed(self, code: int) -> None:  # noqa: ARG002
         """The router reset the channel, or is gone."""
         if self.call is None:
-            self._session.slot_closed(self, reopen=True)
+            self._session.channel_closed(self, reopen=True)
         else:
             self._cancel(self.call)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.soak.reckoning import Outcome, Reckoning, Samples
+from scripts.soak.reconciliation import Outcome, Reconciliation, Samples
 from scripts.soak.traffic import KINDS
 
 
@@ -27,18 +27,18 @@ def outcome(problem: str = "", *, started: float = 0.0, ended: float = 1.0, name
 def test_a_failure_is_explained_by_a_kill_meanwhile_and_by_nothing_else(
     problem: str, kills: list[float], unexplained: int
 ) -> None:
-    reckoning = Reckoning([outcome(problem)], kills, ["a"])
-    assert len(reckoning.unexplained) == unexplained
-    (row,) = reckoning.rows()
+    reconciliation = Reconciliation([outcome(problem)], kills, ["a"])
+    assert len(reconciliation.unexplained) == unexplained
+    (row,) = reconciliation.rows()
     assert row["unexplained"] == unexplained
     assert row["lost to kills"] == bool(problem) - unexplained
 
 
 def test_posts_are_held_against_the_journal() -> None:
     outcomes = [outcome(name="once"), outcome(name="twice"), outcome(name="never"), outcome("cut off", name="failed")]
-    reckoning = Reckoning(outcomes, [0.5], ["once", "twice", "twice"])
-    assert reckoning.doubled == ["twice"]
-    assert reckoning.lost == ["never"]
+    reconciliation = Reconciliation(outcomes, [0.5], ["once", "twice", "twice"])
+    assert reconciliation.doubled == ["twice"]
+    assert reconciliation.lost == ["never"]
 
 
 def test_growth_is_from_warm_to_the_end() -> None:

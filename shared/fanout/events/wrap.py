@@ -12,10 +12,10 @@ from fanout.errors import EventError
 from fanout.events.envelope import Envelope, Metadata, new_traceparent
 from fanout.events.event import Event
 
-__all__ = ["non_finite", "seal"]
+__all__ = ["non_finite", "wrap"]
 
 
-def seal(
+def wrap(
     event: Event,
     *,
     event_id: str | None = None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["TABLES", "Reckoning", "expected_effects", "reckon"]
+__all__ = ["TABLES", "Reconciliation", "expected_effects", "reconcile"]
 
 TABLES = {
     "committer": ("committed", "strict", "commit"),
@@ -18,7 +18,7 @@ TABLES = {
 
 
 @dataclass(frozen=True)
-class Reckoning:
+class Reconciliation:
     """What became of a worker's effects."""
 
     worker: str
@@ -53,12 +53,12 @@ def expected_effects(worker: str, orders: Sequence[str]) -> set[str]:
     return invoices | set(orders)
 
 
-def reckon(worker: str, orders: Sequence[str], times: Mapping[str, int], *, dead: int) -> Reckoning:
+def reconcile(worker: str, orders: Sequence[str], times: Mapping[str, int], *, dead: int) -> Reconciliation:
     """
     :param times: how often each effect has happened.
     """
     expected = expected_effects(worker, orders)
-    return Reckoning(
+    return Reconciliation(
         worker=worker,
         means=TABLES[worker][2],
         expected=len(expected),

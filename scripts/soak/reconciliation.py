@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 _DYING_S = 0.25
 """From SIGKILL to the end of the process's connections: the kernel takes its time with the memory of a process."""
 
-__all__ = ["Outcome", "Reckoning", "Samples"]
+__all__ = ["Outcome", "Reconciliation", "Samples"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Samples:
 
 
 @dataclass
-class Reckoning:
+class Reconciliation:
     """All outcomes, held against the kills and the journal of executions."""
 
     outcomes: Sequence[Outcome]
