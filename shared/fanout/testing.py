@@ -23,6 +23,7 @@ from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import Gathering
 from fanout.gather.store import GatherStore
+from fanout.gather.timers import SqsTimers
 from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
 from fanout.payloads import ClaimCheck
@@ -222,7 +223,8 @@ class Rig:
         )
 
     def _gathers(self, worker: Worker, clock: Callable[[], float]) -> Gathering:
-        timers, aggregator = _FakeTimers(self), None
+        timers = cast("SqsTimers", _FakeTimers(self))
+        aggregator = None
         if worker.settings.gathers:
             aggregator = Aggregator(self.gather_store, timers, worker.handlers, queue_url="queue", clock=clock)
             worker.handlers.by_event.update(aggregator.event_handlers())

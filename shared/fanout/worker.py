@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator
     from fanout.gather.parts import Gathering
     from fanout.gather.state import AggregateResult, Part
-    from fanout.gather.timers import Timers
+    from fanout.gather.timers import SqsTimers
     from fanout.metrics import Metrics
     from fanout.publish import Publisher
 
@@ -285,7 +285,7 @@ class Worker:
         queues = orjson.loads(_environment("FANOUT_GATHER_QUEUES")) if self.settings.parts_of else {}
         return Gathering(self.settings.worker, self._aggregator(timers, queue_url), timers, queues)
 
-    def _aggregator(self, timers: Timers, queue_url: str) -> Aggregator | None:
+    def _aggregator(self, timers: SqsTimers, queue_url: str) -> Aggregator | None:
         if not self.settings.gathers:
             return None
         from fanout.gather.dynamodb import DynamoDBGatherStore

@@ -137,7 +137,6 @@ class Deployment:
                 strategy=lately.strategy,
                 aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
                 ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
-                clock=time,
                 tell=lambda line: print(line, file=sys.stderr),
             ).run(lately.workers)
         finally:
