@@ -15,8 +15,8 @@ from fanout_tools.declarations.worker import load_all
 from fanout_tools.errors import ToolError
 from fanout_tools.plans import Plan
 from fanout_tools.project import project
-from fanout_tools.proof.allowed import declared, read
 from fanout_tools.proof.check import Proof, check
+from fanout_tools.proof.findings import declared, read
 from fanout_tools.proof.planning import plan_environment
 from fanout_tools.proof.workflows import declared_patterns
 from fanout_tools.tables import format_table
