@@ -36,6 +36,7 @@ __all__ = [
     "told",
     "unmatched_kept",
 ]
+
 _UNKNOWN = "x-no-worker-subscribes-to-this"
 METRIC = "ApproximateNumberOfMessagesVisible"
 

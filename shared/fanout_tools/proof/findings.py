@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from fanout.errors import PlanError
 
 __all__ = ["ALLOWED", "Allowed", "Declared", "Finding", "declared", "read", "unexplained"]
+
 ALLOWED: Final = Path(__file__).with_name("allowed.yaml")
 
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fanout_tools.deploy.traffic.errors import TrafficError
-from fanout_tools.deploy.traffic.model import Alias, Strategy, Worker
+from fanout_tools.deploy.traffic.model import Alias, Strategy, TrafficError, Worker
 
 if TYPE_CHECKING:
     from fanout_tools.deploy.traffic.aws import LambdaAliases
