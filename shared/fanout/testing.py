@@ -28,10 +28,9 @@ from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
 from fanout.payloads import ClaimCheck
 from fanout.processing.batch import Processor
-from fanout.processing.delivery import Delivery
+from fanout.processing.delivery import Delivery, Invocation, Record
 from fanout.processing.execution import Execution
 from fanout.processing.locks import Locks
-from fanout.processing.records import Invocation, Record
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Pace
 from fanout.publish import Publisher, Receipt, wrap

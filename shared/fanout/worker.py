@@ -30,11 +30,10 @@ from fanout.payloads import ClaimCheck
 from fanout.processing.accounts import span_lines
 from fanout.processing.batch import Processor, summary
 from fanout.processing.context import Context
-from fanout.processing.delivery import FAILED, Delivery
+from fanout.processing.delivery import FAILED, Delivery, Invocation, Record, records_of, refusal
 from fanout.processing.execution import Execution
 from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
 from fanout.processing.locks import Locks
-from fanout.processing.records import Invocation, Record, records_of, refusal
 from fanout.processing.settings import Settings
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Pace, reserve_s
