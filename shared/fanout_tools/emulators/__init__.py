@@ -7,7 +7,7 @@
 fanout_tools.emulators``. Every failure is an :class:`EmulatorError`.
 """
 
-from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, reset, running, status, up
+from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, endpoints, reset, running, status, up
 from fanout_tools.emulators.model import (
     DockerMissingError,
     EmulatorError,
@@ -31,6 +31,7 @@ __all__ = [
     "StateError",
     "default_run_dir",
     "down",
+    "endpoints",
     "reset",
     "running",
     "status",
