@@ -138,6 +138,7 @@ class DynamoDBStore:
     def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
         if self._one_write and whole:
             [error] = self._execute([self._insert_mark(whole)], until)
+            # Nobody else writes this mark: a duplicate is our own call, repeated by the client.
             recorded = error is None or error[0] == "DuplicateItem"
             return [None if recorded or error is None else _told(error)] * len(completions)
         errors = self._execute([self._update_completed(completion) for completion in completions], until)
@@ -160,14 +161,17 @@ class DynamoDBStore:
         try:
             self._client.transact_write_items(TransactItems=[*items, self._committed(completion, pending)])
         except (BotoCoreError, ClientError) as error:
+            # Asked of the table: a transaction that was repeated is told "condition failed" by its own success.
             if self._has_committed(completion.lock):
                 return  # the answer was lost, and the client has repeated the call or given up
+            # The completion is the last item of the transaction, and so is its reason.
             reasons = getattr(error, "response", {}).get("CancellationReasons") or [{}]
             if reasons[-1].get("Code") == "ConditionalCheckFailed":
                 raise Retry(LOCK_LOST) from error
             raise
 
     def forget_pending(self, keys: Sequence[str]) -> None:
+        # Of completed events alone: a key that another execution has locked anew is left as it is.
         statement = f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "status" = ?'
         self._execute(
             [{"Statement": statement, "Parameters": [{"S": key}, {"S": COMPLETED}]} for key in keys],
@@ -236,6 +240,7 @@ class DynamoDBStore:
             alone=bool(item.get("alone", {}).get("BOOL", True)),
             item=item,
         )
+        # DynamoDB deletes what has expired within days, not at once: the record begins anew, over the old item.
         if _expiration_s(item) <= now:
             return lock._replace(tries=0, shared=0)
         conflict = _text(item, "validation") not in ("", request.fingerprint)
