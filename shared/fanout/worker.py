@@ -55,7 +55,8 @@ Combine = Callable[[Any, "AggregateResult"], Event]
 
 
 class Worker:
-    """
+    """The handlers of a worker's events, and the Lambda function made of them.
+
     :param file: the handler module's ``__file__``; ``worker.yaml`` stands beside it.
     """
 
