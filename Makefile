@@ -24,6 +24,10 @@ setup: $(VENV)/.ready ## Create the virtual environment with everything for deve
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(BIN)/python -m scripts.lint
 
+.PHONY: docs
+docs: setup ## Write the reference from the code, and build the site of docs/ into build/docs
+	@$(BIN)/python -m scripts.docs --write
+
 .PHONY: check
 check: setup ## The inner loop: declarations, ruff, mypy, and the unit tests of what has changed since main
 	$(BIN)/python -m scripts.check_changed
@@ -60,7 +64,7 @@ bench-%: setup
 	@$(BIN)/python -m scripts.bench.$*
 
 .PHONY: sim-dispatch
-sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/dispatch
+sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/explanation/dispatch
 	$(BIN)/python -m scripts.simulate
 
 EMULATOR ?= ministack

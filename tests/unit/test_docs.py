@@ -1,13 +1,24 @@
-"""The docs name files that there are."""
+"""The docs name files that there are, and have a place for every key and every public name."""
 
+import importlib
+import inspect
 import re
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import fanout
+from fanout_tools.declarations.schema import schema
+from fanout_tools.declarations.web import WebManifest
+from fanout_tools.declarations.worker import Manifest
+from scripts.docs import pages, tables
 from scripts.paths import REPOSITORY
 
-PAGES = [*sorted((REPOSITORY / "docs").glob("*.md")), *sorted(REPOSITORY.glob("*.md"))]
+DOCS = REPOSITORY / "docs"
+PAGES = [*sorted(DOCS.rglob("*.md")), *sorted(REPOSITORY.glob("*.md"))]
 ROOTS = [
     REPOSITORY,
     *(
@@ -22,11 +33,98 @@ EXAMPLES = ("build/", "services/tracking/", "services/NAME/")
 """What commands make, and what a reader is asked to write."""
 
 
+def _page(path: Path) -> str:
+    return path.relative_to(REPOSITORY).as_posix()
+
+
 def _named(page: Path) -> list[str]:
     return [name for name in NAMED.findall(page.read_text(encoding="utf-8")) if not name.startswith(EXAMPLES)]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=_page)
 def test_a_file_that_a_page_names_is_there(page: Path) -> None:
     gone = [name for name in _named(page) if not any((root / name).exists() for root in ROOTS)]
     assert gone == []
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_page)
+def test_a_link_leads_to_a_file(page: Path) -> None:
+    """GIVEN a page WHEN it links to a file of the repository THEN the file is there; `make docs` holds the anchors."""
+    links = [link.replace("%20", " ") for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_made_pages_are_what_the_code_says() -> None:
+    assert [_page(page) for page in pages.stale()] == [], "run `make docs`"
+
+
+@pytest.mark.parametrize(
+    ("model", "page"), [(Manifest, "worker-yaml.md"), (WebManifest, "web-yaml.md")], ids=["worker.yaml", "web.yaml"]
+)
+def test_every_key_has_its_place_and_its_words(model: Any, page: str) -> None:
+    """GIVEN a declaration WHEN a key is added THEN its page has an anchor for it, and the schema a description."""
+    text = (pages.REFERENCE / page).read_text(encoding="utf-8")
+    wordless = [path for path, told in tables.descriptions(schema(model)) if not told]
+
+    assert [path for path in tables.paths(schema(model)) if f'<a id="{path}"></a>' not in text] == []
+    assert wordless == []
+
+
+DIRECTIVE = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
+INTERNAL = {"fanout.keep_warm", "fanout.powertools"}
+"""Called by the core; handlers and operators have nothing to do with them."""
+
+
+def public_modules() -> Iterator[str]:
+    """The core's own modules and packages, and what is public of the router's."""
+    package = Path(fanout.__file__).parent
+    yield "fanout"
+    for path in sorted([*package.glob("*.py"), *package.glob("*/__init__.py")]):
+        name = path.parent.name if path.name == "__init__.py" else path.stem
+        if path.parent != package or path.stem != "__init__":
+            module = f"fanout.{name}"
+            if module not in INTERNAL and hasattr(importlib.import_module(module), "__all__"):
+                yield module
+    yield from ("fanout.publish.aio", "fanout_router.adapter")
+
+
+def _found(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+DOCUMENTED = [
+    path for page in sorted((DOCS / "reference/api").glob("*.md")) for path in DIRECTIVE.findall(page.read_text())
+]
+
+
+@pytest.mark.parametrize("module", list(public_modules()))
+def test_every_public_name_has_its_place(module: str) -> None:
+    names = importlib.import_module(module).__all__
+    documented = [_found(path) for path in DOCUMENTED]
+    missing = [name for name in names if not any(_found(f"{module}.{name}") is it for it in documented)]
+    assert missing == [], "give each a `:::` in docs/reference/api, or keep it out of __all__"
+
+
+def wordless(path: str) -> Iterator[str]:
+    """The documented name itself and its public members, where they have no docstring."""
+    found = _found(path)
+    if not (inspect.isclass(found) or inspect.isroutine(found)):
+        return
+    if not found.__doc__ or found.__doc__.startswith(f"{found.__name__}("):  # a dataclass makes one up
+        yield path
+    members = vars(found) if inspect.isclass(found) else {}
+    yield from (f"{path}.{name}" for name, it in members.items() if name[0] != "_" and _is_wordless(it))
+
+
+def _is_wordless(member: object) -> bool:
+    called = isinstance(member, property | cached_property | classmethod | staticmethod) or inspect.isfunction(member)
+    return called and not member.__doc__
+
+
+@pytest.mark.parametrize("path", DOCUMENTED)
+def test_a_public_name_says_what_it_means(path: str) -> None:
+    assert list(wordless(path)) == []

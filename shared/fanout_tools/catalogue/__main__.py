@@ -2,7 +2,7 @@
 
 python -m fanout_tools.catalogue local                      # build/diagram/local/
 python -m fanout_tools.catalogue prod --plan plan.json      # what `terraform show -json PLANFILE` printed
-python -m fanout_tools.catalogue local --keep               # keeps the topology in docs/topology.json, too
+python -m fanout_tools.catalogue local --keep               # keeps the topology in docs/reference/topology.json, too
 python -m fanout_tools.catalogue --docs                     # docs/ once more, from what is kept there; needs no plan
 """
 

@@ -1,4 +1,4 @@
-"""The formulas: docs/cost.md explains each, and where AWS states what it charges for.
+"""The formulas: docs/reference/cost.md explains each, and where AWS states what it charges for.
 
 Free tiers, discounts, taxes and data transfer are left out.
 """

@@ -1,4 +1,7 @@
-"""What the month costs whatever comes: idle polls, alarms, metrics, keys, the router. Formulas: docs/cost.md."""
+"""What the month costs whatever comes: idle polls, alarms, metrics, keys, the router.
+
+Formulas: docs/reference/cost.md.
+"""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Every snippet of docs/powertools.md, run as it stands as a worker's handler.py."""
+"""Every snippet of docs/how-to/use-powertools.md, run as it stands as a worker's handler.py."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import yaml
 from fanout_tools.declarations.worker import Manifest
 
 ROOT = Path(__file__).parents[3]
-DOC = (ROOT / "docs" / "powertools.md").read_text(encoding="utf-8")
+DOC = (ROOT / "docs" / "how-to" / "use-powertools.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", DOC, flags=re.S)
 SUBSCRIBES = {"description": "A", "subscribes": [{"event": "shop.orders/OrderPlaced"}]}
 

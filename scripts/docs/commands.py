@@ -1,0 +1,54 @@
+"""A page for each command of ``fanout``, from its help."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import typer
+from typer.cli import get_docs_for_click
+
+from fanout_tools.cli.app import app
+
+__all__ = ["leaves", "pages"]
+
+_MADE: Final = "<!-- made by `make docs` of the command's help -->\n\n"
+_SHORT: Final = 200
+_HEAD: Final = """# The command `fanout`
+
+It comes with `pip install 'fanout[tools]'`, and works on the project of the working directory: the folder, here or
+above, whose `pyproject.toml` has a [`[tool.fanout]`](../project.md). An error is one text on standard error; the exit
+status is then 1.
+
+"""
+
+
+def pages() -> Mapping[str, str]:
+    """Each file's text by its name."""
+    found = {f"{name.replace(' ', '-')}.md": _page(name, command) for name, command in leaves()}
+    return {"index.md": _index(), **found}
+
+
+def leaves() -> Iterator[tuple[str, Any]]:
+    """Each command that does something, by its whole name."""
+    yield from _below("fanout", typer.main.get_command(app))
+
+
+def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    commands = getattr(command, "commands", None)
+    if commands is None:
+        yield name, command
+    else:
+        for sub, each in sorted(commands.items()):
+            yield from _below(f"{name} {sub}", each)
+
+
+def _page(name: str, command: Any) -> str:
+    context = typer.Context(command, info_name=name)
+    return _MADE + get_docs_for_click(obj=command, ctx=context, name=name, title=name).rstrip() + "\n"
+
+
+def _index() -> str:
+    rows = "\n".join(
+        f"| [{name}]({name.replace(' ', '-')}.md) | {command.get_short_help_str(_SHORT)} |"
+        for name, command in leaves()
+    )
+    return f"{_MADE}{_HEAD}| command | |\n|---|---|\n{rows}\n"
