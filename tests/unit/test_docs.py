@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import fanout
 from fanout_tools.declarations.schema import schema
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.project import Project
 from scripts.docs import pages, tables
 from scripts.paths import REPOSITORY
 
@@ -71,6 +73,11 @@ def test_every_key_has_its_place_and_its_words(model: Any, page: str) -> None:
 
     assert [path for path in tables.paths(schema(model)) if f'<a id="{path}"></a>' not in text] == []
     assert wordless == []
+
+
+def test_every_setting_of_a_project_has_its_place() -> None:
+    text = (pages.REFERENCE / "project.md").read_text(encoding="utf-8")
+    assert [it.name for it in fields(Project) if f"| `{it.name}` |" not in text] == ["root"]
 
 
 DIRECTIVE = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
