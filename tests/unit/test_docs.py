@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -59,6 +60,23 @@ def test_a_link_leads_to_a_file(page: Path) -> None:
     """GIVEN a page WHEN it links to a file of the repository THEN the file is there; `make docs` holds the anchors."""
     links = [link.replace("%20", " ") for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+DOTTED = re.compile(r"`((?:fanout|fanout_tools|fanout_router|scripts)(?:\.\w+)+)[`(]")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_page)
+def test_a_name_of_the_code_is_there(page: Path) -> None:
+    """GIVEN a page WHEN it names a module, class or function by its whole name THEN it can be imported."""
+    assert [name for name in DOTTED.findall(page.read_text(encoding="utf-8")) if not _resolves(name)] == []
+
+
+def _resolves(name: str) -> bool:
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def test_made_pages_are_what_the_code_says() -> None:
