@@ -17,7 +17,7 @@ from fanout_tools.declarations.schema import schema
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.project import Project
-from scripts.docs import pages, tables
+from scripts.docs import commands, pages, tables
 from scripts.paths import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -60,6 +60,26 @@ def test_a_link_leads_to_a_file(page: Path) -> None:
     """GIVEN a page WHEN it links to a file of the repository THEN the file is there; `make docs` holds the anchors."""
     links = [link.replace("%20", " ") for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+TARGET = re.compile(r"(?:`|^ *)make ([a-z][\w-]*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_page)
+def test_a_target_that_a_page_names_is_in_the_makefile(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z][\w-]*):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets |= {f"bench-{file.stem.replace('_', '-')}" for file in (REPOSITORY / "scripts" / "bench").glob("*.py")}
+    assert [name for name in TARGET.findall(page.read_text(encoding="utf-8")) if name not in targets] == []
+
+
+COMMAND = re.compile(r"(?:`|^ *(?:\$ )?)fanout ((?:contract |new )?[a-z][\w-]*)", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_page)
+def test_a_command_that_a_page_names_is_there(page: Path) -> None:
+    known = {name.removeprefix("fanout ") for name, _ in commands.leaves()}
+    known |= {name.partition(" ")[0] for name in known}
+    assert [name for name in COMMAND.findall(page.read_text(encoding="utf-8")) if name not in known] == []
 
 
 DOTTED = re.compile(r"`((?:fanout|fanout_tools|fanout_router|scripts)(?:\.\w+)+)[`(]")
