@@ -1,5 +1,6 @@
 """A page for each command of ``fanout``, from its help."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -7,6 +8,7 @@ import typer
 from typer.cli import get_docs_for_click
 
 from fanout_tools.cli.app import app
+from scripts.docs.markdown import cell, escaped
 
 __all__ = ["leaves", "pages"]
 
@@ -37,18 +39,27 @@ def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     if commands is None:
         yield name, command
     else:
-        for sub, each in sorted(commands.items()):
+        for sub, each in commands.items():
             yield from _below(f"{name} {sub}", each)
 
 
 def _page(name: str, command: Any) -> str:
     context = typer.Context(command, info_name=name)
-    return _MADE + get_docs_for_click(obj=command, ctx=context, name=name, title=name).rstrip() + "\n"
+    return _MADE + _marked(get_docs_for_click(obj=command, ctx=context, name=name, title=name).rstrip()) + "\n"
+
+
+def _marked(text: str) -> str:
+    """typer writes its own marks, lists and bold words, around texts that are plain."""
+    return re.sub(r"^(\* |\*\*\w+\*\*:|)(.*)$", lambda line: line[1] + escaped(line[2]), text, flags=re.MULTILINE)
 
 
 def _index() -> str:
-    rows = "\n".join(
-        f"| [{name}]({name.replace(' ', '-')}.md) | {command.get_short_help_str(_SHORT)} |"
-        for name, command in leaves()
-    )
-    return f"{_MADE}{_HEAD}| command | |\n|---|---|\n{rows}\n"
+    """The commands under the headings of ``fanout --help``."""
+    root: Any = typer.main.get_command(app)
+    parts: dict[str, list[str]] = {}
+    for name, command in leaves():
+        heading = getattr(root.commands[name.split()[1]], "rich_help_panel", None) or "Commands"
+        row = f"| [{name}]({name.replace(' ', '-')}.md) | {cell(command.get_short_help_str(_SHORT))} |"
+        parts.setdefault(heading, []).append(row)
+    tables = (f"## {heading}\n\n| command | |\n|---|---|\n" + "\n".join(rows) for heading, rows in parts.items())
+    return _MADE + _HEAD + "\n\n".join(tables) + "\n"

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from scripts.docs.markdown import cell
 from scripts.docs.tables import value_of
 
 __all__ = ["table"]
@@ -19,7 +20,7 @@ def table(model: type[BaseModel], *, prefix: str = "") -> str:
     rows = ["", "| setting | value | default | |", "|---|---|---|---|"]
     for name, field in model.model_fields.items():
         shown, value = f"{prefix}{name.upper()}" if prefix else name, value_of(schema["properties"][name], schema)
-        rows.append(f"| `{shown}` | {value} | {_default(field.default)} | {field.description or ''} |")
+        rows.append(f"| `{shown}` | {value} | {_default(field.default)} | {cell(field.description or '')} |")
     return "\n".join(rows) + "\n"
 
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from scripts.docs.markdown import cell
+
 __all__ = ["descriptions", "keys", "paths", "value_of"]
 
 Schema = Mapping[str, Any]
@@ -15,7 +17,7 @@ def keys(schema: Schema) -> str:
     """A table of the top-level keys, then a section with a table for each key that is a mapping."""
     parts = [_table("", schema, schema)]
     for path, section in _sections("", schema, schema):
-        parts.append(f"## {path}\n\n{_words(section.get('description', ''))}\n\n{_table(path, section, schema)}")
+        parts.append(f"## {path}\n\n{cell(section.get('description', ''))}\n\n{_table(path, section, schema)}")
     return "\n" + "\n".join(parts) + "\n"
 
 
@@ -62,7 +64,7 @@ def _table(path: str, section: Schema, schema: Schema) -> str:
         at = f"{path}.{key}".lstrip(".")
         default = "**required**" if key in required else _default(value)
         rows.append(
-            f'| <a id="{at}"></a>`{key}` | {value_of(value, schema)} | {default} | {_words(_told(value, schema))} |'
+            f'| <a id="{at}"></a>`{key}` | {value_of(value, schema)} | {default} | {cell(_told(value, schema))} |'
         )
     return "\n".join(rows) + "\n"
 
@@ -89,7 +91,7 @@ def value_of(value: Schema, schema: Schema) -> str:
         return ", ".join([f"list of {value_of(target['items'], schema)}", *_bounds(target)])
     if "patternProperties" in target:
         pattern, each = next(iter(target["patternProperties"].items()))
-        return f"mapping of names, `{_cell(pattern)}`, to {value_of(each, schema)}"
+        return f"mapping of names, `{_pattern(pattern)}`, to {value_of(each, schema)}"
     kind = "mapping" if target.get("type", "object") == "object" else target["type"]
     return ", ".join([kind, *_bounds(target)])
 
@@ -102,13 +104,9 @@ def _bounds(value: Schema) -> Iterator[str]:
         yield from (_BOUNDS[name].format(value[name]) for name in ("minimum", "maximum") if name in value)
     yield from (_BOUNDS[name].format(value[name]) for name in ("minItems", "maxLength") if name in value)
     if "pattern" in value:
-        yield f"`{_cell(value['pattern'])}`"
+        yield f"`{_pattern(value['pattern'])}`"
 
 
-def _words(text: str) -> str:
-    """A docstring or description as one line of Markdown."""
-    return _cell(" ".join(text.replace("``", "`").split()))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _pattern(pattern: str) -> str:
+    """Within code in a table."""
+    return pattern.replace("|", "\\|")
