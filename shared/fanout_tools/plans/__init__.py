@@ -5,8 +5,7 @@ The proof (docs/explanation/proof.md), the picture and catalogue (docs/how-to/dr
 """
 
 from fanout_tools.plans.hops import Hop, consumers, dead_letter_queues, deliveries, function_of
-from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources
-from fanout_tools.plans.unknown import unknown_values
+from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources, unknown_values
 
 __all__ = [
     "Hop",
