@@ -240,10 +240,10 @@ class RequestReader:
             before = self._claimed.get(name)
             self._claimed[name] = value if before is None else b"%b, %b" % (before, value)
             value = b""
-        elif kind is Kind.CONNECTION and kind in self._special:
-            value = b"%b, %b" % (self._special[kind], value)
         elif kind is Kind.CONTENT_LENGTH:
             self.fields += (name, b": ", value, b"\r\n")
+        elif kind in self._special:  # on two lines it means what it means on one (RFC 9110 section 5.3)
+            value = b"%b, %b" % (self._special[kind], value)
         self._special[kind] = value
 
     def on_headers_complete(self) -> None:
@@ -392,6 +392,8 @@ class RequestReader:
 
 
 _NEVER = float("inf")
+_FRAMING_PER_BYTE = 8
+"""Bytes of framing for each byte of a chunked body: a chunk of one byte has five."""
 _WRITE_BUFFER = 262_144
 """Bytes held for a client before its environment is told to wait: one stream window, which may be under way anyway."""
 
@@ -411,6 +413,8 @@ class ClientProtocol(asyncio.Protocol):
         self._reading = True
         self._tunnel: Request | None = None
         self._idle = True
+        self._framing = 0
+        """Bytes of the present request's body that are none of its content."""
 
     # -- transport --
 
@@ -460,6 +464,7 @@ class ClientProtocol(asyncio.Protocol):
                 return
             self.deadline = self.front.now + self.front.limits.head_timeout
         in_head = self._reader.in_head
+        uploading, taken = self._reader.current, self._taken()
         try:
             self._reader.feed(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -468,10 +473,22 @@ class ClientProtocol(asyncio.Protocol):
             self.refuse(400)
         if was_idle:
             self._reader.remember(data)
+        if uploading is not None and uploading is self._reader.current and not uploading.complete:
+            self._count_framing(uploading, len(data) - (uploading.upload_size - taken))
         if in_head and self._reader.in_head:
             self._reader.head_bytes += len(data)
             if self._reader.head_bytes > self.front.limits.head:
                 self.refuse(431 if self._reader.has_fields else 414)
+
+    def _taken(self) -> int:
+        request = self._reader.current
+        return 0 if request is None else request.upload_size
+
+    def _count_framing(self, request: Request, size: int) -> None:
+        """Bound what stands between the parts of a body: chunk sizes, which small chunks excuse, and extensions."""
+        self._framing += size
+        if self._framing > self.front.limits.head + _FRAMING_PER_BYTE * request.upload_size:
+            self.refuse(400)
 
     def pause_writing(self) -> None:
         """The client reads slower than the app answers."""
@@ -520,6 +537,7 @@ class ClientProtocol(asyncio.Protocol):
         """Serve a request in its turn; more of it may come."""
         requests = self._requests
         requests.append(request)
+        self._framing = 0
         self.deadline = _NEVER if request.complete else self.front.now + self.front.limits.body_timeout
         if len(requests) == 1:
             self._begin(request)

@@ -413,3 +413,55 @@ def test_plausible_bytes_never_break_the_front_or_lose_a_channel(
     rig.wait(1)
     assert not rig.busy()
     assert rig.dispatcher.free == len(rig.env.environment.channels)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), 501),
+        (("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400),
+        (("Transfer-Encoding: gzip, chunked",), 501),
+        (("Content-Length: 3", "Expect: 200-ok", "Expect: 100-continue"), 417),
+    ],
+)
+def test_a_field_on_two_lines_means_what_it_means_on_one(lines: tuple[str, ...], status: int) -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send("\r\n".join(["POST / HTTP/1.1", "Host: a", *lines]).encode() + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    assert client.answer().status == status
+    assert not rig.busy()
+
+
+def test_two_upgrade_lines_are_no_websocket() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get("/", "Connection: upgrade", "Upgrade: h2c", "Upgrade: websocket")
+    assert "upgrade" not in head_of(rig.peer())[1]
+
+
+def test_two_request_ids_are_none() -> None:
+    rig = FrontRig()
+    rig.client().get("/", "X-Request-Id: a", "X-Request-Id: b")
+    assert head_of(rig.peer())[1]["x-request-id"][0] not in ("a", "b")
+
+
+def test_chunk_extensions_count_against_a_limit() -> None:
+    """GIVEN chunks of one byte WHEN each has an extension of a megabyte THEN the first of them is one too many."""
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    client.send(b"1;" + b"x" * 1_000_000 + b"\r\na\r\n", 65_536)
+    assert client.answer().status == 400
+    assert client.ended
+
+
+def test_small_chunks_are_no_attack() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    rig.peer().credits = False
+    for _ in range(20_000):
+        client.send(b"1\r\na\r\n")
+    client.send(b"0\r\n\r\n")
+    respond(rig.peer())
+    assert client.answer().status == 200
