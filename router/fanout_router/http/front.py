@@ -1,7 +1,6 @@
 """What all client connections share: routes, limits, counts, the coarse clock, and the sweep of their deadlines."""
 
 import asyncio
-import ipaddress
 import secrets
 from bisect import bisect_left
 from collections import Counter
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fanout_router.dispatcher import Dispatcher
 from fanout_router.http.fields import RequestLines
+from fanout_router.http.forwarded import TrustedProxies
 
 if TYPE_CHECKING:
     from fanout_router.http.request import ClientRequest
@@ -138,17 +138,7 @@ class Front:
         self.lines = RequestLines(self.limits.url)
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
-        self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
-
-    def trusts(self, peer: str) -> bool:
-        """Whether a peer's word on where a request came from is believed."""
-        if not self._trusted:
-            return False
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        self.proxies = TrustedProxies(trusted_proxies)
 
     def observe(self, request: "ClientRequest") -> None:
         """Count a finished request."""

@@ -13,7 +13,8 @@ from typing import Protocol, cast
 import httptools
 
 from fanout_router.exchange import IDEMPOTENT
-from fanout_router.http.fields import SPECIAL, Kind, KnownFields, is_request_id, nominated, provenance
+from fanout_router.http.fields import SPECIAL, Kind, KnownFields, is_request_id, nominated
+from fanout_router.http.forwarded import Origin
 from fanout_router.http.front import Front
 from fanout_router.http.request import Request, RequestConnection, refusal
 from fanout_router.messages import END, HEAD, HEADER
@@ -131,7 +132,7 @@ class RequestReader:
         self._front = connection.front
         self._peer = peer
         self._scheme = scheme
-        self._trusted = self._front.trusts(peer)
+        self._trusted = self._front.proxies.trusts(peer)
         self._url = b""
         self._host: bytes | None = None
         self._special: dict[Kind, bytes] = {}
@@ -370,12 +371,14 @@ class RequestReader:
     def _head(self, request: Request, host: bytes) -> bytes:
         """The head as the app gets it."""
         front = self._front
-        if self._claimed and self._trusted:
-            added = provenance(self._peer, self._scheme, host, self._claimed)
+        if (self._claimed and self._trusted) or request.http10:
+            origin = front.proxies.origin(self._peer, self._scheme, host, self._claimed)
+            added = origin.fields(b"1.0" if request.http10 else b"1.1")
+            request.client = origin.chain[0]
         elif self._provenance[0] == host:
             added = self._provenance[1]
         else:
-            added = provenance(self._peer, self._scheme, host)
+            added = Origin((self._peer,), self._scheme, host).fields()
             self._provenance = (host, added)
         given = self._special.get(Kind.REQUEST_ID) if self._special else None
         if given is not None and is_request_id(given):
@@ -402,6 +405,7 @@ class ClientProtocol(asyncio.Protocol):
     """One client connection; requests of a pipeline are served one after the other."""
 
     transport: asyncio.Transport
+    peer: str
 
     def __init__(self, front: Front, scheme: str = "http") -> None:
         self.front = front
@@ -424,7 +428,8 @@ class ClientProtocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(_WRITE_BUFFER)
         peer = transport.get_extra_info("peername")
-        self._reader = RequestReader(self, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
+        self.peer = peer[0] if isinstance(peer, tuple) else "unknown"
+        self._reader = RequestReader(self, self.peer, self._scheme)
         if len(self.front.connections) >= self.front.limits.connections or self.front.draining:
             self.front.count_refused(503)
             self.closing = True

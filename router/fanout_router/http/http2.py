@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from fanout_router.control import Outbox
 from fanout_router.errors import DispatchError, WireError
 from fanout_router.exchange import IDEMPOTENT, Failure
-from fanout_router.http.fields import SPECIAL, Kind, is_request_id, provenance
+from fanout_router.http.fields import SPECIAL, Kind, is_request_id
 from fanout_router.http.front import Front
 from fanout_router.http.request import STATUS_OF, UNKNOWN_LENGTH, ClientRequest, Connection, check, refusal_parts
 from fanout_router.messages import END, HEAD, HEADER
@@ -44,7 +44,7 @@ class RefusedError(DispatchError):
 class RequestHead:
     """A request's head. ``length`` is what Content-Length says; None without one."""
 
-    __slots__ = ("expects_continue", "fields", "given_id", "host", "length", "method", "target")
+    __slots__ = ("client", "expects_continue", "fields", "given_id", "host", "length", "method", "target")
 
     def __init__(self, method: bytes, target: bytes, host: bytes) -> None:
         self.method = method
@@ -52,6 +52,8 @@ class RequestHead:
         self.host = host
         self.length: int | None = None
         self.given_id = b""
+        self.client = ""
+        """The client's address, as far as trusted proxies tell."""
         self.expects_continue = False
         self.fields: list[bytes] = []
         """The field lines for the app."""
@@ -64,7 +66,6 @@ class HeadReader:
         self._front = front
         self._peer = peer
         self._scheme = scheme
-        self._trusted = front.trusts(peer)
 
     def read(self, headers: Headers) -> RequestHead:
         """The head that ``headers`` make.
@@ -90,7 +91,9 @@ class HeadReader:
                 self._special(head, kind, value)
         if cookies:
             head.fields.append(b"cookie: %b\r\n" % b"; ".join(cookies))
-        head.fields.append(provenance(self._peer, self._scheme, head.host, claimed if self._trusted else None))
+        origin = self._front.proxies.origin(self._peer, self._scheme, head.host, claimed)
+        head.fields.append(origin.fields(b"2"))
+        head.client = origin.chain[0]
         return head
 
     def _line(self, pseudo: dict[bytes, bytes], hosts: list[bytes]) -> RequestHead:
@@ -169,6 +172,7 @@ class StreamRequest(ClientRequest):
         self.protocol = protocol
         self.stream = stream
         self.method = self.target = self.given_id = b""
+        self.client = ""
         self.number = self.status = self.sent = self.upload_size = 0
         self.touched = protocol.front.now
         self.submitted = False
@@ -367,6 +371,7 @@ class Http2Protocol(asyncio.Protocol):
     """One client connection. ``deadline`` is when it is looked at next."""
 
     transport: asyncio.Transport
+    peer: str
 
     def __init__(self, front: Front, scheme: str, loop: asyncio.AbstractEventLoop) -> None:
         self.front = front
@@ -386,7 +391,8 @@ class Http2Protocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self._outbox.attach(self.transport)
         peer = transport.get_extra_info("peername")
-        self._heads = HeadReader(self.front, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
+        self.peer = peer[0] if isinstance(peer, tuple) else "unknown"
+        self._heads = HeadReader(self.front, self.peer, self._scheme)
         self.front.connections.add(self)
         self.wire.start()
 
@@ -430,6 +436,7 @@ class Http2Protocol(asyncio.Protocol):
         request.route, request.dispatcher = route, route.dispatcher
         request.idempotent = head.method in IDEMPOTENT
         request.given_id = head.given_id
+        request.client = head.client
         if not head.given_id:
             front.request_ids = request.number = front.request_ids + 1
         text = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n" % (

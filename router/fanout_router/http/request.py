@@ -168,6 +168,9 @@ class _IdSource(Protocol):
 class Connection(Protocol):
     """A client connection, as far as a request's id needs it."""
 
+    peer: str
+    """The address of the connection's other end."""
+
     @property
     def front(self) -> _IdSource:
         """What all client connections share."""
@@ -177,6 +180,7 @@ class ClientRequest(Exchange):
     """A client's request, once its head is read. Subclasses set the slots, each at once with its own."""
 
     __slots__ = (
+        "client",
         "dispatcher",
         "given_id",
         "method",
@@ -197,6 +201,8 @@ class ClientRequest(Exchange):
     given_id: bytes
     """The client's own request id, when it sent a good one; else ``number`` makes ours."""
     number: int
+    client: str
+    """The client's address, where trusted proxies tell another than the connection's."""
     upload_size: int
     """Bytes of request body so far."""
     status: int
@@ -207,6 +213,11 @@ class ClientRequest(Exchange):
     def request_id(self) -> bytes:
         """What the app sees as X-Request-Id."""
         return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
+
+    @property
+    def client_address(self) -> str:
+        """Where the request came from, as far as it is known."""
+        return self.client or self.protocol.peer
 
 
 class RequestConnection(Connection, Protocol):
@@ -253,6 +264,7 @@ class Request(ClientRequest):
         self.target = b""
         self.given_id = b""
         self.number = 0
+        self.client = ""
         self.keep_alive = True
         self.plain = False
         """A response with a length goes to this client as it is: no HEAD, no HTTP/1.0, no Upgrade."""
@@ -278,6 +290,7 @@ class Request(ClientRequest):
         self.spent = self.answered = self.delivered = False
         self.attempts = self.status = self.sent = 0
         self.given_id = b""
+        self.client = ""
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
