@@ -6,6 +6,8 @@ and the channel is used again; an app that fails says so in-band; only broken fr
 only this one.
 """
 
+import logging
+import re
 from typing import Protocol
 
 from fanout_router.errors import ChannelError
@@ -13,7 +15,10 @@ from fanout_router.exchange import Exchange, Failure
 from fanout_router.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, MessageReader, pack
 from fanout_router.wire import Headers, Stream, frames
 
+_log = logging.getLogger(__name__)
 _CANCEL = pack(CANCEL)
+_INTERIM = re.compile(rb"HTTP/1\.1 10[23][ \r]")
+"""Processing and Early Hints. Continue is said by the router itself, and Switching Protocols is final."""
 _pack = HEADER.pack
 _unpack = HEADER.unpack_from
 _LAST_BODY = BODY | END
@@ -196,6 +201,9 @@ class Channel(MessageReader):
         if exchange is None or exchange.answered:
             self._unexpected()
             return
+        if _INTERIM.match(head) and not end:
+            exchange.interim(head)
+            return
         exchange.answered = True
         if not exchange.response_head(head, end, alone):
             self._fail(Failure.BAD_RESPONSE)
@@ -268,6 +276,8 @@ class Channel(MessageReader):
         if exchange is None:
             return
         exchange.channel = None
+        if failure is Failure.BAD_RESPONSE:
+            _log.warning("environment %s did not give a valid response", self.environment.id)
         self.owner.exchange_broken(exchange, failure)
         if self._sent_all and failure is not Failure.BAD_RESPONSE:
             self._free()

@@ -106,6 +106,12 @@ class Dispatcher:
         elif exchange.waiting:
             self._forget_waiting()
 
+    def give_up(self, exchange: Exchange, failure: Failure) -> None:
+        """A response cannot be passed on: have its environment drop the request, and let it fail."""
+        if exchange.channel is not None:
+            exchange.channel.cancel(self._clock() + self.limits.cancel_timeout)
+        self._fail(exchange, failure)
+
     def close(self) -> None:
         """Take no more requests than the free channels serve; those waiting go on waiting."""
         self._closing = True

@@ -74,6 +74,9 @@ class Exchange:
         self.attempts = 0
         self.arrived = 0.0
 
+    def interim(self, head: bytes) -> None:
+        """An interim response (1xx) came; the final one follows."""
+
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """Head and body came in one piece; the same as the two calls below."""
         if not self.response_head(head, False, False):

@@ -1,6 +1,7 @@
 """What all client connections share: routes, limits, counts, the coarse clock, and the sweep of their deadlines."""
 
 import asyncio
+import re
 import secrets
 from bisect import bisect_left
 from collections import Counter
@@ -89,11 +90,39 @@ class RouteTable:
         """The route for a Host field and a request target; None when no route matches."""
         name = host.rsplit(b":", 1)[0] if not host.endswith(b"]") else host
         wanted = name.decode("latin-1").lower()
-        path = target.split(b"?", 1)[0].decode("latin-1")
+        path = _as_routed(target.split(b"?", 1)[0])
         for route in self.routes:
             if (not route.host or route.host == wanted) and _within(path, route.prefix):
                 return route
         return None
+
+
+_UNUSUAL = re.compile(rb"%|//|/\.")
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _as_routed(path: bytes) -> str:
+    """A path as prefixes are compared with it: without needless escapes, empty segments and dot segments.
+
+    The app gets the target as it came. An escaped slash stays what it is: a character within a segment.
+    """
+    if not _UNUSUAL.search(path):
+        return path.decode("latin-1")
+    plain = _ESCAPED.sub(_unescaped, path).decode("latin-1")
+    kept: list[str] = []
+    for segment in plain.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    behind = "/" if kept and plain.endswith(("/", "/.", "/..")) else ""
+    return "/" + "/".join(kept) + behind
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    octet = int(found[1], 16)
+    return bytes([octet]) if octet in _UNRESERVED else found[0].upper()
 
 
 def _within(path: str, prefix: str) -> bool:

@@ -296,20 +296,33 @@ class StreamRequest(ClientRequest):
 
     # -- from the environment --
 
+    def interim(self, head: bytes) -> None:
+        """Pass an interim response on."""
+        checked = check(head)
+        headers = None if checked is None else response_headers(checked.fields, checked.status)
+        if headers is not None and not self.over:
+            self.stream.send_headers(headers)
+
+    def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
+        """Head and body came in one piece; the same as the two calls below."""
+        checked = check(head)
+        if checked is None or (self.method != b"HEAD" and not checked.fits(len(body))):
+            return False
+        return super().response_whole(head, body)
+
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:  # noqa: ARG002
         """Send the response's headers."""
         checked = check(head)
         headers = None if checked is None else response_headers(checked.fields, checked.status)
         if checked is None or headers is None or checked.status < 200:
             return False
+        if end and self.method != b"HEAD" and not checked.fits(0):
+            return False
         self.status = checked.status
         if self.method == b"HEAD" or not checked.has_body:
             self._bodyless = True
         else:
             self._remaining = checked.length
-            if end and checked.length > 0:
-                self._give_up(frames.INTERNAL_ERROR)
-                return True
         self.stream.send_headers(headers, end=end)
         if end:
             self._finished()
@@ -323,7 +336,7 @@ class StreamRequest(ClientRequest):
         if self._remaining >= 0:
             self._remaining -= size
             if self._remaining < 0 or (end and self._remaining):
-                self._give_up(frames.INTERNAL_ERROR)
+                self.dispatcher.give_up(self, Failure.BAD_RESPONSE)
                 return False
         self.sent += size
         stream = self.stream
