@@ -2,6 +2,7 @@
 this.
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -9,15 +10,24 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
-from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, pack
+from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, REFUSED, pack
 
 _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NAMES = 1_024
+_names: dict[bytes, bytes] = {}
 
 Fields = list[tuple[bytes, bytes]]
+
+
+class ClientDisconnectedError(OSError):
+    """What an app's ``send`` raises when its client has left (ASGI 2.4)."""
 
 
 class ResponseChannel(Protocol):
@@ -45,6 +55,19 @@ class Application(Protocol):
     def handle(self, call: "Call") -> None:
         """Begin to serve a call; it is answered later."""
 
+    async def settle(self, patience_s: float) -> int:
+        """Wait for what still runs behind answered and abandoned calls, and stop it when patience ends.
+
+        :returns: how many calls could not be stopped.
+        """
+
+    @property
+    def ended(self) -> bool:
+        """Whether the app can serve nothing until it is started again."""
+
+    on_ended: Callable[[], object] | None
+    """Called when that becomes so."""
+
 
 class Call:
     """A request and its response. After ``finished`` or ``cancelled`` nothing that is sent goes anywhere."""
@@ -57,6 +80,8 @@ class Call:
     on_body: Callable[[], object] | None = None
     on_drained: Callable[[], object] | None = None
     on_cancel: Callable[[], object] | None = None
+    on_abandon: Callable[[], object] | None = None
+    """The client has left for good, the app has not ended, and what it answers is heard by nobody: end it."""
     _head: bytes | None = None
 
     def __init__(self, channel: ResponseChannel, head: bytes, end: bool) -> None:
@@ -84,21 +109,34 @@ class Call:
     def start(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """Begin the response; its head goes out with the first part of the body.
 
-        :raises ValueError: a field holds a line break, or a value that is no bytes.
+        :raises ValueError: a field's name is no token, or its value holds a control character.
         """
-        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status]
+        lines = []
         dated = False
         for name, value in fields:
-            name = name.lower()
+            name = _names.get(name) or _checked(name)
             if name not in _HOP_BY_HOP:
                 dated = dated or name == b"date"
-                lines.append(b"%b: %b\r\n" % (name, value))
+                lines.append(b"%b: %b" % (name, value))
         if not dated:
-            lines.append(b"date: %b\r\n" % current_date())
-        head = b"".join(lines)
-        if not head.count(b"\n") == head.count(b"\r") == len(lines):
-            raise ValueError("a response field holds a line break")
-        self.begin(head + b"\r\n")
+            lines.append(b"date: %b" % current_date())
+        if _CONTROLS.search(b"\t".join(lines)):
+            wrong = next(line for line in lines if _CONTROLS.search(line))
+            raise ValueError(f"a response field holds a control character: {wrong[:100]!r}")
+        lines.insert(0, _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown" % status)
+        self.begin(b"\r\n".join(lines) + b"\r\n\r\n")
+
+    def interim(self, head: bytes) -> None:
+        """Send an interim response, with a raw head; the final one follows."""
+        if not (self.answered or self.cancelled or self.finished):
+            self._channel.write(pack(HEAD, head))
+
+    def refuse(self) -> None:
+        """Give the request back unread: it may go to another environment."""
+        if not (self.answered or self.cancelled or self.finished):
+            self.finished = True
+            self._channel.write(pack(REFUSED))
+            self._channel.call_finished(self, failed=True)
 
     def begin(self, head: bytes) -> None:
         """Begin the response with a raw head."""
@@ -137,6 +175,16 @@ class Call:
             self._channel.call_finished(self)
         elif not self.finished:
             self.fail()
+
+
+def _checked(name: bytes) -> bytes:
+    """A field's name in lower case; apps send the same few, so that they are remembered."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a name of a response field: {name[:100]!r}")
+    if len(_names) >= _NAMES:
+        _names.clear()
+    found = _names[name] = name.lower()
+    return found
 
 
 _date: tuple[int, bytes] = (0, b"")
