@@ -5,14 +5,14 @@ a body.
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from fanout_router.budget import BreakerState
 
 if TYPE_CHECKING:
     from fanout_router.fleet import Fleet
-    from fanout_router.http import Front
     from fanout_router.http.request import ClientRequest
+    from fanout_router.server import Router
 
 
 class AccessLog:
@@ -48,13 +48,6 @@ class _Totals(NamedTuple):
     queue_seconds: float = 0.0
 
 
-class EmfSource(Protocol):
-    """What the lines are made of: the router."""
-
-    front: "Front"
-    fleets: "list[Fleet]"
-
-
 class EmfLog:
     """CloudWatch embedded metric format: the change since the last line, per function.
 
@@ -72,7 +65,7 @@ class EmfLog:
         ("BreakerOpen", "Count"),
     )
 
-    def __init__(self, router: EmfSource, namespace: str, out: TextIO | None = None) -> None:
+    def __init__(self, router: "Router", namespace: str, out: TextIO | None = None) -> None:
         self._router = router
         self._namespace = namespace
         self._out = out or sys.stdout
@@ -92,7 +85,7 @@ class EmfLog:
                 "Errors5xx": now.errors_5xx - before.errors_5xx,
                 "QueueDepth": fleet.dispatcher.waiting,
                 "QueueTime": round(waited_ms / max(now.submitted - before.submitted, 1), 3),
-                "Environments": len(fleet.members),
+                "Environments": len(fleet.environments),
                 "Invokes": now.invokes - before.invokes,
                 "BreakerOpen": int(fleet.breaker.state is not BreakerState.CLOSED),
             }

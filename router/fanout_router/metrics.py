@@ -3,33 +3,25 @@ additions only.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fanout_router.budget import BreakerState
-from fanout_router.fleet import Fleet, State
+from fanout_router.environment import State
+from fanout_router.fleet import Fleet
 from fanout_router.http.front import BUCKETS
 
 if TYPE_CHECKING:
-    from fanout_router.control import ControlPort
-    from fanout_router.http import Front
-
-
-class MetricsSource(Protocol):
-    """What the metrics are read from: the router, once it is started."""
-
-    front: "Front"
-    fleets: list[Fleet]
-    port: "ControlPort"
+    from fanout_router.server import Router
 
 
 class RouterCollector(Collector):
     """Turns the router's state into metrics."""
 
-    def __init__(self, router: MetricsSource) -> None:
+    def __init__(self, router: "Router") -> None:
         self._router = router
 
     def collect(self) -> Iterator[Metric]:
@@ -131,7 +123,7 @@ def _fleet_gauges(fleet: Fleet, environments: GaugeMetricFamily, breaker: GaugeM
         breaker.add_metric([fleet.name, condition.value], float(fleet.breaker.state is condition))
 
 
-def registry(router: MetricsSource) -> CollectorRegistry:
+def registry(router: "Router") -> CollectorRegistry:
     """A registry of the router's metrics alone."""
     found = CollectorRegistry(auto_describe=False)
     found.register(RouterCollector(router))
