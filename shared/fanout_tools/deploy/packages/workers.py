@@ -31,13 +31,13 @@ def entries(of: Project, folder: Path, routes: Routes | None = None) -> dict[str
 
 def service(of: Project, folder: Path) -> dict[str, bytes]:
     """What any function of ``services`` runs on: its folder, the contracts, the core library."""
-    packed = {f"services/{folder.name}/{name}": content for name, content in files(folder)}
+    packed = {"services/__init__.py": b""}
+    packed |= {f"services/{folder.name}/{name}": content for name, content in files(folder)}
     packed |= {
         f"{of.contracts.name}/{name}": content
         for name, content in files(of.contracts)
         if not name.startswith("golden/")  # events to test with
     }
-    packed["services/__init__.py"] = (folder.parent / "__init__.py").read_bytes()
     return packed | core()
 
 
