@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from fanout_router.adapter.call import Call, ClientDisconnectedError
+from fanout_router.adapter.call import Call, ClientDisconnectedError, log_failure
 from fanout_router.errors import AdapterError
 
 _log = logging.getLogger(__name__)
@@ -107,8 +107,7 @@ class AsgiApplication:
             call.fail()
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever an app raises ends its own call alone
-            if not (call.cancelled and isinstance(error, OSError)):
-                _log.exception("the app raised an exception")
+            log_failure(error, departed=call.cancelled)
             call.fail()
 
 

@@ -2,6 +2,7 @@
 this.
 """
 
+import logging
 import re
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, REFUSED, pack
 
+_log = logging.getLogger(__name__)
 _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -175,6 +177,14 @@ class Call:
             self._channel.call_finished(self)
         elif not self.finished:
             self.fail()
+
+
+def log_failure(error: BaseException, *, departed: bool) -> None:
+    """Log what an app raised. Once its client has left, that is how most frameworks end a request: no trouble."""
+    if departed:
+        _log.info("the app ended by %r after its client had left", error)
+    else:
+        _log.error("the app raised an exception", exc_info=error)
 
 
 def _checked(name: bytes) -> bytes:

@@ -18,7 +18,7 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
-from fanout_router.adapter.call import Call, ClientDisconnectedError
+from fanout_router.adapter.call import Call, ClientDisconnectedError, log_failure
 
 __all__ = ["WebSocket", "WebSocketLimits"]
 
@@ -84,8 +84,7 @@ class WebSocket:
             self._end()
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever an app raises ends its own call alone
-            if self._gone is None or not isinstance(error, OSError):
-                _log.exception("the app raised an exception")
+            log_failure(error, departed=self._gone is not None)
             await self._finish(_INTERNAL)
         else:
             await self._finish(_NORMAL)

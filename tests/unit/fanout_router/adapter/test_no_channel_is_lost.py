@@ -186,6 +186,31 @@ def test_a_call_that_does_not_end_is_left_behind_and_ended_where_it_answers() ->
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_framework_s_own_error_is_no_trouble_once_the_client_has_left(
+    leaves: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            await send({**START})
+            await asyncio.sleep(0)
+            await send({**PART})
+        except OSError:
+            raise ValueError("ClientDisconnect") from None
+        raise ValueError("trouble")
+
+    async def run() -> None:
+        session = asgi(app)
+        session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\n\r\n")
+        if leaves:
+            await asyncio.sleep(0)
+            session.router.cancel()
+        await settle()
+
+    asyncio.run(run())
+    assert bool(caplog.records) is not leaves
+
+
 def test_what_is_sent_after_the_end_is_an_error_of_the_app() -> None:
     async def run() -> None:
         errors: list[Exception] = []
