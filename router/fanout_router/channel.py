@@ -68,6 +68,7 @@ class Channel(MessageReader):
         self.deadline = until
         self.exchange = exchange
         exchange.channel = self
+        exchange.environment = self.environment
         exchange.attempts += 1
         if exchange.buffered is not None:
             body, exchange.buffered = b"".join(exchange.buffered), None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fanout_router.channel import Channel
+    from fanout_router.environment import Environment
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
@@ -41,6 +42,7 @@ class Exchange:
         "complete",
         "delivered",
         "departed",
+        "environment",
         "idempotent",
         "payload",
         "waiting",
@@ -57,6 +59,8 @@ class Exchange:
         """The method may be repeated (RFC 9110 section 9.2.2)."""
         self.channel: Channel | None = None
         """Where it is served now; None before and after."""
+        self.environment: Environment | None = None
+        """Where it was served last."""
         self.waiting = False
         self.answered = False
         self.departed = False

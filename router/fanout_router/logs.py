@@ -2,6 +2,7 @@
 a body.
 """
 
+import contextlib
 import json
 import sys
 import time
@@ -11,31 +12,62 @@ from fanout_router.budget import BreakerState
 
 if TYPE_CHECKING:
     from fanout_router.fleet import Fleet
+    from fanout_router.http.front import Outcome
     from fanout_router.http.request import ClientRequest
     from fanout_router.server import Router
 
 
 class AccessLog:
-    """One line of JSON per finished request."""
+    """One line of JSON per request, whatever became of it; flushed several times a second."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
 
-    def __call__(self, request: "ClientRequest", seconds: float) -> None:
-        """Write the line. The query is left out: it may hold what is not ours to log."""
-        line = {
-            "time": time.time(),
-            "function": request.route.name,
-            "method": request.method.decode("ascii"),
-            "path": request.target.split(b"?", 1)[0].decode("latin-1"),
-            "status": request.status,
-            "ms": round(seconds * 1_000, 3),
-            "received": request.upload_size,
-            "sent": request.sent,
-            "attempts": request.attempts,
-            "request_id": request.request_id.decode("latin-1"),
-        }
-        self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+    def finished(self, request: "ClientRequest", seconds: float, outcome: "Outcome") -> None:
+        """Write the line of a request. The query is left out: it may hold what is not ours to log."""
+        self._write(
+            {
+                "time": time.time(),
+                "client": request.client_address,
+                "function": request.route.name,
+                "method": request.method.decode("ascii"),
+                "path": _path(request.target),
+                "status": request.status,
+                "outcome": outcome.value,
+                "ms": round(seconds * 1_000, 3),
+                "received": request.upload_size,
+                "sent": request.sent,
+                "attempts": request.attempts,
+                "environment": request.environment.id if request.environment is not None else "",
+                "request_id": request.request_id.decode("latin-1"),
+            }
+        )
+
+    def refused(self, status: int, client: str, method: bytes, target: bytes) -> None:
+        """Write the line of what never became a request; method and target as far as they are known."""
+        self._write(
+            {
+                "time": time.time(),
+                "client": client,
+                "method": method.decode("latin-1"),
+                "path": _path(target),
+                "status": status,
+                "outcome": "refused",
+            }
+        )
+
+    def flush(self) -> None:
+        """Let the lines go to where they are kept."""
+        with contextlib.suppress(OSError, ValueError):
+            self._out.flush()
+
+    def _write(self, line: dict[str, object]) -> None:
+        with contextlib.suppress(OSError, ValueError):  # whoever read it is gone; requests are served all the same
+            self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _path(target: bytes) -> str:
+    return target.split(b"?", 1)[0].decode("latin-1")
 
 
 class _Totals(NamedTuple):

@@ -39,6 +39,7 @@ class RouterCollector(Collector):
             labels=["function"],
         )
         moved = CounterMetricFamily("dispatch_body_bytes", "Body bytes", labels=["function", "direction"])
+        cut = CounterMetricFamily("dispatch_cut_responses", "Responses begun and broken off", labels=["function"])
         for name, counts in self._router.front.counts.items():
             for status, count in counts.statuses.items():
                 requests.add_metric([name, str(status)], count)
@@ -49,10 +50,11 @@ class RouterCollector(Collector):
             durations.add_metric([name], buckets, sum_value=counts.seconds)
             moved.add_metric([name, "received"], counts.received)
             moved.add_metric([name, "sent"], counts.sent)
+            cut.add_metric([name], counts.cut)
         refused = CounterMetricFamily("dispatch_refused", "Answers to what never became a request", labels=["status"])
         for status, count in self._router.front.refused.items():
             refused.add_metric([str(status)], count)
-        yield from (requests, durations, moved, refused)
+        yield from (requests, durations, moved, cut, refused)
 
     def _dispatch(self) -> Iterator[Metric]:
         gauges = {

@@ -47,7 +47,7 @@ class Router:
         ]
         self.front = Front(RouteTable(routes), time.monotonic, _front_limits(settings), settings.trusted_proxies)
         if settings.access_log:
-            self.front.on_finished = AccessLog()
+            self.front.access_log = AccessLog()
         self._emf = EmfLog(self, settings.emf_namespace) if settings.emf_namespace else None
         self._dispatchers = dispatchers
 
@@ -108,6 +108,8 @@ class Router:
             server.close()
         for invoker in self._invokers:
             await invoker.close(2.0)
+        if self.front.access_log is not None:
+            self.front.access_log.flush()
 
     # -- inside --
 
@@ -166,6 +168,8 @@ class Router:
         now = time.monotonic()
         self.front.sweep()
         self.port.sweep(now)
+        if self.front.access_log is not None:
+            self.front.access_log.flush()
         for fleet in self.fleets:
             fleet.dispatcher.sweep()
             fleet.tick()

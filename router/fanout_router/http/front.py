@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from fanout_router.dispatcher import Dispatcher
@@ -15,6 +16,7 @@ from fanout_router.http.forwarded import TrustedProxies
 
 if TYPE_CHECKING:
     from fanout_router.http.request import ClientRequest
+    from fanout_router.logs import AccessLog
 
 __all__ = []
 
@@ -55,7 +57,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class RouteCounts:
     """What has happened on one route; plain numbers, because they are touched once per request."""
 
-    __slots__ = ("durations", "received", "seconds", "sent", "statuses")
+    __slots__ = ("cut", "durations", "received", "seconds", "sent", "statuses")
 
     def __init__(self) -> None:
         self.statuses: Counter[int] = Counter()
@@ -63,6 +65,19 @@ class RouteCounts:
         self.seconds = 0.0
         self.received = 0
         self.sent = 0
+        self.cut = 0
+        """Responses that were begun and could not be finished."""
+
+
+class Outcome(Enum):
+    """What became of a request."""
+
+    ANSWERED = "answered"
+    """By the app, or by the router in its stead."""
+    CUT = "cut"
+    """Begun, and broken off."""
+    DEPARTED = "departed"
+    """The client left before its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,28 +177,33 @@ class Front:
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""
         self.draining = False
-        self.on_finished: Callable[[ClientRequest, float], object] | None = None
-        """Called with each finished request and its duration in seconds: the access log."""
+        self.access_log: AccessLog | None = None
         self.lines = RequestLines(self.limits.url)
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
         self.proxies = TrustedProxies(trusted_proxies)
 
-    def observe(self, request: "ClientRequest") -> None:
-        """Count a finished request."""
+    def observe(self, request: "ClientRequest", outcome: Outcome = Outcome.ANSWERED) -> None:
+        """Count a request that is over. One whose client left has no status that anybody saw."""
         seconds = self.clock() - request.arrived
         counts = request.route.counts
+        if self.access_log is not None:
+            self.access_log.finished(request, seconds, outcome)
+        if outcome is not Outcome.ANSWERED:
+            if outcome is Outcome.DEPARTED:
+                return
+            counts.cut += 1
         counts.statuses[request.status] += 1
         counts.durations[bisect_left(BUCKETS, seconds)] += 1
         counts.seconds += seconds
         counts.sent += request.sent
         counts.received += request.upload_size
-        if self.on_finished is not None:
-            self.on_finished(request, seconds)
 
-    def count_refused(self, status: int) -> None:
-        """Count an answer to what never became a request."""
+    def count_refused(self, status: int, client: str, method: bytes = b"", target: bytes = b"") -> None:
+        """Count an answer to what never became a request, or not a whole one."""
         self.refused[status] = self.refused.get(status, 0) + 1
+        if self.access_log is not None:
+            self.access_log.refused(status, client, method, target)
 
     def sweep(self) -> None:
         """Expire connections; call a few times a second."""

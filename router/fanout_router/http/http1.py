@@ -15,7 +15,7 @@ import httptools
 from fanout_router.exchange import IDEMPOTENT
 from fanout_router.http.fields import SPECIAL, Kind, KnownFields, is_request_id, nominated
 from fanout_router.http.forwarded import Origin
-from fanout_router.http.front import Front
+from fanout_router.http.front import Front, Outcome
 from fanout_router.http.request import Request, RequestConnection, refusal
 from fanout_router.messages import END, HEAD, HEADER
 
@@ -431,7 +431,7 @@ class ClientProtocol(asyncio.Protocol):
         self.peer = peer[0] if isinstance(peer, tuple) else "unknown"
         self._reader = RequestReader(self, self.peer, self._scheme)
         if len(self.front.connections) >= self.front.limits.connections or self.front.draining:
-            self.front.count_refused(503)
+            self.front.count_refused(503, self.peer)
             self.closing = True
             self.transport.write(refusal(503))
             self.transport.close()
@@ -448,6 +448,7 @@ class ClientProtocol(asyncio.Protocol):
             requests[0].dispatcher.depart(requests[0])
             for request in requests:
                 request.departed = True
+                self.front.observe(request, Outcome.DEPARTED)
 
     def eof_received(self) -> bool:
         """The client sends no more: it has left. Half-closed connections are not kept, since nothing tells
@@ -619,7 +620,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def cut(self, request: Request) -> None:
         """A response cannot be finished: end the connection so that the client sees it."""
-        self.front.observe(request)
+        self.front.observe(request, Outcome.CUT)
         request.departed = request.channel is None
         self.closing = True
         if request in self._requests:
@@ -633,8 +634,11 @@ class ClientProtocol(asyncio.Protocol):
         """Answer what never became a request, after those before it, and close."""
         if self.closing:
             return
-        self.front.count_refused(status)
         current = self._reader.current
+        if current is None:
+            self.front.count_refused(status, self.peer)
+        else:
+            self.front.count_refused(status, current.client_address, current.method, current.target)
         under_way = current
         if current is None or current.complete or current not in self._requests:
             under_way = None

@@ -13,7 +13,7 @@ from fanout_router.control import Outbox
 from fanout_router.errors import DispatchError, WireError
 from fanout_router.exchange import IDEMPOTENT, Failure
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id
-from fanout_router.http.front import Front
+from fanout_router.http.front import Front, Outcome
 from fanout_router.http.request import STATUS_OF, UNKNOWN_LENGTH, ClientRequest, Connection, check, refusal_parts
 from fanout_router.messages import END, HEAD, HEADER
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
@@ -270,6 +270,8 @@ class StreamRequest(ClientRequest):
         if not self.over:
             self.over = True
             self._leave()
+            if self.submitted:
+                self.protocol.front.observe(self, Outcome.DEPARTED)
             self.protocol.closed(self)
 
     def expired(self) -> None:
@@ -286,8 +288,8 @@ class StreamRequest(ClientRequest):
         if not self.over:
             self.over = True
             self._leave()
-            if self.status:
-                self.protocol.front.observe(self)
+            if self.submitted:
+                self.protocol.front.observe(self, Outcome.CUT if self.status else Outcome.DEPARTED)
         self.protocol.closed(self)
 
     def _leave(self) -> None:
@@ -438,7 +440,7 @@ class Http2Protocol(asyncio.Protocol):
             self._route(request, head, end)
             request.begin(head, end)
         except RefusedError as bad:
-            self.front.count_refused(bad.status)
+            self.front.count_refused(bad.status, self.peer, request.method, request.target)
             request.refuse(bad.status)
 
     def _route(self, request: StreamRequest, head: RequestHead, end: bool) -> None:
@@ -467,7 +469,7 @@ class Http2Protocol(asyncio.Protocol):
 
     def connection_failed(self, error: WireError) -> None:  # noqa: ARG002
         """It does not speak HTTP/2, or breaks our limits."""
-        self.front.count_refused(400)
+        self.front.count_refused(400, self.peer)
         self._close()
 
     # -- the end of a request, and of the connection --

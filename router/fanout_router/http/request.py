@@ -300,6 +300,7 @@ class Request(ClientRequest):
         self.attempts = self.status = self.sent = 0
         self.given_id = b""
         self.client = ""
+        self.environment = None
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
