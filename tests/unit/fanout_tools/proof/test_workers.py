@@ -8,7 +8,7 @@ import pytest
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan, Resource, document
-from fanout_tools.proof.ownership import apart, backstops, gathering, remembering
+from fanout_tools.proof.workers import apart, backstops, gathering, remembering
 
 GATHERER = 'module.platform.module.worker["thumbnails"]'
 REPORTER = 'module.platform.module.worker["notifications"]'

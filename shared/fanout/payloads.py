@@ -1,4 +1,8 @@
-"""The bucket of the data that events only refer to."""
+"""Claim check: data too large for an event's way lie in S3, and the event carries the reference to them.
+
+The publisher deposits them before it sends the event; a worker fetches them before anything else looks at the event
+(:mod:`fanout.processing.payloads`).
+"""
 
 from __future__ import annotations
 

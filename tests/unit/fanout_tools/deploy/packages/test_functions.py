@@ -9,7 +9,7 @@ import pytest
 from fanout.errors import ManifestError
 from fanout.publish import Route, Routes
 from fanout_tools.declarations.worker import Batch
-from fanout_tools.deploy.packages import workers
+from fanout_tools.deploy.packages import functions
 from fanout_tools.project import project
 from scripts.paths import REPOSITORY
 
@@ -45,7 +45,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_neither_tests_nor_the_command_line_are_packed(repository: Path) -> None:
-    packed = workers.entries(project(repository), repository / "services" / "stock_keeper")
+    packed = functions.worker_entries(project(repository), repository / "services" / "stock_keeper")
 
     assert "fanout/worker.py" in packed
     assert sorted(name for name in packed if not name.startswith("fanout/")) == [
@@ -60,7 +60,7 @@ def test_neither_tests_nor_the_command_line_are_packed(repository: Path) -> None
 
 
 def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) -> None:
-    packed = workers.entries(project(repository), repository / "services" / "stock_keeper")
+    packed = functions.worker_entries(project(repository), repository / "services" / "stock_keeper")
 
     declared = json.loads(packed["services/stock_keeper/worker.yaml"])
     assert declared["name"] == "stock-keeper"
@@ -71,7 +71,7 @@ def test_the_declaration_is_packed_as_json_with_every_default(repository: Path) 
 
 def test_the_ways_of_what_it_publishes_are_packed(repository: Path) -> None:
     routes = Routes({"shop.orders/OrderShipped": Route(max_bytes=9, filtered=frozenset({("total", "amount")}))})
-    packed = workers.entries(project(repository), repository / "services" / "stock_keeper", routes)
+    packed = functions.worker_entries(project(repository), repository / "services" / "stock_keeper", routes)
 
     declared = json.loads(packed["services/stock_keeper/worker.yaml"])
     assert declared["routes"] == {"shop.orders/OrderShipped": {"max_bytes": 9, "filtered": [["total", "amount"]]}}
@@ -82,12 +82,12 @@ def test_a_bad_declaration_is_refused(repository: Path) -> None:
     (folder / "worker.yaml").write_text(f"{WORKER_YAML}batches: {{}}\n")
 
     with pytest.raises(ManifestError, match=r"stock_keeper/worker.yaml: batches: unknown key"):
-        workers.entries(project(repository), folder)
+        functions.worker_entries(project(repository), folder)
 
 
 def test_requirements_are_read_without_their_comments(repository: Path) -> None:
-    assert workers.requirements(repository / "services" / "stock_keeper") == ["pillow"]
-    assert workers.requirements(repository / "services" / "other") == []
+    assert functions.worker_requirements(repository / "services" / "stock_keeper") == ["pillow"]
+    assert functions.worker_requirements(repository / "services" / "other") == []
 
 
 def test_powertools_is_in_the_layer_of_the_worker_that_asks_for_it(repository: Path) -> None:
@@ -96,7 +96,7 @@ def test_powertools_is_in_the_layer_of_the_worker_that_asks_for_it(repository: P
     folder = repository / "services" / "stock_keeper"
     (folder / "worker.yaml").write_text(f"{WORKER_YAML}powertools: true\n")
 
-    assert workers.requirements(folder) == ["pillow", "aws-lambda-powertools"]
+    assert functions.worker_requirements(folder) == ["pillow", "aws-lambda-powertools"]
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     [extra] = project["optional-dependencies"]["powertools"]
     assert extra.partition(">=")[0] == "aws-lambda-powertools"

@@ -6,9 +6,8 @@ import pytest
 
 from fanout.errors import PlanError
 from fanout_tools.plans import Plan
-from fanout_tools.proof.allowed import Allowed, Declared, declared, read, unexplained
-from fanout_tools.proof.findings import Finding
-from fanout_tools.proof.privilege import narrow
+from fanout_tools.proof.findings import Allowed, Declared, Finding, declared, read, unexplained
+from fanout_tools.proof.grants import narrow
 
 ROLE = 'module.platform.module.worker["audit"].aws_iam_role_policy.this'
 WIDE = Finding(address=ROLE, rule="wildcard-action", problem="allows s3:*", fix="name it", value="s3:*")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fanout_tools.proof.definitions import functions, problems
+from fanout_tools.proof.workflows import functions, problems
 
 TASK = {
     "Type": "Task",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fanout.errors import EventError
 from fanout.events.envelope import DataReference, Envelope
-from fanout.payloads.store import ClaimCheck
+from fanout.payloads import ClaimCheck
 from fanout.processing.delivery import Delivery
 
 __all__ = ["fetch_payloads"]

@@ -7,7 +7,7 @@ import pytest
 from fanout.errors import PlanError
 from fanout_tools.plans import Plan, unknown_values
 from fanout_tools.proof.identities import identified
-from fanout_tools.proof.state import state_of
+from fanout_tools.proof.planning import state_of
 
 QUEUE = 'module.worker["a.b"].aws_sqs_queue.main[0]'
 
