@@ -2,6 +2,7 @@
 this.
 """
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
+_fields = re.compile(rb"\n([^:\r]+):[ \t]*([^\r]*)").findall
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 Fields = list[tuple[bytes, bytes]]
@@ -71,8 +73,7 @@ class Call:
     @property
     def fields(self) -> Fields:
         """The request's fields, in lower case and in order; taken apart anew at each call."""
-        lines = self.raw[:-4].split(b"\r\n")
-        return [(name, value) for name, _, value in [line.partition(b": ") for line in lines[1:]]]
+        return [(name.lower(), value.rstrip(b" \t")) for name, value in _fields(self.raw)]
 
     def take(self) -> bytes:
         """All body there is now; the router may send as much again."""

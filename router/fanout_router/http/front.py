@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from fanout_router.dispatcher import Dispatcher
-from fanout_router.http.fields import RequestLines
 
 if TYPE_CHECKING:
     from fanout_router.http.request import ClientRequest
@@ -135,7 +134,6 @@ class Front:
         self.draining = False
         self.on_finished: Callable[[ClientRequest, float], object] | None = None
         """Called with each finished request and its duration in seconds: the access log."""
-        self.lines = RequestLines(self.limits.url)
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
         self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
