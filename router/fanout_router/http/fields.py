@@ -58,7 +58,7 @@ def is_request_id(value: bytes) -> bool:
 
 def nominated(connection: bytes) -> frozenset[bytes]:
     """The field names that a Connection field declares hop-by-hop."""
-    return frozenset(token.strip() for token in connection.lower().split(b","))
+    return frozenset(map(bytes.strip, connection.lower().split(b",")))
 
 
 def provenance(peer: str, scheme: str, host: bytes, claimed: Mapping[bytes, bytes] | None = None) -> bytes:

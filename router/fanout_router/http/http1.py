@@ -119,10 +119,13 @@ class ClientProtocol(asyncio.Protocol):
         requests = self._requests
         requests.append(request)
         self.deadline = _NEVER if request.complete else self.front.now + self.front.limits.body_timeout
-        if len(requests) == 1:
+        if len(requests) > 1:
+            if len(requests) >= self.front.limits.pipelined:
+                self._pause_reading()
+        elif request.expects_continue:
             self._begin(request)
-        elif len(requests) >= self.front.limits.pipelined:
-            self._pause_reading()
+        else:
+            request.dispatcher.submit(request)
 
     def _begin(self, request: Request) -> None:
         if request.expects_continue and not request.upload_size:

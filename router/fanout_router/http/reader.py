@@ -19,12 +19,14 @@ from fanout_router.messages import BODY, END, HEAD, HEADER
 __all__ = ["ReaderConnection", "RequestReader"]
 
 _pack = HEADER.pack
+_methods = METHODS.get
 _BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _LENGTH = re.compile(rb"0*([0-9]{1,18})")
 _CLAIMS = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.FORWARDED)
 _NOTED = frozenset(name for name, kind in SPECIAL.items() if kind not in (Kind.FORWARDED, Kind.DROP))
 """Fields whose values count; of Host, those of a second one."""
+_NO_OPTIONS = frozenset[bytes]()
 _NEVER_DROPPED = frozenset({b"", b"close", *SPECIAL})
 """What Connection names in vain: options that are no fields, and fields that are dealt with anyway."""
 _HOST_ALONE = frozenset({b"host"})
@@ -75,6 +77,8 @@ class RequestReader:
         self._connection = connection
         self._front = front = connection.front
         self._head_limit = front.limits.head
+        self._url_limit = front.limits.url
+        self._uncounted = _SHORTEST_FIELD * front.limits.fields
         self._peer = peer
         self._scheme = scheme
         self._claims = _CLAIMS if front.trusts(peer) else frozenset[bytes]()
@@ -132,18 +136,29 @@ class RequestReader:
             kept.append(head[cut:first])
             cut = last
             if name in _NOTED:
-                noted = _note(noted, name, head[first + len(name) + 2 : last - 1])
+                value = head[first + len(name) + 2 : last - 1].strip(b" \t")
+                if value != b"keep-alive" or name != b"connection" or found.lastindex == 3:  # else it says nothing new
+                    noted = _note(noted, name, value)
             elif name in self._claims:
-                claimed = _note(claimed, name, head[first + len(name) + 2 : last - 1])
+                claimed = _note(claimed, name, head[first + len(name) + 2 : last - 1].strip(b" \t"))
         kept.append(head[cut:-2])
-        text = b"".join(kept)
-        status = 0
-        if noted or host is None or found.lastindex == 3 or target[0] != _SLASH or method not in METHODS:
-            status, host, text = self._unusual(request, host, text, noted, found.lastindex == 3)
-        status = status or self._admit(request, head, host)
+        idempotent = _methods(method)
+        if noted or host is None or idempotent is None or target[0] != _SLASH or found.lastindex == 3:
+            status, host, kept = self._unusual(request, host, kept, noted, found.lastindex == 3)
+            if status:
+                return self._refuse(status, end)
+        request.idempotent = idempotent is True
+        request.plain = method != b"HEAD" and not request.http10 and not request.upgrade
+        status = self._admit(request, head, host)
         if status:
             return self._refuse(status, end)
-        text += self._addition(request, host, noted, claimed)
+        if noted or claimed:
+            kept.append(self._own_lines(request, host, noted, claimed))
+        else:
+            front = self._front
+            front.request_ids = request.number = number = front.request_ids + 1
+            kept.append(b"%b%x\r\n\r\n" % (self._added, number))
+        text = b"".join(kept)
         if len(text) > self._head_limit:
             return self._refuse(431, end)
         if request.upload:
@@ -187,29 +202,27 @@ class RequestReader:
             self._connection.refuse(414 if first_line < 0 else 431)
 
     def _admit(self, request: Request, head: bytes, host: bytes) -> int:
-        """Find the route; the status to refuse the request with, or 0."""
-        front, limits = self._front, self._front.limits
-        if len(request.target) > limits.url:
+        """Check the limits and the host, and find the route; the status to refuse the request with, or 0."""
+        front, target = self._front, request.target
+        if len(target) > self._url_limit:
             return 414
-        if len(head) > _SHORTEST_FIELD * limits.fields and head.count(b"\n") - 2 > limits.fields:
+        if len(head) > self._uncounted and head.count(b"\n") - 2 > front.limits.fields:
             return 431
-        if host != self._added_for and not _HOST.fullmatch(host):
-            return 400
-        route = front.routes.only or front.routes.find(host, request.target)
+        if host != self._added_for:
+            if not _HOST.fullmatch(host):
+                return 400
+            self._added_for = host
+            self._added = provenance(self._peer, self._scheme, host) + b"x-request-id: " + front.id_prefix
+        route = front.routes.only or front.routes.find(host, target)
         if route is None:
             return 404
         request.route = route
         request.dispatcher = route.dispatcher
-        request.idempotent = METHODS[request.method]
-        request.plain = not (request.method == b"HEAD" or request.http10 or request.upgrade)
         return 0
 
-    def _addition(self, request: Request, host: bytes, noted: Values, claimed: Values) -> bytes:
-        """The end of the head: what we add to it."""
+    def _own_lines(self, request: Request, host: bytes, noted: Values, claimed: Values) -> bytes:
+        """The end of a head that has said something of where it came from, or of its id."""
         front = self._front
-        if host != self._added_for:
-            self._added_for = host
-            self._added = provenance(self._peer, self._scheme, host) + b"x-request-id: " + front.id_prefix
         front.request_ids = request.number = number = front.request_ids + 1
         given = noted.get(b"x-request-id")
         if given is not None and is_request_id(given):
@@ -222,34 +235,33 @@ class RequestReader:
     # -- what is not in every head --
 
     def _unusual(
-        self, request: Request, host: bytes | None, text: bytes, noted: Values, http10: bool
-    ) -> tuple[int, bytes, bytes]:
+        self, request: Request, host: bytes | None, lines: list[bytes], noted: Values, http10: bool
+    ) -> tuple[int, bytes, list[bytes]]:
         """Whatever a plain request has not: the status to refuse it with, or 0; its host; its lines."""
         request.http10 = http10
         if request.method not in METHODS:
-            return 501 if request.method == b"CONNECT" else 400, b"", text
+            return 501 if request.method == b"CONNECT" else 400, b"", lines
         if b"host" in noted or (host is None and not http10):
-            return 400, b"", text
-        connection = nominated(noted.get(b"connection", b""))
+            return 400, b"", lines
+        connection = nominated(noted[b"connection"]) if b"connection" in noted else _NO_OPTIONS
         request.keep_alive = b"keep-alive" in connection if http10 else b"close" not in connection
         status = self._framing(request, noted)
         authority = _authority(request)
         if status or authority is None:
-            return status or 400, b"", text
-        expected = noted.get(b"expect")
-        if expected is not None and expected.lower() != b"100-continue":
-            return 417, b"", text
-        request.expects_continue = expected is not None and request.upload and not http10
+            return status or 400, b"", lines
+        if b"expect" in noted:
+            if noted[b"expect"].lower() != b"100-continue":
+                return 417, b"", lines
+            request.expects_continue = request.upload and not http10
         dropped = connection - _NEVER_DROPPED
         if dropped or authority or host is None or http10:
             host = authority or host or b""
-            text = _rewritten(request, host, text, dropped)
-        length = noted.get(b"content-length")
-        if length is not None:
-            text += b"content-length: %b\r\n" % length
+            lines = [_rewritten(request, host, b"".join(lines), dropped)]
+        if b"content-length" in noted:
+            lines.append(b"content-length: %b\r\n" % noted[b"content-length"])
         elif b"upgrade" in connection and noted.get(b"upgrade", b"").lower() == b"websocket" and not http10:
-            text += self._switch(request)
-        return 0, host, text
+            lines.append(self._switch(request))
+        return 0, host, lines
 
     def _framing(self, request: Request, noted: Values) -> int:
         """Where the body ends; the status to refuse the request with, or 0."""
@@ -328,7 +340,6 @@ class RequestReader:
 
 def _note(values: Values, name: bytes, value: bytes) -> Values:
     """The values with one more, which stands behind those of the same name before it."""
-    value = value.strip(b" \t")
     return {**values, name: values[name] + b", " + value if name in values else value}
 
 
