@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -137,7 +136,6 @@ class Deployment:
                 strategy=lately.strategy,
                 aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
                 ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
-                clock=time,
                 tell=lambda line: print(line, file=sys.stderr),
             ).run(lately.workers)
         finally:
