@@ -18,6 +18,7 @@ _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
+_fields = re.compile(rb"\n([^:\r]+):[ \t]*([^\r]*)").findall
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -98,8 +99,7 @@ class Call:
     @property
     def fields(self) -> Fields:
         """The request's fields, in lower case and in order; taken apart anew at each call."""
-        lines = self.raw[:-4].split(b"\r\n")
-        return [(name, value) for name, _, value in [line.partition(b": ") for line in lines[1:]]]
+        return [(name.lower(), value.rstrip(b" \t")) for name, value in _fields(self.raw)]
 
     def take(self) -> bytes:
         """All body there is now; the router may send as much again."""

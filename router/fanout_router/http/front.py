@@ -11,7 +11,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from fanout_router.dispatcher import Dispatcher
-from fanout_router.http.fields import RequestLines
 from fanout_router.http.forwarded import TrustedProxies
 
 if TYPE_CHECKING:
@@ -178,7 +177,6 @@ class Front:
         """Answers to what never became a request, by status."""
         self.draining = False
         self.access_log: AccessLog | None = None
-        self.lines = RequestLines(self.limits.url)
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
         self.proxies = TrustedProxies(trusted_proxies)

@@ -10,18 +10,26 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 from fanout_router.control import Outbox
-from fanout_router.errors import DispatchError, WireError
+from fanout_router.errors import WireError
 from fanout_router.exchange import IDEMPOTENT, Failure
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id
 from fanout_router.http.front import Front, Outcome
-from fanout_router.http.request import STATUS_OF, UNKNOWN_LENGTH, ClientRequest, Connection, check, refusal_parts
+from fanout_router.http.request import (
+    STATUS_OF,
+    UNKNOWN_LENGTH,
+    ClientRequest,
+    Connection,
+    RefusedError,
+    check,
+    refusal_parts,
+)
 from fanout_router.messages import END, HEAD, HEADER
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
 
 if TYPE_CHECKING:
     from fanout_router.http.front import FrontLimits
 
-__all__ = ["HeadReader", "Http2Protocol", "RefusedError", "RequestHead", "StreamRequest", "response_headers"]
+__all__ = ["HeadReader", "Http2Protocol", "RequestHead", "StreamRequest", "response_headers"]
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -31,14 +39,6 @@ _NOT_IN_HTTP2 = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"te", b"trailer", b"transfer-encoding",
      b"upgrade"}
 )  # fmt: skip
-
-
-class RefusedError(DispatchError):
-    """Why a request is refused; caught where its stream is known."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 class RequestHead:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
+from fanout_router.errors import DispatchError
 from fanout_router.exchange import Exchange, Failure
 
 if TYPE_CHECKING:
@@ -168,6 +169,14 @@ def refusal_parts(status: int, request_id: str = "") -> tuple[list[tuple[str, st
     return fields, text
 
 
+class RefusedError(DispatchError):
+    """Why a request is refused; caught where its stream is known."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class _IdSource(Protocol):
     """What makes our request ids unlike another router's."""
 
@@ -295,9 +304,9 @@ class Request(ClientRequest):
         self._remaining = UNKNOWN_LENGTH
 
     def renew(self) -> None:
-        """Be the next plain request of the connection: as new, but for what its reader sets anyway."""
-        self.spent = self.answered = self.delivered = False
-        self.attempts = self.status = self.sent = 0
+        """Be the next request of the connection: as new, but for what its reader sets anyway."""
+        self.spent = self.answered = self.delivered = self.complete = self.expects_continue = False
+        self.attempts = self.status = self.sent = self.upload_size = 0
         self.given_id = b""
         self.client = ""
         self.environment = None
