@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from fanout_router.adapter.call import Call, ClientDisconnectedError, log_failure
+from fanout_router.adapter.call import Application, Call, ClientDisconnectedError, log_failure
 from fanout_router.errors import AdapterError
 
 _log = logging.getLogger(__name__)
@@ -30,11 +30,8 @@ _STOP_S = 1.0
 """For a task to end that was cancelled."""
 
 
-class AsgiApplication:
+class AsgiApplication(Application):
     """Serves calls with an ASGI app."""
-
-    ended = False
-    on_ended: Callable[[], object] | None = None
 
     def __init__(self, app: AsgiCallable) -> None:
         self._app = app

@@ -46,30 +46,30 @@ class ResponseChannel(Protocol):
         """The call is over: answered, failed, or cancelled and its app has ended."""
 
 
-class Application(Protocol):
-    """An app, whatever its interface to us."""
+class Application:
+    """An app, whatever its interface to us: a subclass says how a call is served."""
+
+    ended = False
+    """The app can serve nothing until it is started again."""
+    on_ended: Callable[[], object] | None = None
+    """Called when that becomes so."""
 
     async def startup(self) -> None:
-        """Make ready to serve; runs in Lambda's init phase."""
+        """Make ready to serve; runs in Lambda's init phase, and again once the app has ``ended``."""
 
     async def shutdown(self) -> None:
         """Let go of what startup took."""
 
     def handle(self, call: "Call") -> None:
         """Begin to serve a call; it is answered later."""
+        raise NotImplementedError
 
-    async def settle(self, patience_s: float) -> int:
+    async def settle(self, patience_s: float) -> int:  # noqa: ARG002
         """Wait for what still runs behind answered and abandoned calls, and stop it when patience ends.
 
         :returns: how many calls could not be stopped.
         """
-
-    @property
-    def ended(self) -> bool:
-        """Whether the app can serve nothing until it is started again."""
-
-    on_ended: Callable[[], object] | None
-    """Called when that becomes so."""
+        return 0
 
 
 class Call:

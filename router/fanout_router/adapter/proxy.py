@@ -9,12 +9,11 @@ import contextlib
 import logging
 import select
 import shlex
-from collections.abc import Callable
 from typing import cast
 
 import httptools
 
-from fanout_router.adapter.call import Call
+from fanout_router.adapter.call import Application, Call
 from fanout_router.errors import AdapterError
 from fanout_router.exchange import IDEMPOTENT
 
@@ -27,7 +26,7 @@ _PASSED_ON = (102, 103)
 _log = logging.getLogger(__name__)
 
 
-class ProxyApplication:
+class ProxyApplication(Application):
     """Serves calls from ``127.0.0.1:port``. ``command`` starts the server; empty when something else does."""
 
     def __init__(self, port: int, command: str = "", *, health_path: str = "/", health_timeout_s: float = 9.0) -> None:
@@ -35,8 +34,6 @@ class ProxyApplication:
         self._command = command
         self._health_path = health_path
         self._health_timeout_s = health_timeout_s
-        self.ended = False
-        self.on_ended: Callable[[], object] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._free: list[_Upstream] = []
         self._open: set[_Upstream] = set()

@@ -101,8 +101,8 @@ def adapt(app: Any) -> Application:
 
     :raises AdapterError: it is not callable.
     """
-    if hasattr(app, "handle") and hasattr(app, "startup"):
-        return cast("Application", app)
+    if isinstance(app, Application):
+        return app
     if not callable(app):
         raise AdapterError(f"{app!r} is no app: an ASGI or WSGI callable is needed")
     function = app if inspect.isroutine(app) else app.__call__

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from fanout_router.adapter.call import Call, Fields
+from fanout_router.adapter.call import Application, Call, Fields
 
 _log = logging.getLogger(__name__)
 _MEMORY = 1 << 20
@@ -25,20 +25,14 @@ Environ = dict[str, Any]
 WsgiCallable = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class WsgiApplication:
+class WsgiApplication(Application):
     """Serves calls with a WSGI app."""
-
-    ended = False
-    on_ended: Callable[[], object] | None = None
 
     def __init__(self, app: WsgiCallable, threads: int = 1_000) -> None:
         """``threads`` is a limit that is not to be met: an environment's channels say how many calls there are."""
         self._app = app
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
         self._running: set[asyncio.Future[None]] = set()
-
-    async def startup(self) -> None:
-        """WSGI has no startup: importing the app was it."""
 
     async def shutdown(self) -> None:
         """Let the threads go."""

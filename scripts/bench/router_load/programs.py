@@ -204,7 +204,7 @@ def ours(app: str = "scripts.bench.router_load.apps:prepared", **function: objec
         DISPATCH_ADMIN_PORT=str(admin),
         DISPATCH_CONTROL_PORT=str(control),
         DISPATCH_FUNCTIONS=json.dumps([settings]),
-        DISPATCH_BENCH_CORE=str(OTHER_CORE),
+        ROUTER_BENCH_CORE=str(OTHER_CORE),
         DISPATCH_LOG_LEVEL="ERROR",
     ) as found:
         _wait_for(lambda: serving(admin) >= int(str(settings["minimum"])), "the environments")
