@@ -5,7 +5,7 @@ import sys
 import typer
 
 from fanout.errors import FanoutError
-from fanout_tools.cli import check, contract, outbox, publish, status
+from fanout_tools.cli import canary, check, contract, outbox, publish, status
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("publish")(publish.command)
 app.command("status")(status.command)
+app.command("canary")(canary.command)
 app.command("outbox")(outbox.command)
 app.command("check")(check.command)
 app.command("cost")(cost.command)
