@@ -94,7 +94,7 @@ plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|pro
 	@$(DEPLOY) plan $(ON)
 
 .PHONY: deploy
-deploy: setup ## Bring ENV up to date; asks first on AWS, unless AUTO_APPROVE=1
+deploy: setup ## Bring ENV up to date, and send a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
 	@$(DEPLOY) deploy $(ON)
 
 .PHONY: destroy
@@ -140,19 +140,23 @@ AT_EMULATOR = if [ -z "$${AWS_ENDPOINT_URL:-}" ]; then set -a; . $(BUILD)/emulat
 
 .PHONY: demo
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT) --no-next
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT) --no-next --no-canary
 	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.demo --orders $(ORDERS)
 
 WEB_PORT ?= 8080
 
 .PHONY: demo-web
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
-	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT) --no-next
+	@$(DEPLOY) deploy local --emulator $(EMULATOR) $(AT_PORT) --no-next --no-canary
 	@$(AT_EMULATOR) exec $(BIN)/python -m scripts.demo.web --port $(WEB_PORT) $(if $(filter 1,$(CHECK)),--check)
 
 .PHONY: status
 status: setup ## Queues and counts of the workers on EMULATOR
 	@$(AT_EMULATOR) exec $(BIN)/fanout status
+
+.PHONY: canary
+canary: setup ## Prove on EMULATOR that each hop delivers: a canary for each pair of event and worker
+	@$(AT_EMULATOR) exec $(BIN)/fanout canary
 
 .PHONY: integration
 integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)

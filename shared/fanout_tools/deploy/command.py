@@ -17,16 +17,22 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from fanout.errors import FanoutError
 from fanout_tools import emulators, supervisor
-from fanout_tools.cli import check
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.planning import Declared
+from fanout_tools.canary.run import run as run_canaries
+from fanout_tools.cli import canary, check
+from fanout_tools.declarations.naming import Names
+from fanout_tools.declarations.worker import load_all
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.errors import ToolError
@@ -36,6 +42,9 @@ __all__ = ["Deployment", "local", "of_functions", "remote"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
+
+CANARY_LIMIT_S = 60
+POOL_CONNECTIONS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +152,18 @@ class Deployment:
         finally:
             signal.signal(signal.SIGTERM, before)
 
+    def proves(self) -> bool:
+        """Send a canary for each pair of event and worker, and show what became of them; whether each hop delivers."""
+        outputs = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
+        if "traffic" not in outputs:
+            return True  # nothing is deployed
+        names, region = Names(outputs["bus"]["name"]), outputs["traffic"]["region"]
+        of = project()
+        declared = Declared.read(load_all(of.services), of.golden, of.services)
+        deployed = Deployed(names, cache(lambda service: self._client(service, region)))
+        progress.say("canary", "one for each event and worker, through every hop")
+        return not canary.tell(run_canaries(deployed, declared, limit_s=CANARY_LIMIT_S), title=names.namespace)
+
     def _client(self, service: str, region: str) -> Any:
         """A client of what Terraform speaks to."""
         reached = {**os.environ, **self.env}
@@ -151,7 +172,10 @@ class Deployment:
             aws_secret_access_key=self.env.get("AWS_SECRET_ACCESS_KEY"),
             region_name=region,
         )
-        return session.client(service, endpoint_url=reached.get("AWS_ENDPOINT_URL"))  # type: ignore[call-overload]
+        endpoint = reached.get("AWS_ENDPOINT_URL")
+        # Virtual-hosted bucket names do not resolve on an emulator's loopback address.
+        config = Config(s3={"addressing_style": "path" if endpoint else "auto"}, max_pool_connections=POOL_CONNECTIONS)
+        return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
     def release(self) -> list[str]:
         """Forget the guards of what is protected, so that the next plan may destroy it.
@@ -249,6 +273,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         elif given.command == "deploy":
             deployment.deploy()
             progress.say("deployed", f"{given.environment}, in {time.monotonic() - began:.0f} s")
+            if not given.no_canary and not deployment.proves():
+                return 1
             if not given.no_next:
                 progress.say("next", _next(given.environment))
         else:
@@ -286,6 +312,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
     parser.add_argument("environment", help="a folder of terraform/environments")
     parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
+    parser.add_argument("--no-canary", action="store_true", help="do not prove by canaries that each hop delivers")
     parser.add_argument("--no-next", action="store_true", help="leave out the next step: another command follows")
     parser.add_argument(
         "--port", type=int, help="where the emulator is to listen (4566, or a free one where that is taken)"
