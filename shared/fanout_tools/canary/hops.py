@@ -173,7 +173,7 @@ class _Way:
         [mapping] = [it for it in mappings if it["FunctionArn"].endswith(f":{function}:{ALIAS}")] or [None]
         if mapping is None:
             return Fault(Hop.MAPPING, name, "no event source mapping takes from the queue")
-        if mapping.get("State") != "Enabled":
+        if mapping.get("State") in ("Disabled", "Disabling"):
             enable = f"`aws lambda update-event-source-mapping --uuid {mapping['UUID']} --enabled`"
             return Fault(Hop.MAPPING, name, f"the mapping is {mapping.get('State')}", enable)
         return None

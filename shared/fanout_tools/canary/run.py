@@ -93,7 +93,8 @@ class _Run:
             canaries = {each.id: each for each in planned if isinstance(each, Canary)}
             with sending(self.deployed, list(canaries.values())) as sent:
                 going = {identity: it for identity, it in canaries.items() if identity not in sent.refused}
-                seen = watch(self.deployed, going, {identity: self._limit_s(it) for identity, it in going.items()})
+                limits_s = {identity: self._limit_s(it) for identity, it in going.items()}
+                seen = watch(self.deployed, going, limits_s, hopeless=self._hopeless)
             unseen = [it for identity, it in going.items() if identity not in seen]
             dead = self._dead(unseen)
             return list(pool.map(lambda each: self._result(each, sent, seen, dead), planned))
@@ -125,6 +126,9 @@ class _Run:
             reason = f"it would come to {', '.join(unknown)}, of which the deployed version may not know canaries"
             return Result(planned.pair, Verdict.UNSENT, note=reason)
         return planned
+
+    def _hopeless(self, canary: Canary) -> bool:
+        return fault(self.deployed, self._manifest(canary), canary) is not None
 
     def _manifest(self, canary: Canary) -> Manifest:
         return self.declared.manifests[canary.pair.worker]

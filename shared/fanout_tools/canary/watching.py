@@ -18,6 +18,8 @@ AT_ONCE = 16
 LOOKS_A_SECOND = 10
 """At logs, in all: CloudWatch's quota of FilterLogEvents is 5 to 25 a second, by region."""
 LEAST_PAUSE_S = 0.3
+SOON_S = 2.0
+"""Within which a warm way is done with."""
 SKEW_MS = 60_000
 """By how much the clock of this machine may be ahead of CloudWatch's."""
 
@@ -41,24 +43,33 @@ def watch(
     canaries: Mapping[str, Canary],
     limits_s: Mapping[str, float],
     *,
+    hopeless: Callable[[Canary], bool] = lambda _: False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Sighting]:
     """Look until each canary's worker has told of it, or its limit is over; the sightings by the canaries' ids.
 
     :param limits_s: seconds from now on, by the canaries' ids.
+    :param hopeless: whether a canary can never come; asked once of those that have not come soon.
     """
     began, since_ms = clock(), int(time.time() * 1000) - SKEW_MS
     seen: dict[str, Sighting] = {}
+    left_s: dict[str, float] = dict(limits_s)
     with ThreadPoolExecutor(AT_ONCE) as pool:
+        asked = False
         while True:
             passed_s = clock() - began
-            waiting = {canaries[it].pair.worker for it in canaries if it not in seen and limits_s[it] >= passed_s}
+            waiting = [it for it in canaries if it not in seen and left_s[it] >= passed_s]
             if not waiting:
                 return seen
-            for told in pool.map(lambda worker: _told(deployed, worker, canaries, since_ms), sorted(waiting)):
+            if passed_s >= SOON_S and not asked:
+                asked = True
+                gone = pool.map(hopeless, (canaries[it] for it in waiting))
+                left_s |= {it: 0.0 for it, never in zip(waiting, gone, strict=True) if never}
+            workers = sorted({canaries[it].pair.worker for it in waiting})
+            for told in pool.map(lambda worker: _told(deployed, worker, canaries, since_ms), workers):
                 seen |= told
-            sleep(max(LEAST_PAUSE_S, len(waiting) / LOOKS_A_SECOND))
+            sleep(max(LEAST_PAUSE_S, len(workers) / LOOKS_A_SECOND))
 
 
 def _told(deployed: Deployed, worker: str, canaries: Mapping[str, Canary], since_ms: int) -> dict[str, Sighting]:

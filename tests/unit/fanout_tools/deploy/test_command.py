@@ -199,7 +199,7 @@ def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: 
 
     monkeypatch.setattr(traffic.LambdaAliases, "lead", lead)
 
-    assert deploy.main(["deploy", "dev"]) == 0
+    assert deploy.main(["deploy", "dev", "--no-canary"]) == 0
 
     assert led == [("billing 4", 1)]  # after the one call of Terraform
 
