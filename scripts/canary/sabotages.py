@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.deployed import Deployed, found
 from fanout_tools.canary.faults import Hop
 from fanout_tools.declarations.naming import ALIAS
 from fanout_tools.declarations.worker import Manifest, Via
@@ -16,6 +17,7 @@ from fanout_tools.declarations.worker import Manifest, Via
 __all__ = ["Sabotage", "sabotages"]
 
 DEFAULT_BUS = "default"
+PATIENCE_S = 120
 NEVER = {"detail": {"data": {"never": ["never"]}}}
 """What no event of the workers has."""
 
@@ -138,10 +140,23 @@ def _mapping(deployed: Deployed, queue: str) -> Mapping[str, Any]:
     return dict(mapping)
 
 
+def _until(holds: Callable[[], bool]) -> None:
+    """Wait until a mapping polls no more.
+
+    :raises TimeoutError: it still does.
+    """
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        if time.monotonic() > until:
+            raise TimeoutError(f"a mapping was not taken away within {PATIENCE_S} s")
+        time.sleep(0.2)
+
+
 @contextmanager
 def _without_mapping(deployed: Deployed, queue: str) -> Iterator[None]:
     client, before = deployed.client("lambda"), _mapping(deployed, queue)
     client.delete_event_source_mapping(UUID=before["UUID"])
+    _until(lambda: found(client.get_event_source_mapping, UUID=before["UUID"]) is None)
     yield
     client.create_event_source_mapping(
         EventSourceArn=before["EventSourceArn"],
@@ -156,6 +171,7 @@ def _without_mapping(deployed: Deployed, queue: str) -> Iterator[None]:
 def _disabled_mapping(deployed: Deployed, queue: str) -> Iterator[None]:
     client, identity = deployed.client("lambda"), _mapping(deployed, queue)["UUID"]
     client.update_event_source_mapping(UUID=identity, Enabled=False)
+    _until(lambda: client.get_event_source_mapping(UUID=identity)["State"] == "Disabled")
     yield
     client.update_event_source_mapping(UUID=identity, Enabled=True)
 
