@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +89,7 @@ class Declared:
 
 
 def plan(
-    declared: Declared, run: str, sent_at: datetime, expires_at: datetime, bucket_name: Any
+    declared: Declared, run: str, sent_at: datetime, expires_at: datetime, bucket_name: Callable[[str], str]
 ) -> Iterator[Canary | Unsent]:
     """A canary for each pair, or why there is none.
 
@@ -118,7 +118,7 @@ class _Maker:
     def pair(self) -> Pair:
         return Pair(self.subscription.event, self.worker)
 
-    def canary(self, bucket_name: Any) -> Canary | Unsent:
+    def canary(self, bucket_name: Callable[[str], str]) -> Canary | Unsent:
         if self.subscription.event == S3:
             for bucket in self.declared.event_buckets:
                 if found := self._passing(self._objects(bucket_name(bucket)), bucket_name(bucket)):

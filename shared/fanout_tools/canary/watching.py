@@ -54,22 +54,22 @@ def watch(
     """
     began, since_ms = clock(), int(time.time() * 1000) - SKEW_MS
     seen: dict[str, Sighting] = {}
-    left_s: dict[str, float] = dict(limits_s)
+    asked = False
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        asked = False
-        while True:
-            passed_s = clock() - began
-            waiting = [it for it in canaries if it not in seen and left_s[it] >= passed_s]
-            if not waiting:
-                return seen
-            if passed_s >= SOON_S and not asked:
-                asked = True
-                gone = pool.map(hopeless, (canaries[it] for it in waiting))
-                left_s |= {it: 0.0 for it, never in zip(waiting, gone, strict=True) if never}
+        waiting = list(canaries)
+        while waiting:
             workers = sorted({canaries[it].pair.worker for it in waiting})
             for told in pool.map(lambda worker: _told(deployed, worker, canaries, since_ms), workers):
                 seen |= told
-            sleep(max(LEAST_PAUSE_S, len(workers) / LOOKS_A_SECOND))
+            passed_s = clock() - began
+            waiting = [it for it in waiting if it not in seen and limits_s[it] > passed_s]
+            if passed_s >= SOON_S and not asked:
+                asked = True
+                gone = list(pool.map(hopeless, (canaries[it] for it in waiting)))
+                waiting = [it for it, never in zip(waiting, gone, strict=True) if not never]
+            if waiting:
+                sleep(max(LEAST_PAUSE_S, len(workers) / LOOKS_A_SECOND))
+    return seen
 
 
 def _told(deployed: Deployed, worker: str, canaries: Mapping[str, Canary], since_ms: int) -> dict[str, Sighting]:

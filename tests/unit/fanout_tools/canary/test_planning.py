@@ -51,8 +51,8 @@ def test_a_canary_takes_the_events_way_under_a_source_of_its_own(via: str) -> No
 
 
 def test_the_core_knows_each_of_this_repositorys_canaries() -> None:
-    """GIVEN the workers of this repository WHEN planned THEN each pair has a canary that the core takes for one, of that
-    event, and that starts no workflow."""
+    """GIVEN the workers of this repository WHEN planned THEN each pair has a canary that the core takes for one, of
+    that event, and that starts no workflow."""
     services = REPOSITORY / "services"
     declared = Declared.read(load_all(services), REPOSITORY / "shared" / "contracts" / "golden", services)
 
@@ -90,8 +90,8 @@ def test_who_else_gets_a_canary_is_known() -> None:
 
 
 def test_an_empty_object_makes_s3_send_its_own_event() -> None:
-    """GIVEN a worker of S3's events, with a filter on the key WHEN planned THEN an empty object in a bucket whose events
-    come to the bus is one that passes, with the canary's folder in its key."""
+    """GIVEN a worker of S3's events, with a filter on the key WHEN planned THEN an empty object in a bucket whose
+    events come to the bus is one that passes, with the canary's folder in its key."""
     where = {"object": {"key": [{"suffix": ".png"}]}}
     canary = only(manifest({"event": "aws.s3/Object Created", "where": where}, buckets={"uploads": {"events": True}}))
 
