@@ -77,12 +77,10 @@ def leg(emulator: str) -> int:
         aws.forget_clients()
         services = [it.parent for name in ("worker", "workflow", "web") for it in _declared(name)]
         platform = Platform.deploy(work_dir, emulator, services)
-        of, client = project(), aws.client
-        whole = platform.deployment.manifests
-        declared = Declared.read(whole, of.golden, platform.services)
-        tested = Leg(emulator, Deployed(platform.names, client), declared)  # type: ignore[arg-type]
+        declared = Declared.read(project(platform.services.parent))
+        tested = Leg(emulator, Deployed(platform.names, aws.client), declared)  # type: ignore[arg-type]
         before, rows = tested.canaries(), []
-        for sabotage in sabotages(tested.deployed, whole):
+        for sabotage in sabotages(tested.deployed, declared.manifests):
             rows.append(tested.row(sabotage))
             print(format_table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
         after = tested.canaries()

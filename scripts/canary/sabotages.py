@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fanout_tools.canary.deployed import Deployed, found
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.evidence import Depth, depth
 from fanout_tools.canary.faults import Hop
 from fanout_tools.declarations.naming import ALIAS
 from fanout_tools.declarations.worker import Manifest, Via
@@ -18,6 +19,8 @@ __all__ = ["Sabotage", "sabotages"]
 
 DEFAULT_BUS = "default"
 PATIENCE_S = 120
+TAKEN_WITHIN_S = 2.5
+PROBE = {"source": "canary.bench", "detail-type": "Probe", "detail": {"fanout-canary": "0-0"}}
 NEVER = {"detail": {"data": {"never": ["never"]}}}
 """What no event of the workers has."""
 
@@ -140,23 +143,36 @@ def _mapping(deployed: Deployed, queue: str) -> Mapping[str, Any]:
     return dict(mapping)
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    """Wait until a mapping polls no more.
+def _wait_until_untaken(deployed: Deployed, queue: str) -> None:
+    """Wait until nobody takes from the queue: a mapping that is said to be gone may still end a long poll.
 
-    :raises TimeoutError: it still does.
+    :raises TimeoutError: somebody still does.
     """
-    until = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > until:
-            raise TimeoutError(f"a mapping was not taken away within {PATIENCE_S} s")
+    sqs, url, until = deployed.client("sqs"), deployed.queue_url(queue), time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(PROBE))
+        if _stays(deployed, queue):
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return
+    raise TimeoutError(f"{queue} is still taken from after {PATIENCE_S} s")
+
+
+def _stays(deployed: Deployed, queue: str) -> bool:
+    """Whether the queue keeps a message for longer than a mapping at work leaves it there."""
+    until = time.monotonic() + TAKEN_WITHIN_S
+    while time.monotonic() < until:
+        if depth(deployed, queue) != Depth(1, 0):
+            return False
         time.sleep(0.2)
+    return True
 
 
 @contextmanager
 def _without_mapping(deployed: Deployed, queue: str) -> Iterator[None]:
     client, before = deployed.client("lambda"), _mapping(deployed, queue)
     client.delete_event_source_mapping(UUID=before["UUID"])
-    _until(lambda: found(client.get_event_source_mapping, UUID=before["UUID"]) is None)
+    _wait_until_untaken(deployed, queue)
     yield
     client.create_event_source_mapping(
         EventSourceArn=before["EventSourceArn"],
@@ -171,7 +187,7 @@ def _without_mapping(deployed: Deployed, queue: str) -> Iterator[None]:
 def _disabled_mapping(deployed: Deployed, queue: str) -> Iterator[None]:
     client, identity = deployed.client("lambda"), _mapping(deployed, queue)["UUID"]
     client.update_event_source_mapping(UUID=identity, Enabled=False)
-    _until(lambda: client.get_event_source_mapping(UUID=identity)["State"] == "Disabled")
+    _wait_until_untaken(deployed, queue)
     yield
     client.update_event_source_mapping(UUID=identity, Enabled=True)
 

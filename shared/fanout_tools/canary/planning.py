@@ -14,8 +14,9 @@ from fanout.events.envelope import Metadata, new_traceparent
 from fanout_tools.canary.sampling import candidates
 from fanout_tools.contracts import golden
 from fanout_tools.declarations import reading, routing
-from fanout_tools.declarations.worker import Manifest, Subscription
+from fanout_tools.declarations.worker import Manifest, Subscription, load_all
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
+from fanout_tools.project import Project
 
 __all__ = ["Canary", "Declared", "Pair", "Unsent", "plan"]
 
@@ -76,11 +77,12 @@ class Declared:
     """What starts a workflow."""
 
     @classmethod
-    def read(cls, manifests: Mapping[str, Manifest], golden_folder: Path, services: Path) -> Declared:
+    def read(cls, project: Project) -> Declared:
         """
-        :raises ManifestError: a workflow.yaml cannot be read.
+        :raises ManifestError: a worker.yaml or workflow.yaml is wrong.
         """
-        return cls(manifests, _examples(golden_folder), list(_workflows(services)))
+        workflows = list(_workflows(project.services))
+        return cls(load_all(project.services), _examples(project.golden), workflows)
 
     @property
     def event_buckets(self) -> list[str]:

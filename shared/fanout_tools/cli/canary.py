@@ -1,6 +1,7 @@
 """``fanout canary``: whether each hop of a deployment delivers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -9,22 +10,25 @@ from fanout import aws
 from fanout_tools.canary.deployed import Deployed
 from fanout_tools.canary.planning import Declared
 from fanout_tools.canary.run import Result, Verdict, run
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
+from fanout_tools.cli.endpoint import reach
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
-from fanout_tools.declarations.naming import Names
-from fanout_tools.declarations.worker import load_all
 from fanout_tools.project import project
 
-__all__ = ["command", "tell"]
+__all__ = ["LIMIT_S", "command", "tell"]
+
+LIMIT_S = 60.0
+"""From end to end, with cold starts."""
 
 COLUMNS = ["event", "worker", "to queue ms", "in queue ms", "to function ms", "result"]
 
 
 def command(
     *,
-    limit_s: Annotated[float, typer.Option(min=1, help="For a way from end to end, beside the batch window.")] = 60,
+    limit_s: Annotated[float, typer.Option(min=1, help="From end to end, beside the batch window.")] = LIMIT_S,
     paused: Annotated[list[str] | None, typer.Option(help="A worker that is paused: late, not failed.")] = None,
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
     services: Services,
     as_json: AsJson = False,
 ) -> None:
@@ -33,16 +37,17 @@ def command(
 
     The exit status is 1 if a hop does not deliver: it is named, with the likely cause and the fix.
     """
-    declared = Declared.read(load_all(services), project().golden, services)
-    client: Any = aws.client
-    results = run(Deployed(Names(namespace), client), declared, limit_s=limit_s, paused=paused or ())
-    if tell(results, title=namespace, as_json=as_json):
+    names, client = reach(env, namespace), aws.client
+    declared = Declared.read(replace(project(), services=services))
+    results = run(Deployed(names, client), declared, limit_s=limit_s, paused=paused or ())  # type: ignore[arg-type]
+    if tell(results, title=names.namespace, as_json=as_json):
         raise typer.Exit(1)
 
 
 def tell(results: Sequence[Result], *, title: str, as_json: bool = False) -> bool:
     """Print the table, and a line for each fault; whether there is any."""
-    print_rows(COLUMNS, map(_row, results), as_json=as_json, title=title)
+    if results:
+        print_rows(COLUMNS, map(_row, results), as_json=as_json, title=title)
     faults = {str(it.fault): it for it in results if it.verdict is Verdict.FAILED}
     for text in faults:
         complain(f"canary: {text}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from fanout.errors import CanaryError
 from fanout.events.envelope import Envelope
 from fanout_tools.canary.planning import Canary, Declared, Pair, Unsent, plan
-from fanout_tools.declarations.worker import Manifest, load_all
+from fanout_tools.declarations.worker import Manifest
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
+from fanout_tools.project import project
 from scripts.paths import REPOSITORY
 
 NOW = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
@@ -53,8 +55,7 @@ def test_a_canary_takes_the_events_way_under_a_source_of_its_own(via: str) -> No
 def test_the_core_knows_each_of_this_repositorys_canaries() -> None:
     """GIVEN the workers of this repository WHEN planned THEN each pair has a canary that the core takes for one, of
     that event, and that starts no workflow."""
-    services = REPOSITORY / "services"
-    declared = Declared.read(load_all(services), REPOSITORY / "shared" / "contracts" / "golden", services)
+    declared = Declared.read(project(REPOSITORY))
 
     found = planned(declared)
 
@@ -143,7 +144,7 @@ def test_workflows_are_read_as_terraform_reads_them(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "workflow.yaml").write_text(text)
 
-    read = Declared.read({}, tmp_path, tmp_path)
+    read = Declared.read(replace(project(REPOSITORY), services=tmp_path))
 
     assert [it.source for it in read.workflows] == [
         {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"object": {"key": ["k"]}}},
