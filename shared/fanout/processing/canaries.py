@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from fanout import telemetry
 from fanout.errors import CanaryError
+from fanout.processing.delivery import Record
 from fanout.processing.handlers import Handlers
-from fanout.processing.records import Record
 
 __all__ = ["tell"]
 

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -145,7 +144,6 @@ class Deployment:
                 strategy=lately.strategy,
                 aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
                 ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
-                clock=time,
                 tell=lambda line: print(line, file=sys.stderr),
             ).run(lately.workers)
         finally:

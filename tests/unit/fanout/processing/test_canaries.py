@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fanout import Context, Envelope, Outcome
-from fanout.processing.records import Record
+from fanout.processing.delivery import Record
 from fanout.testing import Rig, record, record_of
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
