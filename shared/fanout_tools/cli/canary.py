@@ -39,6 +39,9 @@ def command(
     """
     names, client = reach(env, namespace), aws.client
     declared = Declared.read(replace(project(), services=services))
+    for worker in paused or ():
+        if worker not in declared.manifests:
+            raise typer.BadParameter(f"{worker}: no such worker", param_hint="--paused")
     results = run(Deployed(names, client), declared, limit_s=limit_s, paused=paused or ())  # type: ignore[arg-type]
     if tell(results, title=names.namespace, as_json=as_json):
         raise typer.Exit(1)
