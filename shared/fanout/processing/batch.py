@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fanout.errors import EventError, PublishError, describe
+from fanout.errors import CanaryError, EventError, PublishError, describe
 from fanout.idempotency.store import event_key
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.payloads import ClaimCheck
@@ -53,8 +53,8 @@ class Processor:
     watch: Watch = field(default_factory=Watch)
 
     def process(self, records: Iterable[Record], invocation: Invocation) -> list[Delivery]:
-        """Every record, with its outcome."""
-        deliveries = [Delivery.of(record) for record in records]
+        """Every record that is an event, with its outcome."""
+        deliveries = self._read(records)
         self.execution.begin_batch()
         self._expire(deliveries)  # first: what nobody wants any more need not be fetched or locked
         fetch_payloads(deliveries, self.claim_check)  # before the locks: their fingerprints are of whole data
@@ -70,6 +70,21 @@ class Processor:
         if self.execution.handlers.parts:  # after settling, which may still move a record to the DLQ
             self.execution.report_lost_parts(deliveries, invocation)
         self._log_failures(deliveries)
+        return deliveries
+
+    def _read(self, records: Iterable[Record]) -> list[Delivery]:
+        """The records without the canaries among them, which are told of and are done with."""
+        deliveries: list[Delivery] = []
+        canaries: list[tuple[Record, CanaryError]] = []
+        for record in records:
+            try:
+                deliveries.append(Delivery.of(record))
+            except CanaryError as canary:
+                canaries.append((record, canary))
+        if canaries:
+            from fanout.processing.canaries import tell  # nearly no batch has any
+
+            tell(self.settlement.settings.worker, self.execution.handlers, canaries)
         return deliveries
 
     def _handle(self, group: Group, invocation: Invocation) -> None:
