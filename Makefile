@@ -87,7 +87,7 @@ soak: setup ## Mixed traffic, aborts and kills through router and environments f
 sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/explanation/dispatch
 	$(RUN) scripts.simulate
 bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
-	@for name in import patterns publish reliability router scaleup worker; do echo "== $$name"; $(RUN) scripts.bench.$$name; done
+	@for name in import leavers patterns publish reliability router scaleup worker; do echo "== $$name"; $(RUN) scripts.bench.$$name; done
 bench-%: setup
 	@$(RUN) scripts.bench.$(subst -,_,$*)
 
