@@ -50,6 +50,7 @@ class Publisher:
     ) -> None:
         self.concurrency = concurrency
         self.sender = Sender(client, bus, claim_check, sleep, uniform)
+        """Of one batch at a time, for :class:`fanout.publish.aio.AsyncPublisher`."""
         self._routes = routes or Routes()
         self._claim_check = claim_check
         self._kind = kind_of(bus)
