@@ -15,7 +15,6 @@ How a handler asks for a retry or a rejection is not an error of fanout's: see :
 """
 
 __all__ = [
-    "CanaryError",
     "ContractError",
     "DeclarationError",
     "EventError",
