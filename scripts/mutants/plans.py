@@ -18,6 +18,7 @@ from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.network import security_groups, services
 from fanout_tools.proof.serving import routers
 from fanout_tools.proof.workflows import machines_watched
+from scripts.mutants import sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -48,6 +49,8 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
             if isinstance(resource.get(attribute), str):
                 yield from _policies(plan, resource, attribute)
     yield from _containers(plan)
+    for resource, change, mutated in sources.spoilt(plan):
+        yield _mutant(resource, change, mutated, *_governed(plan, resource))
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
     yield from _ownership_mutants(plan)

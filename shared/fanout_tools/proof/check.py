@@ -36,6 +36,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.invocations_kept,
     grants.granted,
     grants.scoped,
+    grants.log_policies,
     keys.encrypted,
     keys.usable,
     keys.logged,

@@ -35,6 +35,7 @@ module "platform" {
   packages_dir            = "${path.root}/../../../build/packages/aws"
   create_email_identities = var.create_email_identities
   force_destroy           = true
+  bus_grants              = var.bus_grants
   log_retention_days      = 14
   observability           = { alarm_emails = var.alarm_emails }
 }

@@ -15,3 +15,9 @@ variable "alarm_emails" {
   type        = set(string)
   default     = []
 }
+
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  type        = string
+  default     = "service"
+}

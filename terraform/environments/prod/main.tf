@@ -36,6 +36,7 @@ module "platform" {
   packages_dir            = "${path.root}/../../../build/packages/aws"
   create_email_identities = var.create_email_identities
   customer_managed_key    = true
+  bus_grants              = var.bus_grants
   archive_days            = 90
   claims_retention_days   = 118 # as the archive, and 28 days in queue and DLQ after a replay
   publishers              = var.publishers

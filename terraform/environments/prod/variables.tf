@@ -41,3 +41,9 @@ variable "router" {
   })
   default = null
 }
+
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  type        = string
+  default     = "service"
+}

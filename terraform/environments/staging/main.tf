@@ -36,6 +36,7 @@ module "platform" {
   packages_dir            = "${path.root}/../../../build/packages/aws"
   create_email_identities = var.create_email_identities
   customer_managed_key    = true
+  bus_grants              = var.bus_grants
   archive_days            = 14
   publishers              = var.publishers
   force_destroy           = true

@@ -7,3 +7,9 @@ variable "deployment" {
     account_id = string
   })
 }
+
+variable "bus_grants" {
+  description = "How a domain's rule may write to its topic: see modules/topic. With a role, the service itself needs no key for topics."
+  type        = string
+  default     = "service"
+}

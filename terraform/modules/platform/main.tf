@@ -36,6 +36,7 @@ module "key" {
   count  = var.customer_managed_key ? 1 : 0
 
   deployment = local.deployment
+  bus_grants = var.bus_grants
 }
 
 module "store" {
@@ -87,6 +88,7 @@ module "topic" {
   deployment  = local.deployment
   protect     = var.protect
   security    = local.security
+  bus_grants  = var.bus_grants
   bus_name    = module.bus.name
   source_name = each.key
 }

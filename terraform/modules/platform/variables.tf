@@ -85,6 +85,17 @@ variable "customer_managed_key" {
   default     = false
 }
 
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics: service (in EventBridge's own name, which holds under every text of AWS's) or role (an execution role per domain, nothing for the service); see modules/topic."
+  type        = string
+  default     = "service"
+
+  validation {
+    condition     = contains(["service", "role"], var.bus_grants)
+    error_message = "bus_grants is service or role."
+  }
+}
+
 variable "tls_only" {
   description = "Let queues, topics and buckets refuse calls without TLS; an emulator on plain HTTP needs false."
   type        = bool
