@@ -114,7 +114,7 @@ class Deployment:
             raise
 
     def deploy(self) -> None:
-        """Apply, then shift the workers' traffic to the versions that were published.
+        """Apply, then shift the workers' traffic to the versions that were published, where that goes by steps.
 
         :raises TrafficError: an alarm rang: some workers have their old version.
         """
@@ -122,26 +122,36 @@ class Deployment:
         self.shift()
 
     def shift(self) -> None:
-        """Let the workers' aliases lead to the newest versions, by the environment's ``traffic_shift``. Whoever ends
-        this process by Ctrl-C or SIGTERM sets back what is under way.
+        """Let the workers' aliases lead to the newest versions, by the steps of the environment's ``traffic_shift``;
+        without steps Terraform has moved them. Whoever ends this process by Ctrl-C or SIGTERM sets back what is under
+        way.
 
         :raises TrafficError: some workers have their old version.
         """
         output = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("traffic")
-        if output is None:
-            return  # nothing is deployed
+        if output is None or not output["steps"]:
+            return
         lately, cloudwatch = traffic.Traffic.read(output), self._client("cloudwatch", output["region"])
+        aliases = traffic.LambdaAliases(self._client("lambda", output["region"]))
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             traffic.Shift(
                 strategy=lately.strategy,
-                aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
+                aliases=aliases,
                 ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
                 clock=time,
                 tell=lambda line: print(line, file=sys.stderr),
             ).run(lately.workers)
         finally:
             signal.signal(signal.SIGTERM, before)
+            self._remember([it for it in lately.workers if it.moved(aliases.get(it))])
+
+    def _remember(self, moved: Sequence[traffic.Worker]) -> None:
+        """Tell Terraform's state of the versions that have the events now, so that the next apply leaves them there."""
+        addresses = [f'module.platform.module.worker["{it.name}"].terraform_data.live' for it in moved]
+        if addresses:
+            given = [f"-{option}={address}" for address in addresses for option in ("replace", "target")]
+            self._terraform("apply", "-json", "-auto-approve", "-refresh=false", *given)
 
     def _client(self, service: str, region: str) -> Any:
         """A client of what Terraform speaks to."""

@@ -115,7 +115,9 @@ module "worker" {
     scaling_schedule = each.value.scaling_schedule
   }
   autoscaling = var.autoscaling
-  package     = local.packages[each.key]
+
+  traffic_in_steps = local.in_steps
+  package          = local.packages[each.key]
   bus = {
     name      = module.bus.name
     arn       = module.bus.arn

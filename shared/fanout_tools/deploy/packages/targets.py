@@ -3,7 +3,7 @@
 import json
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 __all__ = ["Target", "aws", "local"]
@@ -38,10 +38,12 @@ class Target:
         platforms = [f"--platform={libc}_{machine}" for libc in _GLIBC]
         return ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}", *platforms]
 
-    def description(self) -> str:
-        """What ``target.json`` says, for Terraform: the Lambda runtime, and the architecture when there is one."""
+    def description(self, sources: Mapping[str, str]) -> str:
+        """What ``target.json`` says, for Terraform: the Lambda runtime, the architecture when there is one, and the
+        digests of what the packages were made of."""
         only = self.architectures[0] if self.native else None
-        return json.dumps({"runtime": f"python{self.python}", "architecture": only}) + "\n"
+        said = {"runtime": f"python{self.python}", "architecture": only, "sources": dict(sources)}
+        return json.dumps(said, indent=1) + "\n"
 
 
 def local() -> Target:

@@ -43,6 +43,19 @@ run "refuses_packages_that_are_not_built" {
   expect_failures = [aws_s3_bucket.packages]
 }
 
+run "refuses_packages_older_than_their_sources" {
+  command = plan
+
+  variables {
+    packages_dir = "./tests/old_packages"
+  }
+  assert {
+    condition     = module.sources.changed == ["../../../../../services"] && local.build == "`make build TARGET=old_packages`"
+    error_message = "the folder is named, and the target that has to be built"
+  }
+  expect_failures = [aws_s3_bucket.packages]
+}
+
 run "refuses_to_protect_and_to_destroy_by_force" {
   command = plan
 

@@ -170,52 +170,76 @@ def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.Captu
 
 TRAFFIC = {
     "region": "eu-central-1",
-    "steps": [],
-    "minutes": 5,
-    "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "alarms": ["a"]}},
+    "steps": [50],
+    "minutes": 0,
+    "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "live": "3", "alarms": ["a"]}},
 }
+LIVE = 'module.platform.module.worker["billing"].terraform_data.live'
+
+
+class Aliases:
+    """Where billing's alias leads; takes each move or none."""
+
+    def __init__(self) -> None:
+        self.at = traffic.Alias(version="3", revision="r", weights={})
+        self.moves: list[tuple[str, dict[str, float]]] = []
+        self.refused = False
+
+    def get(self, _worker: traffic.Worker) -> traffic.Alias:
+        return self.at
+
+    def lead(self, _worker: object, seen: traffic.Alias, version: str, weights: dict[str, float]) -> traffic.Alias:
+        if self.refused:
+            raise traffic.TrafficError("no")
+        self.moves.append((version, weights))
+        self.at = replace(seen, version=version, weights=weights)
+        return self.at
 
 
 @pytest.fixture
-def published(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+def aliases(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> Aliases:
     """An apply has published version 4 of billing, whose alias is at version 3."""
-    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": TRAFFIC})
-    at_three = traffic.Alias(version="3", revision="r", weights={})
-    monkeypatch.setattr(traffic.LambdaAliases, "get", lambda _self, _worker: at_three)
-    return calls
-
-
-def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Aliases()
     monkeypatch.setenv("AUTO_APPROVE", "1")
-    led: list[tuple[str, int]] = []
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": TRAFFIC})
+    monkeypatch.setattr(traffic, "LambdaAliases", lambda _client: found)
+    monkeypatch.setattr(traffic, "ringing_alarms", lambda _client, _names: ())
+    return found
 
-    def lead(_self: object, worker: traffic.Worker, seen: traffic.Alias, version: str, _weights: object) -> object:
-        led.append((f"{worker.name} {version}", len(published)))
-        return seen
 
-    monkeypatch.setattr(traffic.LambdaAliases, "lead", lead)
+def test_traffic_is_shifted_after_the_apply_and_terraform_is_told(calls: list[Call], aliases: Aliases) -> None:
+    assert deploy.main(["deploy", "dev"]) == 0
+
+    assert aliases.moves == [("3", {"4": 0.5}), ("4", {})]
+    (applied, _), (told, _) = calls
+    assert applied[0] == "apply"
+    assert told == ("apply", "-json", "-auto-approve", "-refresh=false", f"-replace={LIVE}", f"-target={LIVE}")
+
+
+def test_without_steps_terraform_has_moved_the_traffic(
+    calls: list[Call], aliases: Aliases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": {**TRAFFIC, "steps": []}})
 
     assert deploy.main(["deploy", "dev"]) == 0
 
-    assert led == [("billing 4", 1)]  # after the one call of Terraform
+    assert aliases.moves == []
+    assert len(calls) == 1
 
 
-def test_a_plan_shifts_nothing(published: list[Call]) -> None:
+def test_a_plan_shifts_nothing(calls: list[Call], aliases: Aliases) -> None:
     assert deploy.main(["plan", "dev"]) == 0
 
-    assert [args[0] for args, _ in published] == ["plan", "show"]
+    assert [args[0] for args, _ in calls] == ["plan", "show"]
+    assert aliases.moves == []
 
 
 def test_traffic_that_was_set_back_fails_the_deployment(
-    published: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    calls: list[Call], aliases: Aliases, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("AUTO_APPROVE", "1")
-
-    def refuse(*_: object) -> object:
-        raise traffic.TrafficError("no")
-
-    monkeypatch.setattr(traffic.LambdaAliases, "lead", refuse)
+    aliases.refused = True
 
     assert deploy.main(["deploy", "dev"]) == 1
 
     assert "deploy: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err
+    assert len(calls) == 1  # Terraform knows of version 3

@@ -3,6 +3,7 @@
 pip really runs, on wheels in a directory instead of an index.
 """
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -98,4 +99,5 @@ def test_lambdas_platform_is_told_to_the_installer() -> None:
     assert "--platform=manylinux2014_aarch64" in target.arguments("arm64", uv=False)
     assert "--python-version=3.13" in target.arguments("x86_64", uv=False)
     assert "--python-platform=aarch64-manylinux_2_34" in target.arguments("arm64", uv=True)
-    assert target.description() == '{"runtime": "python3.13", "architecture": null}\n'
+    told = json.loads(target.description({"../services": "0"}))
+    assert told == {"runtime": "python3.13", "architecture": None, "sources": {"../services": "0"}}
