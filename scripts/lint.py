@@ -44,7 +44,7 @@ def terraform() -> Iterator[Step]:
     known = version()
     for environment in PROVEN:
         python = (REPOSITORY / "shared" / "fanout", _TOOLS, REPOSITORY / "constraints.txt")
-        command = [sys.executable, "-m", "fanout_tools.proof", environment]
+        command = [str(Path(sys.executable).with_name("fanout")), "check-plan", environment]
         yield Step(f"check-plan {environment}", command, inputs=(TREE, *_DECLARED, *python), versions=known)
     modules = {file.parent.parent for file in TREE.glob("modules/*/tests/*.tftest.hcl")}
     for module in sorted(modules, key=lambda each: (-_size(each), each)):

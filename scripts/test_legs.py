@@ -44,7 +44,7 @@ def legs() -> Iterator[Step]:
     else:
         yield integration("localstack")
         yield end_to_end
-        yield Step("LocalStack's plugin", [sys.executable, "-m", "fanout_tools.emulators.plugin_tests"])
+        yield Step("LocalStack's plugin", [sys.executable, "-m", "scripts.plugin_tests"])
 
 
 def integration(emulator: str) -> Step:

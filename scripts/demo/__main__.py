@@ -1,10 +1,12 @@
 """``python -m scripts.demo``."""
 
+import sys
+
 import typer
 
-from fanout_tools.cli.app import main
+from fanout_tools.cli.app import run
 from scripts.demo.command import command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(command)
-main(app)
+sys.exit(run(application=app))

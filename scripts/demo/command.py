@@ -17,8 +17,8 @@ from fanout.errors import EventError
 from fanout.events.envelope import Envelope
 from fanout.publish import Publisher
 from fanout_tools.cli.deployment import Deployment, DeploymentError, Depth
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, Namespace, Services
-from fanout_tools.declarations.naming import Names
+from fanout_tools.cli.endpoint import reach
+from fanout_tools.cli.options import LOCAL, Env, Namespace, Services
 from fanout_tools.declarations.worker import load_all
 from scripts.demo import cdnow, counts, follow, readiness, report, shelf
 from scripts.demo.patience import Movement, StuckError, ask
@@ -45,13 +45,14 @@ say = report.say
 def command(
     *,
     orders: Annotated[int, typer.Option(envvar="ORDERS", help="How many of the file's 6,919 orders to send.")] = 500,
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
     services: Services,
 ) -> None:
     """Send real orders, with duplicates, broken ones and rejects among them, and reconcile what the workers made of
     them. The exit status is 1 when anything does not reconcile, or when the run cannot succeed; then it says why."""
     scenario = Scenario.new(cdnow.read(ORDERS, orders))
-    deployment = Deployment(Names(namespace), load_all(services))
+    deployment = Deployment(reach(env, namespace), load_all(services))
     before = ask(deployment.depths)  # says what is missing before anything is sent
     say(f"functions   {readiness.start_all(deployment)} of {len(deployment.manifests)} answer")
     ask(lambda: shelf.fill(deployment.names.table("stock")))

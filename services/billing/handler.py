@@ -3,7 +3,6 @@
 from contracts.billing import InvoiceIssued
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
-from fanout.invoke.server import steps
 from services.billing.charges import charge, refund
 from services.billing.ledger import check_currency, enter
 
@@ -29,6 +28,7 @@ def bill(order: OrderPlaced, context: Context) -> None:
     )
 
 
-worker.invoked(steps(charge=charge, refund=refund))
+worker.step("charge")(charge)
+worker.step("refund")(refund)
 
 handler = worker.lambda_handler

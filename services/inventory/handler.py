@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from contracts.orders import OrderPlaced
 from fanout import Context, Reject, Retry, Worker
 from fanout.aws import client
-from fanout.invoke.server import steps
 from fanout.resources import table
 from services.inventory.holds import pick_line, release_line, reserve_line
 
@@ -85,6 +84,8 @@ def _explain(order: OrderPlaced, skus: list[str], codes: list[str | None]) -> No
     raise Retry(f"order {order.order_id}: the transaction was cancelled: {codes}")
 
 
-worker.invoked(steps(reserve=reserve_line, pick=pick_line, release=release_line))
+worker.step("reserve")(reserve_line)
+worker.step("pick")(pick_line)
+worker.step("release")(release_line)
 
 handler = worker.lambda_handler

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.orders import OrderPlaced
 from fanout import Context, Worker
-from fanout.invoke.server import steps
 from fanout.resources import table
 from services.notifications.mail import send, send_once
 
@@ -26,12 +25,14 @@ def confirm(order: OrderPlaced, context: Context) -> None:
     context.commit([{"Put": {"TableName": table("confirmations"), "Item": _confirmation(order)}}])
 
 
+@worker.step("confirm")
 def confirm_fulfilment(payload: Mapping[str, Any]) -> None:
     """A step of a workflow: at least one e-mail."""
     order = OrderPlaced.model_validate(payload["order"])
     send(_mail(order, f"Your order {order.order_id} is on its way", _text(order)))
 
 
+@worker.step("regret")
 def regret(payload: Mapping[str, Any]) -> None:
     """A step of a workflow: at least one e-mail."""
     order = OrderPlaced.model_validate(payload["order"])
@@ -55,7 +56,5 @@ def _text(order: OrderPlaced) -> str:
         f"Total: {order.total.amount:.2f} {order.total.currency}\n"
     )
 
-
-worker.invoked(steps(confirm=confirm_fulfilment, regret=regret))
 
 handler = worker.lambda_handler

@@ -67,7 +67,7 @@ def assemble(album: AlbumUploaded, gathered: AggregateResult) -> AlbumReady:
     )
 
 
-@worker.invoked
+@worker.on_invoke
 def resize_at_once(request: dict[str, Any], _: object) -> dict[str, Any]:
     """For callers who wait, and have the image at hand: ``{"image": <base64>, "longer_side": <pixels>}``."""
     longer_side = int(request["longer_side"])

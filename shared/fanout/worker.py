@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fanout.gather.parts import Gathering
     from fanout.gather.state import AggregateResult, Part
     from fanout.gather.timers import Timers
+    from fanout.invoke.server import Step
     from fanout.metrics import Metrics
     from fanout.publish import Publisher
 
@@ -52,6 +53,8 @@ __all__ = ["Worker"]
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, Context], Any]
 Combine = Callable[[Any, "AggregateResult"], Event]
+Invoked = TypeVar("Invoked", bound=Callable[[Any, Any], Any])
+S = TypeVar("S", bound="Step")
 
 
 class Worker:
@@ -64,7 +67,8 @@ class Worker:
         self.handlers = Handlers()
         self.policies = Policies()
         self._cold_start = True
-        self._invoked: Callable[[Any, Any], Any] | None = None
+        self.invoked: Callable[[Any, Any], Any] | None = None
+        self.steps: dict[str, Step] = {}
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
@@ -176,11 +180,33 @@ class Worker:
         """The subscribed events that nothing here handles."""
         return self.handlers.missing(self.settings.subscribes)
 
-    def invoked(self, handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        """Declare what answers those who invoke the function directly, by :func:`fanout.invoke.invoke_all` for
-        instance: a function of the payload and Lambda's context. Its payloads have no key ``Records``."""
-        self._invoked = handler
+    def on_invoke(self, handler: Invoked) -> Invoked:
+        """Declare the function of those who invoke the worker directly, by :func:`fanout.invoke.invoke_all` for
+        instance. It gets the payload, which has no key ``Records``, and Lambda's context, and returns JSON values.
+
+        :raises DeclarationError: there is one already, or the worker has steps, which are invoked directly too.
+        """
+        if self.invoked is not None or self.steps:
+            raise DeclarationError(f"{self.settings.worker}: two functions for direct invocations; keep one")
+        self.invoked = handler
         return handler
+
+    def step(self, name: str) -> Callable[[S], S]:
+        """Declare a step of a workflow: a function of a payload whose key ``step`` has this name.
+
+        A step may be called again after it was done, and be undone before it was done: it has to bear both. What it
+        raises is the error's name in the workflow: ``Retry`` is tried again, ``Reject`` is not.
+
+        :raises DeclarationError: the worker has a step of that name, or an :meth:`on_invoke`.
+        """
+        if name in self.steps or self.invoked is not None:
+            raise DeclarationError(f"{self.settings.worker}: two functions for step {name}; keep one")
+
+        def declare(function: S) -> S:
+            self.steps[name] = function
+            return function
+
+        return declare
 
     def lambda_handler(self, event: Any, context: Any) -> Any:
         """The function's entry: a batch of SQS records in, the records that failed out
@@ -228,17 +254,16 @@ class Worker:
     def _answer(self, event: Any, context: Any) -> Any:
         if isinstance(event, Mapping) and keep_warm.KEY in event:
             return {"heartbeat": self.settings.worker, **keep_warm.beat(event)}
-        if self._invoked is None:
+        if self.invoked is None and not self.steps:
             raise refusal(self.settings.worker, event)
         return self._direct(event, context)
 
     @cached_property
     def _direct(self) -> Callable[[Any, Any], Any]:
         # Not before somebody calls: batches need none of it, and a cold start would be longer by asyncio.
-        from fanout.invoke import tree_handler
+        from fanout.invoke.server import by_step, tree_handler
 
-        assert self._invoked is not None
-        return tree_handler(self._invoked)
+        return tree_handler(self.invoked or by_step(self.steps))
 
     @cached_property
     def _processor(self) -> Processor:

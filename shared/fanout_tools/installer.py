@@ -1,7 +1,6 @@
 """Virtual environments and what is installed in them: by uv where it can be had, else by pip.
 
-``python -m fanout_tools.installer`` makes the development environment, build/venv. It needs nothing but the standard
-library, since nothing else is there yet.
+It needs nothing but the standard library: set-up imports it before anything else is there.
 
 uv is the one on PATH, or is put into a small virtual environment of its own; it takes a tenth of pip's time. Where
 packages come from is asked of pip's configuration and handed on to uv.
@@ -148,24 +147,3 @@ def _run(command: Sequence[str], *, lock: int | None, env: Mapping[str, str] | N
     if supervisor.run(command, env=env, on_line=lines.append, pass_fds=held):
         said = "\n".join(lines[-_LINES_SHOWN:])
         raise InstallFailedError(f"`{shlex.join(command)}` failed:\n{said}")
-
-
-def main() -> int:
-    """Make the development environment anew; returns the exit code."""
-    venv = project().build / "venv"
-    marker = venv / ".ready"
-    try:
-        with locked(venv.with_name("venv.lock")) as lock:
-            marker.unlink(missing_ok=True)
-            python = create(venv, Path(sys.executable), lock=lock)
-            install(python, ["--constraint", "constraints.txt", "--editable", ".[dev]"], lock=lock)
-            marker.touch()
-    except InstallFailedError as error:
-        print(f"setup: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    os.chdir(project().root)
-    sys.exit(main())

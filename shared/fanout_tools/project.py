@@ -1,12 +1,13 @@
 """The project that the commands work on: the folder whose ``pyproject.toml`` has a ``[tool.fanout]``.
 
 It is looked for in the working directory and above, so that every command works from any folder of the project.
-``[tool.fanout]`` may say where things are; each key is a folder, relative to the project's root:
+``[tool.fanout]`` may say where things are; each key but the last is a folder, relative to the project's root:
 
 ``services``   one folder per worker and web function; default ``services``
 ``contracts``  the package of the events' contracts; default ``contracts``
 ``terraform``  with ``environments/``; default ``terraform``
 ``build``      what commands make, and what may be deleted at any time; default ``build``
+``namespace``  the prefix of every name in AWS, before the environment's; default ``fanout``
 
 Set-up needs it before anything is installed: it imports Python's own library alone.
 """
@@ -14,13 +15,14 @@ Set-up needs it before anything is installed: it imports Python's own library al
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fanout_tools.errors import ToolError
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from fanout.events.event import Event
 
 __all__ = ["Project", "ProjectError", "project"]
+
+
+NAMESPACE: Final = "fanout"
 
 
 class ProjectError(ToolError):
@@ -43,6 +48,8 @@ class Project:
     contracts: Path
     terraform: Path
     build: Path
+    namespace: str = NAMESPACE
+    """Of every deployment: names in AWS begin with it and the environment's name."""
 
     @property
     def schemas(self) -> Path:
@@ -121,12 +128,19 @@ def _settings(file: Path) -> dict[str, Any] | None:
 
 
 def _read(root: Path, settings: dict[str, Any]) -> Project:
-    keys = [field.name for field in fields(Project) if field.name != "root"]
+    folders = [field.name for field in fields(Project) if field.type == "Path" and field.name != "root"]
+    keys = [*folders, "namespace"]
     for key, value in settings.items():
         if key not in keys:
             near = get_close_matches(key, keys, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}"
             raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: no such key; {hint}")
         if not isinstance(value, str) or not value:
-            raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: must be a folder, as a text")
-    return Project(root, **{key: root / settings.get(key, key) for key in keys})
+            raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: must be a text")
+    namespace = settings.get("namespace", NAMESPACE)
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", namespace):
+        raise ProjectError(
+            f"{root / 'pyproject.toml'}: tool.fanout.namespace: {namespace}: must begin with a lower-case letter and "
+            "hold lower-case letters, digits and hyphens, 20 characters at most: it is part of every name in AWS"
+        )
+    return Project(root, **{key: root / settings.get(key, key) for key in folders}, namespace=namespace)

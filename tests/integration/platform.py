@@ -22,7 +22,7 @@ from fanout.publish import Publisher
 from fanout_tools.cli.deployment import Deployment
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
-from fanout_tools.deploy import command as deploy
+from fanout_tools.deploy import environment as deploy
 from fanout_tools.deploy import packages, terraform
 from fanout_tools.emulators import Endpoints
 from fanout_tools.project import project

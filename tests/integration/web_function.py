@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fanout_tools.declarations.web import WebManifest
-from fanout_tools.deploy import command as deploy
+from fanout_tools.deploy import environment as deploy
 from fanout_tools.emulators import Endpoints
 from scripts.paths import REPOSITORY
 from tests.integration.platform import Platform, client

@@ -22,7 +22,8 @@ from fanout_router.config import RouterSettings
 from fanout_router.errors import DispatchError
 from fanout_router.server import Router
 from fanout_tools.cli.deployment import Deployment
-from fanout_tools.cli.options import DEFAULT_NAMESPACE
+from fanout_tools.cli.endpoint import reach
+from fanout_tools.cli.options import LOCAL
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _arguments().parse_args(argv)
     logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s %(message)s")
     try:
-        os.environ.update(_prepare(Names(given.namespace)))
+        os.environ.update(_prepare(reach(LOCAL, given.namespace)))
         os.chdir(REPOSITORY)  # where the environments find the app
         asyncio.run(_serve(_settings(0 if given.check else given.port), check=given.check))
     except CheckError as error:
@@ -107,7 +108,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.demo.web", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="for browsers, on loopback (8080; 0: any)")
     parser.add_argument("--check", action="store_true", help="try everything once, and end")
-    parser.add_argument("--namespace", default=os.environ.get("FANOUT_NAMESPACE", DEFAULT_NAMESPACE))
+    parser.add_argument("--namespace", default=os.environ.get("FANOUT_NAMESPACE"))
     return parser
 
 

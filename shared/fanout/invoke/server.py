@@ -12,14 +12,14 @@ from fanout.invoke.calls import run
 from fanout.invoke.engine import NODE_KEY, RESULTS_KEY, Budget, Tree
 from fanout.outcomes import Reject
 
-__all__ = ["steps", "tree_handler"]
+__all__ = ["Step", "by_step", "tree_handler"]
 
 RETURN_S = 0.5
 """What a node keeps of its function's time to answer in."""
 
 
 def tree_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The Lambda handler of a function that is only invoked directly; a worker's is ``worker.invoked``::
+    """The Lambda handler of a function that is only invoked directly; a worker declares one by ``@worker.on_invoke``::
 
         handler = tree_handler(resize)
 
@@ -49,21 +49,19 @@ def _answer_slice(node: Mapping[str, Any], context: Any) -> dict[str, Any]:
 
 
 Step = Callable[[Mapping[str, Any]], Any]
+"""A step of a workflow: a function of the payload that named it."""
 
 
-def steps(**by_name: Step) -> Callable[[Any, Any], Any]:
-    """What ``worker.invoked`` takes: a function that hands the payload to the step which its key ``step`` names::
+def by_step(steps: Mapping[str, Step]) -> Callable[[Any, Any], Any]:
+    """A function of a payload and Lambda's context that calls the step which the payload's key ``step`` names.
 
-        worker.invoked(steps(reserve=reserve_line, release=release_line))
-
-    A step may be tried again after it was done, and be undone before it was done: it has to bear both. What it raises
-    is the error's name in the workflow: ``Retry`` is tried again, ``Reject`` is not.
+    It raises ``Reject`` for a payload that names none of them.
     """
 
-    def answer(payload: Any, _: Any) -> Any:
+    def call(payload: Any, _: Any) -> Any:
         name = payload.get("step") if isinstance(payload, Mapping) else None
-        if name not in by_name:
-            raise Reject(f"step: {name}: no such step; name one of {', '.join(sorted(by_name))}")
-        return by_name[name](payload)
+        if not isinstance(name, str) or name not in steps:
+            raise Reject(f"step: {name}: no such step; name one of {', '.join(sorted(steps))}")
+        return steps[name](payload)
 
-    return answer
+    return call

@@ -79,7 +79,7 @@ def refusal(worker: str, event: Any) -> DeclarationError:
     """What to raise for a direct invocation that nothing in the worker handles."""
     return DeclarationError(
         f"{worker}: invoked with {_what(event)}, which nothing handles; publish events to the bus, or declare a "
-        "function with @worker.invoked"
+        "function with @worker.on_invoke"
     )
 
 

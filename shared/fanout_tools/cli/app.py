@@ -1,37 +1,74 @@
 """The commands, and what an error of fanout's looks like to the operator."""
 
 import sys
+from collections.abc import Sequence
 
 import typer
 
 from fanout.errors import FanoutError
-from fanout_tools.cli import check, contract, outbox, publish, status
+from fanout_tools.cli import build, check, contract, deploy, emulators, outbox, plans, publish, status
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "run"]
+
+ERROR_LINES = 40
+"""Lines of an error that are shown: a person reads these, and the first are the cause."""
+
+DECLARE, DEPLOY, LOCAL, OPERATE = "Declare", "Plan and deploy", "Emulators", "Operate"
 
 app = typer.Typer(
     name="fanout",
-    help="Publish events, look after workers, check declarations.",
+    help="Declare events and workers, deploy them, publish, look after them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("publish")(publish.command)
-app.command("status")(status.command)
-app.command("outbox")(outbox.command)
-app.command("check")(check.command)
-app.command("cost")(cost.command)
-app.add_typer(contract.app, name="contract")
+app.command("check", rich_help_panel=DECLARE)(check.command)
+app.add_typer(contract.app, name="contract", rich_help_panel=DECLARE)
+app.command("build", rich_help_panel=DEPLOY)(build.command)
+app.command("plan", rich_help_panel=DEPLOY)(deploy.plan)
+app.command("deploy", rich_help_panel=DEPLOY)(deploy.deploy)
+app.command("destroy", rich_help_panel=DEPLOY)(deploy.destroy)
+app.command("release", rich_help_panel=DEPLOY)(deploy.release)
+app.command("drift", rich_help_panel=DEPLOY)(deploy.drift)
+app.command("terraform", rich_help_panel=DEPLOY)(deploy.terraform)
+app.command("check-plan", rich_help_panel=DEPLOY)(plans.check_plan)
+app.command("diagram", rich_help_panel=DEPLOY)(plans.diagram)
+app.command("cost", rich_help_panel=DEPLOY)(cost.command)
+app.command("up", rich_help_panel=LOCAL)(emulators.up)
+app.command("down", rich_help_panel=LOCAL)(emulators.down)
+app.command("reset", rich_help_panel=LOCAL)(emulators.reset)
+app.command("emulator-status", rich_help_panel=LOCAL)(emulators.status)
+app.command("publish", rich_help_panel=OPERATE)(publish.command)
+app.command("status", rich_help_panel=OPERATE)(status.command)
+app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 
 
-def main(application: typer.Typer = app) -> None:
-    """The entry point: an error of fanout's, or of AWS, is one text on standard error and exit status 1."""
+def main() -> None:
+    """The entry point of ``fanout``."""
+    sys.exit(run())
+
+
+def run(arguments: Sequence[str] | None = None, application: typer.Typer = app) -> int:
+    """Run one command and return its exit code; an error of fanout's, or of AWS, is one text on standard error and 1.
+
+    :param arguments: of the command line, without the program; ``sys.argv`` unless given.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        application()
+        application(args=None if arguments is None else list(arguments))
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except (FanoutError, ToolError, BotoCoreError, ClientError) as error:
-        print(f"fanout: {error}", file=sys.stderr)
-        sys.exit(1)
+        print(_bounded(f"fanout: {error}"), file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+    return 0
+
+
+def _bounded(text: str) -> str:
+    lines = text.splitlines()
+    if len(lines) <= ERROR_LINES:
+        return text
+    return "\n".join([*lines[:ERROR_LINES], f"... and {len(lines) - ERROR_LINES} more lines"])

@@ -1,5 +1,6 @@
 """Options that several commands take."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -7,11 +8,31 @@ import typer
 
 from fanout_tools.project import project
 
-__all__ = ["AsJson", "Namespace", "Services"]
+__all__ = ["LOCAL", "MINISTACK", "AsJson", "Emulator", "EmulatorName", "Env", "Namespace", "Port", "Services"]
 
+
+class EmulatorName(StrEnum):
+    """The emulators that there are: :data:`fanout_tools.emulators.EMULATORS`."""
+
+    MINISTACK = "ministack"
+    LOCALSTACK = "localstack"
+    LOCALSTACK_DOCKER = "localstack-docker"
+
+
+MINISTACK = EmulatorName.MINISTACK
+"""What commands start unless told otherwise."""
+
+LOCAL = "local"
+"""The environment on an emulator."""
+
+Env = Annotated[str, typer.Option(envvar="FANOUT_ENV", help="The environment: a folder of terraform/environments.")]
 Namespace = Annotated[
-    str,
-    typer.Option(envvar="FANOUT_NAMESPACE", help="The deployment: fanout-<environment>.", show_default=True),
+    str | None,
+    typer.Option(
+        envvar="FANOUT_NAMESPACE",
+        help="The prefix of the deployment's names.",
+        show_default="<the project's namespace>-ENV",
+    ),
 ]
 Services = Annotated[
     Path,
@@ -22,6 +43,8 @@ Services = Annotated[
         help="Where the workers are declared.",
     ),
 ]
+Emulator = Annotated[EmulatorName, typer.Option(help="Which emulator local is.")]
+Port = Annotated[
+    int | None, typer.Option(help="Where the emulator listens: 4566, or a free port where that is taken; 0 any.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
-
-DEFAULT_NAMESPACE = "fanout-local"

@@ -15,10 +15,10 @@ from fanout.events.envelope import Envelope
 from fanout.outbox.items import Written
 from fanout.outbox.relay import Relay
 from fanout_tools.cli.deployment import DeploymentError
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
+from fanout_tools.cli.endpoint import reach
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.cli.publishing import publisher
-from fanout_tools.declarations.naming import Names
 from fanout_tools.project import project
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def command(
     *,
     relay: Annotated[bool, typer.Option(help="Publish them, of each partition in order.")] = False,
     older_than_s: Annotated[int, typer.Option(min=0, help="Leave younger ones to the relay.")] = 60,
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
     services: Services,
     as_json: AsJson = False,
 ) -> None:
@@ -40,7 +41,7 @@ def command(
     After 24 hours a stream forgets; the table does not. The exit status is 1 if --relay could not publish some.
     """
     project().load_contracts()
-    names, dynamodb = Names(namespace), aws.client("dynamodb")
+    names, dynamodb = reach(env, namespace), aws.client("dynamodb")
     before = datetime.fromtimestamp(time.time() - older_than_s, UTC)
     items = sorted(unrelayed(dynamodb, names.outbox_table, before), key=_published_at)
     print_rows(["event_id", "event", "partition", "published_at", "refused"], map(_row, items), as_json=as_json)

@@ -10,12 +10,12 @@ import typer
 
 from fanout.events.envelope import Envelope
 from fanout.publish import Publisher
+from fanout_tools.cli.endpoint import reach
 from fanout_tools.cli.lines import lines, wrapped
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.cli.publishing import publisher
 from fanout_tools.declarations import routing
-from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.project import project
 
@@ -32,7 +32,8 @@ def command(
     cloudevents: Annotated[bool, typer.Option(help="Each JSON line is a CloudEvent 1.0.")] = False,
     version: Annotated[int | None, typer.Option(help="The contract's version; the newest unless given.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Publish nothing; list who would receive each event.")] = False,
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
     services: Services,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +51,7 @@ def command(
     if dry_run:
         print_rows(["event_id", "event", "recipients"], _recipients(envelopes, services), as_json=as_json)
     else:
-        rows = _receipts(publisher(Names(namespace), services), envelopes, refused)
+        rows = _receipts(publisher(reach(env, namespace), services), envelopes, refused)
         print_rows(["event_id", "event", "accepted", "error"], rows, as_json=as_json)
     if refused:
         complain(f"fanout: {len(refused)} refused")

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from fanout_tools.cli.deployment import Deployment
-from fanout_tools.cli.options import DEFAULT_NAMESPACE, AsJson, Namespace, Services
+from fanout_tools.cli.endpoint import reach
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
-from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
 
 __all__ = ["command"]
@@ -21,13 +21,14 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def command(
     *,
     since: Annotated[str, typer.Option(help="How far back to count, such as 90s, 15m, 2h, 1d.")] = "15m",
-    namespace: Namespace = DEFAULT_NAMESPACE,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
     services: Services,
     as_json: AsJson = False,
 ) -> None:
     """Queue depths of every worker, and what its log counts: records received, handled, suppressed as duplicates,
     and failed (to be retried, or rejected)."""
-    deployment = Deployment(Names(namespace), load_all(services))
+    deployment = Deployment(reach(env, namespace), load_all(services))
     depths = deployment.depths()
     counts = deployment.counts(int((time.time() - _seconds(since)) * 1000))
     rows = [
@@ -43,7 +44,7 @@ def command(
         }
         for worker, count in counts.items()
     ]
-    print_rows(COLUMNS, rows, as_json=as_json, title=f"{namespace}, last {since}")
+    print_rows(COLUMNS, rows, as_json=as_json, title=f"{deployment.names.namespace}, last {since}")
 
 
 def _seconds(text: str) -> int:

@@ -2,8 +2,6 @@
 
 import json
 import math
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
@@ -12,7 +10,6 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from fanout.errors import PlanError
 from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import console, print_rows
 from fanout_tools.contracts import golden
@@ -23,6 +20,7 @@ from fanout_tools.cost.prices import load
 from fanout_tools.cost.report import Report, report
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
+from fanout_tools.plans.file import plan_file, read
 from fanout_tools.project import project
 
 __all__ = ["command"]
@@ -71,23 +69,7 @@ def _mix(file: Path | None, logs: Path | None, bench: Path | None) -> Mix:
 def _plan(env: str | None, file: Path | None) -> Plan:
     if (env is None) == (file is None):
         raise typer.BadParameter("give either --env, such as --env prod, or --plan")
-    path = file or _planned(env or "")
-    try:
-        return Plan.read(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise PlanError(f"{path}: cannot be read as a plan: {error}") from error
-
-
-def _planned(env: str) -> Path:
-    """The repository's own tool makes the plan: it needs Terraform, which this command line does not."""
-    if not Path("shared/fanout_tools/plans/file.py").exists():
-        raise PlanError("--env plans with the repository's scripts: run it in the repository's root, or give --plan")
-    made = subprocess.run(
-        [sys.executable, "-m", "fanout_tools.plans.file", env], stdout=subprocess.PIPE, text=True, check=False
-    )
-    if made.returncode != 0:
-        raise PlanError(f"{env}: could not be planned; see above")
-    return Path(made.stdout.strip().splitlines()[-1])
+    return Plan.read(read(file or plan_file(env or "")))
 
 
 def _golden_bytes() -> Mapping[str, int]:

@@ -1,5 +1,4 @@
-"""The JSON Schemas of ``worker.yaml`` and ``web.yaml``, for editors;
-``python -m fanout_tools.declarations.schema`` writes them anew."""
+"""The JSON Schemas of ``worker.yaml`` and ``web.yaml``, for editors; ``python -m scripts.schemas`` writes them anew."""
 
 import json
 from collections.abc import Mapping
@@ -27,9 +26,3 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
 def text(model: type[BaseModel]) -> str:
     """What its file has to hold."""
     return json.dumps(schema(model), indent=2) + "\n"
-
-
-if __name__ == "__main__":
-    for file, declared in FILES.items():
-        file.write_text(text(declared), encoding="utf-8")
-        print(f"wrote {file}")

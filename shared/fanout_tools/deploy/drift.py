@@ -2,15 +2,10 @@
 
 A plan that is never empty hides the change that matters. Emulators may forget what they were told, so that known
 drift can be allowed, with a reason each, in ``drift_allowed.yaml`` beside this file.
-
-    terraform show -json PLAN | python -m fanout_tools.deploy.drift --emulator ministack
 """
 
-import argparse
-import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -111,21 +106,3 @@ def _read(allowed: Path) -> list[Allowed]:
         return TypeAdapter(list[Allowed]).validate_python(yaml.safe_load(allowed.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValidationError) as error:
         raise DriftError(f"{allowed.name}: each entry has address, attribute, emulator and reason: {error}") from error
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Check the plan on standard input; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m fanout_tools.deploy.drift", description=__doc__)
-    parser.add_argument("--emulator", required=True, help="ministack or localstack")
-    given = parser.parse_args(argv)
-    try:
-        explained = check(json.load(sys.stdin), given.emulator)
-    except DriftError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"no drift but {len(explained)} known" if explained else "no drift")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

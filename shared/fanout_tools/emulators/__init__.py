@@ -16,7 +16,7 @@ from fanout_tools.emulators.errors import (
     PythonMissingError,
     StateError,
 )
-from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, reset, running, status, up
+from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, endpoints, reset, running, status, up
 from fanout_tools.emulators.model import Endpoints
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "StateError",
     "default_run_dir",
     "down",
+    "endpoints",
     "reset",
     "running",
     "status",

@@ -22,7 +22,7 @@ from fanout_tools.emulators.processes import is_alive, start, stop
 from fanout_tools.emulators.record import Run, Started, load, remove, save
 from fanout_tools.installer import locked
 
-__all__ = ["EMULATORS", "default_run_dir", "down", "reset", "running", "status", "up"]
+__all__ = ["EMULATORS", "default_run_dir", "down", "endpoints", "reset", "running", "status", "up"]
 
 EMULATORS: Final[Mapping[str, Callable[[Request], Plan]]] = {
     "ministack": ministack.plan,
@@ -104,6 +104,12 @@ def reset(emulator: str, *, run_dir: Path | None = None) -> Endpoints:
             post(f"http://{HOST}:{run.port}{ministack.RESET_PATH}")
             return run.endpoints
         return _restart(run_dir, run)
+
+
+def endpoints(emulator: str, *, run_dir: Path | None = None) -> Endpoints | None:
+    """Where an emulator answers; None when it does not."""
+    run = load(run_dir or default_run_dir(emulator))
+    return run.endpoints if run and _is_healthy(run) else None
 
 
 def status(emulator: str, *, run_dir: Path | None = None) -> dict[str, str]:

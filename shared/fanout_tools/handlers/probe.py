@@ -92,8 +92,10 @@ def _worker(folder: Path, worker: object) -> Iterator[str]:
         yield from _called_with(folder, gatherer.combine, 2, "the scattered event and the results", waits=False)
         if gatherer.on_failure is not None:
             yield from _called_with(folder, gatherer.on_failure, 2, "the scattered event and a part", waits=False)
-    if worker._invoked is not None:
-        yield from _called_with(folder, worker._invoked, 2, "the payload and Lambda's context", waits=False)
+    if worker.invoked is not None:
+        yield from _called_with(folder, worker.invoked, 2, "the payload and Lambda's context", waits=False)
+    for step in worker.steps.values():
+        yield from _called_with(folder, step, 1, "the payload", waits=False)
 
 
 def _called_with(

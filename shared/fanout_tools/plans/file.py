@@ -1,23 +1,18 @@
 """The plan of an environment as a file, for the tools that read plans: build/plans/ENV.json.
 
-    python -m fanout_tools.plans.file ENV          # prints the file's name
-
 It is made anew only when something that it is made of has changed since, because making it takes about a minute.
 """
 
-import argparse
 import json
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from fanout.errors import FanoutError
-from fanout_tools.errors import ToolError
+from fanout.errors import PlanError
 from fanout_tools.project import Project, project
 from fanout_tools.proof import planning
 
-__all__ = ["current", "plan_file"]
+__all__ = ["current", "plan_file", "read"]
 
 _PROOF: Final = Path(planning.__file__).parent
 """What a plan is made with; a change of it makes plans anew."""
@@ -38,6 +33,17 @@ def plan_file(environment: str) -> Path:
     return path
 
 
+def read(file: Path) -> Any:
+    """A plan, as ``terraform show -json`` printed it.
+
+    :raises PlanError: the file cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PlanError(f"{file}: cannot be read as a plan: {error}") from error
+
+
 def current(path: Path, sources: Iterator[Path]) -> bool:
     """Whether a file is there and no source is newer."""
     return path.exists() and all(source.stat().st_mtime <= path.stat().st_mtime for source in sources)
@@ -49,21 +55,3 @@ def _sources(of: Project) -> Iterator[Path]:
         yield from folder.glob(pattern)
     yield from _PROOF.glob("*.py")
     yield of.services
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Make the file and print its name; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fanout_tools.plans.file", description="The plan of an environment."
-    )
-    parser.add_argument("environment", help="a folder of terraform/environments")
-    try:
-        print(plan_file(parser.parse_args(argv).environment))
-    except (FanoutError, ToolError, OSError) as error:
-        print(f"plan-file: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -41,7 +41,7 @@ def plan_environment(environment: str) -> dict[str, Any]:
     """
     root = project().environments / environment
     if not (root / "main.tf").exists():
-        known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf")))
+        known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf"))) or "none"
         raise PlanError(f"there is no environment {environment!r}; there is: {known}")
     return plan_root(root, services=project().services, work=project().build / "check_plan" / environment)
 

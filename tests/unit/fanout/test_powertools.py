@@ -313,7 +313,7 @@ def test_metrics_of_a_direct_invocation_are_flushed(tmp_path: Path) -> None:
     def handle(event, context):
         pass
 
-    @worker.invoked
+    @worker.on_invoke
     def step(payload, context):
         metrics.add_metric(name="Steps", unit="Count", value=1)
         worker.metrics.count("StepsBegun")

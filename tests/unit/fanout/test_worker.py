@@ -299,7 +299,7 @@ def test_each_invocation_has_a_time_of_its_own(make_worker: MakeWorker, clients:
     """GIVEN a batch, and a direct invocation after it WHEN they run THEN clients are bounded by their own time, and by
     none after them."""
     worker, left = numbered(make_worker()), list[float | None]()
-    worker.invoked(lambda payload, context: left.append(aws.remaining_s()))
+    worker.on_invoke(lambda payload, context: left.append(aws.remaining_s()))
 
     worker.lambda_handler(event_of(record_of(ThingHappened(number=1))), Call())
     assert aws.remaining_s() is None

@@ -38,7 +38,7 @@ def test_outside_of_a_project_the_error_says_what_to_write(tmp_path: Path) -> No
     ("settings", "said"),
     [
         ("[tool.fanout]\nservicse = 'x'\n", r"tool\.fanout\.servicse: no such key; did you mean services\?"),
-        ("[tool.fanout]\nservices = 5\n", r"tool\.fanout\.services: must be a folder"),
+        ("[tool.fanout]\nservices = 5\n", r"tool\.fanout\.services: must be a text"),
         ("[tool]\nfanout = 5\n", r"tool\.fanout: must be a table"),
         ("[tool.fanout", r"cannot be read"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.deploy import terraform
-from fanout_tools.deploy.command import Deployment
+from fanout_tools.deploy.environment import Deployment
 from scripts.paths import REPOSITORY
 
 GUARD = REPOSITORY / "terraform" / "modules" / "guard"

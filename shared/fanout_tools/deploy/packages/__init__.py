@@ -1,8 +1,5 @@
 """Build what Lambda runs: a layer with the dependencies, layers for single functions, a small zip for each function.
 
-python -m fanout_tools.deploy.packages local      # for an emulator on this machine
-python -m fanout_tools.deploy.packages aws        # for AWS Lambda
-
 build/packages/<target>/target.json                        the runtime it is for, which Terraform reads
 build/packages/<target>/dependencies-<architecture>.zip
 build/packages/<target>/layers/<function>.zip

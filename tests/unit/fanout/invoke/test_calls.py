@@ -159,7 +159,7 @@ def test_a_keep_warm_ping_is_held_for_its_time(monkeypatch: pytest.MonkeyPatch) 
 def test_a_worker_answers_directly_as_well(make_worker: MakeWorker) -> None:
     """GIVEN a worker that is invoked directly WHEN an invocation or a keep-warm ping comes THEN each is answered."""
     worker = make_worker()
-    worker.invoked(lambda payload, _: payload["n"] + 1)
+    worker.on_invoke(lambda payload, _: payload["n"] + 1)
 
     assert worker.lambda_handler({"n": 1}, CONTEXT) == 2
     beat = worker.lambda_handler({keep_warm.KEY: 0}, CONTEXT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fanout import Reject, Worker
-from fanout.invoke.server import steps
+from fanout.errors import DeclarationError
 
 CONTEXT: Any = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_millis=lambda: 30_000)
 
@@ -18,7 +18,8 @@ CONTEXT: Any = SimpleNamespace(aws_request_id="r-1", get_remaining_time_in_milli
 def worker(tmp_path: Path) -> Worker:
     (tmp_path / "worker.yaml").write_text("description: d\nsubscribes: [{event: shop.orders/OrderPlaced}]\n")
     worker = Worker(str(tmp_path / "handler.py"))
-    worker.invoked(steps(reserve=lambda payload: {"held": payload["quantity"]}, release=lambda _: None))
+    worker.step("reserve")(lambda payload: {"held": payload["quantity"]})
+    worker.step("release")(lambda _: None)
     return worker
 
 
@@ -31,6 +32,21 @@ def test_a_step_is_answered_by_its_function(worker: Worker) -> None:
 def test_an_unknown_step_names_those_there_are(worker: Worker, payload: dict[str, object]) -> None:
     with pytest.raises(Reject, match="no such step; name one of release, reserve"):
         worker.lambda_handler(payload, CONTEXT)
+
+
+def test_a_step_has_one_function_and_no_other_answers_for_it(worker: Worker) -> None:
+    with pytest.raises(DeclarationError, match="two functions for step reserve; keep one"):
+        worker.step("reserve")(lambda _: None)
+    with pytest.raises(DeclarationError, match="two functions for direct invocations; keep one"):
+        worker.on_invoke(lambda payload, _: payload)
+
+
+def test_a_function_for_all_invocations_leaves_no_room_for_steps(worker: Worker) -> None:
+    worker.steps.clear()
+    worker.on_invoke(lambda payload, _: payload)
+
+    with pytest.raises(DeclarationError, match="two functions for step reserve; keep one"):
+        worker.step("reserve")
 
 
 def test_the_schedules_keep_warm_ping_is_no_step(worker: Worker) -> None:

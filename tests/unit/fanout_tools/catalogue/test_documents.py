@@ -2,7 +2,6 @@
 
 import pytest
 
-from fanout_tools.catalogue.__main__ import main
 from fanout_tools.catalogue.catalogue import Declarations, declarations
 from fanout_tools.catalogue.documents import DOCS, documents
 from fanout_tools.catalogue.topology import Kind, Topology
@@ -64,14 +63,3 @@ def _limits(manifest: Manifest) -> dict[str, object]:
         "idempotency": str(manifest.idempotency.mode),
         "owner": manifest.owner,
     }
-
-
-def test_what_is_no_plan_is_told(tmp_path: object, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["local", "--plan", str(KEPT)]) == 1
-    assert "diagram: this is no plan" in capsys.readouterr().err
-
-
-def test_something_has_to_be_drawn(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main([])
-    assert "name an environment, or write --docs" in capsys.readouterr().err

@@ -70,10 +70,10 @@ def test_what_is_no_plan_is_refused(run: Run, tmp_path: Path, text: str, told: s
     assert told in str(done.exception)
 
 
-def test_planning_needs_the_repository(run: Run) -> None:
+def test_an_unknown_environment_is_refused(run: Run) -> None:
     done = run("cost", "--events-per-month", "10", "--env", "prod")
 
-    assert "run it in the repository's root, or give --plan" in str(done.exception)
+    assert "there is no environment 'prod'; there is: none" in str(done.exception)
 
 
 def test_a_mix_of_unknown_events_is_refused(run: Run, tmp_path: Path) -> None:

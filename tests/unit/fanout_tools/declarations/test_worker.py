@@ -35,7 +35,7 @@ def test_the_projects_own_workers_load(events: list[str]) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_editors_schema_is_up_to_date(file: Path) -> None:
     """GIVEN a model WHEN its JSON Schema is written THEN it is the committed file; else run
-    ``python -m fanout_tools.declarations.schema``."""
+    ``python -m scripts.schemas``."""
     assert file.read_text(encoding="utf-8") == text(FILES[file])
 
 

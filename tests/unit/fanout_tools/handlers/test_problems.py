@@ -67,7 +67,7 @@ BAD = [
     ),
     (GOOD.replace("event: ThingDone", "event: dict"), "handler.py:6: do takes a dict, and gets a ThingDone; write"),
     (
-        GOOD + "\n@worker.invoked\nasync def answer(payload, context): ...\n",
+        GOOD + "\n@worker.on_invoke\nasync def answer(payload, context): ...\n",
         "handler.py:11: answer is asynchronous, and is not awaited; write def",
     ),
     (

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fanout_tools.plans.file import current, main
+from fanout.errors import PlanError
+from fanout_tools.plans.file import current, plan_file, read
 
 
 def _written(path: Path, when: float) -> Path:
@@ -26,6 +27,14 @@ def test_a_plan_that_is_not_there_is_not_current(tmp_path: Path) -> None:
     assert not current(tmp_path / "plan", iter([]))
 
 
-def test_an_unknown_environment_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["moon"]) == 1
-    assert "plan-file: there is no environment 'moon'; there is: dev" in capsys.readouterr().err
+def test_an_unknown_environment_is_refused() -> None:
+    with pytest.raises(PlanError, match="there is no environment 'moon'; there is: dev"):
+        plan_file("moon")
+
+
+def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    file.write_text("{")
+
+    with pytest.raises(PlanError, match=r"plan\.json: cannot be read as a plan: Expecting"):
+        read(file)

@@ -1,21 +1,16 @@
-"""Plan, deploy or destroy an environment, with all that has to be there first.
-
-python -m fanout_tools.deploy.command deploy local --emulator ministack
-python -m fanout_tools.deploy.command plan dev
+"""One environment: its packages, how Terraform reaches it, and what is done with it.
 
 ``local`` is an emulator on this machine, which is started when it is not running; with AWS_ENDPOINT_URL set, whatever
 answers there. Any other environment is AWS. There, ``deploy`` and ``destroy`` ask first, unless AUTO_APPROVE=1.
 """
 
-import argparse
-import contextlib
 import json
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,15 +19,12 @@ from typing import Any
 
 import boto3
 
-from fanout.errors import FanoutError
-from fanout_tools import emulators, supervisor
-from fanout_tools.cli import check
+from fanout_tools import emulators
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
-from fanout_tools.errors import ToolError
 from fanout_tools.project import project
 
-__all__ = ["Deployment", "local", "of_functions", "remote"]
+__all__ = ["Deployment", "find", "local", "of_functions", "remote"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
@@ -63,6 +55,14 @@ class Deployment:
         progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
         terraform.init(self.root, data_dir=self.data_dir, env=self.env)
 
+    def terraform(self, *args: str) -> None:
+        """Run any command of Terraform's; what it says is shown.
+
+        :raises TerraformError: it failed.
+        """
+        terraform.init(self.root, data_dir=self.data_dir, env=self.env)
+        terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env)
+
     def run(self, command: str, *args: str) -> None:
         """Plan, apply or destroy; what Terraform says goes to the log.
 
@@ -90,7 +90,7 @@ class Deployment:
         """Plan and show what would change, by worker; the whole plan is in the log."""
         plan = out or self.data_dir.resolve() / "shown.tfplan"
         try:
-            self._terraform("plan", PARALLELISM, f"-out={plan}", *args)
+            self._logged("plan", PARALLELISM, f"-out={plan}", *args)
             shown = terraform.run(
                 self.root, "show", "-json", str(plan), data_dir=self.data_dir, env=self.env, capture=True
             )
@@ -103,9 +103,9 @@ class Deployment:
         return found
 
     def _counted(self, total: int, *args: str) -> None:
-        self._terraform(*args, on_line=progress.Resources(self.log, total))
+        self._logged(*args, on_line=progress.Resources(self.log, total))
 
-    def _terraform(self, *args: str, on_line: Callable[[str], None] | None = None) -> None:
+    def _logged(self, *args: str, on_line: Callable[[str], None] | None = None) -> None:
         """:raises TerraformError: it failed; the end of its log has been shown."""
         try:
             terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env, on_line=on_line or self.log.write)
@@ -146,12 +146,12 @@ class Deployment:
             signal.signal(signal.SIGTERM, before)
             self._remember([it for it in lately.workers if it.moved(aliases.get(it))])
 
-    def _remember(self, moved: Sequence[traffic.Worker]) -> None:
+    def _remember(self, moved: list[traffic.Worker]) -> None:
         """Tell Terraform's state of the versions that have the events now, so that the next apply leaves them there."""
         addresses = [f'module.platform.module.worker["{it.name}"].terraform_data.live' for it in moved]
         if addresses:
             given = [f"-{option}={address}" for address in addresses for option in ("replace", "target")]
-            self._terraform("apply", "-json", "-auto-approve", "-refresh=false", *given)
+            self._logged("apply", "-json", "-auto-approve", "-refresh=false", *given)
 
     def _client(self, service: str, region: str) -> Any:
         """A client of what Terraform speaks to."""
@@ -243,65 +243,10 @@ def remote(environment: str) -> Deployment:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command for one environment; returns the exit code."""
-    given = _arguments().parse_args(argv)
-    began = time.monotonic()
-    if given.command in ("plan", "deploy") and check.refused(project().services):
-        return 1
-    try:
-        deployment = local(given.emulator, given.port) if given.environment == "local" else remote(given.environment)
-        deployment.prepare()
-        if given.command == "drift":
-            print(f"no drift but {known} known" if (known := deployment.drift(given.emulator)) else "no drift")
-        elif given.command == "release":
-            print("\n".join(deployment.release()) or "nothing is guarded")
-        elif given.command == "deploy":
-            deployment.deploy()
-            progress.say("deployed", f"{given.environment}, in {time.monotonic() - began:.0f} s")
-            if not given.no_next:
-                progress.say("next", _next(given.environment))
-        else:
-            deployment.run(given.command)
-    except terraform.TerraformCommandError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    except (FanoutError, ToolError) as error:
-        print(f"{given.command}: {error}", file=sys.stderr)
-        return 1
-    except supervisor.Interrupted as interrupted:
-        _say_what_next(given)
-        return interrupted.exit_code
-    except KeyboardInterrupt:
-        _say_what_next(given)
-        return 130
-    return 0
+def find(environment: str, *, emulator: str, port: int | None) -> Deployment:
+    """The environment of that name, on AWS or, where it is ``local``, on the emulator.
 
-
-def _next(environment: str) -> str:
-    if environment == "local":
-        return "`make demo` sends orders through it, `make status` shows the queues"
-    return f"`build/venv/bin/fanout status --namespace fanout-{environment}` shows the queues"
-
-
-def _say_what_next(given: argparse.Namespace) -> None:
-    with contextlib.suppress(OSError):  # the terminal may be lost
-        print(
-            f"{given.command}: interrupted; what is done is in the state: the same command continues", file=sys.stderr
-        )
-
-
-def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fanout_tools.deploy.command", description=__doc__)
-    parser.add_argument("command", choices=["plan", "deploy", "destroy", "drift", "release"])
-    parser.add_argument("environment", help="a folder of terraform/environments")
-    parser.add_argument("--emulator", default="ministack", choices=sorted(emulators.EMULATORS), help="for local")
-    parser.add_argument("--no-next", action="store_true", help="leave out the next step: another command follows")
-    parser.add_argument(
-        "--port", type=int, help="where the emulator is to listen (4566, or a free one where that is taken)"
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    :raises EmulatorError: the emulator cannot be started.
+    :raises TerraformError: there is no such environment.
+    """
+    return local(emulator, port) if environment == "local" else remote(environment)

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from fanout_tools.proof.__main__ import main
+from fanout_tools.cli.app import run
+from fanout_tools.project import project
 from scripts.mutants.fixture import FIXTURE
+
+KEPT = project().root / "docs" / "topology.json"
 
 
 def test_findings_are_told_and_fail(capsys: pytest.CaptureFixture[str]) -> None:
     # The fixture has not all of the repository's workers.
-    assert main(["prod", "--plan", str(FIXTURE / "plan.json")]) == 1
+    assert run(["check-plan", "prod", "--plan", str(FIXTURE / "plan.json")]) == 1
 
     said = capsys.readouterr()
     assert "aws_sqs_queue fanout-fixture-inventory: path: shop.orders/OrderPlaced to inventory" in said.err
@@ -18,15 +21,25 @@ def test_findings_are_told_and_fail(capsys: pytest.CaptureFixture[str]) -> None:
     assert "rule -> target -> topic -> subscription -> queue -> mapping -> alias" in said.out
 
 
-@pytest.mark.parametrize(("text", "told"), [("{}", "this is no plan"), ("{", "check-plan: Expecting")])
+@pytest.mark.parametrize(("text", "told"), [("{}", "this is no plan"), ("{", "cannot be read as a plan: Expecting")])
 def test_what_is_no_plan_is_refused(tmp_path: Path, text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "plan.json"
     file.write_text(text)
 
-    assert main(["prod", "--plan", str(file)]) == 1
+    assert run(["check-plan", "prod", "--plan", str(file)]) == 1
     assert told in capsys.readouterr().err
 
 
 def test_an_unknown_environment_is_refused_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["moon"]) == 1
+    assert run(["check-plan", "moon"]) == 1
     assert "there is no environment 'moon'; there is: dev" in capsys.readouterr().err
+
+
+def test_what_is_no_plan_is_not_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diagram", "local", "--plan", str(KEPT)]) == 1
+    assert "fanout: this is no plan" in capsys.readouterr().err
+
+
+def test_something_has_to_be_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["diagram"]) == 2
+    assert "name an environment, or write --docs" in capsys.readouterr().err

@@ -12,8 +12,9 @@ import pytest
 
 from fanout_tools import emulators, supervisor
 from fanout_tools.cli import check
-from fanout_tools.deploy import command as deploy
+from fanout_tools.cli.app import run
 from fanout_tools.deploy import drift as check_drift
+from fanout_tools.deploy import environment as deploy
 from fanout_tools.deploy import packages, terraform, traffic
 from fanout_tools.emulators import Endpoints
 from fanout_tools.project import project
@@ -26,14 +27,14 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Call]:
     """What Terraform would have been run with."""
     made: list[Call] = []
 
-    def run(_root: Path, *args: str, **options: Any) -> str:
+    def terraformed(_root: Path, *args: str, **options: Any) -> str:
         made.append((args, options))
         return json.dumps({"resource_changes": []})
 
     here = replace(project(), build=tmp_path)
     monkeypatch.setattr(deploy, "project", lambda: here)
     monkeypatch.setattr(check, "refused", lambda _services: False)
-    monkeypatch.setattr(terraform, "run", run)
+    monkeypatch.setattr(terraform, "run", terraformed)
     monkeypatch.setattr(terraform, "init", lambda *_args, **_options: None)
     monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {})
     monkeypatch.setattr(packages, "build", lambda *_args: iter(()))
@@ -52,12 +53,12 @@ def test_what_the_check_refuses_is_not_deployed(
 ) -> None:
     monkeypatch.setattr(check, "refused", lambda _services: True)
 
-    assert deploy.main([command, "local"]) == 1
+    assert run([command, "local"]) == 1
     assert calls == []
 
 
 def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
-    assert deploy.main(["deploy", "local", "--port", "1"]) == 0
+    assert run(["deploy", "local", "--port", "1"]) == 0
 
     ((args, options),) = calls
     assert args == ("apply", "-json", "-parallelism=40", "-auto-approve")
@@ -70,7 +71,7 @@ def test_an_emulator_is_deployed_to_at_once(calls: list[Call]) -> None:
 def test_whatever_answers_at_a_given_endpoint_is_taken(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
-    assert deploy.main(["plan", "local"]) == 0
+    assert run(["plan", "local"]) == 0
 
     _, options = calls[0]
     assert options["env"]["AWS_ENDPOINT_URL"] == options["env"]["AWS_ENDPOINT_URL_DYNAMODB"] == "http://127.0.0.1:9"
@@ -80,7 +81,7 @@ def test_whatever_answers_at_a_given_endpoint_is_taken(calls: list[Call], monkey
 def test_changes_on_aws_are_asked_for(calls: list[Call], command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.input", lambda _question: "yes")
 
-    assert deploy.main([command, "dev"]) == 0
+    assert run([command, "dev"]) == 0
 
     (planned, _), _, (applied, _) = calls
     assert planned[0] == "plan"
@@ -94,7 +95,7 @@ def test_without_a_yes_nothing_is_changed(
 ) -> None:
     monkeypatch.setattr("builtins.input", lambda _question: "y")
 
-    assert deploy.main(["deploy", "dev"]) == 1
+    assert run(["deploy", "dev"]) == 1
 
     assert [args[0] for args, _ in calls] == ["plan", "show"]
     assert "nothing was changed" in capsys.readouterr().err
@@ -112,7 +113,7 @@ def test_an_interruption_says_what_next(
 
     monkeypatch.setattr(terraform, "run", interrupted)
 
-    assert deploy.main(["plan", "dev"]) == 130
+    assert run(["plan", "dev"]) == 130
     assert "the same command continues" in capsys.readouterr().err
 
 
@@ -126,7 +127,7 @@ def test_a_failure_shows_the_end_of_its_log(
 
     monkeypatch.setattr(terraform, "run", fail)
 
-    assert deploy.main(["deploy", "local"]) == 1
+    assert run(["deploy", "local"]) == 1
 
     err = capsys.readouterr().err
     assert "  | line 99\nall of it: " in err
@@ -135,17 +136,17 @@ def test_a_failure_shows_the_end_of_its_log(
 
 
 def test_a_deployment_ends_with_the_next_step(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
-    assert deploy.main(["deploy", "local"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].startswith("next        `make demo` ")
+    assert run(["deploy", "local"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("next        `fanout publish ")
 
-    assert deploy.main(["deploy", "local", "--no-next"]) == 0
+    assert run(["deploy", "local", "--no-hint"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("deployed    local, in ")
 
 
 def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTO_APPROVE", "1")
 
-    assert deploy.main(["deploy", "dev"]) == 0
+    assert run(["deploy", "dev"]) == 0
 
     ((args, _),) = calls
     assert "-auto-approve" in args
@@ -156,14 +157,14 @@ def test_an_empty_second_plan_is_no_drift(
 ) -> None:
     monkeypatch.setattr(check_drift, "_read", lambda _allowed: [])
 
-    assert deploy.main(["drift", "local", "--emulator", "localstack"]) == 0
+    assert run(["drift", "local", "--emulator", "localstack"]) == 0
 
     assert capsys.readouterr().out.endswith("\nno drift\n")
     assert [args[0] for args, _ in calls] == ["plan", "show"]
 
 
 def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.CaptureFixture[str]) -> None:
-    assert deploy.main(["plan", "nowhere"]) == 1
+    assert run(["plan", "nowhere"]) == 1
 
     assert "there is no environment 'nowhere'; there is: dev, local" in capsys.readouterr().err
 
@@ -208,7 +209,7 @@ def aliases(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> Aliases:
 
 
 def test_traffic_is_shifted_after_the_apply_and_terraform_is_told(calls: list[Call], aliases: Aliases) -> None:
-    assert deploy.main(["deploy", "dev"]) == 0
+    assert run(["deploy", "dev"]) == 0
 
     assert aliases.moves == [("3", {"4": 0.5}), ("4", {})]
     (applied, _), (told, _) = calls
@@ -221,14 +222,14 @@ def test_without_steps_terraform_has_moved_the_traffic(
 ) -> None:
     monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": {**TRAFFIC, "steps": []}})
 
-    assert deploy.main(["deploy", "dev"]) == 0
+    assert run(["deploy", "dev"]) == 0
 
     assert aliases.moves == []
     assert len(calls) == 1
 
 
 def test_a_plan_shifts_nothing(calls: list[Call], aliases: Aliases) -> None:
-    assert deploy.main(["plan", "dev"]) == 0
+    assert run(["plan", "dev"]) == 0
 
     assert [args[0] for args, _ in calls] == ["plan", "show"]
     assert aliases.moves == []
@@ -239,7 +240,7 @@ def test_traffic_that_was_set_back_fails_the_deployment(
 ) -> None:
     aliases.refused = True
 
-    assert deploy.main(["deploy", "dev"]) == 1
+    assert run(["deploy", "dev"]) == 1
 
-    assert "deploy: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err
+    assert "fanout: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err
     assert len(calls) == 1  # Terraform knows of version 3

@@ -1,9 +1,13 @@
+"""Emulators are started, emptied and stopped by commands whose output a shell can read."""
+
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fanout_tools.emulators.__main__ import main
+from fanout_tools.cli.app import run
+from fanout_tools.cli.options import EmulatorName
+from fanout_tools.emulators import EMULATORS
 
 Emulate = Callable[..., None]
 
@@ -14,7 +18,7 @@ def test_up_prints_only_what_a_shell_can_evaluate(
     emulate()
 
     for _ in range(2):
-        assert main(["up", "ministack", "--port", "0", "--run-dir", str(tmp_path)]) == 0
+        assert run(["up", "ministack", "--port", "0", "--run-dir", str(tmp_path)]) == 0
 
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("AWS_ENDPOINT_URL=http://127.0.0.1:")
@@ -31,27 +35,30 @@ def test_the_course_of_an_emulators_life(emulate: Emulate, tmp_path: Path, capsy
     emulate()
     where = ["ministack", "--run-dir", str(tmp_path)]
 
-    assert main(["status", *where]) == 3
+    assert run(["emulator-status", *where]) == 3
     assert capsys.readouterr().out == "not running\n"
-    assert main(["up", *where, "--port", "0"]) == 0
-    assert main(["reset", *where]) == 0
+    assert run(["up", *where, "--port", "0"]) == 0
+    assert run(["reset", *where]) == 0
     capsys.readouterr()
-    assert main(["status", *where]) == 0
+    assert run(["emulator-status", *where]) == 0
     assert capsys.readouterr().out == "server healthy\n"
-    assert main(["down", *where]) == 0
+    assert run(["down", *where]) == 0
     assert "ministack stopped" in capsys.readouterr().err
-    assert main(["down", *where]) == 0
+    assert run(["down", *where]) == 0
     assert "ministack was not running" in capsys.readouterr().err
 
 
 def test_an_error_is_one_message_and_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["reset", "ministack", "--run-dir", str(tmp_path)]) == 1
+    assert run(["reset", "ministack", "--run-dir", str(tmp_path)]) == 1
 
-    assert capsys.readouterr().err.startswith("ministack: ministack is not running in ")
+    assert capsys.readouterr().err.startswith("fanout: ministack is not running in ")
 
 
 def test_an_emulator_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["up", "mockstack"])
+    assert run(["up", "mockstack"]) == 2
 
     assert "localstack-docker" in capsys.readouterr().err
+
+
+def test_every_emulator_can_be_named() -> None:
+    assert {str(name) for name in EmulatorName} == EMULATORS.keys()

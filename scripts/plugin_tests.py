@@ -1,6 +1,6 @@
 """Run the tests of fanout's LocalStack plugin where it runs: in LocalStack's virtual environment.
 
-``python -m fanout_tools.emulators.plugin_tests [pytest arguments]``
+``python -m scripts.plugin_tests [pytest arguments]``
 """
 
 import os

@@ -1,0 +1,108 @@
+"""``fanout plan``, ``deploy``, ``destroy``, ``release`` and ``drift``: an environment and what Terraform does to it."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from fanout_tools import supervisor
+from fanout_tools.cli import check
+from fanout_tools.cli.options import MINISTACK, Emulator, Port
+from fanout_tools.deploy import environment, progress
+from fanout_tools.project import project
+
+__all__ = ["deploy", "destroy", "drift", "plan", "release", "terraform"]
+
+Environment = Annotated[str, typer.Argument(help="A folder of terraform/environments; local is an emulator.")]
+
+
+def plan(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
+    """Show what `fanout deploy` would change, by worker."""
+    with _checked(), _interruptible("plan"):
+        _prepared(env, emulator, port).run("plan")
+
+
+def deploy(
+    env: Environment = "local",
+    *,
+    emulator: Emulator = MINISTACK,
+    port: Port = None,
+    hint: Annotated[bool, typer.Option(help="End with what to do next.")] = True,
+) -> None:
+    """Bring an environment up to date: check, build, apply, and shift the workers' traffic to their new versions.
+
+    On AWS it shows the plan and asks first, unless AUTO_APPROVE=1. The emulator of `local` is started where none runs.
+    """
+    began = time.monotonic()
+    with _checked(), _interruptible("deploy"):
+        _prepared(env, emulator, port).deploy()
+    progress.say("deployed", f"{env}, in {time.monotonic() - began:.0f} s")
+    if hint:
+        progress.say("next", _next(env))
+
+
+def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
+    """Remove all of an environment; what it protects has to be released first."""
+    with _interruptible("destroy"):
+        _prepared(env, emulator, port).run("destroy")
+
+
+def release(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
+    """Let the next destroy or deploy take away what the environment protects; the next deploy protects it again."""
+    with _interruptible("release"):
+        print("\n".join(_prepared(env, emulator, port).release()) or "nothing is guarded")
+
+
+def drift(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
+    """Fail when a second plan of an environment shows more than the known drift."""
+    with _interruptible("drift"):
+        known = _prepared(env, emulator, port).drift(emulator)
+        print(f"no drift but {known} known" if known else "no drift")
+
+
+def terraform(
+    env: Environment,
+    arguments: Annotated[list[str], typer.Argument(help="The command and its arguments, as Terraform takes them.")],
+    *,
+    emulator: Emulator = MINISTACK,
+    port: Port = None,
+) -> None:
+    """Run Terraform on an environment, with the state, plugins and endpoints that `fanout deploy` uses.
+
+    Such as `fanout terraform local state list`; options of Terraform's come after `--`.
+    """
+    with _interruptible("terraform"):
+        environment.find(env, emulator=emulator, port=port).terraform(*arguments)
+
+
+def _prepared(env: str, emulator: str, port: int | None) -> environment.Deployment:
+    found = environment.find(env, emulator=emulator, port=port)
+    found.prepare()
+    return found
+
+
+@contextmanager
+def _checked() -> Iterator[None]:
+    """Before anything is started: what `fanout check` refuses is neither planned nor deployed."""
+    if check.refused(project().services):
+        raise typer.Exit(1)
+    yield
+
+
+@contextmanager
+def _interruptible(command: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyboardInterrupt, supervisor.Interrupted) as interrupted:
+        with contextlib.suppress(OSError):  # the terminal may be lost
+            print(f"{command}: interrupted; what is done is in the state: the same command continues", file=sys.stderr)
+        raise typer.Exit(getattr(interrupted, "exit_code", 130)) from None
+
+
+def _next(env: str) -> str:
+    namespace = "" if env == "local" else f" --namespace fanout-{env}"
+    return f"`fanout publish EVENT --data JSON{namespace}` sends an event, `fanout status{namespace}` shows the queues"
