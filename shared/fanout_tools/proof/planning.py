@@ -57,6 +57,7 @@ def plan_root(root: Path, *, services: Path, work: Path, variables: Mapping[str,
     copy = _workspace(root, services, work)
     with emulators.running("ministack", run_dir=work / "emulator") as endpoints:
         env = {**endpoints.environment(), "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_ENDPOINT_URL": endpoints.url}
+        env["TF_VAR_account_id"] = ACCOUNT
         env |= {f"TF_VAR_{name}": value for name, value in (variables or {}).items()}
         terraform.init(copy, data_dir=work / "data", env=env)
         return _planned(copy, work, env)

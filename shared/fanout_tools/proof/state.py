@@ -27,9 +27,14 @@ def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:
         "resources": [
             _in_state(it)
             for it in resources(shown["planned_values"]["root_module"])
-            if it["mode"] == "managed" and it["type"] not in _LEFT_OUT
+            if it["mode"] == "managed" and it["type"] not in _LEFT_OUT and not _unknown(it)
         ],
     }
+
+
+def _unknown(resource: Mapping[str, Any]) -> bool:
+    """Whether it holds what is not known yet: in the state that would count as null, which ``ignore_changes`` keeps."""
+    return resource["type"] == "terraform_data" and "input" not in resource["values"]
 
 
 def _in_state(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ locals {
   deployment = {
     namespace  = var.namespace
     partition  = data.aws_partition.current.partition
-    region     = data.aws_region.current.name
+    region     = data.aws_region.current.id
     account_id = data.aws_caller_identity.current.account_id
   }
   security = {

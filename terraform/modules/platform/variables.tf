@@ -31,7 +31,7 @@ variable "function_environment" {
 }
 
 variable "create_email_identities" {
-  description = "Create the SES identities that workers send from; on AWS each then waits to be verified by e-mail."
+  description = "Create the SES identities that workers send from. For emulators: on AWS an identity belongs to the account and region, and one environment would take it from another."
   type        = bool
   default     = false
 }

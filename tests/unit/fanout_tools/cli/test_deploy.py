@@ -169,6 +169,31 @@ def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.Captu
     assert "there is no environment 'nowhere'; there is: dev, local" in capsys.readouterr().err
 
 
+def test_each_region_has_a_state_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_CLI_ARGS_init", raising=False)
+    frankfurt = deploy.remote("prod")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    oregon = deploy.remote("prod")
+
+    assert frankfurt.backend == ("-backend-config=key=fanout/eu-central-1/prod.tfstate",)
+    assert oregon.backend == ("-backend-config=key=fanout/us-west-2/prod.tfstate",)
+    assert (oregon.env, oregon.data_dir.name) == ({"AWS_REGION": "us-west-2"}, "prod-us-west-2")
+
+
+def test_a_states_key_that_is_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CLI_ARGS_init", "-backend-config=bucket=b -backend-config=key=fanout/prod.tfstate")
+
+    assert deploy.remote("prod").backend == ()
+
+
+def test_no_region_is_assumed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+    with pytest.raises(terraform.TerraformError, match="no region is said: set AWS_REGION"):
+        deploy.remote("prod")
+
+
 TRAFFIC = {
     "region": "eu-central-1",
     "steps": [50],
