@@ -94,6 +94,14 @@ resource "aws_kms_key" "this" {
   })
 }
 
+# Whatever is in a queue, an object, a table or a log can be read no more without it: docs/terraform.md says how to leave it.
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = [local.alias]
+}
+
 resource "aws_kms_alias" "this" {
   name          = local.alias
   target_key_id = aws_kms_key.this.id

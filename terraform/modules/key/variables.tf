@@ -13,3 +13,9 @@ variable "bus_grants" {
   type        = string
   default     = "service"
 }
+
+variable "protect" {
+  description = "Refuse every plan that would destroy the key."
+  type        = bool
+  default     = false
+}

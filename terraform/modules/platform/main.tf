@@ -36,6 +36,7 @@ module "key" {
   count  = var.customer_managed_key ? 1 : 0
 
   deployment = local.deployment
+  protect    = var.protect
   bus_grants = var.bus_grants
 }
 
@@ -116,7 +117,8 @@ module "worker" {
   }
   autoscaling = var.autoscaling
 
-  traffic_in_steps = local.in_steps
+  # Lambda refuses weights on an alias with provisioned concurrency, and provisioned concurrency on one with weights.
+  traffic_in_steps = local.in_steps && each.value.function.provisioned_concurrency == 0
   package          = local.packages[each.key]
   bus = {
     name      = module.bus.name

@@ -66,3 +66,24 @@ run "serves_no_topic_to_eventbridge_itself_where_roles_write" {
     error_message = "the domains' roles have the key by way of SNS"
   }
 }
+
+run "guards_the_key_where_the_environment_is_protected" {
+  command = plan
+
+  variables {
+    protect = true
+  }
+  assert {
+    condition     = join(",", module.guard.guarded) == "alias/fanout-test"
+    error_message = "no plan may destroy it"
+  }
+}
+
+run "lets_a_key_go_that_is_not_protected" {
+  command = plan
+
+  assert {
+    condition     = length(module.guard.guarded) == 0
+    error_message = "an environment that may be destroyed may lose it"
+  }
+}
