@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 
-from fanout_tools.emulators.errors import InstallError
 from fanout_tools.emulators.localstack import PLUGIN, ensure_function_python, ensure_localstack_python
+from fanout_tools.emulators.model import InstallError
 
 __all__ = ["main"]
 

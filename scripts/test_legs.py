@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fanout_tools.emulators import DockerMissingError, PythonMissingError
-from fanout_tools.emulators.docker import find_engine
-from fanout_tools.emulators.pythons import find_python
+from fanout_tools.emulators.localstack import find_engine
+from fanout_tools.emulators.venvs import find_python
 from scripts import steps
 from scripts.steps import Step
 

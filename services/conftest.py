@@ -16,7 +16,7 @@ from contracts.orders import OrderLine, OrderPlaced
 from fanout import Envelope, Event, aws
 from fanout.idempotency import Completion
 from fanout.idempotency.memory import MemoryStore
-from fanout.processing.records import Record
+from fanout.processing.delivery import Record
 from fanout.testing import Death, Rig, record_of
 from fanout_tools.declarations.worker import Manifest, load_all
 

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from fanout_tools.deploy.packages import workers
+from fanout_tools.deploy.packages import functions
 from fanout_tools.project import project
 from scripts.bench.support import Row, format_table, machine, write_results
 
@@ -51,7 +51,7 @@ ENVIRONMENT = {
 
 def unpack(folder: Path) -> None:
     """The worker's package, as Lambda unpacks it."""
-    for name, content in workers.entries(project(), project().services / "inventory").items():
+    for name, content in functions.worker_entries(project(), project().services / "inventory").items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
-from fanout_tools.proof.allowed import Declared, read
 from fanout_tools.proof.check import check
-from fanout_tools.proof.findings import Finding
+from fanout_tools.proof.findings import Declared, Finding, read
 from fanout_tools.proof.workflows import declared_patterns
 from scripts.bench.support import format_table, write_results
 from scripts.mutants.fixture import FIXTURE, PLANS

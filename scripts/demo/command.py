@@ -25,7 +25,7 @@ from scripts.demo.patience import Movement, StuckError, ask
 from scripts.demo.reconcile import Check, dead_letters, effects
 from scripts.demo.scenario import REJECTS, Scenario
 
-__all__ = ["command"]
+__all__ = ["command", "wait_until_quiet"]
 
 ORDERS = Path("data/cdnow_orders.txt")
 PHOTOGRAPH = Path("data/grace_hopper.jpg")
@@ -62,7 +62,7 @@ def command(
     publisher = Publisher(aws.client("events"), deployment.names.bus)
     _follow(scenario, deployment, publisher)
     _send(scenario, deployment, publisher)
-    _wait(scenario, deployment, before)
+    wait_until_quiet(scenario, deployment, before)
     elapsed = time.monotonic() - began
     letters, results = _settle(scenario, deployment)
     told = _counts(scenario, deployment, started_ms)
@@ -112,7 +112,7 @@ def _send(scenario: Scenario, deployment: Deployment, publisher: Publisher) -> N
     say(f"published   {len(events):,} more events and a photograph in {time.monotonic() - began:.1f} s")
 
 
-def _wait(
+def wait_until_quiet(
     scenario: Scenario,
     deployment: Deployment,
     before: Mapping[str, Depth],

@@ -15,7 +15,7 @@ from scripts.demo import counts
 from scripts.demo.reconcile import Check, thumbnail_sizes
 from scripts.demo.scenario import Scenario
 
-__all__ = ["Due", "say", "tables"]
+__all__ = ["Due", "say", "tables", "tell_result"]
 
 FIRST_S, MOST_S = 2.0, 30.0
 
@@ -60,7 +60,7 @@ def tables(
     sizes = sorted(thumbnail_sizes(scenario, deployment).items())
     say("thumbnails: " + ", ".join(f"{name} {width} x {height}" for name, (width, height) in sizes))
     print_rows(["effect", "expected", "found", "holds"], map(_row, results), title="Reconciliation")
-    _result(scenario, told, results, elapsed_s)
+    tell_result(scenario, told, results, elapsed_s)
 
 
 def _worker_rows(deployment: Deployment, told: Mapping[str, Counter[str]]) -> Iterator[dict[str, Any]]:
@@ -85,7 +85,10 @@ def _short(value: object) -> str:
     return f"{len(value)}" if isinstance(value, list) and value and isinstance(value[0], tuple) else str(value)
 
 
-def _result(scenario: Scenario, told: Mapping[str, Counter[str]], results: Sequence[Check], elapsed_s: float) -> None:
+def tell_result(
+    scenario: Scenario, told: Mapping[str, Counter[str]], results: Sequence[Check], elapsed_s: float
+) -> None:
+    """What was sent and whether it reconciles; each check that fails in full, to standard error."""
     deliveries = sum(count["received"] for count in told.values())
     say(f"{scenario.events:,} events, {deliveries:,} deliveries in {elapsed_s:.1f} s")
     failed = [check for check in results if not check.holds]

@@ -127,7 +127,7 @@ MUTANTS = [
     ),
     Mutant(
         "data that cannot be fetched have their event come again",
-        "payloads/fetching.py",
+        "processing/payloads.py",
         "delivery.retry(error)",
         "delivery.reject(error)",
         "payload get",

@@ -317,7 +317,7 @@ class World:
 
     def _cold_start(self, site: Site | None) -> _Environment:
         parameters.forget()
-        relay._relay.cache_clear()
+        relay.relay_of_environment.cache_clear()
         if site is None:
             return _Environment(Process(self.clock), None, None)
         made = Worker(str(site.file))

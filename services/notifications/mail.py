@@ -14,7 +14,7 @@ from contracts.orders import OrderPlaced
 from fanout import Context, Reject, Retry
 from fanout.aws import client
 
-__all__ = ["SENDER", "send", "send_once"]
+__all__ = ["SENDER", "send", "send_once", "ses_sender"]
 
 SENDER = "orders@shop.example"
 
@@ -42,7 +42,7 @@ def send_once(order: OrderPlaced, subject: str, text: str, context: Context) -> 
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerOpenError
     from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyAlreadyInProgressError
 
-    sender, config = _sender()
+    sender, config = ses_sender()
     config.register_lambda_context(context)
     mail = {"order_id": order.order_id, "to": order.email, "subject": subject, "text": text, "tag": context.event_id}
     try:
@@ -74,7 +74,7 @@ def send(mail: Mail) -> None:
 
 
 @cache
-def _sender() -> tuple[Callable[..., Any], Any]:
+def ses_sender() -> tuple[Callable[..., Any], Any]:
     """Made on first use: its clients are Powertools' own, which import boto3."""
     from aws_lambda_powertools.utilities.circuit_breaker import CircuitBreakerConfig, circuit_breaker
     from aws_lambda_powertools.utilities.circuit_breaker.persistence import CircuitBreakerDynamoDBPersistence

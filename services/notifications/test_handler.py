@@ -26,7 +26,7 @@ MakeOrder = Callable[..., OrderPlaced]
 @pytest.fixture(autouse=True)
 def _sender(worker_aws: None) -> None:
     aws.client("ses").verify_email_identity(EmailAddress=mail.SENDER)
-    mail._sender.cache_clear()
+    mail.ses_sender.cache_clear()
 
 
 def sent() -> list[Any]:
@@ -119,7 +119,7 @@ def test_the_pauses_grow_while_ses_is_down(make_order: MakeOrder, monkeypatch: p
     def refuse(**_: Any) -> None:
         raise CircuitBreakerOpenError("open")
 
-    monkeypatch.setattr(mail, "_sender", lambda: (refuse, IdempotencyConfig()))
+    monkeypatch.setattr(mail, "ses_sender", lambda: (refuse, IdempotencyConfig()))
     rig = Rig(handler.worker)
     [delivery] = rig.deliver(make_order())
     while delivery.outcome is Outcome.RETRIED:

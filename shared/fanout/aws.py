@@ -11,6 +11,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botocore.exceptions import BotoCoreError
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
         """Made on first use, because boto3 is imported on first use."""
 
 
-__all__ = ["OutOfTime", "client", "finish_by", "forget_clients", "remaining_s"]
+__all__ = ["BoundedSession", "OutOfTime", "client", "finish_by", "forbid_late_retry", "forget_clients", "remaining_s"]
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 20
@@ -109,21 +111,41 @@ def _client(service: str) -> Any:
         s3={"addressing_style": "path" if custom_endpoint else "auto"},
     )
     made = boto3.session.Session().client(service, config=config)  # type: ignore[call-overload]
-    made._endpoint.http_session = _BoundedSession(made._endpoint.http_session)
+    made._endpoint.http_session = BoundedSession(made._endpoint.http_session)
     # As specific as botocore's own handler, which otherwise would be asked first.
     service_id = made.meta.service_model.service_id.hyphenize()
-    made.meta.events.register_first(f"needs-retry.{service_id}", _forbid_late_retry)
+    made.meta.events.register_first(f"needs-retry.{service_id}", forbid_late_retry)
     return made
 
 
-class _BoundedSession:
+def _like(like: Any, step: float) -> Any:
+    """A session like the given one, with a shorter time-out."""
+    from botocore.httpsession import URLLib3Session
+
+    timeout: Any = (min(CONNECT_TIMEOUT_S, step), step)  # a pair, which the stubs do not know
+    cert = (like._cert_file, like._key_file) if like._cert_file and like._key_file else like._cert_file
+    return URLLib3Session(
+        verify=like._verify,
+        proxies=like._proxy_config._proxies,
+        proxies_config=like._proxy_config.settings,
+        timeout=timeout,
+        max_pool_connections=like._max_pool_connections,
+        socket_options=like._socket_options,
+        client_cert=cert,
+    )
+
+
+class BoundedSession:
     """A client's HTTP session: sends each request within the time that is left.
 
     In place of the session, not as a ``before-send`` handler: that would send what another handler has answered.
+
+    :param make: makes a session like the given one with a time-out in seconds; tests give their own.
     """
 
-    def __init__(self, unbounded: Any) -> None:
+    def __init__(self, unbounded: Any, make: Callable[[Any, float], Any] = _like) -> None:
         self._unbounded = unbounded
+        self._make = make
         self._bounded: dict[float, Any] = {}
 
     def send(self, request: Any) -> Any:
@@ -143,27 +165,11 @@ class _BoundedSession:
         if step >= READ_TIMEOUT_S:
             return self._unbounded
         if step not in self._bounded:  # two threads may each make one; one of the two is kept
-            self._bounded.setdefault(step, self._make_session(step))
+            self._bounded.setdefault(step, self._make(self._unbounded, step))
         return self._bounded[step]
 
-    def _make_session(self, step: float) -> Any:
-        from botocore.httpsession import URLLib3Session
 
-        like = self._unbounded
-        timeout: Any = (min(CONNECT_TIMEOUT_S, step), step)  # a pair, which the stubs do not know
-        cert = (like._cert_file, like._key_file) if like._cert_file and like._key_file else like._cert_file
-        return URLLib3Session(
-            verify=like._verify,
-            proxies=like._proxy_config._proxies,
-            proxies_config=like._proxy_config.settings,
-            timeout=timeout,
-            max_pool_connections=like._max_pool_connections,
-            socket_options=like._socket_options,
-            client_cert=cert,
-        )
-
-
-def _forbid_late_retry(attempts: int, **_: Any) -> bool | None:
+def forbid_late_retry(attempts: int, **_: Any) -> bool | None:
     """False, which ends botocore's attempts, when its pause (at most 2 ** (attempts - 1) s) could outlast the time."""
     left = remaining_s()
     return False if left is not None and left <= min(2 ** (attempts - 1), 20) else None

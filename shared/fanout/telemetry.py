@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["JsonFormatter", "configure", "emit_fields", "emit_metrics", "log_fields"]
+__all__ = ["JsonFormatter", "configure", "emit_fields", "emit_metrics", "forget_environment", "log_fields"]
 
 MAX_LINE_BYTES = 250_000
 """Of a line; CloudWatch takes 256 KB of an event, 26 bytes of its own included
@@ -151,6 +151,11 @@ def _environment(variable: str) -> str:
     return os.environ.get(variable, "")
 
 
+def forget_environment() -> None:
+    """Read the process\'s variables anew from here on: for tests, which change them."""
+    _environment.cache_clear()
+
+
 def _function_version() -> dict[str, str]:
     version = _environment("AWS_LAMBDA_FUNCTION_VERSION")
     return {"function_version": version} if version else {}
@@ -274,7 +279,7 @@ def configure(level: str | None = None, *, beside_powertools: bool = False) -> N
 
     :param beside_powertools: its Logger is in use, and stays so whenever this is called again.
     """
-    _environment.cache_clear()
+    forget_environment()
     root = logging.getLogger()
     beside_powertools = beside_powertools or any(isinstance(each, _BesidePowertools) for each in root.handlers)
     handler = _BesidePowertools() if beside_powertools else _StandardOutput()

@@ -23,14 +23,14 @@ from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import Gathering
 from fanout.gather.store import GatherStore
+from fanout.gather.timers import SqsTimers
 from fanout.idempotency import Store
 from fanout.idempotency.memory import MemoryStore
 from fanout.payloads import ClaimCheck
 from fanout.processing.batch import Processor
-from fanout.processing.delivery import Delivery
+from fanout.processing.delivery import Delivery, Invocation, Record
 from fanout.processing.execution import Execution
 from fanout.processing.locks import Locks
-from fanout.processing.records import Invocation, Record
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Pace
 from fanout.publish import Publisher, Receipt, wrap
@@ -222,7 +222,8 @@ class Rig:
         )
 
     def _gathers(self, worker: Worker, clock: Callable[[], float]) -> Gathering:
-        timers, aggregator = _FakeTimers(self), None
+        timers = cast("SqsTimers", _FakeTimers(self))
+        aggregator = None
         if worker.settings.gathers:
             aggregator = Aggregator(self.gather_store, timers, worker.handlers, queue_url="queue", clock=clock)
             worker.handlers.by_event.update(aggregator.event_handlers())

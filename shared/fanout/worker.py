@@ -30,11 +30,10 @@ from fanout.payloads import ClaimCheck
 from fanout.processing.accounts import span_lines
 from fanout.processing.batch import Processor, summary
 from fanout.processing.context import Context
-from fanout.processing.delivery import FAILED, Delivery
+from fanout.processing.delivery import FAILED, Delivery, Invocation, Record, records_of, refusal
 from fanout.processing.execution import Execution
 from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
 from fanout.processing.locks import Locks
-from fanout.processing.records import Invocation, Record, records_of, refusal
 from fanout.processing.settings import Settings
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Pace, reserve_s
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator
     from fanout.gather.parts import Gathering
     from fanout.gather.state import AggregateResult, Part
-    from fanout.gather.timers import Timers
+    from fanout.gather.timers import SqsTimers
     from fanout.invoke.server import Step
     from fanout.metrics import Metrics
     from fanout.publish import Publisher
@@ -310,7 +309,7 @@ class Worker:
         queues = orjson.loads(_environment("FANOUT_GATHER_QUEUES")) if self.settings.parts_of else {}
         return Gathering(self.settings.worker, self._aggregator(timers, queue_url), timers, queues)
 
-    def _aggregator(self, timers: Timers, queue_url: str) -> Aggregator | None:
+    def _aggregator(self, timers: SqsTimers, queue_url: str) -> Aggregator | None:
         if not self.settings.gathers:
             return None
         from fanout.gather.dynamodb import DynamoDBGatherStore

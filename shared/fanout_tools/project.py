@@ -62,6 +62,16 @@ class Project:
         return self.contracts / "golden"
 
     @property
+    def vendored_modules(self) -> Path:
+        """fanout's Terraform modules, as ``fanout vendor`` writes them."""
+        return self.terraform / "modules"
+
+    @property
+    def vendor_record(self) -> Path:
+        """What :attr:`vendored_modules` were made from; not there where they are fanout's own."""
+        return self.vendored_modules / "fanout-vendor.json"
+
+    @property
     def environments(self) -> Path:
         """A folder for each environment: what Terraform is run in."""
         return self.terraform / "environments"

@@ -30,7 +30,7 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
-    def sleep(self, seconds: float, /) -> None:
+    def sleep(self, seconds: float) -> None:
         self.now += seconds
         self.meanwhile()
 
@@ -45,13 +45,14 @@ class Shifted:
     aliases: traffic.LambdaAliases = field(default_factory=lambda: traffic.LambdaAliases(client("lambda")))
 
     def shift(self, meanwhile: Callable[[], None]) -> None:
-        cloudwatch = client("cloudwatch")
+        cloudwatch, clock = client("cloudwatch"), Clock(meanwhile)
         traffic.Shift(
             strategy=HALF,
             aliases=self.aliases,
             ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
-            clock=Clock(meanwhile),
             tell=print,
+            monotonic=clock.monotonic,
+            sleep=clock.sleep,
         ).run([self.worker])
 
     @property

@@ -41,7 +41,6 @@ def test_a_worker_beats_though_it_answers_steps(platform: Platform) -> None:
     assert "environment" in json.load(answer["Payload"])
 
 
-@pytest.mark.gap(emulator="localstack", reason="takes the destination of a version, not of an alias", runs=False)
 @pytest.mark.gap(emulator="ministack", reason="takes the destination of the function, not of an alias", runs=False)
 def test_an_invocation_that_nobody_waits_for_is_kept_when_it_fails(platform: Platform) -> None:
     """GIVEN an asynchronous invocation of the alias WHEN it has failed twice THEN the worker's DLQ has it."""

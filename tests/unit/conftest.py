@@ -16,6 +16,6 @@ def _no_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"):
         monkeypatch.delenv(variable, raising=False)
     aws.forget_clients()
-    telemetry._environment.cache_clear()  # another test's variables, in whatever order an xdist worker has them
+    telemetry.forget_environment()  # another test's variables, in whatever order an xdist worker has them
     yield
     aws.forget_clients()

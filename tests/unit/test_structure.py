@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fanout_tools.deploy.packages.workers import core
+from fanout_tools.deploy.packages.functions import core
 from scripts.paths import REPOSITORY
 
 OURS = {"fanout", "fanout_tools", "fanout_router", "contracts", "services", "scripts", "tests"}

@@ -164,8 +164,17 @@ def contract_of(identifier: str, version: int | None = None) -> type[Event]:
     if not found:
         known = sorted({c.contract.identifier for c in contracts()})
         which = identifier if version is None else f"{identifier} version {version}"
-        raise ContractError(f"{which}: no such contract; shared/contracts declares {', '.join(known) or 'none'}")
+        raise ContractError(
+            f"{which}: no such contract; {_nearest(identifier, known)}there is {', '.join(known) or 'none'}"
+        )
     return found[-1]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
+    near = get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}? " if near else ""
 
 
 def _place(contract: type[Event]) -> str:

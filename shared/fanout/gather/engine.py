@@ -21,7 +21,7 @@ from fanout.events.event import Event
 from fanout.gather import timers
 from fanout.gather.state import MAX_DEADLINE_S, MAX_PARTS, AggregateResult, Part, ScatterGather, Standing, Turn
 from fanout.gather.store import GatherStore
-from fanout.gather.timers import PartReported, PartWasLate, Timers, WokenUp
+from fanout.gather.timers import PartReported, PartWasLate, SqsTimers, WokenUp
 from fanout.outcomes import Reject
 from fanout.publish import wrap
 
@@ -47,7 +47,7 @@ class Aggregator:
     def __init__(
         self,
         store: GatherStore,
-        timers: Timers,
+        timers: SqsTimers,
         handlers: Handlers,
         *,
         queue_url: str,

@@ -21,7 +21,7 @@ import orjson
 from fanout.errors import DeclarationError
 from fanout.gather import timers
 from fanout.gather.state import Part
-from fanout.gather.timers import Timers
+from fanout.gather.timers import SqsTimers
 from fanout.outcomes import Reject
 from fanout.processing.context import Context
 from fanout.publish import wrap
@@ -67,7 +67,7 @@ class Gathering:
     """
 
     def __init__(
-        self, worker: str, aggregator: Aggregator | None, timers: Timers, queues: Mapping[str, str] | None = None
+        self, worker: str, aggregator: Aggregator | None, timers: SqsTimers, queues: Mapping[str, str] | None = None
     ) -> None:
         self._worker = worker
         self._aggregator = aggregator

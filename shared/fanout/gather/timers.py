@@ -1,6 +1,6 @@
 """What wakes a gathering worker: messages in its own queue, read like events.
 
-An timer for the deadline is a delayed message. SQS delays 900 s at most, so that one which comes too early is sent
+A timer for the deadline is a delayed message. SQS delays 900 s at most, so that one which comes too early is sent
 once more, until it is due. EventBridge Scheduler would fire any time in one go, but each schedule is one more
 resource that can be left over, and minutes-exact only.
 """
@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
 import orjson
@@ -24,7 +24,7 @@ from fanout.gather.state import Part, ScatterGather
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["PartReported", "PartWasLate", "SqsTimers", "Timers", "WokenUp", "identity", "message", "report_id"]
+__all__ = ["PartReported", "PartWasLate", "SqsTimers", "WokenUp", "identity", "message", "report_id"]
 
 MAX_DELAY_S = 900
 """Of one message (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html)."""
@@ -55,13 +55,9 @@ class PartReported(Event, source="fanout.gather", version=1):
     error: str | None = None
 
 
-class Timers(Protocol):
-    def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
-        """Put the timer into the queue, to be seen after ``delay_s`` seconds, 0 to 900."""
-
-
 class SqsTimers:
-    """
+    """The timers of a worker's gathers, and what it reports to other gatherers.
+
     :param sqs: makes the client on first use.
     """
 
@@ -69,6 +65,7 @@ class SqsTimers:
         self._sqs = sqs
 
     def send(self, queue_url: str, timer: Envelope, delay_s: int) -> None:
+        """Put the timer into the queue, to be seen after ``delay_s`` seconds, 0 to 900."""
         self._sqs().send_message(QueueUrl=queue_url, MessageBody=message(timer), DelaySeconds=delay_s)
 
 

@@ -1,27 +1,51 @@
-"""What an idempotency store promises."""
+"""What an idempotency store promises, and the key that it knows an event by.
+
+CloudEvents ids, like EventBridge's, are unique within their source only, so that a key names worker, source, name and
+id. Its first three parts hold no ``#`` that is not escaped, and the fourth tells ids from keys of the data: no id can
+imitate another event's key.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from uuid import UUID, uuid5
 
 import orjson
 
 from fanout.errors import EventError
+from fanout.events.envelope import Envelope
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-__all__ = ["Completion", "Lock", "LockState", "Release", "Request", "Store", "fingerprint", "storable"]
-
+__all__ = [
+    "Completion",
+    "FieldPath",
+    "Lock",
+    "LockState",
+    "Release",
+    "Request",
+    "Store",
+    "derived_id",
+    "event_key",
+    "fingerprint",
+    "key_values",
+    "storable",
+]
 
 LOCK_LOST = "the lock expired, and another execution has taken the event over"
 
 MAX_RESULT_BYTES = 350_000
 """Of a result as JSON: DynamoDB's 400 KB of an item less the other attributes
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
+FieldPath = tuple[str, ...]
+"""The keys that lead to a field of an event's data."""
+_NAMESPACE = UUID("6f7a2f0c-55c0-5d53-9b7a-0e1f8c6d2f3a")
+_MISSING = object()
 
 
 class LockState(StrEnum):
@@ -49,7 +73,7 @@ class Request(NamedTuple):
     """The wish to handle one event."""
 
     key: str
-    """See :func:`fanout.idempotency.identity.event_key`."""
+    """See :func:`fanout.idempotency.store.event_key`."""
     owner: str
     """Who asks: unique to this delivery in this execution, so that a repeated call is known as one's own."""
     fingerprint: str
@@ -167,3 +191,53 @@ def storable(result: Any) -> str | None:
     if len(written) > MAX_RESULT_BYTES:
         return f"it has {len(written):,} bytes, over {MAX_RESULT_BYTES:,}; keep it in S3 and return its key"
     return None
+
+
+def event_key(worker: str, envelope: Envelope, paths: Sequence[FieldPath] = ()) -> str:
+    """The event's key in a worker's idempotency store.
+
+    :param paths: ``idempotency.key`` of the worker: the fields that tell events apart in place of their ids. An event
+        that has none of them is told by its id.
+    :raises EventError: the event has some of the fields only, or a value that cannot be written as JSON.
+    """
+    scope = _scope(worker, envelope.source, envelope.name)
+    values = key_values(envelope.data, paths) if paths else None
+    if values is None:
+        return f"{scope}#id#{envelope.metadata.event_id}"
+    return f"{scope}#key#{fingerprint(values)}"
+
+
+def key_values(data: Mapping[str, Any], paths: Sequence[FieldPath]) -> list[Any] | None:
+    """The values of the key fields, in their order; None when the event has none of them.
+
+    :raises EventError: it has some of them only; the text names the first that is missing.
+    """
+    values = [_value(data, path) for path in paths]
+    missing = [".".join(path) for path, value in zip(paths, values, strict=True) if value is _MISSING]
+    if len(missing) == len(paths):
+        return None
+    if missing:
+        raise EventError(f"detail.data.{missing[0]}: missing; idempotency.key of worker.yaml names it")
+    return values
+
+
+def derived_id(key: str, what: str) -> str:
+    """An id of something that the event caused in this worker: the same whenever its handler runs again."""
+    return str(uuid5(_NAMESPACE, f"{key}#{_escaped(what)}"))
+
+
+@lru_cache(maxsize=256)
+def _scope(worker: str, source: str, name: str) -> str:
+    return f"{worker}#{_escaped(source)}#{_escaped(name)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("#", "%23")
+
+
+def _value(data: Any, path: FieldPath) -> Any:
+    for name in path:
+        if not isinstance(data, Mapping) or name not in data:
+            return _MISSING
+        data = data[name]
+    return data

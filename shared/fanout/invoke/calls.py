@@ -18,7 +18,7 @@ from fanout.invoke.engine import Answer, Budget, Engine, Failure, Invoked, Kind,
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-__all__ = ["invoke_all", "invoke_all_async", "run", "warm_up"]
+__all__ = ["invoke_all", "invoke_all_async", "lambda_client", "run", "warm_up"]
 
 CONNECT_TIMEOUT_S = 3
 DEFAULT_TREE = Tree()
@@ -90,7 +90,7 @@ async def run(
     """Invoke within a budget that somebody else gave."""
     if concurrency < 1:
         raise ValueError(f"concurrency={concurrency}: must be 1 or more")
-    client = client or _client(concurrency, _read_timeout_s(budget.deadline - time.time()))
+    client = client or lambda_client(concurrency, _read_timeout_s(budget.deadline - time.time()))
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="invoke")
     try:
         call = _in_threads(client, pool, function, qualifier)
@@ -177,7 +177,8 @@ def _read_timeout_s(seconds: float) -> int:
 
 
 @cache
-def _client(concurrency: int, read_timeout_s: int) -> LambdaClient:
+def lambda_client(concurrency: int, read_timeout_s: int) -> LambdaClient:
+    """The process's client for calls of at most so many seconds, with as many connections."""
     import boto3
     from botocore.config import Config
 

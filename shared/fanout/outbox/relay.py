@@ -31,7 +31,7 @@ from fanout.publish import Publisher, Routes
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = ["Relay", "handler"]
+__all__ = ["Relay", "handler", "relay_of_environment"]
 
 log = logging.getLogger(__name__)
 
@@ -107,14 +107,15 @@ RETURN_S = 1.0
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
     """The function's entry: a batch of stream records in, those that have to come again out."""
     aws.finish_by(time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RETURN_S)
-    relay = _relay()
+    relay = relay_of_environment()
     held = relay.relay(event["Records"])
     telemetry.emit_metrics({"worker": "outbox"}, relay.counts, {})
     return {"batchItemFailures": [{"itemIdentifier": sequence_number} for sequence_number in held]}
 
 
 @cache
-def _relay() -> Relay:
+def relay_of_environment() -> Relay:
+    """The relay as the function's environment and its packed routes declare it, made once."""
     telemetry.configure()
     routes = Routes.from_json(orjson.loads(ROUTES.read_bytes())) if ROUTES.exists() else Routes()
     claim_check = ClaimCheck(lambda: aws.client("s3"), lambda: os.environ["FANOUT_CLAIMS_BUCKET"])

@@ -15,15 +15,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fanout.errors import EventError, PublishError, describe
-from fanout.idempotency.identity import event_key
+from fanout.idempotency.store import event_key
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.payloads import ClaimCheck
-from fanout.payloads.fetching import fetch_payloads
 from fanout.processing.accounts import failure_fields
-from fanout.processing.delivery import UNSUCCESSFUL, Delivery, undecided
+from fanout.processing.delivery import UNSUCCESSFUL, Delivery, Invocation, Record, undecided
 from fanout.processing.execution import Execution
 from fanout.processing.locks import Group, Locks
-from fanout.processing.records import Invocation, Record
+from fanout.processing.payloads import fetch_payloads
 from fanout.processing.settlement import Settlement
 from fanout.processing.timing import Watch
 from fanout.telemetry import log_fields

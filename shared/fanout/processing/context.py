@@ -13,7 +13,7 @@ from fanout.errors import DeclarationError
 from fanout.events.envelope import Envelope, Metadata, child_traceparent
 from fanout.events.event import Event
 from fanout.idempotency import Completion, Store, storable
-from fanout.idempotency.identity import derived_id
+from fanout.idempotency.store import derived_id
 from fanout.processing.delivery import Delivery
 from fanout.publish import wrap
 

@@ -29,9 +29,8 @@ from fanout.events.envelope import Envelope
 from fanout.idempotency import Store
 from fanout.outcomes import Policies, Reject, RejectPolicy, Retry, single
 from fanout.processing.context import Context
-from fanout.processing.delivery import UNSUCCESSFUL, Delivery
+from fanout.processing.delivery import UNSUCCESSFUL, Delivery, Invocation
 from fanout.processing.handlers import BatchHandler, Handlers
-from fanout.processing.records import Invocation
 from fanout.processing.settings import Settings
 from fanout.processing.timing import Pace, TimeUp, Watch
 from fanout.telemetry import log_fields

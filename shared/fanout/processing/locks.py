@@ -25,10 +25,9 @@ from fanout.idempotency import (
     fingerprint,
     storable,
 )
-from fanout.idempotency.identity import event_key, key_values
+from fanout.idempotency.store import event_key, key_values
 from fanout.outcomes import Outcome, Reject, Retry
-from fanout.processing.delivery import UNSUCCESSFUL, Delivery, undecided
-from fanout.processing.records import Invocation
+from fanout.processing.delivery import UNSUCCESSFUL, Delivery, Invocation, undecided
 from fanout.processing.settings import Settings
 
 __all__ = ["Group", "Locks", "ProcessDied"]

@@ -46,7 +46,7 @@ class Settings:
     gathers: bool
     """Whether it takes part in gathers: see :mod:`fanout.gather`."""
     key: tuple[tuple[str, ...], ...] = ()
-    """The fields of the data that tell events apart in place of their ids: see :mod:`fanout.idempotency.identity`."""
+    """The fields of the data that tell events apart in place of their ids: see :mod:`fanout.idempotency.store`."""
     parts_of: tuple[str, ...] = ()
     """The other workers whose scattered parts this one handles."""
     routes: Mapping[str, Any]

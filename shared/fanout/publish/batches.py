@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Self, TypedDict
 from fanout import aws
 from fanout.events.envelope import Envelope
 from fanout.events.wrap import non_finite
-from fanout.payloads.store import ClaimCheck, Deposit
+from fanout.payloads import ClaimCheck, Deposit
 from fanout.publish.routes import Route
 
 __all__ = [

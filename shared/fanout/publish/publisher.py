@@ -16,7 +16,7 @@ from fanout.errors import PublishError
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
 from fanout.events.wrap import wrap
-from fanout.payloads.store import ClaimCheck
+from fanout.payloads import ClaimCheck
 from fanout.publish.batches import Batcher, Entry, Receipt, Receipts, Sender, entry_of, kind_of
 from fanout.publish.routes import Routes
 

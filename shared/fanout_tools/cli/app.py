@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from fanout.errors import FanoutError
-from fanout_tools.cli import build, check, contract, deploy, emulators, outbox, plans, publish, status
+from fanout_tools.cli import build, check, contract, deploy, emulators, new, outbox, plans, publish, status
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
 
@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 app.command("check", rich_help_panel=DECLARE)(check.command)
 app.add_typer(contract.app, name="contract", rich_help_panel=DECLARE)
+app.add_typer(new.app, name="new", rich_help_panel=DECLARE)
+app.command("vendor", rich_help_panel=DECLARE)(new.vendor)
 app.command("build", rich_help_panel=DEPLOY)(build.command)
 app.command("plan", rich_help_panel=DEPLOY)(deploy.plan)
 app.command("deploy", rich_help_panel=DEPLOY)(deploy.deploy)

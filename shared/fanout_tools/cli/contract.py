@@ -41,7 +41,7 @@ def _contract() -> None:
 
 @app.command("snapshot")
 def snapshot() -> None:
-    """Write the JSON Schema of every contract to shared/contracts/schemas, to be committed.
+    """Write the JSON Schema of every contract to the contracts' folder schemas, to be committed.
 
     Nothing is written over a snapshot that the change would break.
     """
@@ -84,7 +84,7 @@ def keep_golden(
     case: Annotated[str, typer.Option(help="What it is an example of; part of the file's name.")] = "plain",
     version: Annotated[int | None, typer.Option(help="That the data are of; the newest unless given.")] = None,
 ) -> None:
-    """Keep an event in shared/contracts/golden, to be committed: every later version has to read it."""
+    """Keep an event in the contracts' folder golden, to be committed: every later version has to read it."""
     project().load_contracts()
     contract = contract_of(event)
     try:

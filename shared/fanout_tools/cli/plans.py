@@ -17,9 +17,9 @@ from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
 from fanout_tools.plans.file import plan_file, read
 from fanout_tools.project import project
-from fanout_tools.proof.allowed import declared
-from fanout_tools.proof.allowed import read as read_allowed
 from fanout_tools.proof.check import Proof, check
+from fanout_tools.proof.findings import declared
+from fanout_tools.proof.findings import read as read_allowed
 from fanout_tools.proof.planning import plan_environment
 from fanout_tools.proof.workflows import declared_patterns
 from fanout_tools.tables import format_table

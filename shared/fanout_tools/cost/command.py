@@ -14,8 +14,7 @@ from fanout_tools.cli.options import Services
 from fanout_tools.cli.output import console, print_rows
 from fanout_tools.contracts import golden
 from fanout_tools.cost.inventory import inventory
-from fanout_tools.cost.measured import benchmarked, logged
-from fanout_tools.cost.mix import Mix, traffic
+from fanout_tools.cost.mix import Mix, benchmarked, logged, traffic
 from fanout_tools.cost.prices import load
 from fanout_tools.cost.report import Report, report
 from fanout_tools.declarations.worker import load_all

@@ -1,5 +1,6 @@
-"""The list prices, from the one file that has them."""
+"""The list prices, from the one file that has them, and a line of a bill."""
 
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
-__all__ = ["PRICES", "Price", "Prices", "load"]
+__all__ = ["PRICES", "Line", "Price", "Prices", "line", "load"]
 
 PRICES: Final = Path(__file__).with_name("prices-us-east-1.yaml")
 
@@ -51,3 +52,36 @@ class Prices(_Declared):
 def load(path: Path = PRICES) -> Prices:
     """The price list in a file."""
     return Prices.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """So many units at a price in a month."""
+
+    service: str
+    item: str
+    quantity: float
+    unit: str
+    usd: float
+    price: str
+    """The price's key."""
+    event: str | None = None
+    """The event that causes it; None where the month does."""
+    worker: str | None = None
+
+
+def line(
+    prices: Prices, price: str, item: str, quantity: float, *, event: str | None = None, worker: str | None = None
+) -> Line:
+    """Price a quantity; the service is the first part of the price's key."""
+    one = prices[price]
+    return Line(
+        service=price.partition(".")[0],
+        item=item,
+        quantity=quantity,
+        unit=one.unit,
+        usd=quantity * one.each,
+        price=price,
+        event=event,
+        worker=worker,
+    )

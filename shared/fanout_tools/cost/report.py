@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fanout_tools.cost.inventory import Inventory, Worker
-from fanout_tools.cost.lines import Line
 from fanout_tools.cost.mix import Mix, Traffic
-from fanout_tools.cost.model import bill, loads
-from fanout_tools.cost.prices import Prices
-from fanout_tools.cost.upkeep import upkeep
+from fanout_tools.cost.model import bill, loads, upkeep
+from fanout_tools.cost.prices import Line, Prices
 from fanout_tools.declarations.worker import IdempotencyMode
 
 __all__ = ["LEVERS", "Report", "report"]

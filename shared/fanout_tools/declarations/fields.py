@@ -1,16 +1,37 @@
-"""The fields that a contract's JSON Schema gives an event, and the values that may stand in them."""
+"""The fields that a contract's JSON Schema gives an event, and the values that may stand in them: whether one can ever
+be what a filter compares it with.
+
+Only what is certain is called impossible: of two regular expressions, for instance, nobody says whether a text meets
+both.
+"""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from difflib import get_close_matches
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
+from uuid import UUID
 
-__all__ = ["Field", "Schema", "find", "nearest", "variants"]
+from fanout_tools.patterns import Pattern
+
+__all__ = ["Field", "Schema", "described", "find", "nearest", "possible", "variants"]
 
 Schema = Mapping[str, Any]
+
+_FORMATS: Mapping[str, Callable[[str], object]] = {
+    "date": date.fromisoformat,
+    "date-time": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "uuid": UUID,
+    "ipv4": IPv4Address,
+    "ipv6": IPv6Address,
+}
+_ON_TEXT = ("prefix", "suffix", "wildcard", "equals-ignore-case", "cidr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +115,122 @@ def nearest(root: Schema, path: Sequence[str]) -> str | None:
             near = get_close_matches(path[length], names, 1, 0.5)
             return ".".join([*path[:length], *near]) if near else None
     return None
+
+
+def possible(wanted: Any, fields: Iterable[Field]) -> bool:
+    """Whether a valid event can meet one element of a filter's array, a plain value or an operator.
+
+    :param fields: where the filter's path leads; none: the event has no such field.
+    """
+    found = list(fields)
+    if wanted == {"exists": False}:
+        return not found or all(field.optional or field.schema.get("type") == "object" for field in found)
+    return any(_meets(wanted, field.schema) for field in found)
+
+
+def _meets(wanted: Any, schema: Schema) -> bool:
+    """Whether a value of the schema can meet what is wanted."""
+    few = _all_values(schema)
+    if few is not None:
+        pattern = Pattern.parse({"field": [wanted]})
+        return any(pattern.matches({"field": value}) for value in few)
+    match schema.get("type"):
+        case "object":
+            return False  # a filter compares leaves
+        case "string":
+            return _text(wanted, schema)
+        case "integer" | "number":
+            return _number(wanted, schema)
+    return True
+
+
+def _all_values(schema: Schema) -> list[Any] | None:
+    """The values of a schema that has only few."""
+    if "const" in schema:
+        return [schema["const"]]
+    if "enum" in schema:
+        return list(schema["enum"])
+    few: dict[str, list[Any]] = {"boolean": [True, False], "null": [None]}
+    return few.get(schema.get("type", ""))
+
+
+def _text(wanted: Any, schema: Schema) -> bool:
+    if not isinstance(wanted, dict):
+        return isinstance(wanted, str) and _is_valid(wanted, schema)
+    ((operator, operand),) = wanted.items()
+    if operator == "numeric":
+        return False
+    if operator in ("prefix", "suffix") and isinstance(operand, str):
+        return bool(len(operand) <= schema.get("maxLength", math.inf))
+    if operator == "equals-ignore-case" and isinstance(operand, str):
+        return _is_valid(operand, schema, flags=re.IGNORECASE)
+    return True
+
+
+def _is_valid(text: str, schema: Schema, *, flags: int = 0) -> bool:
+    if not schema.get("minLength", 0) <= len(text) <= schema.get("maxLength", math.inf):
+        return False
+    if "pattern" in schema and not _found(schema["pattern"], text, flags):
+        return False
+    read = _FORMATS.get(schema.get("format", ""))
+    try:
+        return read is None or read(text) is not None
+    except ValueError:
+        return False
+
+
+def _found(pattern: str, text: str, flags: int) -> bool:
+    try:
+        return re.search(pattern, text, flags) is not None
+    except re.error:
+        return True  # the schema's language of patterns knows what Python's does not
+
+
+def _number(wanted: Any, schema: Schema) -> bool:
+    if not isinstance(wanted, dict):
+        is_number = isinstance(wanted, int | float) and not isinstance(wanted, bool)
+        return is_number and _overlaps(schema, [("=", wanted)])
+    ((operator, operand),) = wanted.items()
+    if operator in _ON_TEXT:
+        return False
+    if operator == "numeric":
+        return _overlaps(schema, list(zip(operand[::2], operand[1::2], strict=True)))
+    return True
+
+
+def _overlaps(schema: Schema, comparisons: list[tuple[str, float]]) -> bool:
+    """Whether a number of the schema meets all comparisons."""
+    limits = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    wanted = [*comparisons, *((sign, schema[key]) for key, sign in limits.items() if key in schema)]
+    low = max(((n, sign == ">") for sign, n in wanted if sign in (">", ">=", "=")), default=(-math.inf, False))
+    high = min(((n, sign != "<") for sign, n in wanted if sign in ("<", "<=", "=")), default=(math.inf, True))
+    if schema.get("type") == "integer":
+        low, high = _whole(low[0], low[1], up=True), _whole(high[0], not high[1], up=False)
+    return low[0] < high[0] or (low[0] == high[0] and not low[1] and high[1])
+
+
+def _whole(bound: float, is_open: bool, *, up: bool) -> tuple[float, bool]:
+    """The whole number nearest to the bound within it, as a closed bound."""
+    if math.isinf(bound):
+        return bound, not up
+    whole = math.ceil(bound) if up else math.floor(bound)
+    if is_open and whole == bound:
+        whole += 1 if up else -1
+    return whole, not up
+
+
+def described(schemas: Iterable[Schema]) -> str:
+    """What the field may hold, in the schema's words."""
+    return " or ".join(dict.fromkeys(map(_described, schemas)))
+
+
+def _described(schema: Schema) -> str:
+    if "const" in schema:
+        return f"{schema['const']!r} alone"
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    if schema.get("type") == "object":
+        return "an object, whose fields are " + (", ".join(schema.get("properties", ())) or "its own")
+    keys = ("format", "pattern", "minLength", "maxLength", "minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
+    limits = [f"{key} {schema[key]}" for key in keys if key in schema]
+    return ", ".join([f"type {schema.get('type', 'any')}", *limits])

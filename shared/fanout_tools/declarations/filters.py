@@ -15,8 +15,7 @@ from typing import Any
 from fanout.events.event import Contract, Event
 from fanout_tools.contracts import snapshots
 from fanout_tools.declarations import reading
-from fanout_tools.declarations.fields import Schema, find, nearest
-from fanout_tools.declarations.possible import described, possible
+from fanout_tools.declarations.fields import Schema, described, find, nearest, possible
 from fanout_tools.declarations.worker import Manifest
 
 __all__ = ["Finding", "live", "unmet_filters", "unmet_workflow_filters"]

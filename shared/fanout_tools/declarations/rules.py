@@ -196,7 +196,7 @@ def unknown_events(named: Iterable[tuple[str, str]], events: Collection[str]) ->
         if event not in events:
             near = difflib.get_close_matches(event, events, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            yield f"{key}: {event}: no such event; {hint}declare it in shared/contracts or correct the name"
+            yield f"{key}: {event}: no such event; {hint}declare it in the contracts or correct the name"
 
 
 def unknown_stores(file: str, permissions: Iterable[Permission], manifests: Mapping[str, Manifest]) -> Iterator[str]:

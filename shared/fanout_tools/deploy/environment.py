@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,7 +149,6 @@ class Deployment:
                 strategy=lately.strategy,
                 aliases=aliases,
                 ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
-                clock=time,
                 tell=lambda line: print(line, file=sys.stderr),
             ).run(lately.workers)
         finally:

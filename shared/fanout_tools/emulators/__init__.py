@@ -7,17 +7,17 @@
 fanout_tools.emulators``. Every failure is an :class:`EmulatorError`.
 """
 
-from fanout_tools.emulators.errors import (
+from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, endpoints, reset, running, status, up
+from fanout_tools.emulators.model import (
     DockerMissingError,
     EmulatorError,
+    Endpoints,
     InstallError,
     NotHealthyError,
     PortTakenError,
     PythonMissingError,
     StateError,
 )
-from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, endpoints, reset, running, status, up
-from fanout_tools.emulators.model import Endpoints
 
 __all__ = [
     "EMULATORS",

@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from fanout_tools.emulators import docker, localstack, ministack
-from fanout_tools.emulators.errors import EmulatorError, StateError
-from fanout_tools.emulators.health import answers, post, wait_until_healthy
-from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home
+from fanout_tools.emulators import localstack, ministack
+from fanout_tools.emulators.model import HOST, EmulatorError, Endpoints, Plan, Request, Server, StateError, home
 from fanout_tools.emulators.ports import check_free, free_port, negotiate
 from fanout_tools.emulators.processes import is_alive, start, stop
-from fanout_tools.emulators.record import Run, Started, load, remove, save
+from fanout_tools.emulators.record import Run, Started, answers, load, post, remove, save, wait_until_healthy
 from fanout_tools.installer import locked
 
 __all__ = ["EMULATORS", "default_run_dir", "down", "endpoints", "reset", "running", "status", "up"]
@@ -27,7 +25,7 @@ __all__ = ["EMULATORS", "default_run_dir", "down", "endpoints", "reset", "runnin
 EMULATORS: Final[Mapping[str, Callable[[Request], Plan]]] = {
     "ministack": ministack.plan,
     "localstack": localstack.plan,
-    "localstack-docker": docker.plan,
+    "localstack-docker": localstack.plan_container,
 }
 
 #: LocalStack is healthy after 2 to 5 seconds on two cores; an image that has to be pulled first takes

@@ -1,22 +1,34 @@
-"""LocalStack's community edition in host mode: a process on this machine, with fanout's plugin in it.
+"""LocalStack's community edition, as a process on this machine with fanout's plugin in it, or as its Docker image.
 
-It needs no container. It is the more faithful of the emulators, and needs Python 3.13. Its own DynamoDB is
+Host mode needs no container. It is the more faithful of the emulators, and needs Python 3.13. Its own DynamoDB is
 a program that it would download, so a MiniStack on a second port stands in for that service.
+
+The image is for a machine with a Docker engine but no Python 3.13. Functions run in containers of AWS's own images
+there, and DynamoDB is the one in the image. fanout's plugin is not in it.
 """
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 from fanout_tools.emulators import ministack
-from fanout_tools.emulators.environment import minimal_environment
-from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home
+from fanout_tools.emulators.model import (
+    HOST,
+    DockerMissingError,
+    Endpoints,
+    Plan,
+    Request,
+    Server,
+    home,
+    minimal_environment,
+)
 from fanout_tools.emulators.ports import free_port
-from fanout_tools.emulators.pythons import find_python
-from fanout_tools.emulators.venvs import ensure_venv
+from fanout_tools.emulators.venvs import ensure_venv, find_python
 
-__all__ = ["PLUGIN", "ensure_function_python", "ensure_localstack_python", "plan"]
+__all__ = ["PLUGIN", "ensure_function_python", "ensure_localstack_python", "find_engine", "plan", "plan_container"]
 
 PLUGIN: Final = Path(__file__).with_name("localstack_plugin")
 
@@ -26,6 +38,19 @@ _PYTHON_VERSION: Final = "3.13"
 _SETTINGS: Final = ("FANOUT_FUNCTION_PROCESSES", "DEBUG", "LS_LOG")
 _REQUIREMENTS: Final = Path(__file__).with_name("requirements-localstack.txt")
 _FUNCTION_REQUIREMENTS: Final = Path(__file__).with_name("requirements-functions.txt")
+
+_IMAGE: Final = "localstack/localstack:4.14.0"
+
+#: What the Docker client needs to find its engine; nothing of it reaches the container.
+_CLIENT_VARIABLES: Final = (
+    "PATH",
+    "HOME",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+)
 
 
 def plan(request: Request) -> Plan:
@@ -96,3 +121,64 @@ def _environment(request: Request, endpoints: Endpoints) -> dict[str, str]:
         "FANOUT_FUNCTION_PYTHON": str(ensure_function_python()),
         "FANOUT_FUNCTION_DYNAMODB_URL": endpoints.dynamodb_url,
     }
+
+
+def plan_container(request: Request) -> Plan:
+    """One container, whose client is the process that is started and stopped.
+
+    :raises DockerMissingError: there is no Docker client, or it reaches no engine.
+    """
+    docker = find_engine()
+    name = f"fanout-localstack-{request.port}"
+    url = f"http://{HOST}:{request.port}"
+    server = Server(
+        name="localstack-docker",
+        command=[docker, *_run_arguments(name, request.port)],
+        environment={key: os.environ[key] for key in _CLIENT_VARIABLES if key in os.environ},
+        port=request.port,
+        health_path="/_localstack/health",
+        after_stop=[docker, "rm", "--force", name],
+    )
+    return Plan(servers=[server], endpoints=Endpoints(url=url, dynamodb_url=url))
+
+
+def _run_arguments(name: str, port: int) -> list[str]:
+    variables = {
+        # The same port inside as outside: it is in every queue URL that LocalStack gives out.
+        "GATEWAY_LISTEN": f"0.0.0.0:{port}",
+        "SQS_ENDPOINT_STRATEGY": "off",
+        "LOCALSTACK_HOST": f"localhost.localstack.cloud:{port}",
+        # Function containers reach LocalStack through the network of the container that has this name.
+        "MAIN_CONTAINER_NAME": name,
+        "LAMBDA_RETRY_BASE_DELAY_SECONDS": "1",
+        "DISABLE_EVENTS": "1",
+    }
+    settings = [word for key, value in variables.items() for word in ("--env", f"{key}={value}")]
+    socket = "/var/run/docker.sock"
+    return [
+        *("run", "--rm", "--name", name),
+        *("--publish", f"{HOST}:{port}:{port}"),
+        *("--volume", f"{socket}:{socket}"),
+        *settings,
+        _IMAGE,
+    ]
+
+
+def find_engine() -> str:
+    """The Docker client, if it reaches an engine.
+
+    :raises DockerMissingError: there is no client, or no engine.
+    """
+    docker = shutil.which("docker")
+    if docker is None:
+        raise DockerMissingError(
+            "there is no docker on PATH: install Docker, or use EMULATOR=localstack or EMULATOR=ministack"
+        )
+    asked = subprocess.run([docker, "info"], capture_output=True, text=True, check=False)
+    if asked.returncode != 0:
+        said = (asked.stderr or asked.stdout).strip().splitlines()
+        raise DockerMissingError(
+            "docker reaches no engine: start it, or use EMULATOR=localstack or EMULATOR=ministack. "
+            f"It said: {said[-1] if said else 'nothing'}"
+        )
+    return docker

@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from fanout_tools.emulators.environment import minimal_environment
-from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home
+from fanout_tools.emulators.model import HOST, Endpoints, Plan, Request, Server, home, minimal_environment
 from fanout_tools.emulators.venvs import ensure_venv
 
 __all__ = ["RESET_PATH", "plan", "server"]

@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from fanout_tools.emulators.errors import PortTakenError
-from fanout_tools.emulators.model import HOST
+from fanout_tools.emulators.model import HOST, PortTakenError
 
 __all__ = ["check_free", "free_port", "listeners", "negotiate"]
 

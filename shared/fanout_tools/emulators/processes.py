@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fanout_tools.emulators.errors import EmulatorError
+from fanout_tools.emulators.model import EmulatorError
 
 __all__ = ["ProcessRecord", "is_alive", "members", "runs", "start", "stop"]
 

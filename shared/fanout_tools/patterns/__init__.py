@@ -16,12 +16,11 @@ where the guide is silent, of Event Ruler, the engine that AWS publishes. Where 
   ``"10.0.0.1"`` does not match ``"10.0.0.01"``. Event Ruler compares the addresses. Write ``cidr`` for those.
 
 A name that is written twice in one object is refused, though AWS would take it: see
-:func:`~fanout_tools.patterns.decoding.decode`.
+:func:`~fanout_tools.patterns.dialects.decode`.
 """
 
 from fanout_tools.patterns.dialects import EVENTBRIDGE, SNS, Dialect
-from fanout_tools.patterns.explanation import ABSENT, Explanation
 from fanout_tools.patterns.index import RuleIndex
-from fanout_tools.patterns.pattern import Pattern
+from fanout_tools.patterns.pattern import ABSENT, Explanation, Pattern
 
 __all__ = ["ABSENT", "EVENTBRIDGE", "SNS", "Dialect", "Explanation", "Pattern", "RuleIndex"]

@@ -11,8 +11,8 @@ The wildcards of a field are measured together, over all branches of ``$or`` tha
 
 from collections.abc import Hashable, Iterable, Iterator
 
-from fanout_tools.patterns.conditions import Condition, Conjunction
-from fanout_tools.patterns.refusal import refusal
+from fanout_tools.patterns.dialects import refusal
+from fanout_tools.patterns.predicates import Condition, Conjunction
 
 __all__ = ["check_complexity", "complexity"]
 

@@ -28,9 +28,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanout_tools.patterns.conditions import Condition, Conjunction
 from fanout_tools.patterns.leaves import DottedNames, Event, Leaves, Path, Reader, plain_reader, reader, token
 from fanout_tools.patterns.pattern import Pattern
+from fanout_tools.patterns.predicates import Condition, Conjunction
 
 __all__ = ["RuleIndex"]
 

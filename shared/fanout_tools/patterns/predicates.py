@@ -1,6 +1,9 @@
-"""What one wanted value asks of one leaf of an event: a test per operator, with the words that explain it.
+"""What a pattern asks of an event, in the form that matching works on: any of some conjunctions.
 
-Every operator on text takes strings alone: the prefix ``"5"`` does not match the number 5.
+A :class:`Predicate` is what one wanted value asks of one leaf: a test per operator, with the words that explain it.
+Every operator on text takes strings alone: the prefix ``"5"`` does not match the number 5. A :class:`Condition` is one
+field of the pattern with the values wanted there, any of which will do. A conjunction is a tuple of conditions on
+different fields, all of which must hold. A pattern without ``$or`` is one conjunction.
 """
 
 import ipaddress
@@ -9,17 +12,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fanout_tools.patterns.leaves import Leaf, token
-from fanout_tools.patterns.refusal import quoted
+from fanout_tools.patterns.dialects import quoted
+from fanout_tools.patterns.leaves import Leaf, Leaves, Path, Reader, reader, token
 
 __all__ = [
+    "Condition",
+    "Conjunction",
     "Predicate",
     "anything_but_matching",
     "anything_but_values",
     "equals_ignoring_case",
     "in_network",
     "in_range",
-    "one_of",
     "parse_address",
     "prefix",
     "prefix_ignoring_case",
@@ -44,7 +48,7 @@ class Predicate:
     """The wildcards in it, as written, of which a service takes only so many."""
 
 
-def one_of(texts: Iterable[str]) -> str:
+def _one_of(texts: Iterable[str]) -> str:
     """The texts as alternatives, in words."""
     return " or ".join(texts)
 
@@ -168,12 +172,65 @@ def in_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Predic
 def anything_but_values(values: Sequence[Leaf]) -> Predicate:
     """``{"anything-but": values}``. An absent field has no leaf, and so does not match."""
     excluded = frozenset(map(token, values))
-    return Predicate(f"anything but {one_of(map(quoted, values))}", lambda leaf: token(leaf) not in excluded)
+    return Predicate(f"anything but {_one_of(map(quoted, values))}", lambda leaf: token(leaf) not in excluded)
 
 
 def anything_but_matching(predicates: Sequence[Predicate]) -> Predicate:
     """``{"anything-but": {operator: operands}}``: a leaf that satisfies none of the predicates."""
     tests = [predicate.test for predicate in predicates]
-    wanted = f"anything but {one_of(predicate.wanted for predicate in predicates)}"
+    wanted = f"anything but {_one_of(predicate.wanted for predicate in predicates)}"
     wildcards = tuple(text for predicate in predicates for text in predicate.wildcards)
     return Predicate(wanted, lambda leaf: not any(test(leaf) for test in tests), wildcards)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One field, and the values wanted there. Conditions that ask the same are equal, and hash alike."""
+
+    path: Path
+    exact: frozenset[Any]
+    """The plain values wanted, as tokens."""
+    predicates: tuple[Predicate, ...]
+    """The operators' predicates."""
+    absent: bool
+    """Whether the field may be absent (``{"exists": false}``)."""
+    wanted: str = field(compare=False)
+    """What is wanted, in words."""
+    read: Reader = field(init=False, compare=False, repr=False)
+    order: bytes = field(init=False, compare=False, repr=False)
+    """Sorts conditions as Event Ruler does: by the dotted path, in UTF-16."""
+    accepts: Callable[[Any], bool] = field(init=False, compare=False, repr=False)
+    """Whether one leaf is one of the values wanted."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "read", reader(self.path))
+        object.__setattr__(self, "order", ".".join(self.path).encode("utf-16-be", "surrogatepass"))
+        object.__setattr__(self, "accepts", self._compile())
+
+    def _compile(self) -> Callable[[Any], bool]:
+        exact, tests = self.exact, tuple(predicate.test for predicate in self.predicates)
+        if not tests:
+            return lambda leaf: token(leaf) in exact
+        if not exact and len(tests) == 1:
+            return tests[0]
+        return lambda leaf: token(leaf) in exact or any(test(leaf) for test in tests)
+
+    def accepts_any(self, leaves: Leaves) -> bool:
+        """Whether the field may satisfy the condition, for a field that has not exactly one leaf.
+
+        In an array the field may count as absent all the same: :mod:`fanout_tools.patterns.pattern` decides.
+        """
+        if self.absent and (leaves.through_array or not leaves):
+            return True
+        return any(map(self.accepts, leaves))
+
+    @classmethod
+    def of(cls, path: Path, values: list[Leaf], predicates: list[Predicate], absent: bool) -> "Condition":
+        """The condition on a field that may be one of ``values``, satisfy a predicate, or be absent."""
+        words = [*map(quoted, values), *(predicate.wanted for predicate in predicates)]
+        if absent:
+            words.append("the field to be absent")
+        return cls(path, frozenset(map(token, values)), tuple(predicates), absent, _one_of(words))
+
+
+Conjunction = tuple[Condition, ...]

@@ -5,8 +5,7 @@ this one reader, so that they speak of the same thing.
 """
 
 from fanout_tools.plans.hops import Hop, consumers, dead_letter_queues, deliveries, function_of
-from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources
-from fanout_tools.plans.unknown import unknown_values
+from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources, unknown_values
 
 __all__ = [
     "Hop",

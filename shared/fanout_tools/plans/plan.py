@@ -1,4 +1,4 @@
-"""A plan as its readers see it: resources with all their values, found by type, address or ARN.
+"""A plan as its readers see it: resources by type, address or ARN with all their values, and what is not known yet.
 
 References are resolved by ARN, not by Terraform's references: what AWS will see is the ARN, so that a wrong name in a
 policy is found even where the reference beside it is right. ``fanout_tools/proof/planning.py`` makes
@@ -6,6 +6,7 @@ plans in which every ARN is known.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,12 +14,12 @@ from typing import Any, Final
 
 from fanout.errors import PlanError
 from fanout_tools.declarations.naming import Names
-from fanout_tools.plans.unknown import unknown_values
 
-__all__ = ["Plan", "Resource", "block", "document", "names_of", "resources"]
+__all__ = ["Plan", "Resource", "block", "document", "names_of", "resources", "unknown_values"]
 
 _BORROWED: Final = ("aws_cloudwatch_event_target", "aws_sns_topic_policy", "aws_cloudwatch_event_bus_policy")
 """Types whose attribute ``arn`` is another resource's."""
+_KEY: Final = re.compile(r"""\["(?:[^"\\]|\\.)*"\]|\[\d+\]""")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +124,34 @@ def names_of(plan: Plan) -> Names:
             f"the plan has {len(buses)} event buses; an environment has one: plan a root of modules/platform"
         )
     return Names(buses[0])
+
+
+def unknown_values(shown: Mapping[str, Any]) -> list[str]:
+    """What the configuration sets and the plan does not know, as ``address: attribute``."""
+    configured = dict(_configured(shown["configuration"]["root_module"], ""))
+    return [
+        f"{change['address']}: {name}"
+        for change in shown["resource_changes"]
+        if change["mode"] == "managed"
+        for name, unknown in (change["change"].get("after_unknown") or {}).items()
+        if unknown and _holds_true(unknown) and name in configured.get(_without_keys(change), set())
+    ]
+
+
+def _configured(module: Mapping[str, Any], path: str) -> Iterator[tuple[str, set[str]]]:
+    for resource in module.get("resources", ()):
+        yield path + resource["address"], set(resource.get("expressions", {}))
+    for name, call in module.get("module_calls", {}).items():
+        yield from _configured(call["module"], f"{path}module.{name}.")
+
+
+def _without_keys(change: Mapping[str, Any]) -> str:
+    """The address without for_each keys and counts: that of the block in the configuration."""
+    module = _KEY.sub("", change.get("module_address", ""))
+    return ".".join(part for part in (module, change["type"], change["name"]) if part)
+
+
+def _holds_true(unknown: Any) -> bool:
+    if isinstance(unknown, Mapping):
+        return any(map(_holds_true, unknown.values()))
+    return any(map(_holds_true, unknown)) if isinstance(unknown, list) else bool(unknown)

@@ -6,21 +6,8 @@ from typing import Any, Final
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import (
-    alarms,
-    dead_letters,
-    grants,
-    keys,
-    network,
-    ownership,
-    privilege,
-    roles,
-    serving,
-    unmatched,
-    workflows,
-)
-from fanout_tools.proof.allowed import Allowed, Declared, unexplained
-from fanout_tools.proof.findings import Finding
+from fanout_tools.proof import dead_letters, grants, keys, serving, workers, workflows
+from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
 __all__ = ["RULES", "Proof", "check"]
@@ -46,12 +33,12 @@ RULES: Final[tuple[Rule, ...]] = (
     serving.started,
     serving.contained,
     serving.serving,
-    network.reached,
-    network.redirected,
+    serving.reached,
+    serving.redirected,
     workflows.sound,
     workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (alarms.alarmed, alarms.told, network.watched, workflows.failures_told)
+ALARMS: Final[tuple[Rule, ...]] = (dead_letters.alarmed, dead_letters.told, serving.watched, workflows.failures_told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +69,14 @@ def check(
     found = set(_found(plan, manifests, declared))
     found.update(workflows.started(plan, starts))
     found.update(finding for way in ways for finding in way.findings)
-    found.update(unexplained(privilege.narrow(plan), allowed))
+    found.update(unexplained(grants.narrow(plan), allowed))
     return Proof(paths=ways, findings=sorted(found))
 
 
 def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) -> Iterator[Finding]:
     for rule in (*RULES, *(() if declared.no_alarms else ALARMS)):
         yield from rule(plan)
-    yield from roles.permitted(plan, manifests)
-    yield from unmatched.unmatched_kept(plan, manifests)
-    for owned in (ownership.apart, ownership.backstops, ownership.remembering, ownership.gathering):
+    yield from workers.permitted(plan, manifests)
+    yield from dead_letters.unmatched_kept(plan, manifests)
+    for owned in (workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)

@@ -1,8 +1,13 @@
-"""Each hop tries again, and what it gives up is kept: retries, dead-letter queues, and the queues' own terms."""
+"""Each hop tries again, what it gives up is kept, and someone is told: retries, dead-letter queues, alarms.
 
-from collections.abc import Iterator
+An event that no worker subscribes to is kept too, and not lost in silence: a misspelt name is seen there.
+"""
+
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fanout_tools.declarations.worker import Manifest
+from fanout_tools.patterns import EVENTBRIDGE, Pattern
 from fanout_tools.plans import (
     Hop,
     Plan,
@@ -13,11 +18,27 @@ from fanout_tools.plans import (
     deliveries,
     document,
     function_of,
+    names_of,
 )
 from fanout_tools.proof.findings import Finding
-from fanout_tools.proof.policies import Request, allows, of_role
+from fanout_tools.proof.keys import WRITING, key_of
+from fanout_tools.proof.policies import Request, allows, of_resource, of_role
 
-__all__ = ["consumed_queues", "dead_letters_kept", "dead_letters_taken", "delivered", "invocations_kept", "retries"]
+__all__ = [
+    "alarmed",
+    "consumed_queues",
+    "dead_letters_kept",
+    "dead_letters_taken",
+    "delivered",
+    "invocations_kept",
+    "queues_watched",
+    "retries",
+    "told",
+    "unmatched_kept",
+]
+
+_UNKNOWN = "x-no-worker-subscribes-to-this"
+METRIC = "ApproximateNumberOfMessagesVisible"
 
 
 def retries(plan: Plan) -> Iterator[Finding]:
@@ -181,3 +202,102 @@ def _on_failure(config: Resource | None) -> str | None:
 
 def _dead(at: Resource, problem: str, fix: str) -> Finding:
     return Finding(address=at.address, rule="dead-letter", problem=problem, fix=fix)
+
+
+def unmatched_kept(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Finding]:
+    """Events of an unknown source, and those of each known source with an unknown name, are kept somewhere.
+
+    The rules' own patterns decide, on one such event each.
+    """
+    events = [it.event for manifest in manifests.values() for it in manifest.subscribes]
+    sources = sorted({event.partition("/")[0] for event in events if event != "*"})
+    keeping = [
+        Pattern.parse(document(hop.writer.get("event_pattern")), dialect=EVENTBRIDGE)
+        for hop in _keepers(plan)
+        if hop.writer
+    ]
+    for source in [_UNKNOWN, *sources]:
+        event = {"version": "0", "source": source, "detail-type": _UNKNOWN, "detail": {}}
+        if not any(pattern.matches(event) for pattern in keeping):
+            what = "an unknown source" if source == _UNKNOWN else f"an unknown name of {source}"
+            problem, fix = f"events of {what} are lost in silence", "give them a rule to a queue with an alarm"
+            bus = next(plan.of("aws_cloudwatch_event_bus"))
+            yield Finding(address=bus.address, rule="unmatched", problem=problem, fix=fix)
+
+
+def _keepers(plan: Plan) -> list[Hop]:
+    """The hops from the platform's bus to where events stay: a queue that no function empties, so that an
+    alarm is owed on it."""
+    bus, consumed = names_of(plan).bus, {it.get("event_source_arn") for it in consumers(plan)}
+    return [
+        hop
+        for hop in deliveries(plan)
+        if hop.writer
+        and str(hop.writer.get("event_bus_name")).rpartition("/")[2] == bus
+        and hop.writer.get("state") != "DISABLED"
+        and hop.destination
+        and hop.destination.type == "aws_sqs_queue"
+        and hop.destination_arn not in consumed
+    ]
+
+
+def alarmed(plan: Plan) -> Iterator[Finding]:
+    """Every queue in which events end has an alarm on its first message."""
+    for queue in dead_letter_queues(plan):
+        alarms = [it for it in plan.of("aws_cloudwatch_metric_alarm") if queue.get("name") in queues_watched(it)]
+        wrong = [list(_wakes(alarm)) for alarm in alarms]
+        if not alarms:
+            yield _alarm(queue, "no alarm tells of events in it", f"add one on {METRIC} with its QueueName")
+        elif all(wrong):  # one that wakes is enough; others may tell of more
+            yield from (finding for findings in wrong for finding in findings)
+
+
+def _wakes(alarm: Resource) -> Iterator[Finding]:
+    least, operator = alarm.get("threshold") or 0, alarm.get("comparison_operator")
+    first = (operator == "GreaterThanThreshold" and least < 1) or (
+        operator == "GreaterThanOrEqualToThreshold" and 0 < least <= 1
+    )
+    if not first:
+        yield _alarm(alarm, f"{operator} {least} does not tell of the first event", "set GreaterThanThreshold 0")
+    if alarm.get("statistic") in ("Minimum", "SampleCount"):
+        yield _alarm(alarm, f"statistic {alarm.get('statistic')} misses events", "set Maximum")
+    if alarm.get("actions_enabled") is False or not alarm.get("alarm_actions"):
+        yield _alarm(alarm, "nobody is told", "set alarm_actions to a topic, and leave actions_enabled")
+
+
+def told(plan: Plan) -> Iterator[Finding]:
+    """Every alarm may publish to the topics of this plan that it names.
+
+    Without a policy of its own a topic lets its account's services publish.
+    """
+    for alarm in plan.of("aws_cloudwatch_metric_alarm"):
+        for topic in filter(None, map(plan.at, alarm.get("alarm_actions") or ())):
+            if topic.type == "aws_sns_topic":
+                yield from _may_tell(plan, alarm, topic)
+
+
+def _may_tell(plan: Plan, alarm: Resource, topic: Resource) -> Iterator[Finding]:
+    principal = ("Service", "cloudwatch.amazonaws.com")
+    policy, key = of_resource(plan, topic), key_of(plan, topic)
+    publish = Request(action="sns:Publish", resource=topic.arn, principal=principal, source_arn=alarm.arn)
+    if policy and not allows(policy, publish):
+        yield _alarm(topic, f"{alarm.address} may not publish to it", "grant sns:Publish to cloudwatch.amazonaws.com")
+    for action in WRITING if key else ():
+        use = Request(action=action, resource=key.arn if key else "", principal=principal, source_arn=alarm.arn)
+        if key and not allows(of_resource(plan, key), use):
+            yield _alarm(key, f"{alarm.address} may not encrypt what it tells", f"allow {action} to {principal[1]}")
+
+
+def queues_watched(alarm: Resource) -> Iterator[str]:
+    """The names of the queues whose messages the alarm counts, by itself or in a metric query."""
+    metrics = [
+        alarm.values,
+        *(metric for query in alarm.get("metric_query") or () for metric in query.get("metric") or ()),
+    ]
+    for it in metrics:
+        if it.get("metric_name") == METRIC and it.get("namespace") == "AWS/SQS":
+            yield str((it.get("dimensions") or {}).get("QueueName"))
+
+
+def _alarm(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="alarm", problem=problem, fix=fix)

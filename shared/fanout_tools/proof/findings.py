@@ -1,8 +1,19 @@
-"""What a rule has to say against a plan."""
+"""What a rule has to say against a plan, and what may be wide, and why: ``allowed.yaml``."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
 
-__all__ = ["Finding"]
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from fanout.errors import PlanError
+
+__all__ = ["ALLOWED", "Allowed", "Declared", "Finding", "declared", "read", "unexplained"]
+
+ALLOWED: Final = Path(__file__).with_name("allowed.yaml")
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -20,3 +31,81 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.address}: {self.rule}: {self.problem}; {self.fix}"
+
+
+class Allowed(BaseModel):
+    """A wide grant that is known and explained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rule: Literal["wildcard-action", "wildcard-resource", "public-principal", "managed-policy"]
+    address: str
+    """``*`` stands for anything, here and in ``values``."""
+    values: list[str] = Field(min_length=1)
+    environments: list[str] = Field(min_length=1)
+    reason: str = Field(min_length=1)
+    optional: bool = False
+    """Whether it speaks of a part that an environment may be without: it is then not stale where nothing needs it."""
+
+    def explaining(self, finding: Finding) -> list[str]:
+        """Those of the entry's values that speak of the finding."""
+        if self.rule != finding.rule or not _like(self.address, finding.address):
+            return []
+        return [value for value in self.values if _like(value, finding.value)]
+
+
+class Declared(BaseModel):
+    """What an environment says of itself in its ``check_plan.yaml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    no_alarms: str | None = Field(default=None, min_length=1)
+    """Why nobody needs to be told there; None: every queue where events end has an alarm."""
+
+
+def read(environment: str, file: Path = ALLOWED) -> list[Allowed]:
+    """The entries for one environment.
+
+    :raises PlanError: the file is not such a list.
+    """
+    try:
+        entries = TypeAdapter(list[Allowed]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        keys = ", ".join(Allowed.model_fields)
+        raise PlanError(f"{file.name}: a list in which each entry has {keys}: {error}") from error
+    return [entry for entry in entries if environment in entry.environments]
+
+
+def declared(root: Path) -> Declared:
+    """What the environment in this folder says of itself.
+
+    :raises PlanError: its file has other keys.
+    """
+    file = root / "check_plan.yaml"
+    try:
+        return Declared.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {})
+    except (yaml.YAMLError, ValidationError) as error:
+        raise PlanError(
+            f"{file.parent.name}/{file.name}: its one key is no_alarms, with the reason: {error}"
+        ) from error
+
+
+def unexplained(findings: Iterable[Finding], entries: Iterable[Allowed]) -> list[Finding]:
+    """The findings that no entry explains, and one for each value that explains nothing any more."""
+    found, known = list(findings), list(entries)
+    left = [it for it in found if not any(entry.explaining(it) for entry in known)]
+    for entry in known:
+        if entry.optional:
+            continue
+        needed = {value for it in found for value in entry.explaining(it)}
+        left += [_stale(entry, value) for value in entry.values if value not in needed]
+    return left
+
+
+def _stale(entry: Allowed, value: str) -> Finding:
+    problem, fix = f"{value} is allowed and not in the plan", f"remove it from {ALLOWED.name}"
+    return Finding(address=entry.address, rule=entry.rule, problem=problem, fix=fix)
+
+
+def _like(pattern: str, text: str) -> bool:
+    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None

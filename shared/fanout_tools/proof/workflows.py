@@ -1,4 +1,8 @@
-"""Workflows: something starts each, it may invoke what it invokes, and somebody is told of an execution that fails."""
+"""Workflows: something starts each, it may invoke what it invokes, and somebody is told of an execution that fails.
+
+What is wrong with a state machine itself is told before Step Functions or an incident does. The Amazon States
+Language: https://states-language.net/spec.html.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,17 +10,26 @@ from typing import Any, Final
 
 from fanout_tools.declarations.reading import read
 from fanout_tools.plans import Plan, Resource, block, deliveries, document, names_of
-from fanout_tools.proof import definitions
 from fanout_tools.proof.findings import Finding
 from fanout_tools.proof.policies import Request, allows, of_role, statements
 
-__all__ = ["declared_patterns", "failures_told", "invoking", "machines_watched", "sound", "started"]
+__all__ = [
+    "declared_patterns",
+    "failures_told",
+    "functions",
+    "invoking",
+    "machines_watched",
+    "problems",
+    "sound",
+    "started",
+]
 
 METRICS: Final = frozenset({"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"})
-
-
 LOGGING: Final = ("logs:CreateLogDelivery", "logs:UpdateLogDelivery", "logs:PutResourcePolicy")
 """What Step Functions has to be allowed to have a log, among others of no resource."""
+State = Mapping[str, Any]
+_ENDS: Final = ("Succeed", "Fail")
+_INVOKES: Final = ":states:::lambda:invoke"
 
 
 def declared_patterns(services: Path) -> dict[str, dict[str, Any]]:
@@ -59,7 +72,7 @@ def sound(plan: Plan) -> Iterator[Finding]:
     for machine in plan.of("aws_sfn_state_machine"):
         if machine.address not in started:
             yield _workflow(machine, "nothing starts it", "give it a rule with a target")
-        for problem in definitions.problems(document(machine.get("definition"))):
+        for problem in problems(document(machine.get("definition"))):
             what, _, fix = problem.partition("; ")
             yield _workflow(machine, what, fix)
         logging = block(machine, "logging_configuration")
@@ -88,7 +101,7 @@ def _invokes(plan: Plan, machine: Resource, role: Resource) -> Iterator[Finding]
     for action in LOGGING:
         if not allows(policy, Request(action=action, resource="*")):
             yield _grant(role, f"{machine.address} may not have a log", f"allow {action}")
-    for state, arn in definitions.functions(document(machine.get("definition"))):
+    for state, arn in functions(document(machine.get("definition"))):
         function = plan.at(arn)
         if function is None or function.type not in ("aws_lambda_alias", "aws_lambda_function"):
             yield _workflow(machine, f"{state} invokes {arn}, which is not in the plan", "correct the name")
@@ -133,3 +146,81 @@ def _workflow(at: Resource, problem: str, fix: str) -> Finding:
 
 def _grant(at: Resource, problem: str, fix: str) -> Finding:
     return Finding(address=at.address, rule="grant", problem=problem, fix=fix)
+
+
+def problems(machine: Mapping[str, Any]) -> Iterator[str]:
+    """Each as ``<state>: <what is wrong>; <the fix>``."""
+    yield from _of_level(machine, caught=False)
+
+
+def _tasks(machine: Mapping[str, Any]) -> Iterator[tuple[str, State]]:
+    """Every task by its state's name, also those within Map and Parallel."""
+    for name, state in machine.get("States", {}).items():
+        if state.get("Type") == "Task":
+            yield name, state
+        for inner in _inner(state):
+            yield from _tasks(inner)
+
+
+def functions(machine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The _functions (ARN) that _tasks invoke, by the state's name."""
+    for name, state in _tasks(machine):
+        if str(state.get("Resource", "")).endswith(_INVOKES):
+            yield name, str(state.get("Parameters", {}).get("FunctionName"))
+
+
+def _of_level(level: Mapping[str, Any], *, caught: bool) -> Iterator[str]:
+    """One level of states: the machine's own, an iteration's, or a branch's.
+
+    :param caught: whether an error that leaves the level is caught around it.
+    """
+    states = level.get("States", {})
+    reached = _reached(level)
+    for name in states.keys() - reached:
+        yield f"{name}: is never reached; lead to it or remove it"
+    for name in sorted(reached - states.keys()):
+        yield f"{name}: there is no such state; correct the name"
+    for name, state in states.items():
+        yield from _of_state(name, state, caught=caught)
+
+
+def _of_state(name: str, state: State, *, caught: bool) -> Iterator[str]:
+    kind = state.get("Type")
+    if kind not in (*_ENDS, "Choice") and ("Next" in state) == bool(state.get("End")):
+        yield f"{name}: leads nowhere, or to two things; write Next or End"
+    caught = caught or any("States.ALL" in it.get("ErrorEquals", ()) for it in state.get("Catch", ()))
+    if kind == "Task":
+        yield from _of_task(name, state, caught=caught)
+    for inner in _inner(state):
+        yield from _of_level(inner, caught=caught)
+
+
+def _of_task(name: str, state: State, *, caught: bool) -> Iterator[str]:
+    if not any(int(it.get("MaxAttempts", 3)) > 0 for it in state.get("Retry", ())):
+        yield f"{name}: is not tried again when it fails; give it Retry"
+    if not caught:
+        yield f"{name}: nothing catches States.ALL of it, so that what was done is not undone; give it Catch"
+    if "TimeoutSeconds" not in state:
+        yield f"{name}: waits without end; give it TimeoutSeconds"
+
+
+def _reached(level: Mapping[str, Any]) -> set[str]:
+    """The states that a level comes to from its start, by any way."""
+    states, found, open_ = level.get("States", {}), set[str](), [str(level.get("StartAt"))]
+    while open_:
+        name = open_.pop()
+        if name not in found:
+            found.add(name)
+            open_ += _after(states.get(name, {}))
+    return found
+
+
+def _after(state: State) -> list[str]:
+    ways = [state, *state.get("Choices", ()), *state.get("Catch", ())]
+    return [str(way[key]) for way in ways for key in ("Next", "Default") if key in way]
+
+
+def _inner(state: State) -> Iterator[Mapping[str, Any]]:
+    yield from state.get("Branches", ())
+    if processor := state.get("ItemProcessor") or state.get("Iterator"):
+        yield processor

@@ -340,7 +340,7 @@ locals {
         { for index, event in worker.publishes : "publishes.${index}" => event },
         ) : {
         broken = !contains(local.events, event)
-        text   = "${key}: ${event}: no such event; declare it in shared/contracts or correct the name"
+        text   = "${key}: ${event}: no such event; declare it in the contracts or correct the name"
       }
     ]
   }

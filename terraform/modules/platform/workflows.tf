@@ -21,7 +21,7 @@ locals {
         [
           {
             broken = can(given.event) && !contains(local.known_events, try(given.event, ""))
-            text   = "event: ${try(tostring(given.event), "?")}: no such event; declare it in shared/contracts or correct the name"
+            text   = "event: ${try(tostring(given.event), "?")}: no such event; declare it in the contracts or correct the name"
           },
           {
             broken = can(given.timeout_s) && !try(given.timeout_s >= 1 && given.timeout_s <= 31536000 && floor(given.timeout_s) == given.timeout_s, false)

@@ -21,7 +21,7 @@ from fanout.events.envelope import Envelope
 from fanout.events.event import Event
 from fanout.idempotency import Completion, Request
 from fanout.idempotency.dynamodb import DynamoDBStore
-from fanout.idempotency.identity import event_key
+from fanout.idempotency.store import event_key
 from fanout.payloads import ClaimCheck
 from fanout.publish import wrap
 from fanout.testing import eventbridge_event

@@ -20,8 +20,7 @@ from fanout import Context, Outcome, Reject, Worker
 from fanout.events.envelope import Envelope
 from fanout.idempotency import Completion, Lock, LockState, Release, Request
 from fanout.idempotency.memory import MemoryStore
-from fanout.processing.delivery import FAILED, Delivery
-from fanout.processing.records import Record
+from fanout.processing.delivery import FAILED, Delivery, Record
 from fanout.publish import Publisher, Receipt
 from fanout.testing import Rig, record_of
 

@@ -23,7 +23,7 @@ class Server:
         self.requests = 0
         self._serve = serve
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._kept: list[socket.socket] = []
+        self.kept: list[socket.socket] = []
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -34,7 +34,7 @@ class Server:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self._kept.append(connection)
+            self.kept.append(connection)
             Thread(target=self._connection, args=(connection,), daemon=True).start()
 
     def _connection(self, connection: socket.socket) -> None:
@@ -51,7 +51,7 @@ class Server:
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()
-        for connection in self._kept:
+        for connection in self.kept:
             connection.close()
 
 
@@ -118,7 +118,7 @@ def test_a_server_that_answers_is_heard(serve: Callable[[Serve], Server], left: 
     for _ in range(2):
         assert aws.client("dynamodb").list_tables()["TableNames"] == []
     assert server.requests == 2
-    assert len(server._kept) == 1
+    assert len(server.kept) == 1
 
 
 @pytest.mark.parametrize(("left", "timeout"), [(100, 20), (39, 10), (30, 10), (9, 2), (3, 1), (1, 0.3), (0.1, 0.3)])
@@ -133,8 +133,7 @@ def test_an_attempt_may_take_half_of_what_is_left(monkeypatch: pytest.MonkeyPatc
         def send(self, _: Any) -> None:
             sent.append(self.timeout)
 
-    session = aws._BoundedSession(Session(20))
-    monkeypatch.setattr(session, "_make_session", Session)
+    session = aws.BoundedSession(Session(20), make=lambda _, step: Session(step))
     monkeypatch.setattr(aws, "remaining_s", lambda: left)
     session.send(None)
 
@@ -147,4 +146,4 @@ def test_no_pause_outlasts_the_time(
 ) -> None:
     """GIVEN a pause that could outlast the time WHEN botocore asks THEN the attempts end."""
     monkeypatch.setattr(aws, "remaining_s", lambda: left)
-    assert aws._forbid_late_retry(attempts) is answer
+    assert aws.forbid_late_retry(attempts) is answer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.declarations.worker import load, worker_name
-from fanout_tools.deploy.packages.workers import requirements
+from fanout_tools.deploy.packages.functions import worker_requirements
 
 SERVICES = Path(__file__).parents[3] / "services"
 HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout_tools.declarations.worker", "fanout_tools.patterns"]
@@ -28,7 +28,7 @@ def test_a_handler_imports_nothing_heavy(folder: Path, tmp_path: Path) -> None:
     """GIVEN a packed worker in a fresh process WHEN its handler is imported THEN no AWS SDK, YAML, manifest or
     command line comes with it; but for the part of botocore that Powertools imports for those who use that."""
     _pack(folder, tmp_path / "services" / folder.name)
-    uses_powertools = "aws-lambda-powertools" in requirements(folder)
+    uses_powertools = "aws-lambda-powertools" in worker_requirements(folder)
     heavy = [name for name in HEAVY if not (uses_powertools and name == "botocore")]
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import services.{folder.name}.handler as module; "

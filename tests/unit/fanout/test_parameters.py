@@ -181,5 +181,5 @@ def test_no_value_is_in_any_text(aws: FakeAws, values: Values, caplog: pytest.Lo
             values.parameter("discount-rate")
 
     # THEN neither log, error nor representation holds one
-    assert VALUE not in f"{caplog.text}{caught.value}{values._entries!r}"
+    assert VALUE not in f"{caplog.text}{caught.value}{vars(values)!r}"
     assert "AccessDeniedException" in str(caught.value)

@@ -13,7 +13,7 @@ import pytest
 
 from fanout import Context, DeclarationError, Reject, Worker, aws
 from fanout.idempotency.client import LeanDynamoDB
-from fanout.processing.records import Record
+from fanout.processing.delivery import Record
 from fanout.publish import wrap
 from fanout.testing import record, record_of
 

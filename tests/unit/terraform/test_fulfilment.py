@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from fanout import Reject, Retry
-from fanout_tools.proof.definitions import functions, problems
+from fanout_tools.proof.workflows import functions, problems
 from scripts.paths import REPOSITORY
 from tests.unit.terraform.states import Run, StateError
 

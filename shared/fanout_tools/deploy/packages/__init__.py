@@ -8,6 +8,6 @@ build/packages/<target>/workers/<worker>.zip
 """
 
 from fanout_tools.deploy.packages.builder import Package, build
-from fanout_tools.deploy.packages.errors import InstallError, PackageError, PinError
+from fanout_tools.deploy.packages.layers import InstallError, PackageError, PinError
 
 __all__ = ["InstallError", "Package", "PackageError", "PinError", "build"]

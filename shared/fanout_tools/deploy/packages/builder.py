@@ -9,7 +9,7 @@ from fanout_tools.declarations import routing
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations import worker as manifest
 from fanout_tools.declarations.worker import Manifest
-from fanout_tools.deploy.packages import archive, layers, relay, requirements, sources, targets, web, workers
+from fanout_tools.deploy.packages import archive, functions, layers, sources, targets
 from fanout_tools.deploy.packages.targets import Target
 from fanout_tools.project import Project
 
@@ -51,9 +51,11 @@ def _layers(of: Project, target: Target, wanted: Mapping[str, str], out: Path) -
     constraints = of.root / "constraints.txt"
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
-        yield Package(path=path, built=layers.build(path, requirements.of_fanout(), constraints, target, architecture))
-    own = {folder: workers.requirements(folder) for folder in _folders(of)}
-    own |= {folder: web.requirements(folder) for folder in _folders(of, "web.yaml")}
+        yield Package(
+            path=path, built=layers.build(path, functions.fanout_requirements(), constraints, target, architecture)
+        )
+    own = {folder: functions.worker_requirements(folder) for folder in _folders(of)}
+    own |= {folder: functions.web_requirements(folder) for folder in _folders(of, "web.yaml")}
     for folder, needed in own.items():
         name = manifest.worker_name(folder)
         if needed:
@@ -67,13 +69,13 @@ def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Ite
         name = manifest.worker_name(folder)
         routes = routing.routes(manifests[name].publishes, manifests)
         path = out / "workers" / f"{name}.zip"
-        yield Package(path=path, built=archive.write(path, workers.entries(of, folder, routes)))
+        yield Package(path=path, built=archive.write(path, functions.worker_entries(of, folder, routes)))
     for folder in _folders(of, "web.yaml"):
         path = out / "web" / f"{manifest.worker_name(folder)}.zip"
-        yield Package(path=path, built=archive.write(path, web.entries(of, folder)))
+        yield Package(path=path, built=archive.write(path, functions.web_entries(of, folder)))
     if events := {event for declared in manifests.values() if declared.outbox for event in declared.publishes}:
         path = out / "outbox-relay.zip"
-        entries = relay.entries(routing.routes(events, manifests))
+        entries = functions.relay_entries(routing.routes(events, manifests))
         yield Package(path=path, built=archive.write(path, entries))
 
 

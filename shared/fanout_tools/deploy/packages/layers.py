@@ -3,6 +3,10 @@
 boto3 is packed although Lambda's runtime has one: the runtime's changes without notice. botocore keeps the data of
 all services: which ones a worker calls is not known before it runs, and the data is 15 MB of compressed files that
 cost nothing until they are read. Only the examples go, which nothing reads at run time.
+
+PackageError
++-- PinError       a requirement has no pin in constraints.txt
++-- InstallError   pip could not get what a layer needs
 """
 
 import hashlib
@@ -16,15 +20,26 @@ from pathlib import Path
 
 from fanout_tools import installer
 from fanout_tools.deploy.packages import archive
-from fanout_tools.deploy.packages.errors import InstallError, PinError
 from fanout_tools.deploy.packages.targets import Target
+from fanout_tools.errors import ToolError
 
-__all__ = ["build"]
+__all__ = ["InstallError", "PackageError", "PinError", "build"]
 
 RECIPE = 2
 """Raise it when the way a layer is made changes: every layer is then built anew."""
-
 _INSTALLER_NOTES = {".lock", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json"}
+
+
+class PackageError(ToolError):
+    """Base of every error this package raises; the text names the thing and the fix."""
+
+
+class PinError(PackageError):
+    """A layer holds a distribution that constraints.txt does not pin: its content could change by itself."""
+
+
+class InstallError(PackageError):
+    """pip could not install a layer's requirements."""
 
 
 def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:

@@ -5,13 +5,11 @@ Terraform publishes a version and leaves the alias alone; `make deploy` moves th
 """
 
 from fanout_tools.deploy.traffic.aws import LambdaAliases, ringing_alarms
-from fanout_tools.deploy.traffic.errors import TrafficError
-from fanout_tools.deploy.traffic.model import Alias, Strategy, Traffic, Worker
-from fanout_tools.deploy.traffic.shifting import Clock, Shift
+from fanout_tools.deploy.traffic.model import Alias, Strategy, Traffic, TrafficError, Worker
+from fanout_tools.deploy.traffic.shifting import Shift
 
 __all__ = [
     "Alias",
-    "Clock",
     "LambdaAliases",
     "Shift",
     "Strategy",

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from fanout_tools.deploy.traffic.errors import TrafficError
-from fanout_tools.deploy.traffic.model import Alias, Worker
+from fanout_tools.deploy.traffic.model import Alias, TrafficError, Worker
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

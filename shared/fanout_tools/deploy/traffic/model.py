@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-__all__ = ["Alias", "Strategy", "Traffic", "Worker"]
+from fanout_tools.errors import ToolError
+
+__all__ = ["Alias", "Strategy", "Traffic", "TrafficError", "Worker"]
+
+
+class TrafficError(ToolError):
+    """New code does not get all of its traffic; the text names each worker, why, and where its traffic is."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,31 +4,22 @@ Each worker goes its own way: one that is set back does not hold up the others. 
 alarm, a failed call or a signal, no alias is left between two versions.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from fanout_tools.deploy.traffic.errors import TrafficError
-from fanout_tools.deploy.traffic.model import Alias, Strategy, Worker
+from fanout_tools.deploy.traffic.model import Alias, Strategy, TrafficError, Worker
 
-__all__ = ["Aliases", "Clock", "Shift"]
+if TYPE_CHECKING:
+    from fanout_tools.deploy.traffic.aws import LambdaAliases
+
+__all__ = ["Shift"]
 
 POLL_S: Final = 15.0
 """Between two looks at the alarms; CloudWatch evaluates them once a minute."""
-
-
-class Aliases(Protocol):
-    """See :class:`fanout_tools.deploy.traffic.aws.LambdaAliases`."""
-
-    def get(self, worker: Worker) -> Alias: ...
-    def lead(self, worker: Worker, seen: Alias, version: str, weights: Mapping[str, float]) -> Alias: ...
-
-
-class Clock(Protocol):
-    """The functions of :mod:`time`."""
-
-    def monotonic(self) -> float: ...
-    def sleep(self, seconds: float, /) -> None: ...
 
 
 @dataclass(kw_only=True)
@@ -45,11 +36,12 @@ class Shift:
     """One shift of all workers whose alias does not lead to their newest version alone."""
 
     strategy: Strategy
-    aliases: Aliases
+    aliases: LambdaAliases
     ringing: Callable[[Collection[str]], Collection[str]]
     """Those of the named alarms that ring now."""
-    clock: Clock
     tell: Callable[[str], None]
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
     poll_s: float = POLL_S
     _moving: dict[str, _Move] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
@@ -80,7 +72,7 @@ class Shift:
             self._tell_known()
         for percent in steps:
             self._each(lambda move, share=percent / 100: self._weigh(move, share))  # type: ignore[misc]
-            self._watch(self.clock.monotonic() + self.strategy.step_s)
+            self._watch(self.monotonic() + self.strategy.step_s)
         self._each(self._complete)
 
     def _each(self, action: Callable[[_Move], None]) -> None:
@@ -112,10 +104,10 @@ class Shift:
             for move in list(self._moving.values()):
                 if against := sorted(rung.intersection(move.worker.alarms) - self._known):
                     self._set_back(move, f"{', '.join(against)} rings")
-            left = until - self.clock.monotonic()
+            left = until - self.monotonic()
             if left <= 0 or not self._moving:
                 return
-            self.clock.sleep(min(self.poll_s, left))
+            self.sleep(min(self.poll_s, left))
 
     def _rung(self) -> Collection[str]:
         return self.ringing({name for move in self._moving.values() for name in move.worker.alarms})

@@ -165,7 +165,10 @@ def test_a_package_within_a_package(tmp_path: Any, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (("shop.orders/OrderPlacd", None), r"^shop\.orders/OrderPlacd: no such contract; shared/contracts declares "),
+        (
+            ("shop.orders/OrderPlacd", None),
+            r"^shop\.orders/OrderPlacd: no such contract; did you mean shop\.orders/OrderPlaced\? there is ",
+        ),
         (("shop.orders/OrderPlaced", 99), r"^shop\.orders/OrderPlaced version 99: no such contract; .*OrderPlaced"),
     ],
 )

@@ -23,7 +23,7 @@ from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import Gathering
 from fanout.gather.timers import PartWasLate, WokenUp
 from fanout.idempotency.memory import MemoryStore
-from fanout.processing.records import Record
+from fanout.processing.delivery import Record
 from fanout.testing import Death, Rig, record_of
 
 from .conftest import DEADLINE, Mortal, SquareRequested, SumRequested, make_worker

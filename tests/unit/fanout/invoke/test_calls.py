@@ -124,7 +124,7 @@ def test_a_tree_over_the_receiving_side(monkeypatch: pytest.MonkeyPatch) -> None
     """GIVEN a function with a tree_handler WHEN more payloads are invoked than the threshold THEN its nodes invoke it
     at the alias that they were invoked by, and values and failures come through."""
     lambda_ = client(tree_handler(square))
-    monkeypatch.setattr(calls, "_client", lambda *_: lambda_)
+    monkeypatch.setattr(calls, "lambda_client", lambda *_: lambda_)
     results = invoke_all("square", list(range(20)), tree=Tree(threshold=5, fan_out=4, depth=1), concurrency=4)
 
     assert [result.value for result in results] == [None if n == 3 else n**2 for n in range(20)]

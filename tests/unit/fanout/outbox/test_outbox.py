@@ -250,7 +250,7 @@ def test_the_function_answers_what_has_to_come_again(
     """GIVEN a batch of which one event is held WHEN the function is invoked THEN it answers its sequence number, as
     ReportBatchItemFailures wants, and counts."""
     bus = Bus(lambda detail: "InternalFailure" if detail["data"]["number"] == 1 else None)
-    monkeypatch.setattr(relay_module, "_relay", lambda: relay(bus))
+    monkeypatch.setattr(relay_module, "relay_of_environment", lambda: relay(bus))
     records = [record(n, wrap(ThingHappened(number=n))) for n in range(3)]
 
     assert relay_module.handler({"Records": records}, Call()) == {"batchItemFailures": [{"itemIdentifier": "1"}]}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fanout import Context, EventError, Outcome, Reject, Retry, Worker
 from fanout.idempotency import Lock, LockState, Request
-from fanout.idempotency.identity import event_key
 from fanout.idempotency.memory import MemoryStore
+from fanout.idempotency.store import event_key
 from fanout.processing.batch import summary
 from fanout.processing.timing import Pace
 from fanout.publish import wrap

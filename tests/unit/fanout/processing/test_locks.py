@@ -6,8 +6,8 @@ import pytest
 
 from fanout import Context, Outcome
 from fanout.idempotency import Completion, Lock, LockState, Request, fingerprint
-from fanout.idempotency.identity import event_key
 from fanout.idempotency.memory import MemoryStore
+from fanout.idempotency.store import event_key
 from fanout.publish import wrap
 from fanout.testing import Death, Rig, record_of
 

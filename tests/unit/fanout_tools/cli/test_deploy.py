@@ -155,7 +155,7 @@ def test_a_pipeline_approves_beforehand(calls: list[Call], monkeypatch: pytest.M
 def test_an_empty_second_plan_is_no_drift(
     calls: list[Call], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check_drift, "_read", lambda _allowed: [])
+    monkeypatch.setattr(check_drift, "known", lambda _emulator, _allowed: [])
 
     assert run(["drift", "local", "--emulator", "localstack"]) == 0
 

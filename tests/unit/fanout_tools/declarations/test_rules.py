@@ -117,5 +117,5 @@ def test_events_are_checked_only_when_they_are_known() -> None:
     assert list(problems(manifest, None)) == []
     assert list(problems(manifest, ["a/B"])) == []
     assert list(problems(manifest, [])) == [
-        "subscribes.0.event: a/B: no such event; declare it in shared/contracts or correct the name"
+        "subscribes.0.event: a/B: no such event; declare it in the contracts or correct the name"
     ]

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from fanout_tools.emulators import DockerMissingError, docker, localstack, ministack
-from fanout_tools.emulators.environment import minimal_environment
-from fanout_tools.emulators.model import Request, Server
+from fanout_tools.emulators import DockerMissingError, localstack, ministack
+from fanout_tools.emulators.model import Request, Server, minimal_environment
 
 PYTHON = Path("/venv/bin/python")
 
@@ -93,7 +92,7 @@ class TestDocker:
         return path
 
     def command(self, tmp_path: Path) -> list[str]:
-        return list(docker.plan(request(tmp_path, "localstack-docker")).servers[0].command)
+        return list(localstack.plan_container(request(tmp_path, "localstack-docker")).servers[0].command)
 
     def test_the_image_is_published_on_loopback_only(self, engine: Path, tmp_path: Path) -> None:
         command = self.command(tmp_path)
@@ -110,7 +109,7 @@ class TestDocker:
         assert "MAIN_CONTAINER_NAME=fanout-localstack-4566" in command
 
     def test_the_container_is_removed_whatever_became_of_its_client(self, engine: Path, tmp_path: Path) -> None:
-        server = docker.plan(request(tmp_path, "localstack-docker")).servers[0]
+        server = localstack.plan_container(request(tmp_path, "localstack-docker")).servers[0]
 
         assert server.after_stop == [str(engine), "rm", "--force", "fanout-localstack-4566"]
 

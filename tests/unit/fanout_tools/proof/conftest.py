@@ -7,9 +7,8 @@ import pytest
 
 from fanout_tools.declarations.worker import Manifest, load_all
 from fanout_tools.plans import Plan
-from fanout_tools.proof.allowed import Declared, read
 from fanout_tools.proof.check import check
-from fanout_tools.proof.findings import Finding
+from fanout_tools.proof.findings import Declared, Finding, read
 from fanout_tools.proof.workflows import declared_patterns
 from scripts.mutants.fixture import FIXTURE
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan, document
-from fanout_tools.proof.allowed import Declared, read
 from fanout_tools.proof.check import check
+from fanout_tools.proof.findings import Declared, read
 from tests.unit.fanout_tools.proof.conftest import STARTS, Judge
 
 WORKER = 'module.platform.module.worker["billing"]'

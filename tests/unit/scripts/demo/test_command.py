@@ -32,7 +32,7 @@ def test_three_quiet_looks_in_a_row_end_the_wait(
     looks = iter([depths(), depths(), busy, depths(), depths(), depths()])
     given(monkeypatch, looks)
 
-    command._wait(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
+    command.wait_until_quiet(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
 
     assert list(looks) == []
     assert capsys.readouterr().out == "in queues   billing 5\n"
@@ -41,7 +41,7 @@ def test_three_quiet_looks_in_a_row_end_the_wait(
 def test_rejects_in_their_dlq_are_no_fault(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, iter([depths(billing=Depth(0, 0, 2))] * 3))
 
-    command._wait(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
+    command.wait_until_quiet(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
 
 
 def test_a_dlq_that_fills_ends_the_run_with_the_cause(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,11 +49,11 @@ def test_a_dlq_that_fills_ends_the_run_with_the_cause(shop: Shop, monkeypatch: p
     given(monkeypatch, iter([depths(inventory=Depth(5, 0, 1))]))
 
     with pytest.raises(StuckError, match=r"inventory's DLQ is filling: demo-\w+-00001: KeyError: no; fix the worker"):
-        command._wait(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
+        command.wait_until_quiet(shop.scenario, shop.deployment, depths(), sleep=lambda _: None)
 
 
 def test_a_failed_check_is_told_in_full(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    report._result(shop.scenario, {"billing": Counter(received=3)}, [Check("ledger: CDs", 6, 5)], 2.0)
+    report.tell_result(shop.scenario, {"billing": Counter(received=3)}, [Check("ledger: CDs", 6, 5)], 2.0)
 
     out, err = capsys.readouterr()
     assert "reconciled" not in out

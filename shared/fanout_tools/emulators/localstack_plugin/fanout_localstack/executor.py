@@ -52,8 +52,10 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         super().__init__(id, function_version)
         self._config = function_version.config
         self._given: dict[str, str] = {}
-        self._home: Path | None = None
-        self._process: FunctionProcess | None = None
+        self.home: Path | None = None
+        """Its folder on disk, from its start to its stop."""
+        self.process: FunctionProcess | None = None
+        """None before the start, and while it is parked."""
         self._init_ms: float | None = None
         self._stopped = False
 
@@ -63,10 +65,10 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         :raises StatusErrorException: it failed to; its payload is what the caller of the function gets.
         """
         self._given = {name: str(value) for name, value in env_vars.items()}
-        self._home = Path(tempfile.mkdtemp(prefix=f"{self.function_version.id.function_name}-"))
-        _scratch(self._home).mkdir()
+        self.home = Path(tempfile.mkdtemp(prefix=f"{self.function_version.id.function_name}-"))
+        _scratch(self.home).mkdir()
         try:
-            with _slots().hold(self, _startup_timeout()):
+            with function_slots().hold(self, _startup_timeout()):
                 self._boot()
         except InitError as error:
             raise StatusErrorException("Environment startup failed", payload=error.payload) from error
@@ -74,25 +76,25 @@ class LocalRuntimeExecutor(RuntimeExecutor):
     def stop(self) -> None:
         """End the process, in the middle of an invocation too."""
         self._stopped = True
-        _slots().release(self)
+        function_slots().release(self)
         self.park()
-        if self._home:
-            shutil.rmtree(self._home, ignore_errors=True)
+        if self.home:
+            shutil.rmtree(self.home, ignore_errors=True)
 
     def park(self) -> None:
         """End the process and keep the environment, which gets another process when it is next invoked."""
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process:
             process.kill()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
         """Call the function and return its result or error, with the log."""
-        with _slots().hold(self, _startup_timeout()):
+        with function_slots().hold(self, _startup_timeout()):
             try:
-                if self._process is None or not self._process.is_alive:
+                if self.process is None or not self.process.is_alive:
                     self.park()
                     self._boot()
-                process = self._process
+                process = self.process
                 assert process is not None
                 return self._call(process, payload)
             except InitError as error:
@@ -101,7 +103,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
 
     def get_logs(self) -> str:
         """What the function wrote since its last invocation."""
-        return self._process.take_log() if self._process else ""
+        return self.process.take_log() if self.process else ""
 
     def get_address(self) -> str:
         """The address of this environment as LocalStack sees it."""
@@ -142,7 +144,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         return True
 
     def _boot(self) -> None:
-        if self._stopped or self._home is None:
+        if self._stopped or self.home is None:
             raise RuntimeError(f"execution environment {self.id} has been stopped")
         began = time.perf_counter()
         code, *layers = (archive.get_unzipped_code_location() for archive in _archives(self.function_version))
@@ -152,7 +154,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
             runtime=str(self._config.runtime),
             code=code,
             layers=layers,
-            scratch=_scratch(self._home),
+            scratch=_scratch(self.home),
             dynamodb_url=os.environ.get("FANOUT_FUNCTION_DYNAMODB_URL"),
         )
         process = FunctionProcess(
@@ -160,10 +162,10 @@ class LocalRuntimeExecutor(RuntimeExecutor):
             handler=str(self._config.handler),
             code=code,
             environment=environment,
-            log=self._home / "log",
+            log=self.home / "log",
         )
         # Known before it is ready, so that stop() ends it in the middle of its initialisation.
-        self._process = process
+        self.process = process
         try:
             process.wait_until_ready(_startup_timeout())
         except InitError as error:
@@ -213,7 +215,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
 
 
 @cache
-def _slots() -> Slots:
+def function_slots() -> Slots:
     return Slots(int(os.environ.get("FANOUT_FUNCTION_PROCESSES", _DEFAULT_PROCESSES)))
 
 

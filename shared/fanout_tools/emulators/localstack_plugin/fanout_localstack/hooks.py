@@ -14,6 +14,7 @@ def install_fanout_fixes() -> None:
         events_dead_letter,
         events_replay,
         gateway,
+        lambda_alias_destinations,
         lambda_alias_weights,
         sqs_redrive_allow,
     )
@@ -23,6 +24,7 @@ def install_fanout_fixes() -> None:
         cloudwatch_tags,
         events_replay,
         events_dead_letter,
+        lambda_alias_destinations,
         lambda_alias_weights,
         sqs_redrive_allow,
     ):

@@ -60,14 +60,14 @@ class FunctionProcess:
         """Start the process; :meth:`wait_until_ready` says what came of it."""
         self._events: queue.Queue[Event] = queue.Queue()
         self._killing = threading.Lock()
-        self._api = RuntimeApi(self._events)
+        self.api = RuntimeApi(self._events)
         self._log = log
         self._log_read = 0
         command = [str(python), "-m", "awslambdaric", handler]
         try:
-            self._process = _spawn(command, code, {**environment, **self._api.environment}, log)
+            self._process = _spawn(command, code, {**environment, **self.api.environment}, log)
         except OSError:
-            self._api.close()
+            self.api.close()
             raise
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -110,7 +110,7 @@ class FunctionProcess:
     def invoke(self, invocation: Invocation, timeout_seconds: float) -> Outcome:
         """Call the function; after a timeout or an exit the process is gone for good."""
         deadline = time.monotonic() + timeout_seconds
-        self._api.invoke(invocation)
+        self.api.invoke(invocation)
         while True:
             match self._next_event(deadline):
                 case Answered(request_id, payload, is_error) if request_id == invocation.request_id:
@@ -144,7 +144,7 @@ class FunctionProcess:
             if self._process.poll() is None:
                 _kill_group(self._process.pid)
             self._watcher.join()
-            self._api.close()
+            self.api.close()
 
     def _watch(self) -> None:
         exit_code = self._process.wait()

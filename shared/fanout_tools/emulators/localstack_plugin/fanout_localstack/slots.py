@@ -6,38 +6,36 @@ been idle longest loses its process; it gets a new one, with a cold start, when 
 none is idle, the caller waits.
 """
 
+from __future__ import annotations
+
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-__all__ = ["Holder", "NoSlotError", "Slots"]
+if TYPE_CHECKING:
+    from fanout_localstack.executor import LocalRuntimeExecutor
+
+__all__ = ["NoSlotError", "Slots"]
 
 
 class NoSlotError(Exception):
     """All slots stayed busy for as long as the caller would wait."""
 
 
-class Holder(Protocol):
-    """What may hold a slot."""
-
-    def park(self) -> None:
-        """Give up the process; called only while the holder is idle."""
-
-
 class Slots:
-    """At most ``limit`` holders at a time."""
+    """At most ``limit`` execution environments with a process at a time; one is parked only while it is idle."""
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
             raise ValueError(f"there must be at least 1 slot, not {limit}")
         self._limit = limit
         self._changed = threading.Condition()
-        self._busy: OrderedDict[Holder, bool] = OrderedDict()  # The longest unused first.
+        self._busy: OrderedDict[LocalRuntimeExecutor, bool] = OrderedDict()  # The longest unused first.
 
     @contextmanager
-    def hold(self, holder: Holder, timeout_seconds: float) -> Iterator[None]:
+    def hold(self, holder: LocalRuntimeExecutor, timeout_seconds: float) -> Iterator[None]:
         """Be busy in a slot for as long as the block lasts, and idle in it afterwards.
 
         :raises NoSlotError: there was none within ``timeout_seconds``.
@@ -48,13 +46,13 @@ class Slots:
         finally:
             self._vacate(holder)
 
-    def release(self, holder: Holder) -> None:
+    def release(self, holder: LocalRuntimeExecutor) -> None:
         """Give the slot back, if ``holder`` has one."""
         with self._changed:
             self._busy.pop(holder, None)
             self._changed.notify_all()
 
-    def _occupy(self, holder: Holder, timeout_seconds: float) -> None:
+    def _occupy(self, holder: LocalRuntimeExecutor, timeout_seconds: float) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: self._has_room_for(holder), timeout_seconds):
                 raise NoSlotError(
@@ -69,14 +67,14 @@ class Slots:
             self._busy[holder] = True
             self._busy.move_to_end(holder)
 
-    def _vacate(self, holder: Holder) -> None:
+    def _vacate(self, holder: LocalRuntimeExecutor) -> None:
         with self._changed:
             if holder in self._busy:
                 self._busy[holder] = False
                 self._changed.notify_all()
 
-    def _has_room_for(self, holder: Holder) -> bool:
+    def _has_room_for(self, holder: LocalRuntimeExecutor) -> bool:
         return holder in self._busy or len(self._busy) < self._limit or self._longest_idle() is not None
 
-    def _longest_idle(self) -> Holder | None:
+    def _longest_idle(self) -> LocalRuntimeExecutor | None:
         return next((holder for holder, busy in self._busy.items() if not busy), None)

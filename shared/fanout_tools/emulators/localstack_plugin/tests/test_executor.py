@@ -133,7 +133,7 @@ def test_after_a_crash_or_a_timeout_the_next_invocation_has_a_new_process(make: 
 
 def test_an_environment_that_lost_its_process_to_another_gets_a_new_one(make: Make, monkeypatch: pytest.MonkeyPatch):
     slots = Slots(1)
-    monkeypatch.setattr(executor_module, "_slots", lambda: slots)
+    monkeypatch.setattr(executor_module, "function_slots", lambda: slots)
     source = "import os\ndef handler(event, context):\n    return os.getpid()\n"
     first, second = make(source), make(source)
     first.start({})
@@ -155,7 +155,7 @@ def test_stopping_ends_an_initialisation_that_is_under_way(make: Make):
 
     starting = threading.Thread(target=begin)
     starting.start()
-    while executor._process is None:
+    while executor.process is None:
         starting.join(0.01)
     executor.stop()
     starting.join(20)
@@ -166,7 +166,7 @@ def test_stopping_ends_an_initialisation_that_is_under_way(make: Make):
 def test_stopping_leaves_nothing_on_disk(make: Make):
     executor = make("def handler(event, context):\n    pass\n")
     executor.start({})
-    home = executor._home
+    home = executor.home
 
     executor.stop()
 

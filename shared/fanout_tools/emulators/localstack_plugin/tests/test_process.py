@@ -141,7 +141,7 @@ def test_a_timeout_kills_the_process_and_all_it_has_started(start, tmp_path: Pat
 def test_a_late_answer_to_an_earlier_request_is_not_taken_for_this_one(start):
     process = start(ECHO)
     process.wait_until_ready(20)
-    process._api.invoke(invocation("early", "request-0"))
+    process.api.invoke(invocation("early", "request-0"))
 
     assert json.loads(process.invoke(invocation("late"), 20).payload) == {"got": "late"}
 

@@ -3,11 +3,13 @@
 import json
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fanout_tools.deploy.terraform import runner
+from fanout_tools.project import project
 from tests.unit.fanout_tools.deploy.terraform.calls import Calls, Install
 
 FAKE = """#!{python}
@@ -60,9 +62,10 @@ def mirror(tmp_path: Path) -> Path:
 @pytest.fixture
 def work(tmp_path: Path, mirror: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the runner keeps what would be under build/terraform."""
-    monkeypatch.setattr(runner, "_work", lambda: tmp_path / "work")
+    of = replace(project(), build=tmp_path / "build")
+    monkeypatch.setattr(runner, "project", lambda: of)
     monkeypatch.setenv("TF_PLUGIN_MIRROR", str(mirror))
-    return tmp_path / "work"
+    return of.build / "terraform"
 
 
 @pytest.fixture

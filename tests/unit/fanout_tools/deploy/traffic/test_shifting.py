@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout_tools.deploy.traffic import Alias, Shift, Strategy, TrafficError, Worker
+from fanout_tools.deploy.traffic import Alias, LambdaAliases, Shift, Strategy, TrafficError, Worker
 
 STEPS = Strategy(steps=(10, 50), step_s=300)
 
@@ -55,15 +56,20 @@ class World:
     def monotonic(self) -> float:
         return self.now
 
-    def sleep(self, seconds: float, /) -> None:
+    def sleep(self, seconds: float) -> None:
         self.now += seconds
         if self.cut_at is not None and self.now >= self.cut_at:
             raise KeyboardInterrupt
 
     def shift(self, *workers: Worker, strategy: Strategy = STEPS) -> None:
-        Shift(strategy=strategy, aliases=self, ringing=self.ringing, clock=self, tell=self.told.append).run(
-            workers or [worker()]
-        )
+        Shift(
+            strategy=strategy,
+            aliases=cast("LambdaAliases", self),
+            ringing=self.ringing,
+            tell=self.told.append,
+            monotonic=self.monotonic,
+            sleep=self.sleep,
+        ).run(workers or [worker()])
 
     def leads(self, name: str = "billing") -> tuple[str, Mapping[str, float]]:
         return self.aliases[name].version, self.aliases[name].weights

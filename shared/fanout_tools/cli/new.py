@@ -1,0 +1,76 @@
+"""``fanout new`` and ``fanout vendor``: the pieces of a project, written so that they pass every check as they are."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fanout_tools import scaffold
+from fanout_tools.project import project
+
+__all__ = ["app", "vendor"]
+
+app = typer.Typer(help="Write a project, an event, a worker or a web function.", no_args_is_help=True)
+
+
+@app.command("project")
+def new_project(
+    folder: Annotated[Path, typer.Argument(help="A new folder; its name begins every name in AWS.")],
+) -> None:
+    """Write a project: an event, a worker with its test, an environment on an emulator and one on AWS.
+
+    fanout's Terraform modules are copied into it, as `fanout vendor` does.
+    """
+    _tell(scaffold.new_project(folder))
+    print(f"next: cd {folder} && make check test deploy")
+
+
+@app.command("event")
+def new_event(
+    event: Annotated[str, typer.Argument(help="<source>/<Name>, such as shop.orders/OrderShipped.")],
+    *,
+    field: Annotated[
+        list[str] | None, typer.Option(help="name:type, once for each; types are str, int, decimal, date ...")
+    ] = None,
+) -> None:
+    """Declare an event: its contract, its JSON Schema, and a golden event, which every later version has to read."""
+    _tell(scaffold.new_event(project(), event, field or ["id:str"]))
+
+
+@app.command("worker")
+def new_worker(
+    name: str,
+    *,
+    on: Annotated[list[str] | None, typer.Option(help="An event that it handles, <source>/<Name>; repeatable.")] = None,
+    s3: Annotated[str | None, typer.Option(help="A bucket of its own, whose new objects it handles.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="The clock: 'rate(1 day)', 'cron(0 6 * * ? *)'.")] = None,
+) -> None:
+    """Write a worker: its declaration, its handler, and a test that delivers golden events to it."""
+    _tell(scaffold.new_worker(project(), name, on=on or [], bucket=s3, schedule=schedule))
+
+
+@app.command("web")
+def new_web(name: str) -> None:
+    """Write a web function: an ASGI application, and its test."""
+    _tell(scaffold.new_web(project(), name))
+
+
+def vendor(
+    *,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what would change, and change nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that were edited.")] = False,
+) -> None:
+    """Bring the project's terraform/modules to the installed version of fanout."""
+    if diff:
+        sys.stdout.writelines(scaffold.vendor_diff(project()))
+        return
+    done = scaffold.vendor(project(), force=force)
+    _tell([*done.written, *done.removed])
+    print(f"terraform/modules: {done.before or 'none'} -> {done.version}, {len(done.written)} files written")
+
+
+def _tell(paths: Sequence[Path]) -> None:
+    for path in paths:
+        print(path)

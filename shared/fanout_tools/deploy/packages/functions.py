@@ -1,0 +1,129 @@
+"""What is in a function's own package, and what it needs beside it.
+
+A worker's has its folder, the core library and the contracts; its ``worker.yaml`` is packed with all defaults filled in
+and as JSON, which is YAML too but is read faster. A web function's has the adapter besides, by which it serves through
+the router. The package of the outbox's relay is the core library with the routes of the events that go through it.
+"""
+
+import json
+from collections.abc import Iterator
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+import fanout
+from fanout.publish import Routes
+from fanout_tools.declarations import worker as manifest
+from fanout_tools.project import Project
+
+__all__ = [
+    "core",
+    "fanout_requirements",
+    "relay_entries",
+    "web_entries",
+    "web_requirements",
+    "worker_entries",
+    "worker_requirements",
+]
+
+POWERTOOLS = ["aws-lambda-powertools"]
+"""What ``powertools: true`` of a worker.yaml asks for."""
+
+
+def worker_entries(of: Project, folder: Path, routes: Routes | None = None) -> dict[str, bytes]:
+    """What the package of the worker in ``folder`` holds, by name in the archive.
+
+    :param routes: the ways of the events that it publishes.
+    :raises fanout.errors.ManifestError: its worker.yaml is wrong.
+    """
+    packed = service(of, folder)
+    packed[f"services/{folder.name}/worker.yaml"] = _declaration(folder / "worker.yaml", routes or Routes())
+    return packed
+
+
+def service(of: Project, folder: Path) -> dict[str, bytes]:
+    """What any function of ``services`` runs on: its folder, the contracts, the core library."""
+    packed = {"services/__init__.py": b""}
+    packed |= {f"services/{folder.name}/{name}": content for name, content in files(folder)}
+    packed |= {
+        f"{of.contracts.name}/{name}": content
+        for name, content in files(of.contracts)
+        if not name.startswith("golden/")  # events to test with
+    }
+    return packed | core()
+
+
+def core() -> dict[str, bytes]:
+    """The core library, as every function needs it."""
+    return {f"fanout/{name}": content for name, content in files(Path(fanout.__file__).parent)}
+
+
+def worker_requirements(folder: Path) -> list[str]:
+    """What the function needs beside the platform's own dependencies; most need nothing."""
+    file = folder / "requirements.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    own = [text for line in lines if (text := line.partition("#")[0].strip())]
+    declared = folder / "worker.yaml"
+    return own + (POWERTOOLS if declared.exists() and manifest.load(declared).powertools else [])
+
+
+def _declaration(file: Path, routes: Routes) -> bytes:
+    worker = manifest.load(file)
+    declared = {
+        "name": manifest.worker_name(file.parent),
+        **worker.model_dump(mode="json"),
+        "derived": worker.derived,
+        "routes": routes.to_json(),
+    }
+    return (json.dumps(declared, indent=1) + "\n").encode()
+
+
+def files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What of a folder runs in Lambda, by its name within it: neither tests nor declarations."""
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder)
+        if file.is_file() and not _left_out(name):
+            yield name.as_posix(), file.read_bytes()
+
+
+def _left_out(name: Path) -> bool:
+    is_test = "tests" in name.parts[:-1] or name.name.startswith("test_") or name.name == "conftest.py"
+    return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "web.yaml", "worker.yaml"}
+
+
+def relay_entries(routes: Routes) -> dict[str, bytes]:
+    """What the package of the outbox's relay holds, by name in the archive.
+
+    :param routes: of every event that a worker with an outbox publishes.
+    """
+    packed = core()
+    packed["fanout/outbox/routes.json"] = (json.dumps(routes.to_json(), indent=1) + "\n").encode()
+    return packed
+
+
+def fanout_requirements(extra: str | None = None) -> list[str]:
+    """The requirements of the installed fanout, or of one of its extras, without their conditions on extras."""
+    mark = f'extra == "{extra}"'
+    found = []
+    for requirement in metadata.requires("fanout") or []:
+        text, _, condition = requirement.partition(";")
+        conditions = [part.strip(" ()") for part in condition.replace("'", '"').split(" and ")] if condition else []
+        if (mark in conditions) if extra else not any(part.startswith("extra") for part in conditions):
+            rest = " and ".join(part for part in conditions if part != mark)
+            found.append(f"{text.strip()}; {rest}" if rest else text.strip())
+    return found
+
+
+def web_entries(of: Project, folder: Path) -> dict[str, bytes]:
+    """What the package of the web function in ``folder`` holds, by name in the archive."""
+    found = find_spec("fanout_router")
+    assert found is not None
+    assert found.origin is not None
+    router = Path(found.origin).parent
+    adapter = {f"fanout_router/{name}": content for name, content in files(router)}
+    return service(of, folder) | adapter
+
+
+def web_requirements(folder: Path) -> list[str]:
+    """What the function and the adapter need beside the platform's own dependencies."""
+    return [*worker_requirements(folder), *fanout_requirements("adapter")]

@@ -1,0 +1,147 @@
+"""``fanout new worker``: a worker's declaration, its handler, and a test that delivers golden events to it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from fanout_tools.errors import near_miss
+from fanout_tools.project import Project
+from fanout_tools.scaffold.errors import ScaffoldError
+from fanout_tools.scaffold.event import keep, new_event
+from fanout_tools.scaffold.files import fill, refuse_existing, snake, write
+
+__all__ = ["new_worker"]
+
+OBJECT_CREATED: Final = "aws.s3/Object Created"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+class _Event(NamedTuple):
+    """An event as a handler's module sees it."""
+
+    identifier: str
+    module: str
+    name: str
+
+
+def new_worker(
+    of: Project,
+    name: str,
+    *,
+    on: Sequence[str] = (),
+    bucket: str | None = None,
+    schedule: str | None = None,
+) -> list[Path]:
+    """Write a worker that handles events.
+
+    :param on: the events, each ``<source>/<Name>`` of a contract.
+    :param bucket: a bucket of the worker's own, whose new objects it handles.
+    :param schedule: EventBridge Scheduler's ``rate(...)`` or ``cron(...)``; it handles an event of its own then.
+    :returns: the files that were written or added to.
+    :raises ScaffoldError: a name cannot be used, an event is not declared, or the worker is there.
+    """
+    if not _NAME.fullmatch(name):
+        raise ScaffoldError(f"{name}: a worker's name has lower-case letters, digits and _, a letter first, 31 at most")
+    folder = of.services / name
+    refuse_existing(folder)
+    made: list[Path] = []
+    wanted = list(on)
+    if bucket is not None:
+        made += _object_created(of)
+        wanted.append(OBJECT_CREATED)
+    if schedule is not None:
+        due = f"{of.namespace}.clock/{_camel(name)}Due"
+        made += new_event(of, due, ["reason:str"])
+        made += _scheduled(of, name, schedule, due)
+        wanted.append(due)
+    if not wanted:
+        raise ScaffoldError(f"{name}: name what it handles: --on EVENT, --s3 BUCKET or --schedule 'rate(1 day)'")
+    events = [_event(of, identifier) for identifier in wanted]
+    files = {
+        folder / "worker.yaml": _declaration(folder, name, events, bucket),
+        folder / "handler.py": _handler(name, events),
+        folder / "test_handler.py": _test(of, folder, name, events),
+    }
+    if (of.services / "__init__.py").exists():
+        files[folder / "__init__.py"] = ""
+    return [*made, *write(files)]
+
+
+def _event(of: Project, identifier: str) -> _Event:
+    declared = {contract.contract.identifier: contract for contract in of.load_contracts()}
+    if (contract := declared.get(identifier)) is None:
+        raise ScaffoldError(
+            f"{identifier}: no contract declares it; {near_miss(identifier, declared)}"
+            f"declare it: `fanout new event '{identifier}'`"
+        )
+    return _Event(identifier, contract.__module__, contract.__name__)
+
+
+def _declaration(folder: Path, name: str, events: Sequence[_Event], bucket: str | None) -> str:
+    subscribes = "".join(f"  - event: {event.identifier}\n" for event in events)
+    stores = "" if bucket is None else fill("worker/bucket.yaml", bucket=bucket)
+    heading = _schema_line(folder, "worker")
+    return heading + fill("worker/worker.yaml", description=_sentence(name), subscribes=subscribes, stores=stores)
+
+
+def _schema_line(folder: Path, kind: str) -> str:
+    """Where editors find the schema: in the repository of fanout itself it is beside the code."""
+    schema = Path(__file__).parents[1] / "declarations" / f"{kind}.schema.json"
+    root = Path(os.path.commonpath([schema, folder.resolve()]))
+    inside = root.joinpath("pyproject.toml").exists()
+    return f"# yaml-language-server: $schema={os.path.relpath(schema, folder.resolve())}\n" if inside else ""
+
+
+def _handler(name: str, events: Sequence[_Event]) -> str:
+    imports = "".join(f"from {module} import {', '.join(sorted(names))}\n" for module, names in _by_module(events))
+    handlers = "\n\n".join(
+        fill("worker/handle.py", name=event.name, function=f"on_{snake(event.name)}") for event in events
+    )
+    return fill("worker/handler.py", worker=_sentence(name), logger=name, imports=imports, handlers=handlers)
+
+
+def _by_module(events: Sequence[_Event]) -> list[tuple[str, set[str]]]:
+    found: dict[str, set[str]] = {}
+    for event in events:
+        found.setdefault(event.module, set()).add(event.name)
+    return sorted(found.items())
+
+
+def _test(of: Project, folder: Path, name: str, events: Sequence[_Event]) -> str:
+    up = len(folder.relative_to(of.services.parent).parts)
+    names = ", ".join(f'"{event.identifier}"' for event in events)
+    contracts = os.path.relpath(of.golden.resolve(), of.services.resolve().parent)
+    package = ".".join(of.services.resolve().relative_to(of.root).parts)
+    return fill("worker/test_handler.py", worker=name, services=package, up=str(up), golden=contracts, events=names)
+
+
+def _object_created(of: Project) -> list[Path]:
+    """The contract of S3's event, where the project has none."""
+    if any(contract.contract.identifier == OBJECT_CREATED for contract in of.load_contracts()):
+        return []
+    written = write({of.contracts / "s3.py": fill("worker/s3.py")})
+    example = {"bucket": {"name": "uploads"}, "object": {"key": "folder/file.txt", "size": 12}}
+    return written + keep(of, OBJECT_CREATED, example)
+
+
+def _scheduled(of: Project, name: str, expression: str, event: str) -> list[Path]:
+    """Added to ``terraform/schedules.yaml``, which the environments read."""
+    if not re.fullmatch(r"(rate|cron|at)\(.+\)", expression):
+        raise ScaffoldError(f"{expression}: write EventBridge Scheduler's rate(1 day), cron(0 6 * * ? *) or at(...)")
+    file = of.terraform / "schedules.yaml"
+    before = file.read_text(encoding="utf-8") if file.exists() else fill("worker/schedules.yaml")
+    entry = fill("worker/schedule.yaml", name=name.replace("_", "-"), expression=expression, event=event)
+    file.write_text(before + entry, encoding="utf-8")
+    return [file]
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _sentence(name: str) -> str:
+    return name.replace("_", " ").capitalize()
