@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,8 +28,6 @@ __all__ = ["Deployment", "find", "local", "of_functions", "remote"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
-
-
 _INIT = "TF_CLI_ARGS_init"
 """Terraform's own variable: further arguments of ``terraform init``."""
 
@@ -264,7 +263,9 @@ def _state(environment: str, region: str) -> tuple[str, ...]:
     """The state's key in the bucket, one per region, unless TF_CLI_ARGS_init says one."""
     if "-backend-config=key=" in os.environ.get(_INIT, ""):
         return ()
-    return (f"-backend-config=key=fanout/{region}/{environment}.tfstate",)
+    declared = tomllib.loads((project().root / "pyproject.toml").read_text(encoding="utf-8"))
+    name = declared.get("project", {}).get("name", project().root.name)
+    return (f"-backend-config=key={name}/{region}/{environment}.tfstate",)
 
 
 def find(environment: str, *, emulator: str, port: int | None) -> Deployment:

@@ -175,8 +175,8 @@ def test_each_region_has_a_state_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("AWS_REGION", "us-west-2")
     oregon = deploy.remote("prod")
 
-    assert frankfurt.backend == ("-backend-config=key=fanout/eu-central-1/prod.tfstate",)
-    assert oregon.backend == ("-backend-config=key=fanout/us-west-2/prod.tfstate",)
+    assert frankfurt.backend == ("-backend-config=key=fanout-bus/eu-central-1/prod.tfstate",)
+    assert oregon.backend == ("-backend-config=key=fanout-bus/us-west-2/prod.tfstate",)
     assert (oregon.env, oregon.data_dir.name) == ({"AWS_REGION": "us-west-2"}, "prod-us-west-2")
 
 
