@@ -5,6 +5,7 @@ pip really runs, on wheels in a directory instead of an index.
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_what_is_not_pinned_is_named(tmp_path: Path, constraints: Path) -> None:
 def test_what_pip_cannot_get_is_named(tmp_path: Path, constraints: Path) -> None:
     with pytest.raises(InstallError, match=r"(?s)saw cannot be installed .*No matching distribution found for saw"):
         layers.build(tmp_path / "layer.zip", ["saw"], constraints, LOCAL, "x86_64")
+
+
+@pytest.mark.parametrize(("python", "runtime"), [("3.9", "3.9"), ("3.11", "3.11"), ("3.13", "3.13"), ("3.15", "3.13")])
+def test_a_python_newer_than_the_provider_knows_has_the_newest_runtimes_name(python: str, runtime: str) -> None:
+    target = replace(LOCAL, python=python)
+
+    assert json.loads(target.description({}))["runtime"] == f"python{runtime}"
+    assert target.arguments("x86_64", uv=False) == ["--only-binary=:all:"]  # built for this very interpreter
 
 
 def test_lambdas_platform_is_told_to_the_installer() -> None:
