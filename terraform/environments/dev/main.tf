@@ -11,7 +11,7 @@ terraform {
   }
 
   # Bucket and region: terraform init -backend-config=bucket=... -backend-config=region=...
-  # The key is `make`'s to say, as each region has a state of its own: -backend-config=key=<project>/<region>/dev.tfstate
+  # The key is `make`'s to say, as each region has a state of its own: -backend-config=key=fanout/<region>/dev.tfstate
   backend "s3" {
     encrypt      = true
     use_lockfile = true

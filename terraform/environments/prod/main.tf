@@ -12,7 +12,7 @@ terraform {
   }
 
   # Bucket and region: terraform init -backend-config=bucket=... -backend-config=region=...
-  # The key is `make`'s to say, as each region has a state of its own: -backend-config=key=<project>/<region>/prod.tfstate
+  # The key is `make`'s to say, as each region has a state of its own: -backend-config=key=fanout/<region>/prod.tfstate
   backend "s3" {
     encrypt      = true
     use_lockfile = true
