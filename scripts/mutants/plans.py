@@ -16,6 +16,7 @@ from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
+from scripts.mutants import sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -46,6 +47,8 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
             if isinstance(resource.get(attribute), str):
                 yield from _policies(plan, resource, attribute)
     yield from _containers(plan)
+    for resource, change, mutated in sources.spoilt(plan):
+        yield _mutant(resource, change, mutated, *_governed(plan, resource))
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
     yield from _ownership_mutants(plan)

@@ -47,7 +47,7 @@ def deploy(
             raise typer.Exit(1)  # all is deployed, but events would be lost or late
     progress.say("deployed", f"{env}, in {time.monotonic() - began:.0f} s")
     if hint:
-        progress.say("next", _next(env))
+        progress.say("next", _next("" if env == "local" else deployment.namespace()))
 
 
 def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
@@ -108,6 +108,6 @@ def _interruptible(command: str) -> Iterator[None]:
         raise typer.Exit(getattr(interrupted, "exit_code", 130)) from None
 
 
-def _next(env: str) -> str:
-    namespace = "" if env == "local" else f" --namespace fanout-{env}"
+def _next(namespace: str) -> str:
+    namespace = namespace and f" --namespace {namespace}"
     return f"`fanout publish EVENT --data JSON{namespace}` sends an event, `fanout status{namespace}` shows the queues"

@@ -5,11 +5,31 @@
 
 from dataclasses import dataclass
 from hashlib import sha1
+from typing import Final
 
-__all__ = ["ALIAS", "Names"]
+__all__ = ["ALIAS", "Names", "region_code"]
 
 ALIAS = "live"
 """The Lambda alias that the event source mapping invokes."""
+
+
+_WORDS: Final = {
+    "north": "n",
+    "northeast": "ne",
+    "east": "e",
+    "southeast": "se",
+    "south": "s",
+    "southwest": "sw",
+    "west": "w",
+    "northwest": "nw",
+    "central": "c",
+    "gov": "g",
+}
+
+
+def region_code(region: str) -> str:
+    """A region as AWS shortens it in the ids of its zones, such as euc1; ``terraform/modules/naming`` does the same."""
+    return "".join(_WORDS.get(part, part) for part in region.split("-"))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ RULES: Final[tuple[Rule, ...]] = (
     canaries.contained,
     grants.granted,
     grants.scoped,
+    grants.log_policies,
     keys.encrypted,
     keys.usable,
     keys.logged,

@@ -93,22 +93,28 @@ resource "aws_cloudwatch_event_target" "unmatched_log" {
     maximum_event_age_in_seconds = local.day
     maximum_retry_attempts       = local.most_attempts
   }
-  depends_on = [aws_cloudwatch_log_resource_policy.unmatched]
+  depends_on = [aws_cloudwatch_log_resource_policy.events]
 }
 
-# EventBridge writes to logs by a policy of the account, not by a role:
+# EventBridge writes to logs by a policy of the account, never by a role, and names no source for it:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
-resource "aws_cloudwatch_log_resource_policy" "unmatched" {
+# A condition on the rule's ARN refuses CreateLogStream (https://github.com/aws-samples/serverless-patterns/pull/618). An
+# account has ten such policies in a region, of 5,120 characters each: one serves every log target of the environment.
+resource "aws_cloudwatch_log_resource_policy" "events" {
   policy_name = local.name
   policy_document = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "Unmatched"
+      Sid       = "Events"
       Effect    = "Allow"
       Principal = { Service = ["delivery.logs.amazonaws.com", "events.amazonaws.com"] }
       Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource  = "${local.log_arns}:${local.unmatched_log}:*"
-      Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_rule_arns } }
+      Resource  = "${local.log_arns}:/aws/events/${local.name}-*:*"
     }]
   })
+}
+
+moved {
+  from = aws_cloudwatch_log_resource_policy.unmatched
+  to   = aws_cloudwatch_log_resource_policy.events
 }

@@ -8,7 +8,7 @@ mock_provider "aws" {
     defaults = { partition = "aws" }
   }
   mock_data "aws_region" {
-    defaults = { name = "eu-central-1" }
+    defaults = { id = "eu-central-1" }
   }
 }
 
@@ -40,6 +40,19 @@ run "refuses_a_namespace_too_long_for_a_bucket" {
 run "refuses_packages_that_are_not_built" {
   command = plan
 
+  expect_failures = [aws_s3_bucket.packages]
+}
+
+run "refuses_packages_older_than_their_sources" {
+  command = plan
+
+  variables {
+    packages_dir = "./tests/old_packages"
+  }
+  assert {
+    condition     = module.sources.changed == ["../../../../../services"] && local.build == "`make build TARGET=old_packages`"
+    error_message = "the folder is named, and the target that has to be built"
+  }
   expect_failures = [aws_s3_bucket.packages]
 }
 
