@@ -166,6 +166,7 @@ class Envelope:
         """The event in a message as EventBridge, or SNS with raw delivery, puts it into a queue.
 
         :raises EventError: it is not such a message; the text says what is wrong with it.
+        :raises CanaryError: it is a canary: see :mod:`fanout.events.canary`.
         """
         try:
             event = orjson.loads(body)
@@ -176,7 +177,8 @@ class Envelope:
         source, name, detail = event.get("source"), event.get("detail-type"), event.get("detail")
         if not (isinstance(source, str) and isinstance(name, str) and isinstance(detail, dict)):
             raise EventError("the body is not an EventBridge event: source, detail-type or detail is missing")
-        if source.startswith("aws."):
+        if source.startswith(_WITHOUT_ENVELOPE):
+            _refuse_canary(event)
             return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
         data = detail.get("data")
         if not isinstance(data, dict):
@@ -224,6 +226,22 @@ class Envelope:
         from fanout.events.cloudevents import from_cloudevent
 
         return from_cloudevent(event)
+
+
+_WITHOUT_ENVELOPE = ("aws.", "canary.")
+"""How sources begin whose events fanout has not wrapped."""
+
+
+def _refuse_canary(event: Mapping[str, Any]) -> None:
+    """
+    :raises EventError: it is a canary, or has a canary's source without being one.
+    """
+    from fanout.events.canary import SOURCE_PREFIX, canary_in  # most workers never see a source that is not wrapped
+
+    if (canary := canary_in(event)) is not None:
+        raise canary
+    if event["source"].startswith(SOURCE_PREFIX):
+        raise EventError(f"source {event['source']!r}: {SOURCE_PREFIX}* is for canaries alone; publish under another")
 
 
 def _aws_native_metadata(event: Mapping[str, Any]) -> Metadata:

@@ -98,6 +98,8 @@ class Event(BaseModel):
         cls.upcasters = {}
         if not _IDENTIFIER.fullmatch(cls.contract.identifier):
             raise ContractError(f"{_place(cls)}: {cls.contract.identifier}: must match {_IDENTIFIER.pattern}")
+        if source.startswith("canary."):
+            raise ContractError(f"{_place(cls)}: source {source}: canary.* is for canaries alone; choose another")
         if cls.contract.aws_native and version != 1:
             raise ContractError(f"{_place(cls)}: version {version}: AWS's own events carry no version; leave it 1")
         other = _contracts.get(cls.contract)

@@ -136,4 +136,4 @@ class Publisher:
             while under_way:
                 yield from under_way.popleft().result()
         finally:
-            wait(under_way)
+            wait(under_way)  # a caller that stops early must not leave calls that nobody hears of

@@ -9,16 +9,21 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from fanout_tools import emulators
+from fanout_tools.canary import run as canary
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.planning import Declared
+from fanout_tools.declarations.naming import Names
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.project import project
@@ -27,6 +32,9 @@ __all__ = ["Deployment", "find", "local", "of_functions", "remote"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
+
+CONNECTIONS = 32
+"""Of a client at once: canaries ask many workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +149,18 @@ class Deployment:
         finally:
             signal.signal(signal.SIGTERM, before)
 
+    def canaries(self, *, limit_s: float) -> Sequence[canary.Result]:
+        """What became of a canary for each pair of event and worker; empty if nothing is deployed.
+
+        :param limit_s: see :func:`fanout_tools.canary.run.run`.
+        """
+        outputs = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
+        if "traffic" not in outputs:
+            return []
+        region = outputs["traffic"]["region"]
+        deployed = Deployed(Names(outputs["bus"]["name"]), cache(lambda service: self._client(service, region)))
+        return canary.run(deployed, Declared.read(project()), limit_s=limit_s)
+
     def _client(self, service: str, region: str) -> Any:
         """A client of what Terraform speaks to."""
         reached = {**os.environ, **self.env}
@@ -149,7 +169,10 @@ class Deployment:
             aws_secret_access_key=self.env.get("AWS_SECRET_ACCESS_KEY"),
             region_name=region,
         )
-        return session.client(service, endpoint_url=reached.get("AWS_ENDPOINT_URL"))  # type: ignore[call-overload]
+        endpoint = reached.get("AWS_ENDPOINT_URL")
+        # Virtual-hosted bucket names do not resolve on an emulator's loopback address.
+        config = Config(s3={"addressing_style": "path" if endpoint else "auto"}, max_pool_connections=CONNECTIONS)
+        return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
     def release(self) -> list[str]:
         """Forget the guards of what is protected, so that the next plan may destroy it.

@@ -21,11 +21,12 @@ locals {
   }
 }
 
+# With the source comes that of its canaries, which take the same way: see fanout.events.canary.
 resource "aws_cloudwatch_event_rule" "this" {
   name           = local.rule_name
   description    = "Every event of ${var.source_name} to its topic"
   event_bus_name = var.bus_name
-  event_pattern  = jsonencode({ source = [var.source_name] })
+  event_pattern  = jsonencode({ source = [var.source_name, "canary.${var.source_name}"] })
 }
 
 resource "aws_cloudwatch_event_target" "this" {

@@ -15,6 +15,10 @@ run "accepts_a_domain" {
     condition     = aws_sns_topic.this.name == "fanout-test-shop-orders"
     error_message = "dots of a source are hyphens in its topic's name"
   }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this.event_pattern) == { source = ["shop.orders", "canary.shop.orders"] }
+    error_message = "the domain's canaries take its way"
+  }
 }
 
 run "refuses_a_source_that_no_rule_can_be_named_after" {

@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 
 from fanout_tools import emulators, supervisor
+from fanout_tools.canary import run as canary_run
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.faults import Fault, Hop
+from fanout_tools.canary.planning import Declared, Pair
+from fanout_tools.canary.run import Result, Verdict
 from fanout_tools.cli import check
 from fanout_tools.cli.app import run
 from fanout_tools.deploy import drift as check_drift
@@ -196,7 +201,7 @@ def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: 
 
     monkeypatch.setattr(traffic.LambdaAliases, "lead", lead)
 
-    assert run(["deploy", "dev"]) == 0
+    assert run(["deploy", "dev", "--no-canary"]) == 0
 
     assert led == [("billing 4", 1)]  # after the one call of Terraform
 
@@ -220,3 +225,36 @@ def test_traffic_that_was_set_back_fails_the_deployment(
     assert run(["deploy", "dev"]) == 1
 
     assert "fanout: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict", "exit_code"),
+    [([], Verdict.DELIVERED, 0), ([], Verdict.LATE, 0), ([], Verdict.FAILED, 1), (["--no-canary"], Verdict.FAILED, 0)],
+)
+def test_a_deploy_ends_with_canaries(
+    calls: list[Call],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    verdict: Verdict,
+    exit_code: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """GIVEN a deployment of which a hop delivers, or not WHEN it is deployed THEN the exit code says so, unless
+    canaries are not wanted; what is late is no failure."""
+    outputs = {"bus": {"name": "fanout-here"}, "traffic": {"region": "eu-north-1"}}
+    fault = (
+        Fault(Hop.MAPPING, "the-queue", "the mapping is Disabled", "enable it") if verdict is Verdict.FAILED else None
+    )
+    asked: list[Any] = []
+
+    def sent(deployed: Deployed, declared: Declared, *, limit_s: float) -> list[Result]:
+        asked.append((deployed.names.namespace, deployed.client("sqs").meta.region_name))
+        return [Result(Pair("a/B", "w"), verdict, fault)]
+
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: outputs)
+    monkeypatch.setattr(deploy.Deployment, "shift", lambda _: None)
+    monkeypatch.setattr(canary_run, "run", sent)
+
+    assert run(["deploy", "local", "--port", "1", *arguments]) == exit_code
+    assert asked == ([] if arguments else [("fanout-here", "eu-north-1")])
+    assert ("mapping the-queue: the mapping is Disabled; enable it" in capsys.readouterr().err) is bool(exit_code)
