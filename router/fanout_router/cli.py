@@ -6,14 +6,20 @@ import argparse
 import asyncio
 import gc
 import logging
+import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
+from fanout_router.admin import AdminProtocol
 from fanout_router.config import RouterSettings
 from fanout_router.errors import DispatchError
+from fanout_router.processes import Supervisor
 from fanout_router.server import Router
+
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        _runner()(_serve(settings))
+        logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
+        _runner()(_serve(settings) if settings.processes == 1 else _supervise(settings))
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
         return 2
@@ -82,19 +88,80 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _serve(settings: RouterSettings) -> None:
+def work(settings: RouterSettings, admin_socket: str) -> None:
+    """Be one process of several; its supervisor answers for it."""
+    logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # lines of several processes, each whole
+    try:
+        _runner()(_work(settings, admin_socket))
+    except (DispatchError, OSError) as error:
+        print(f"fanout-router: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+async def _work(settings: RouterSettings, admin_socket: str) -> None:
+    stop = _stop_by_signal()
+    _stop_with_supervisor(stop)
+    router = Router(settings, admin_socket)
+    await router.start()
+    _calm_collector()
+    Path(admin_socket).with_suffix(".up").touch()
+    await stop.wait()
+    await router.drain()
+
+
+def _stop_with_supervisor(stop: asyncio.Event) -> None:
+    """A supervisor that was killed leaves no process behind."""
+    supervisor, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+    if supervisor is None:
+        return
+    sentinel = supervisor.sentinel
+
+    def gone() -> None:
+        loop.remove_reader(sentinel)
+        stop.set()
+
+    loop.add_reader(sentinel, gone)
+
+
+async def _supervise(settings: RouterSettings) -> None:
+    stop = _stop_by_signal()
+    supervisor = Supervisor(settings, work)
+    supervisor.start()
+    try:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: AdminProtocol(supervisor.registry, supervisor.ready, supervisor.refresh),
+            settings.admin_host,
+            settings.admin_port,
+        )
+        admin_port = server.sockets[0].getsockname()[1]
+        await supervisor.serve(stop, lambda: _announce(supervisor.settings, supervisor.settings.port, admin_port))
+    finally:
+        supervisor.close()
+
+
+def _stop_by_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _serve(settings: RouterSettings) -> None:
+    stop = _stop_by_signal()
     router = Router(settings)
     await router.start()
     _calm_collector()
-    scheme = "https" if settings.certificate else "http"
-    print(
-        f"fanout-router: clients on {scheme}://{settings.host}:{router.ports['client']}, "
-        f"health and metrics on http://{settings.admin_host}:{router.ports['admin']}",
-        flush=True,
-    )
+    _announce(settings, router.ports["client"], router.ports["admin"])
     await stop.wait()
     await router.drain()
+
+
+def _announce(settings: RouterSettings, port: int, admin_port: int) -> None:
+    scheme = "https" if settings.certificate else "http"
+    print(
+        f"fanout-router: clients on {scheme}://{settings.host}:{port}, "
+        f"health and metrics on http://{settings.admin_host}:{admin_port}",
+        flush=True,
+    )
