@@ -190,10 +190,12 @@ def test_a_call_that_does_not_end_is_left_behind_and_ended_where_it_answers() ->
 def test_a_framework_s_own_error_is_no_trouble_once_the_client_has_left(
     leaves: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
+    going_on = asyncio.Event()
+
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         try:
             await send({**START})
-            await asyncio.sleep(0)
+            await going_on.wait()
             await send({**PART})
         except OSError:
             raise ValueError("ClientDisconnect") from None
@@ -202,9 +204,10 @@ def test_a_framework_s_own_error_is_no_trouble_once_the_client_has_left(
     async def run() -> None:
         session = asgi(app)
         session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await settle()
         if leaves:
-            await asyncio.sleep(0)
             session.router.cancel()
+        going_on.set()
         await settle()
 
     asyncio.run(run())
