@@ -61,6 +61,20 @@ def test_a_link_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_a_page_that_code_names_is_there() -> None:
+    """GIVEN docstrings, messages and Terraform's comments WHEN they name a page of docs/ THEN it is there."""
+    rooms = ("shared", "router", "services", "scripts", "terraform", "tests")
+    sources = [it for room in rooms for kind in ("py", "tf", "hcl") for it in (REPOSITORY / room).rglob(f"*.{kind}")]
+    named = {
+        (page, source.relative_to(REPOSITORY).as_posix())
+        for source in sources
+        if ".terraform" not in source.parts
+        for page in re.findall(r"(?<![\w/])docs/[\w/-]+\.md", source.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert {it for it in named if not (REPOSITORY / it[0]).exists()} == set()
+
+
 SHELL = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)
 
 
