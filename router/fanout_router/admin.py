@@ -3,7 +3,7 @@ is shadowed.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,9 +15,17 @@ _LARGEST_REQUEST = 8_192
 class AdminProtocol(asyncio.Protocol):
     """One request per connection; nothing of it but the path is looked at."""
 
-    def __init__(self, metrics: CollectorRegistry, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        metrics: CollectorRegistry,
+        ready: Callable[[], bool],
+        refresh: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``refresh`` is awaited before each answer, where others have to be asked first."""
         self._metrics = metrics
         self._ready = ready
+        self._refresh = refresh
+        self._task: asyncio.Task[None] | None = None
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -32,13 +40,26 @@ class AdminProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer when the head is whole."""
         self._data += data
+        if self._task is not None:
+            return
         if b"\r\n\r\n" in self._data:
-            parts = self._data.split(b" ", 2)
-            self._answer(*self._respond(parts[0], parts[1].split(b"?")[0] if len(parts) == 3 else b""))
+            if self._refresh is None:
+                self._respond()
+            else:
+                self._task = asyncio.get_running_loop().create_task(self._respond_refreshed(self._refresh))
         elif len(self._data) > _LARGEST_REQUEST:
             self._transport.close()
 
-    def _respond(self, method: bytes, path: bytes) -> tuple[str, bytes, str]:
+    async def _respond_refreshed(self, refresh: Callable[[], Awaitable[None]]) -> None:
+        await refresh()
+        if not self._transport.is_closing():
+            self._respond()
+
+    def _respond(self) -> None:
+        parts = self._data.split(b" ", 2)
+        self._answer(*self._found(parts[0], parts[1].split(b"?")[0] if len(parts) == 3 else b""))
+
+    def _found(self, method: bytes, path: bytes) -> tuple[str, bytes, str]:
         if method not in (b"GET", b"HEAD"):
             return "405 Method Not Allowed", b"use GET\n", "text/plain"
         if path == b"/healthz":

@@ -116,6 +116,9 @@ class RouterSettings(BaseSettings):
     body_timeout_s: Seconds = Field(30.0, description="Between two parts of a request's body; then 408.")
     keep_alive_s: Seconds = Field(75.0, description="Idle client connections live this long.")
     drain_s: Seconds = Field(30.0, description="On SIGTERM, requests under way have this long.")
+    processes: int = Field(
+        1, ge=1, le=64, description="Router processes: each has its share of every bound, and the next control port."
+    )
     access_log: bool = Field(False, description="One line of JSON per request on standard output.")
     emf_namespace: str = Field("", description="CloudWatch namespace for metrics as EMF lines; empty: none.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -168,6 +171,8 @@ class RouterSettings(BaseSettings):
             raise ValueError(
                 f"control_host {self.control_host} is beyond loopback: it needs control_certificate and control_key"
             )
+        if self.processes > 1:
+            self._check_processes()
         names = [function.name for function in self.functions]
         if len(set(names)) != len(names):
             raise ValueError("two functions have the same name")
@@ -175,6 +180,15 @@ class RouterSettings(BaseSettings):
         if len(set(places)) != len(places):
             raise ValueError("two functions serve the same host and prefix")
         return self
+
+    def _check_processes(self) -> None:
+        short = [function.name for function in self.functions if function.maximum < self.processes]
+        if short:
+            raise ValueError(f"processes {self.processes} is above the maximum of {', '.join(short)}: each needs one")
+        if self.control_port + self.processes > 65_536:
+            raise ValueError(f"control_port {self.control_port} leaves no ports for {self.processes} processes")
+        if self.control_address and not self.control_address.rpartition(":")[2].isdigit():
+            raise ValueError("control_address needs a port: with several processes, each has the next one")
 
     @property
     def control_tls(self) -> bool:

@@ -28,12 +28,17 @@ _EMF_EVERY_S = 60.0
 
 
 class Router:
-    """A running router. ``ports`` has the bound client, admin and control ports once it is started."""
+    """A running router. ``ports`` has the bound client, admin and control ports once it is started.
 
-    def __init__(self, settings: RouterSettings) -> None:
+    With ``admin_socket``, the path of a Unix socket, it is one process of several: it answers there, and shares its
+    client port.
+    """
+
+    def __init__(self, settings: RouterSettings, admin_socket: str = "") -> None:
         if not settings.functions:
             raise ConfigError("DISPATCH_FUNCTIONS: at least one function is needed")
         self.settings = settings
+        self._admin_socket = admin_socket
         self.ports: dict[str, int] = {}
         self.fleets: list[Fleet] = []
         self._invokers: list[Invoker] = []
@@ -70,8 +75,7 @@ class Router:
         for function in settings.functions:
             self.fleets.append(self._fleet(function, address, fingerprint))
         metrics = registry(self)
-        await self._listen("admin", settings.admin_host, settings.admin_port, None,
-                           lambda: AdminProtocol(metrics, self.ready))  # fmt: skip
+        await self._listen_admin(lambda: AdminProtocol(metrics, self.ready))
         client_scheme = "https" if self._client_tls else "http"
         await self._listen("client", settings.host, settings.port, self._client_tls,
                            lambda: ChoosingProtocol(self.front, client_scheme, loop))  # fmt: skip
@@ -137,9 +141,16 @@ class Router:
         make: Callable[[], asyncio.BaseProtocol],
     ) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(make, host, port, ssl=tls, backlog=2_048)
+        shared = True if self._admin_socket and name == "client" else None
+        server = await loop.create_server(make, host, port, ssl=tls, backlog=2_048, reuse_port=shared)
         self._servers.append(server)
         self.ports[name] = server.sockets[0].getsockname()[1]
+
+    async def _listen_admin(self, make: Callable[[], asyncio.BaseProtocol]) -> None:
+        if self._admin_socket:
+            self._servers.append(await asyncio.get_running_loop().create_unix_server(make, self._admin_socket))
+        else:
+            await self._listen("admin", self.settings.admin_host, self.settings.admin_port, None, make)
 
     def _fleet(self, function: FunctionSettings, address: str, fingerprint: str) -> Fleet:
         invoker = _invoker(function)

@@ -29,6 +29,7 @@ from scripts.bench.support import format_table, machine, write_results
 RATE = 1_000.0
 PACED = f"200B at {RATE:g}/s"
 VARIED, POSTED = "200B varied", "200B for 2 KB"
+TWO = "ours, 2 processes"
 H2, H2_VARIED = "200B over HTTP/2", "200B varied over HTTP/2"
 PACED_S = 5
 """Seconds of a paced measurement: its few requests need longer for a p99."""
@@ -51,7 +52,7 @@ def all_running(absent: dict[str, str]) -> Iterator[list[Program]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         behind = stack.enter_context(programs.upstream(folder))
-        running = [stack.enter_context(programs.ours())]
+        running = [stack.enter_context(programs.ours()), stack.enter_context(programs.ours(processes=2))]
         running += [
             stack.enter_context(start(folder, behind))
             for name, start in PEERS.items()
@@ -63,22 +64,22 @@ def all_running(absent: dict[str, str]) -> Iterator[list[Program]]:
 LOADS: dict[str, Callable[[Program, int], Measured]] = {
     **{
         size: lambda program, seconds, size=size: load.run(  # type: ignore[misc]
-            program.url(size), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S
+            program.url(size), program.pids, seconds, core=OTHER_CORE, settling_s=SETTLING_S
         )
         for size in SIZES
     },
-    VARIED: lambda program, seconds: load.run_varied(program.url("200B"), program.pid, seconds, core=OTHER_CORE),
+    VARIED: lambda program, seconds: load.run_varied(program.url("200B"), program.pids, seconds, core=OTHER_CORE),
     POSTED: lambda program, seconds: load.run_varied(
-        program.url("200B"), program.pid, seconds, core=OTHER_CORE, post=True
+        program.url("200B"), program.pids, seconds, core=OTHER_CORE, post=True
     ),
     H2: lambda program, seconds: load.run(
-        program.url("200B", h2=True), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S, h2=True
+        program.url("200B", h2=True), program.pids, seconds, core=OTHER_CORE, settling_s=SETTLING_S, h2=True
     ),
     H2_VARIED: lambda program, seconds: load.run_varied_h2(
-        program.h2_port, "200B", program.pid, seconds, core=OTHER_CORE
+        program.h2_port, "200B", program.pids, seconds, core=OTHER_CORE
     ),
     PACED: lambda program, _: load.run(
-        program.url("200B"), program.pid, PACED_S, core=OTHER_CORE, per_second=RATE, settling_s=SETTLING_S
+        program.url("200B"), program.pids, PACED_S, core=OTHER_CORE, per_second=RATE, settling_s=SETTLING_S
     ),
 }
 """What is sent, by the name in the table."""
@@ -88,7 +89,7 @@ def measure(running: list[Program], loads: list[str], rounds: int, seconds: int)
     """Each load and program in turn, ``rounds`` times."""
     samples: Samples = {}
     for program in running:
-        load.run(program.url("200B"), program.pid, 1, core=OTHER_CORE)
+        load.run(program.url("200B"), program.pids, 1, core=OTHER_CORE)
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
         for what in loads:
@@ -99,7 +100,9 @@ def measure(running: list[Program], loads: list[str], rounds: int, seconds: int)
 
 
 def takes(program: Program, what: str) -> bool:
-    """Whether a program is measured with a load: the slow one with the plain loads alone."""
+    """Whether a program is measured with a load: the slow one, and two processes of ours, with some alone."""
+    if program.workers:
+        return what in ("200B", VARIED)
     return program.h2_port != 0 or what in (*SIZES, PACED)
 
 
@@ -115,7 +118,7 @@ def adapter_against_uvicorn(rounds: int, seconds: int) -> dict[str, list[float]]
     with programs.ours(app) as router, programs.uvicorn(app) as direct:
         for _ in range(rounds):
             for name, program, pid in (("adapter", router, router.adapter_pid), ("uvicorn", direct, direct.pid)):
-                found[name].append(load.run(program.url("200B"), pid, seconds, core=OTHER_CORE).cpu_us)
+                found[name].append(load.run(program.url("200B"), (pid,), seconds, core=OTHER_CORE).cpu_us)
     return found
 
 
@@ -147,6 +150,8 @@ def figures(samples: Samples) -> dict[str, float]:
         ours, theirs = samples["ours", PACED], samples["haproxy", PACED]
         found["p50_ms_over_haproxy_at_1000"] = median(ours, "p50_ms") - median(theirs, "p50_ms")
         found["p99_vs_haproxy_at_1000"] = median(ours, "p99_ms") / median(theirs, "p99_ms")
+    if (TWO, VARIED) in samples:
+        found["cpu_two_processes_vs_one"] = cpu_ratio(samples, "ours", VARIED, TWO)
     return found
 
 
@@ -161,10 +166,10 @@ RATIOS = {
 """Figures that are our CPU time per request over a peer's, by peer and load."""
 
 
-def cpu_ratio(samples: Samples, peer: str, what: str) -> float:
-    """The median over the rounds of our CPU time per request over the peer's in the same round."""
-    pairs = zip(samples["ours", what], samples[peer, what], strict=True)
-    return statistics.median(ours.cpu_us / theirs.cpu_us for ours, theirs in pairs)
+def cpu_ratio(samples: Samples, peer: str, what: str, program: str = "ours") -> float:
+    """The median over the rounds of a program's CPU time per request over its peer's in the same round."""
+    pairs = zip(samples[program, what], samples[peer, what], strict=True)
+    return statistics.median(one.cpu_us / other.cpu_us for one, other in pairs)
 
 
 def main() -> int:
@@ -184,7 +189,7 @@ def main() -> int:
         samples = measure(running, options.loads, options.rounds, options.seconds)
     found = figures(samples)
     table = rows(samples)
-    if "uvicorn" not in absent:
+    if "uvicorn" not in absent and options.loads == list(LOADS):
         adapter = adapter_against_uvicorn(options.rounds, options.seconds)
         for name, each in adapter.items():
             table.append({"program": name, "load": "200B ASGI", "cpu_us": round(statistics.median(each), 1)})

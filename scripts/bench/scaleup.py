@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import sys
 import time
+from typing import Any
 
 from scripts.bench.router_load import load, programs
 from scripts.bench.router_load.programs import OTHER_CORE
@@ -22,10 +23,16 @@ COLD_START_S, SERVICE_S = 8.0, 0.1
 def through_the_router(seconds: int) -> load.Measured:
     """Latencies of the clients of the router."""
     app = "scripts.bench.router_load.apps:asgi"
-    scaling = {"minimum": WARM, "maximum": 20, "channels": CHANNELS, "cold_start_s": COLD_START_S, "open_timeout_s": 60}
+    scaling: dict[str, Any] = {
+        "minimum": WARM,
+        "maximum": 20,
+        "channels": CHANNELS,
+        "cold_start_s": COLD_START_S,
+        "open_timeout_s": 60,
+    }
     with programs.ours(app, **scaling) as router:
         time.sleep(COLD_START_S + 4)  # whatever was started beyond the two warm ones has come, and gone again
-        return load.run(router.url("sleep"), router.pid, seconds, core=OTHER_CORE, connections=CLIENTS)
+        return load.run(router.url("sleep"), router.pids, seconds, core=OTHER_CORE, connections=CLIENTS)
 
 
 async def naive(seconds: float) -> list[float]:

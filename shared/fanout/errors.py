@@ -15,7 +15,6 @@ How a handler asks for a retry or a rejection is not an error of fanout's: see :
 """
 
 __all__ = [
-    "CanaryError",
     "ContractError",
     "DeclarationError",
     "EventError",
@@ -56,7 +55,8 @@ class EventError(FanoutError):
 class CanaryError(EventError):
     """A message is no event but a canary: see :mod:`fanout.events.canary`.
 
-    :param event: ``<source>/<Name>`` of the event whose way it takes.
+    :param identity: the canary's own.
+    :param event: ``<source>/<Name>`` of the event whose route it takes.
     """
 
     def __init__(self, identity: str, event: str) -> None:

@@ -121,7 +121,8 @@ class ClientProtocol(asyncio.Protocol):
         """Serve a request in its turn; more of it may come."""
         requests = self._requests
         requests.append(request)
-        self.deadline = _NEVER if request.complete else self.front.now + self.front.limits.body_timeout
+        waits_for_body = not (request.complete or request.upgrade)
+        self.deadline = self.front.now + self.front.limits.body_timeout if waits_for_body else _NEVER
         if len(requests) > 1:
             if len(requests) >= self.front.limits.pipelined:
                 self._pause_reading()

@@ -5,9 +5,11 @@ at once a second for the whole connection, so that a request costs no timer.
 """
 
 import asyncio
+import base64
 import re
+import secrets
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from fanout_router.control import Outbox
 from fanout_router.errors import WireError
@@ -18,7 +20,6 @@ from fanout_router.http.request import (
     STATUS_OF,
     UNKNOWN_LENGTH,
     ClientRequest,
-    Connection,
     RefusedError,
     check,
     refusal_parts,
@@ -44,7 +45,17 @@ _NOT_IN_HTTP2 = frozenset(
 class RequestHead:
     """A request's head. ``length`` is what Content-Length says; None without one."""
 
-    __slots__ = ("client", "expects_continue", "fields", "given_id", "host", "length", "method", "target")
+    __slots__ = (
+        "client",
+        "expects_continue",
+        "fields",
+        "given_id",
+        "host",
+        "length",
+        "method",
+        "target",
+        "upgrade",
+    )
 
     def __init__(self, method: bytes, target: bytes, host: bytes) -> None:
         self.method = method
@@ -55,6 +66,8 @@ class RequestHead:
         self.client = ""
         """The client's address, as far as trusted proxies tell."""
         self.expects_continue = False
+        self.upgrade = False
+        """It asks for a WebSocket (RFC 8441)."""
         self.fields: list[bytes] = []
         """The field lines for the app."""
 
@@ -81,6 +94,8 @@ class HeadReader:
         cookies = []
         for name, value in fields:
             kind = SPECIAL.get(name)
+            if head.upgrade and name == b"sec-websocket-key":
+                continue  # has no meaning here, and the app gets one of ours
             if name == b"cookie":  # RFC 9113 section 8.2.3: crumbs are put together again
                 cookies.append(value)
             elif kind is None:
@@ -89,6 +104,8 @@ class HeadReader:
                 claimed[name] = claimed[name] + b", " + value if name in claimed else value
             else:
                 self._special(head, kind, value)
+        if head.upgrade:
+            head.fields.append(_as_upgrade())
         if cookies:
             head.fields.append(b"cookie: %b\r\n" % b"; ".join(cookies))
         origin = self._front.proxies.origin(self._peer, self._scheme, head.host, claimed)
@@ -100,7 +117,8 @@ class HeadReader:
         method = pseudo[b":method"]
         if not _METHOD.fullmatch(method):
             raise RefusedError(400)
-        if method == b"CONNECT":
+        upgrade = pseudo.get(b":protocol") == b"websocket"
+        if method == b"CONNECT" and not upgrade:
             raise RefusedError(501)
         target = pseudo[b":path"]
         if len(target) > self._front.limits.url:
@@ -109,7 +127,9 @@ class HeadReader:
         wrong_target = not _PATH.fullmatch(target) and (target != b"*" or method != b"OPTIONS")
         if wrong_target or not _AUTHORITY.fullmatch(host) or any(other != host for other in hosts):
             raise RefusedError(400)
-        return RequestHead(method, target, host)
+        head = RequestHead(b"GET" if upgrade else method, target, host)
+        head.upgrade = upgrade
+        return head
 
     @staticmethod
     def _special(head: RequestHead, kind: Kind, value: bytes) -> None:
@@ -126,6 +146,12 @@ class HeadReader:
             head.given_id = value
 
 
+def _as_upgrade() -> bytes:
+    """What makes a request of HTTP/1.1 ask for a WebSocket, for the app; nobody looks at how it answers the key."""
+    key = base64.b64encode(secrets.token_bytes(16))
+    return b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: %b\r\n" % key
+
+
 @lru_cache(maxsize=512)
 def response_headers(fields: bytes, status: int) -> Headers | None:
     """A checked response head as HTTP/2 headers; the same heads come again and again.
@@ -138,36 +164,19 @@ def response_headers(fields: bytes, status: int) -> Headers | None:
         name, value = name.lower(), value.strip(b" \t")
         if not _NAME.fullmatch(name) or b"\0" in value:
             return None
-        if name not in _NOT_IN_HTTP2:
+        if name not in _NOT_IN_HTTP2 and name != b"sec-websocket-accept":
             headers.append((name, value))
     return headers
-
-
-class StreamConnection(Connection, Protocol):
-    """The connection of a stream, as far as its request needs it."""
-
-    credit_at: int
-    """Bytes of a request's body above which their credit is returned to the client."""
-
-    @property
-    def front(self) -> Front:
-        """What all client connections share."""
-
-    def answered(self, request: "StreamRequest") -> None:
-        """A response has been handed to its stream in full."""
-
-    def closed(self, request: "StreamRequest", /) -> None:
-        """A request is over, one way or the other."""
 
 
 class StreamRequest(ClientRequest):
     """A client's request and its stream. ``touched`` is when the client last moved it on, by the front's clock."""
 
-    __slots__ = ("_bodyless", "_declared", "_remaining", "over", "stalled", "stream", "submitted", "touched")
+    __slots__ = ("_bodyless", "_declared", "_remaining", "over", "stalled", "stream", "submitted", "touched", "upgrade")
 
-    protocol: StreamConnection
+    protocol: "Http2Protocol"
 
-    def __init__(self, protocol: StreamConnection, stream: Stream) -> None:
+    def __init__(self, protocol: "Http2Protocol", stream: Stream) -> None:
         super().__init__()
         self.protocol = protocol
         self.stream = stream
@@ -180,6 +189,8 @@ class StreamRequest(ClientRequest):
         """Answered, refused or given up; the stream may still have to write what it holds."""
         self.stalled = False
         """The upload is held back: by the queue, or by the environment."""
+        self.upgrade = False
+        """It asks for a WebSocket: what follows both ways is no HTTP, and may be silent for long."""
         self._declared: int | None = None
         self._bodyless = False
         self._remaining = UNKNOWN_LENGTH
@@ -229,7 +240,7 @@ class StreamRequest(ClientRequest):
         declared, limit = self._declared, self.protocol.front.limits.body
         if declared is not None and (self.upload_size > declared or (end and self.upload_size < declared)):
             self._give_up(frames.PROTOCOL_ERROR)  # RFC 9113 section 8.1.1
-        elif limit is not None and self.upload_size > limit:
+        elif limit is not None and self.upload_size > limit and not self.upgrade:
             self._leave()
             self.refuse(413)
         else:
@@ -315,13 +326,20 @@ class StreamRequest(ClientRequest):
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:  # noqa: ARG002
         """Send the response's headers."""
         checked = check(head)
-        headers = None if checked is None else response_headers(checked.fields, checked.status)
-        if checked is None or headers is None or checked.status < 200:
+        if checked is None:
+            return False
+        status = checked.status
+        if self.upgrade and status < 300:  # any 2xx would tell the client that it has its tunnel (RFC 8441 section 5)
+            status = 200 if status == 101 else 0
+        headers = response_headers(checked.fields, status)
+        if headers is None or status < 200:
             return False
         if end and self.method != b"HEAD" and not checked.fits(0):
             return False
-        self.status = checked.status
-        if self.method == b"HEAD" or not checked.has_body:
+        self.status = status
+        if checked.status == 101:
+            pass  # what follows is the tunnel
+        elif self.method == b"HEAD" or not checked.has_body:
             self._bodyless = True
         else:
             self._remaining = checked.length
@@ -379,6 +397,7 @@ def _wire_limits(limits: "FrontLimits") -> WireLimits:
         header_block=2 * limits.head,
         header_list=2 * limits.head,
         pending_output=1 << 20,
+        connect_protocol=True,
     )
 
 
@@ -437,6 +456,9 @@ class Http2Protocol(asyncio.Protocol):
             if end and head.length:
                 stream.reset(frames.PROTOCOL_ERROR)  # RFC 9113 section 8.1.1
                 return
+            if end and head.upgrade:
+                raise RefusedError(400)
+            request.upgrade = head.upgrade
             self._route(request, head, end)
             request.begin(head, end)
         except RefusedError as bad:
@@ -516,7 +538,8 @@ class Http2Protocol(asyncio.Protocol):
             self._stop_upload(request)
             late = False
         else:
-            late = not request.complete and not request.stalled and now - request.touched > limits.body_timeout
+            waits = not (request.complete or request.stalled or request.upgrade)
+            late = waits and now - request.touched > limits.body_timeout
         if late:
             request.expired()
 

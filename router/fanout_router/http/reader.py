@@ -7,23 +7,26 @@ HTTP/1.0 or beside a length, two lengths, and a Host that is missing, given twic
 
 import re
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from fanout_router.http.chunks import ChunkedBody
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated
 from fanout_router.http.forwarded import Origin
-from fanout_router.http.front import Front
 from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, special_lines, without
-from fanout_router.http.request import RefusedError, Request, RequestConnection
+from fanout_router.http.request import RefusedError, Request
 from fanout_router.messages import BODY, END, HEAD, HEADER
 
-__all__ = ["ReaderConnection", "RequestReader"]
+if TYPE_CHECKING:
+    from fanout_router.http.http1 import ClientProtocol
+
+__all__ = ["RequestReader"]
 
 _pack = HEADER.pack
 _methods = METHODS.get
 _BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _LENGTH = re.compile(rb"0*([0-9]{1,18})")
+_DROPPED = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.DROP)
 _CLAIMS = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.FORWARDED)
 _NOTED = frozenset(name for name, kind in SPECIAL.items() if kind not in (Kind.FORWARDED, Kind.DROP))
 """Fields whose values count; of Host, those of a second one."""
@@ -31,6 +34,8 @@ _NO_OPTIONS = frozenset[bytes]()
 _NEVER_DROPPED = frozenset({b"", b"close", *SPECIAL})
 """What Connection names in vain: options that are no fields, and fields that are dealt with anyway."""
 _HOST_ALONE = frozenset({b"host"})
+_LONGEST_LENGTH = 18
+"""Digits of a length that needs no second look."""
 _SHORTEST_FIELD = 4
 """Bytes of the shortest field line: a head below the limit of fields times this need not be counted."""
 
@@ -40,35 +45,10 @@ Values = Mapping[bytes, bytes]
 _NOTHING: Values = {}
 
 
-class ReaderConnection(RequestConnection, Protocol):
-    """The connection whose requests are read: it takes what is read, and answers what is no request."""
-
-    closing: bool
-
-    @property
-    def front(self) -> Front:
-        """What all client connections share."""
-
-    def enqueue(self, request: Request) -> None:
-        """Serve a request in its turn; more of it may come."""
-
-    def body_received(self, request: Request, data: bytes) -> None:
-        """A part of a request's body."""
-
-    def request_complete(self, request: Request) -> None:
-        """A request with a body is whole."""
-
-    def refuse(self, status: int) -> None:
-        """Answer what never became a request, after those before it, and close."""
-
-    def switch(self, request: Request, data: bytes) -> None:
-        """A request asks for a tunnel: what comes behind it, with ``data``, is no HTTP."""
-
-
 class RequestReader:
     """Reads the requests of one connection; a bad one is refused through the connection."""
 
-    def __init__(self, connection: ReaderConnection, peer: str, scheme: str) -> None:
+    def __init__(self, connection: "ClientProtocol", peer: str, scheme: str) -> None:
         self.current: Request | None = None
         """The request being read, or read last."""
         self.in_head = False
@@ -82,7 +62,7 @@ class RequestReader:
         self._uncounted = _SHORTEST_FIELD * front.limits.fields
         self._peer = peer
         self._scheme = scheme
-        self._claims = _CLAIMS if front.proxies.trusts(peer) else frozenset[bytes]()
+        self._dropped = _DROPPED if front.proxies.trusts(peer) else _DROPPED | _CLAIMS
         self._held = bytearray()
         """What has come of a head that is not whole."""
         self._missing = 0
@@ -126,7 +106,7 @@ class RequestReader:
         request.method, request.target = method, target = found.group(1, 2)
         end = found.end()
         head = data[at:end]
-        host, noted, claimed = None, _NOTHING, _NOTHING
+        host, length, noted, claimed = None, None, _NOTHING, _NOTHING
         kept, cut = [], 0
         for line in special_lines(head.lower(), len(method) + len(target) + 10):
             name = line[1]
@@ -136,13 +116,24 @@ class RequestReader:
                 continue
             kept.append(head[cut:first])
             cut = last
-            if name in _NOTED:
+            if name in self._dropped:
+                continue
+            if name == b"content-length" and length is None:
+                length = head[first + 16 : last - 1].strip(b" \t")
+            elif name in _NOTED:
                 value = head[first + len(name) + 2 : last - 1].strip(b" \t")
                 if value != b"keep-alive" or name != b"connection" or found.lastindex == 3:  # else it says nothing new
                     noted = _note(noted, name, value)
-            elif name in self._claims:
+            else:
                 claimed = _note(claimed, name, head[first + len(name) + 2 : last - 1].strip(b" \t"))
         kept.append(head[cut:-2])
+        if length is not None:
+            if noted or not length.isdigit() or len(length) > _LONGEST_LENGTH:
+                noted = _note(noted, b"content-length", length)
+            else:
+                self._missing = size = int(length)
+                request.upload = size > 0
+                kept.append(b"content-length: %b\r\n" % length)
         idempotent = _methods(method)
         if noted or host is None or idempotent is None or target[0] != _SLASH or found.lastindex == 3:
             status, host, kept = self._unusual(request, host, kept, noted, found.lastindex == 3)
@@ -214,6 +205,8 @@ class RequestReader:
                 return 400
             self._added_for = host
             self._added = Origin((self._peer,), self._scheme, host).fields() + b"x-request-id: " + front.id_prefix
+        if self._missing and front.limits.body is not None and self._missing > front.limits.body:
+            return 413
         route = front.routes.only or front.routes.find(host, target)
         if route is None:
             return 404
@@ -280,11 +273,8 @@ class RequestReader:
             digits = _LENGTH.fullmatch(length)
             if digits is None:
                 return 400
-            size = int(digits[1])
-            limit = self._front.limits.body
-            if limit is not None and size > limit:
-                return 413
-            self._missing, request.upload = size, size > 0
+            self._missing = size = int(digits[1])
+            request.upload = size > 0
         return 0
 
     @staticmethod

@@ -39,6 +39,8 @@ class Connection(ControlFrames):
             (frames.MAX_FRAME_SIZE, limits.frame_size),
             (frames.MAX_HEADER_LIST_SIZE, limits.header_list),
         ]
+        if limits.connect_protocol:
+            values.append((frames.ENABLE_CONNECT_PROTOCOL, 1))
         preface = frames.PREFACE if self.is_client else b""
         growth = frames.window_update(0, limits.connection_window - frames.DEFAULT_WINDOW)
         self.write(preface + frames.settings(values if self.is_client else values[1:]) + growth)
@@ -198,7 +200,7 @@ class ServerConnection(Connection):
         if len(self.streams) >= self.limits.streams or self.going_away:
             self.write(frames.rst_stream(stream_id, frames.REFUSED_STREAM))
             return
-        if malformed_request(headers) is not None:
+        if malformed_request(headers, connect_protocol=self.limits.connect_protocol) is not None:
             self.write(frames.rst_stream(stream_id, frames.PROTOCOL_ERROR))
             return
         stream = self.streams[stream_id] = Stream(self, stream_id)

@@ -11,6 +11,7 @@ from fanout_router.errors import WireError
 from fanout_router.wire import frames
 
 _REQUEST_PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
+_EXTENDED_PSEUDO = _REQUEST_PSEUDO | {b":protocol"}
 _CONNECTION_SPECIFIC = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 
 _REQUIRED = frozenset({b":path", b":scheme"})
@@ -50,12 +51,16 @@ class HeaderCodec:
             raise WireError(frames.COMPRESSION_ERROR, "header block cannot be decoded") from None
 
 
-def malformed_request(headers: Headers) -> str | None:
-    """Why RFC 9113 section 8.3 calls these request headers malformed; None when they are well-formed."""
+def malformed_request(headers: Headers, *, connect_protocol: bool = False) -> str | None:
+    """Why RFC 9113 section 8.3 calls these request headers malformed; None when they are well-formed.
+
+    ``connect_protocol`` allows :protocol beside CONNECT, as RFC 8441 section 4 has it.
+    """
     names = [name for name, _ in headers]
     regular = next((at for at, name in enumerate(names) if name[:1] != b":"), len(names))
     pseudo = dict(headers[:regular])
-    if len(pseudo) != regular or not pseudo.keys() <= _REQUEST_PSEUDO:
+    known = _EXTENDED_PSEUDO if connect_protocol else _REQUEST_PSEUDO
+    if len(pseudo) != regular or not pseudo.keys() <= known:
         return "repeated or unknown pseudo-header"
     # One match for all fields: a NUL parts name and value, since none of the two can have one in it.
     text = b"".join([b"%b\0%b\n" % field for field in headers[regular:]])
@@ -63,7 +68,10 @@ def malformed_request(headers: Headers) -> str | None:
         return "misplaced pseudo-header, or a field that is not allowed"
     if not _CONNECTION_SPECIFIC.isdisjoint(names) or (b"te" in names and _other_te(headers)):
         return "connection-specific field"
-    if b":method" not in pseudo or (pseudo[b":method"] != b"CONNECT" and not pseudo.keys() >= _REQUIRED):
+    connects = pseudo.get(b":method") == b"CONNECT"
+    if b":protocol" in pseudo and not (connects and pseudo.keys() == _EXTENDED_PSEUDO):
+        return ":protocol without CONNECT, or without what it is asked of"
+    if b":method" not in pseudo or not (connects or pseudo.keys() >= _REQUIRED):
         return "pseudo-header missing"
     if pseudo.get(b":path") == b"":
         return "empty :path"

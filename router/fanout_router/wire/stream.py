@@ -28,6 +28,8 @@ class WireLimits:
     """Compressed header block, over HEADERS and all its CONTINUATIONs."""
     header_list: int = 32_768
     """Decompressed header list, counted as RFC 9113 section 6.5.2 does: bounds an HPACK bomb."""
+    connect_protocol: bool = False
+    """Whether a peer may open a stream for another protocol than HTTP (RFC 8441)."""
     overhead_burst: int = 2_000
     """Frames without progress taken at once."""
     overhead_rate: float = 500.0

@@ -35,20 +35,25 @@ class Measured:
     memory_mb: float
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process so far."""
+def cpu_seconds(pids: tuple[int, ...]) -> float:
+    """User and system time of some processes so far."""
+    return sum(map(_cpu_seconds, pids))
+
+
+def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def memory_mb(pids: tuple[int, ...]) -> float:
+    """Resident memory of some processes."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def run(
     url: str,
-    pid: int,
+    pids: tuple[int, ...],
     seconds: int,
     *,
     core: int,
@@ -57,7 +62,7 @@ def run(
     settling_s: float = 0.0,
     h2: bool = False,
 ) -> Measured:
-    """Send the same request again and again and measure process ``pid``; ``per_second`` 0 means as fast as it goes.
+    """Send the same request again and again, as fast as it goes or ``per_second``, and measure the processes.
 
     Requests of the first ``settling_s``, in which connections are opened, do not count for p50, p99 and the maximum.
 
@@ -67,7 +72,7 @@ def run(
         command = ["h2load", *([f"-m{H2_STREAMS}"] if h2 else ["--h1"]), "-t1", f"-c{connections}", f"-D{seconds}"]
         if per_second:
             command += ["--rps", str(per_second / connections)]
-        printed, used = _measured([*command, f"--log-file={log.name}", url], pid, core)
+        printed, used = _measured([*command, f"--log-file={log.name}", url], pids, core)
         rows = [line.split("\t") for line in Path(log.name).read_text().splitlines()]
     statuses = re.search(r"(\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", printed)
     if statuses is None or any(int(number) for number in statuses.groups()[1:]) or not rows:
@@ -82,30 +87,30 @@ def run(
         p50_ms=statistics.median(times),
         p99_ms=times[int(len(times) * 0.99)],
         max_ms=times[-1],
-        memory_mb=memory_mb(pid),
+        memory_mb=memory_mb(pids),
     )
 
 
-def run_varied(url: str, pid: int, seconds: int, *, core: int, post: bool = False) -> Measured:
+def run_varied(url: str, pids: tuple[int, ...], seconds: int, *, core: int, post: bool = False) -> Measured:
     """Send requests of which none is like another, as GET or as POST with 2 KB of JSON.
 
     :raises RuntimeError: a request was not answered, or not with 2xx.
     """
     command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}", "--latency", "-s", str(_LUA), url]
-    return reported(*_measured(command + (["--", "post"] if post else []), pid, core), pid, url)
+    return reported(*_measured(command + (["--", "post"] if post else []), pids, core), pids, url)
 
 
-def run_varied_h2(port: int, path: str, pid: int, seconds: int, *, core: int) -> Measured:
+def run_varied_h2(port: int, path: str, pids: tuple[int, ...], seconds: int, *, core: int) -> Measured:
     """The same over HTTP/2.
 
     :raises RuntimeError: a request was not answered, or not with 200.
     """
     options = [str(port), f"/{path}", str(seconds), str(H2_CONNECTIONS), str(H2_STREAMS)]
     command = [sys.executable, "-m", "scripts.bench.router_load.varied_h2", *options]
-    return reported(*_measured(command, pid, core), pid, path)
+    return reported(*_measured(command, pids, core), pids, path)
 
 
-def reported(printed: str, used: float, pid: int, what: str) -> Measured:
+def reported(printed: str, used: float, pids: tuple[int, ...], what: str) -> Measured:
     """What a generator's line ``measured REQUESTS DURATION ERRORS P50 P99 MAX`` tells, times in microseconds."""
     found = re.search(r"measured (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", printed)
     if found is None or found[1] == "0" or found[3] != "0":
@@ -118,14 +123,14 @@ def reported(printed: str, used: float, pid: int, what: str) -> Measured:
         p50_ms=p50 / 1e3,
         p99_ms=p99 / 1e3,
         max_ms=most / 1e3,
-        memory_mb=memory_mb(pid),
+        memory_mb=memory_mb(pids),
     )
 
 
-def _measured(command: list[str], pid: int, core: int) -> tuple[str, float]:
-    """What a generator prints, and the CPU seconds that the process used meanwhile."""
-    before = cpu_seconds(pid)
+def _measured(command: list[str], pids: tuple[int, ...], core: int) -> tuple[str, float]:
+    """What a generator prints, and the CPU seconds that the processes used meanwhile."""
+    before = cpu_seconds(pids)
     got = subprocess.run(
         ["taskset", "-c", str(core), *command], stdout=subprocess.PIPE, text=True, check=True, cwd=_ROOT
     )
-    return got.stdout, cpu_seconds(pid) - before
+    return got.stdout, cpu_seconds(pids) - before

@@ -31,6 +31,13 @@ class Program:
     adapter_pid: int = 0
     h2_port: int = 0
     """Where it speaks HTTP/2, by prior knowledge; 0: nowhere."""
+    workers: tuple[int, ...] = ()
+    """Its further processes, whose CPU time counts too."""
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """All processes whose CPU time counts."""
+        return (self.pid, *self.workers)
 
     def url(self, path: str, *, h2: bool = False) -> str:
         """A URL on it."""
@@ -191,34 +198,43 @@ def uvicorn(app: str, name: str = "uvicorn", **environment: str) -> Iterator[Pro
 
 
 @contextmanager
-def ours(app: str = "scripts.bench.router_load.apps:prepared", **function: object) -> Iterator[Program]:
-    """The router with all its features on, before environments on the other core."""
+def ours(
+    app: str = "scripts.bench.router_load.apps:prepared", processes: int = 1, **function: object
+) -> Iterator[Program]:
+    """The router with all its features on, before environments on the other core, one for each of its processes."""
     port, admin, control = free_port(), free_port(), free_port()
-    settings = {"name": "bench", "app": app, "channels": 300, "minimum": 1, "maximum": 1, **function}
+    settings = {"name": "bench", "app": app, "channels": 300, "minimum": processes, "maximum": processes, **function}
     with process(
-        "ours",
+        "ours" if processes == 1 else f"ours, {processes} processes",
         [sys.executable, "-m", "fanout_router", "serve"],
         port,
         ROUTER_CORE,
         DISPATCH_PORT=str(port),
         DISPATCH_ADMIN_PORT=str(admin),
         DISPATCH_CONTROL_PORT=str(control),
+        DISPATCH_PROCESSES=str(processes),
         DISPATCH_FUNCTIONS=json.dumps([settings]),
         ROUTER_BENCH_CORE=str(OTHER_CORE),
         DISPATCH_LOG_LEVEL="ERROR",
     ) as found:
         _wait_for(lambda: serving(admin) >= int(str(settings["minimum"])), "the environments")
-        yield Program("ours", port, found.pid, _child(found.pid), h2_port=port)
+        if processes == 1:
+            yield replace(found, adapter_pid=_child(found.pid), h2_port=port)
+        else:
+            yield replace(found, h2_port=port, workers=_children(found.pid))
 
 
 def serving(admin_port: int) -> int:
     """How many environments serve, as the router's metrics say."""
     with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/metrics", timeout=5) as response:
-        found = re.search(r'dispatch_environments\{[^}]*state="serving"\} (\d+)', response.read().decode())
-    return int(found[1]) if found else 0
+        found = re.findall(r'dispatch_environments\{[^}]*state="serving"\} (\d+)', response.read().decode())
+    return sum(map(int, found))
 
 
 def _child(pid: int) -> int:
     """A child of a process: the one environment."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0]) if children else 0
+    return next(iter(_children(pid)), 0)
+
+
+def _children(pid: int) -> tuple[int, ...]:
+    return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))

@@ -5,7 +5,7 @@ local agents = {
   "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
   "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 }
-local prepared, count, at = {}, 20000, 0
+local prepared, count, at = {}, 5000, 0
 
 local function hex(digits)
   local text = ""

@@ -2,11 +2,17 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Iterator
 
+import h2.connection
+import h2.events
 import pytest
 import websockets
 from websockets.asyncio.client import connect
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import Event, TextMessage
 
 from tests.e2e.router.support import RunningRouter, eventually, running
 
@@ -76,3 +82,30 @@ def test_clients_beside_each_other_and_clients_that_vanish(router: RunningRouter
     eventually(lambda: router.metric("dispatch_channels_busy") == 0)
     assert router.metric("dispatch_channels_free") == 10
     assert router.request("/") == (200, b"hello")
+
+
+def test_a_websocket_over_http2_has_messages_both_ways(router: RunningRouter) -> None:
+    # GIVEN a stream of HTTP/2 that asks for a WebSocket (RFC 8441)
+    link = h2.connection.H2Connection()
+    link.initiate_connection()
+    frames = Connection(ConnectionType.CLIENT)
+    ask = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/chat")]
+    ask += [(":authority", "localhost"), ("sec-websocket-version", "13")]
+    with socket.create_connection(("127.0.0.1", router.port), timeout=20) as client:
+        client.sendall(link.data_to_send())
+        while link.remote_settings.enable_connect_protocol != 1:
+            link.receive_data(client.recv(65_536))
+        link.send_headers(1, ask)
+        # WHEN it sends a message
+        link.send_data(1, frames.send(TextMessage("over HTTP/2")))
+        client.sendall(link.data_to_send())
+        # THEN it comes back
+        heard: list[Event] = []
+        while not any(isinstance(event, TextMessage) for event in heard):
+            for event in link.receive_data(client.recv(65_536)):
+                assert not isinstance(event, h2.events.StreamReset)
+                if isinstance(event, h2.events.DataReceived):
+                    frames.receive_data(event.data)
+                    heard += frames.events()
+        assert [event.data for event in heard if isinstance(event, TextMessage)] == ["over HTTP/2"]
+    eventually(lambda: router.metric("dispatch_channels_busy") == 0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from wsproto import ConnectionType
 from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+from wsproto.extensions import PerMessageDeflate
 
 from fanout_router.adapter import websocket as module
 from fanout_router.adapter.asgi import AsgiApplication
@@ -474,3 +475,79 @@ def test_whatever_a_client_sends_the_channel_goes_on(pieces: list[bytes]) -> Non
     session = played(app, play)
     assert session.router.status == 204
     assert session.router.ends == 2
+
+
+DEFLATE = "sec-websocket-extensions: permessage-deflate; client_max_window_bits, permessage-deflate"
+
+
+def compressing(session: FakeSession) -> Browser:
+    """A browser whose offer of compression was taken, which :func:`agreed` completes."""
+    return Browser(session, *HANDSHAKE, DEFLATE)
+
+
+async def agreed(browser: Browser) -> PerMessageDeflate:
+    await settle()
+    answer = browser.fields["sec-websocket-extensions"]
+    deflate = PerMessageDeflate()
+    deflate.finalize(answer)
+    browser.link = Connection(ConnectionType.CLIENT, extensions=[deflate])
+    return deflate
+
+
+def test_compression_is_used_when_the_client_offers_it() -> None:
+    async def play(session: FakeSession) -> None:
+        browser = compressing(session)
+        await agreed(browser)
+        text = "again and " * 10_000
+        for _ in range(2):  # the second one builds on the context of the first
+            browser.say(TextMessage(text))
+        await settle()
+        assert len(session.router.body) < len(text) // 10
+        heard = [event.data for event in browser.heard() if isinstance(event, TextMessage)]
+        assert "".join(heard) == text * 2
+
+    played(echo, play)
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "permessage-deflate; server_max_window_bits=99",
+        "x-webkit-deflate-frame",
+        "permessage-deflate; client_max_window_bits=x",
+    ],
+)
+def test_an_offer_that_is_none_is_left(offer: str) -> None:
+    async def play(session: FakeSession) -> None:
+        browser = Browser(session, *HANDSHAKE, f"sec-websocket-extensions: {offer}")
+        await settle()
+        assert session.router.status == 101
+        assert "sec-websocket-extensions" not in browser.fields
+        browser.say(TextMessage("plain"))
+        await settle()
+        assert browser.heard() == [TextMessage("plain")]
+
+    played(echo, play)
+
+
+def test_a_message_that_inflates_beyond_the_limit_is_cut_where_it_passes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    inflated: list[int] = []
+    taken = module.WebSocket._on_part
+
+    def counted(self: module.WebSocket, event: TextMessage | BytesMessage) -> None:
+        inflated.append(len(event.data))
+        taken(self, event)
+
+    monkeypatch.setattr(module.WebSocket, "_on_part", counted)
+
+    async def play(session: FakeSession) -> None:
+        browser = compressing(session)
+        await agreed(browser)
+        browser.say(BytesMessage(bytes(100_000_000)))
+        await settle()
+        (answer,) = browser.heard()
+        assert isinstance(answer, CloseConnection)
+        assert answer.code == 1009
+
+    played(echo, play)
+    assert sum(inflated) < WebSocketLimits().message + 600_000

@@ -225,6 +225,19 @@ def test_a_websocket_is_tunnelled() -> None:
     assert client.transport.state == "closed"
 
 
+def test_a_websocket_may_be_silent_for_longer_than_a_body() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get("/ws", "Connection: Upgrade", "Upgrade: websocket")
+    peer = rig.peer()
+    peer.say(pack(HEAD, b"HTTP/1.1 101 Switching Protocols\r\n\r\n"))
+    rig.wait(200)
+    assert not client.transport.paused
+    client.send(b"\x81\x02hi")
+    assert peer.body == b"\x81\x02hi"
+    assert rig.front.refused == {}
+
+
 def test_a_websocket_that_the_app_declines_gets_its_answer() -> None:
     rig = FrontRig()
     client = rig.client()

@@ -35,11 +35,11 @@ def test_figures_of_programs_that_are_not_here_are_left_out() -> None:
 @pytest.mark.parametrize("printed", ["", "measured 0 1000000 0 0 0 0", "measured 100 1000000 1 500 900 1200"])
 def test_a_run_with_errors_or_without_requests_is_none(printed: str) -> None:
     with pytest.raises(RuntimeError):
-        load.reported(printed, 0.5, 1, "200B")
+        load.reported(printed, 0.5, (1,), "200B")
 
 
 def test_what_a_generator_reports_is_in_microseconds() -> None:
-    found = load.reported("noise\nmeasured 2000 500000 0 1500 9000 12000\n", 0.1, 1, "200B")
+    found = load.reported("noise\nmeasured 2000 500000 0 1500 9000 12000\n", 0.1, (1,), "200B")
     assert found.requests == 2_000
     assert [found.cpu_us, found.rate] == pytest.approx([50, 4_000])
     assert (found.p50_ms, found.p99_ms, found.max_ms) == (1.5, 9.0, 12.0)
