@@ -12,7 +12,7 @@ from typing import Any
 
 from fanout_tools.deploy import terraform
 from fanout_tools.patterns import SNS
-from fanout_tools.patterns.dialects import _value_combinations
+from fanout_tools.patterns.dialects import value_combinations
 from scripts.paths import REPOSITORY
 
 ROOT = """
@@ -59,7 +59,7 @@ def test_both_count_alike(tmp_path: Path) -> None:
     policies = {str(number): _policy(chance) for number in range(60)}
 
     assert _combinations(tmp_path, policies) == {
-        name: _value_combinations(policy, SNS) for name, policy in policies.items()
+        name: value_combinations(policy, SNS) for name, policy in policies.items()
     }
 
 
