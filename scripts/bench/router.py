@@ -5,6 +5,10 @@ The programs are measured in turn, round by round, and the median over rounds co
 core. A program that is not installed is named, and its rows are left out. Times are of requests on open connections:
 the first half second of each measurement, in which all connections are opened at once, does not count for them.
 
+Three loads: the same small request again and again, in three sizes of answer; requests as a load balancer passes them
+on, each with another target, client address, trace id and cookie, from several hundred clients; and POSTs with 2 KB of
+JSON. Small requests are sent over HTTP/2 too, the same and varied.
+
 The CPU time of the adapter (an environment's process) is compared with uvicorn serving the same ASGI app.
 """
 
@@ -23,6 +27,9 @@ from scripts.bench.router_load.programs import OTHER_CORE, Program
 from scripts.bench.support import format_table, machine, write_results
 
 RATE = 1_000.0
+PACED = f"200B at {RATE:g}/s"
+VARIED, POSTED = "200B varied", "200B for 2 KB"
+H2, H2_VARIED = "200B over HTTP/2", "200B varied over HTTP/2"
 PACED_S = 5
 """Seconds of a paced measurement: its few requests need longer for a p99."""
 SETTLING_S = 0.5
@@ -53,23 +60,47 @@ def all_running(absent: dict[str, str]) -> Iterator[list[Program]]:
         yield running
 
 
-def measure(running: list[Program], rounds: int, seconds: int) -> Samples:
-    """Each program, size and pace in turn, ``rounds`` times."""
+LOADS: dict[str, Callable[[Program, int], Measured]] = {
+    **{
+        size: lambda program, seconds, size=size: load.run(  # type: ignore[misc]
+            program.url(size), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S
+        )
+        for size in SIZES
+    },
+    VARIED: lambda program, seconds: load.run_varied(program.url("200B"), program.pid, seconds, core=OTHER_CORE),
+    POSTED: lambda program, seconds: load.run_varied(
+        program.url("200B"), program.pid, seconds, core=OTHER_CORE, post=True
+    ),
+    H2: lambda program, seconds: load.run(
+        program.url("200B", h2=True), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S, h2=True
+    ),
+    H2_VARIED: lambda program, seconds: load.run_varied_h2(
+        program.h2_port, "200B", program.pid, seconds, core=OTHER_CORE
+    ),
+    PACED: lambda program, _: load.run(
+        program.url("200B"), program.pid, PACED_S, core=OTHER_CORE, per_second=RATE, settling_s=SETTLING_S
+    ),
+}
+"""What is sent, by the name in the table."""
+
+
+def measure(running: list[Program], loads: list[str], rounds: int, seconds: int) -> Samples:
+    """Each load and program in turn, ``rounds`` times."""
     samples: Samples = {}
     for program in running:
         load.run(program.url("200B"), program.pid, 1, core=OTHER_CORE)
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
-        for size in SIZES:
+        for what in loads:
             for program in running:
-                found = load.run(program.url(size), program.pid, seconds, core=OTHER_CORE, settling_s=SETTLING_S)
-                samples.setdefault((program.name, size), []).append(found)
-        for program in running:
-            found = load.run(
-                program.url("200B"), program.pid, PACED_S, core=OTHER_CORE, per_second=RATE, settling_s=SETTLING_S
-            )
-            samples.setdefault((program.name, f"200B at {RATE:g}/s"), []).append(found)
+                if takes(program, what):
+                    samples.setdefault((program.name, what), []).append(LOADS[what](program, seconds))
     return samples
+
+
+def takes(program: Program, what: str) -> bool:
+    """Whether a program is measured with a load: the slow one with the plain loads alone."""
+    return program.h2_port != 0 or what in (*SIZES, PACED)
 
 
 def median(samples: list[Measured], key: str) -> float:
@@ -107,19 +138,33 @@ def rows(samples: Samples) -> list[dict[str, object]]:
 
 def figures(samples: Samples) -> dict[str, float]:
     """The figures that others read; those of a program that is not here are left out."""
-    found: dict[str, float] = {}
-    paced = f"200B at {RATE:g}/s"
-    if ("haproxy", "200B") in samples:
-        for size in SIZES:
-            ours, theirs = samples["ours", size], samples["haproxy", size]
-            found[f"cpu_{size}_vs_haproxy"] = median(ours, "cpu_us") / median(theirs, "cpu_us")
-        ours, theirs = samples["ours", paced], samples["haproxy", paced]
+    found = {
+        key: cpu_ratio(samples, peer, what)
+        for key, (peer, what) in RATIOS.items()
+        if (peer, what) in samples and ("ours", what) in samples
+    }
+    if ("haproxy", PACED) in samples:
+        ours, theirs = samples["ours", PACED], samples["haproxy", PACED]
         found["p50_ms_over_haproxy_at_1000"] = median(ours, "p50_ms") - median(theirs, "p50_ms")
         found["p99_vs_haproxy_at_1000"] = median(ours, "p99_ms") / median(theirs, "p99_ms")
-    if ("uvicorn+httpx", "200B") in samples:
-        theirs = samples["uvicorn+httpx", "200B"]
-        found["cpu_200B_vs_uvicorn_httpx"] = median(samples["ours", "200B"], "cpu_us") / median(theirs, "cpu_us")
     return found
+
+
+RATIOS = {
+    **{f"cpu_{size}_vs_haproxy": ("haproxy", size) for size in SIZES},
+    "cpu_varied_vs_haproxy": ("haproxy", VARIED),
+    "cpu_post_2KB_vs_haproxy": ("haproxy", POSTED),
+    "cpu_h2_vs_nghttpx": ("nghttpx", H2),
+    "cpu_h2_varied_vs_nghttpx": ("nghttpx", H2_VARIED),
+    "cpu_200B_vs_uvicorn_httpx": ("uvicorn+httpx", "200B"),
+}
+"""Figures that are our CPU time per request over a peer's, by peer and load."""
+
+
+def cpu_ratio(samples: Samples, peer: str, what: str) -> float:
+    """The median over the rounds of our CPU time per request over the peer's in the same round."""
+    pairs = zip(samples["ours", what], samples[peer, what], strict=True)
+    return statistics.median(ours.cpu_us / theirs.cpu_us for ours, theirs in pairs)
 
 
 def main() -> int:
@@ -127,15 +172,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
+    parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS), help="default: all", metavar="LOAD")
     options = parser.parse_args()
     absent = programs.missing()
     for name, package in absent.items():
         print(f"{name} is not here; install {package} to have its rows", file=sys.stderr)
-    if absent.keys() & {"h2load", "nginx"}:
-        print("h2load sends the load and nginx is the upstream: nothing can be measured without them", file=sys.stderr)
+    if absent.keys() & {"h2load", "wrk", "nginx"}:
+        print("h2load and wrk send the load, nginx is the upstream: nothing can be measured without", file=sys.stderr)
         return 1
     with all_running(absent) as running:
-        samples = measure(running, options.rounds, options.seconds)
+        samples = measure(running, options.loads, options.rounds, options.seconds)
     found = figures(samples)
     table = rows(samples)
     if "uvicorn" not in absent:

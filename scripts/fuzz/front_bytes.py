@@ -18,7 +18,7 @@ from tests.unit.fanout_router.support import FakePeer
 __all__ = ["Front"]
 
 _LIMITS = FrontLimits(head=4_096, url=1_024, fields=40, body=20_000, pipelined=4, buffered=2_000)
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9a-z-]+): ([^\r\n\0]*)")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
 _HEAD_END = re.compile(rb"(?<=\r\n\r\n)")
 _MADE_ID = re.compile(rb"x-request-id: [0-9a-f]{12}-[0-9a-f]+\r\n")
 _REFUSALS = frozenset({400, 408, 413, 414, 417, 431, 501})
@@ -78,7 +78,7 @@ def _check_head(head: bytes) -> None:
     """What no client may bring an app to see."""
     lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     expect(lines[0].count(b" ") == 2, f"request line {lines[0]!r}")
-    fields = [(match[1], match[2]) for match in map(_FIELD.fullmatch, lines[1:]) if match]
+    fields = [(match[1].lower(), match[2].strip()) for match in map(_FIELD.fullmatch, lines[1:]) if match]
     expect(len(fields) == len(lines) - 1, f"malformed fields in {head!r}")
     names = [name for name, _ in fields]
     for name in (b"host", b"content-length", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"):

@@ -1,11 +1,9 @@
-"""Fields of a request's head: those that the router does not simply pass on, what it adds, and heads seen before.
+"""Fields of a request's head: those that the router does not simply pass on.
 
-Hop-by-hop fields end here (RFC 9110 section 7.6.1). What a client says about where it came from is believed
-only when the peer is a trusted proxy; else it is replaced by what the router sees itself.
+Hop-by-hop fields end here (RFC 9110 section 7.6.1).
 """
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum, auto
 
 __all__ = []
@@ -58,92 +56,4 @@ def is_request_id(value: bytes) -> bool:
 
 def nominated(connection: bytes) -> frozenset[bytes]:
     """The field names that a Connection field declares hop-by-hop."""
-    return frozenset(token.strip() for token in connection.lower().split(b","))
-
-
-def provenance(peer: str, scheme: str, host: bytes, claimed: dict[bytes, bytes] | None = None) -> bytes:
-    """The field lines that tell the app where a request came from; ``claimed`` is what a trusted proxy said
-    of it.
-    """
-    claimed = claimed or {}
-    node = f'"[{peer}]"' if ":" in peer else peer
-    via_us = f"for={node};proto={scheme}".encode() + (b';host="%b"' % host if _quotable(host) else b"")
-    lines = {
-        b"x-forwarded-for": _append(claimed.get(b"x-forwarded-for"), peer.encode()),
-        b"x-forwarded-proto": claimed.get(b"x-forwarded-proto", scheme.encode()),
-        b"x-forwarded-host": claimed.get(b"x-forwarded-host", host),
-        b"forwarded": _append(claimed.get(b"forwarded"), via_us),
-        b"via": b"1.1 fanout-router",
-    }
-    if b"x-forwarded-port" in claimed:
-        lines[b"x-forwarded-port"] = claimed[b"x-forwarded-port"]
-    return b"".join(b"%b: %b\r\n" % line for line in lines.items())
-
-
-def _append(before: bytes | None, value: bytes) -> bytes:
-    return b"%b, %b" % (before, value) if before else value
-
-
-def _quotable(host: bytes) -> bool:
-    return bool(host) and b'"' not in host and b"\\" not in host
-
-
-_PLAIN = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) (/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*) HTTP/1\.1\r\n")
-_LINES = 1_024
-_LINE_BYTES = 512
-_HEADS = 4
-_HEAD_BYTES = 1_024
-_END = b"\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class RequestLine:
-    """A request line without a body to follow, in characters that need no second look."""
-
-    method: bytes
-    target: bytes
-    plain: bool
-    """A response has a body, if its own head says so."""
-
-
-class RequestLines:
-    """The plain request lines of all connections seen lately; at most 1,024 of at most 512 bytes."""
-
-    def __init__(self, longest_target: int) -> None:
-        self._longest_target = longest_target
-        self._known: dict[bytes, RequestLine] = {}
-        self.get = self._known.get
-
-    def parse(self, line: bytes) -> RequestLine | None:
-        """A line that is plain, from now on known; None for any other."""
-        found = _PLAIN.fullmatch(line)
-        if found is None or len(found[2]) > self._longest_target:
-            return None
-        parsed = RequestLine(found[1], found[2], found[1] != b"HEAD")
-        if len(line) <= _LINE_BYTES:
-            if len(self._known) >= _LINES:
-                self._known.clear()
-            self._known[line] = parsed
-        return parsed
-
-
-class KnownFields:
-    """The field blocks of one connection, as they came, with host and field lines as the app gets them; at most 4
-    of at most 1,024 bytes.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[bytes, tuple[bytes, bytes]] = {}
-        self.get = self._known.get
-
-    def remember(self, data: bytes, host: bytes, fields: bytes) -> None:
-        """Remember a head of which nothing was special, if ``data`` is that head and no more."""
-        line_end = data.find(b"\n") + 1
-        if (
-            len(data) - line_end <= _HEAD_BYTES
-            and data.find(_END) == len(data) - len(_END)
-            and _PLAIN.fullmatch(data, 0, line_end)
-        ):
-            if len(self._known) >= _HEADS:
-                self._known.clear()
-            self._known[data[line_end:]] = host, fields
+    return frozenset(map(bytes.strip, connection.lower().split(b",")))

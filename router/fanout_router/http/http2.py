@@ -10,18 +10,26 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
 from fanout_router.control import Outbox
-from fanout_router.errors import DispatchError, WireError
+from fanout_router.errors import WireError
 from fanout_router.exchange import IDEMPOTENT, Failure
-from fanout_router.http.fields import SPECIAL, Kind, is_request_id, provenance
-from fanout_router.http.front import Front
-from fanout_router.http.request import STATUS_OF, UNKNOWN_LENGTH, ClientRequest, Connection, check, refusal_parts
+from fanout_router.http.fields import SPECIAL, Kind, is_request_id
+from fanout_router.http.front import Front, Outcome
+from fanout_router.http.request import (
+    STATUS_OF,
+    UNKNOWN_LENGTH,
+    ClientRequest,
+    Connection,
+    RefusedError,
+    check,
+    refusal_parts,
+)
 from fanout_router.messages import END, HEAD, HEADER
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
 
 if TYPE_CHECKING:
     from fanout_router.http.front import FrontLimits
 
-__all__ = ["HeadReader", "Http2Protocol", "RefusedError", "RequestHead", "StreamRequest", "response_headers"]
+__all__ = ["HeadReader", "Http2Protocol", "RequestHead", "StreamRequest", "response_headers"]
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -33,18 +41,10 @@ _NOT_IN_HTTP2 = frozenset(
 )  # fmt: skip
 
 
-class RefusedError(DispatchError):
-    """Why a request is refused; caught where its stream is known."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
 class RequestHead:
     """A request's head. ``length`` is what Content-Length says; None without one."""
 
-    __slots__ = ("expects_continue", "fields", "given_id", "host", "length", "method", "target")
+    __slots__ = ("client", "expects_continue", "fields", "given_id", "host", "length", "method", "target")
 
     def __init__(self, method: bytes, target: bytes, host: bytes) -> None:
         self.method = method
@@ -52,6 +52,8 @@ class RequestHead:
         self.host = host
         self.length: int | None = None
         self.given_id = b""
+        self.client = ""
+        """The client's address, as far as trusted proxies tell."""
         self.expects_continue = False
         self.fields: list[bytes] = []
         """The field lines for the app."""
@@ -64,7 +66,6 @@ class HeadReader:
         self._front = front
         self._peer = peer
         self._scheme = scheme
-        self._trusted = front.trusts(peer)
 
     def read(self, headers: Headers) -> RequestHead:
         """The head that ``headers`` make.
@@ -90,7 +91,9 @@ class HeadReader:
                 self._special(head, kind, value)
         if cookies:
             head.fields.append(b"cookie: %b\r\n" % b"; ".join(cookies))
-        head.fields.append(provenance(self._peer, self._scheme, head.host, claimed if self._trusted else None))
+        origin = self._front.proxies.origin(self._peer, self._scheme, head.host, claimed)
+        head.fields.append(origin.fields(b"2"))
+        head.client = origin.chain[0]
         return head
 
     def _line(self, pseudo: dict[bytes, bytes], hosts: list[bytes]) -> RequestHead:
@@ -169,6 +172,7 @@ class StreamRequest(ClientRequest):
         self.protocol = protocol
         self.stream = stream
         self.method = self.target = self.given_id = b""
+        self.client = ""
         self.number = self.status = self.sent = self.upload_size = 0
         self.touched = protocol.front.now
         self.submitted = False
@@ -266,6 +270,8 @@ class StreamRequest(ClientRequest):
         if not self.over:
             self.over = True
             self._leave()
+            if self.submitted:
+                self.protocol.front.observe(self, Outcome.DEPARTED)
             self.protocol.closed(self)
 
     def expired(self) -> None:
@@ -282,8 +288,8 @@ class StreamRequest(ClientRequest):
         if not self.over:
             self.over = True
             self._leave()
-            if self.status:
-                self.protocol.front.observe(self)
+            if self.submitted:
+                self.protocol.front.observe(self, Outcome.CUT if self.status else Outcome.DEPARTED)
         self.protocol.closed(self)
 
     def _leave(self) -> None:
@@ -292,20 +298,33 @@ class StreamRequest(ClientRequest):
 
     # -- from the environment --
 
+    def interim(self, head: bytes) -> None:
+        """Pass an interim response on."""
+        checked = check(head)
+        headers = None if checked is None else response_headers(checked.fields, checked.status)
+        if headers is not None and not self.over:
+            self.stream.send_headers(headers)
+
+    def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
+        """Head and body came in one piece; the same as the two calls below."""
+        checked = check(head)
+        if checked is None or (self.method != b"HEAD" and not checked.fits(len(body))):
+            return False
+        return super().response_whole(head, body)
+
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:  # noqa: ARG002
         """Send the response's headers."""
         checked = check(head)
         headers = None if checked is None else response_headers(checked.fields, checked.status)
         if checked is None or headers is None or checked.status < 200:
             return False
+        if end and self.method != b"HEAD" and not checked.fits(0):
+            return False
         self.status = checked.status
         if self.method == b"HEAD" or not checked.has_body:
             self._bodyless = True
         else:
             self._remaining = checked.length
-            if end and checked.length > 0:
-                self._give_up(frames.INTERNAL_ERROR)
-                return True
         self.stream.send_headers(headers, end=end)
         if end:
             self._finished()
@@ -319,7 +338,7 @@ class StreamRequest(ClientRequest):
         if self._remaining >= 0:
             self._remaining -= size
             if self._remaining < 0 or (end and self._remaining):
-                self._give_up(frames.INTERNAL_ERROR)
+                self.dispatcher.give_up(self, Failure.BAD_RESPONSE)
                 return False
         self.sent += size
         stream = self.stream
@@ -367,6 +386,7 @@ class Http2Protocol(asyncio.Protocol):
     """One client connection. ``deadline`` is when it is looked at next."""
 
     transport: asyncio.Transport
+    peer: str
 
     def __init__(self, front: Front, scheme: str, loop: asyncio.AbstractEventLoop) -> None:
         self.front = front
@@ -386,7 +406,8 @@ class Http2Protocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self._outbox.attach(self.transport)
         peer = transport.get_extra_info("peername")
-        self._heads = HeadReader(self.front, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
+        self.peer = peer[0] if isinstance(peer, tuple) else "unknown"
+        self._heads = HeadReader(self.front, self.peer, self._scheme)
         self.front.connections.add(self)
         self.wire.start()
 
@@ -419,7 +440,7 @@ class Http2Protocol(asyncio.Protocol):
             self._route(request, head, end)
             request.begin(head, end)
         except RefusedError as bad:
-            self.front.count_refused(bad.status)
+            self.front.count_refused(bad.status, self.peer, request.method, request.target)
             request.refuse(bad.status)
 
     def _route(self, request: StreamRequest, head: RequestHead, end: bool) -> None:
@@ -430,6 +451,7 @@ class Http2Protocol(asyncio.Protocol):
         request.route, request.dispatcher = route, route.dispatcher
         request.idempotent = head.method in IDEMPOTENT
         request.given_id = head.given_id
+        request.client = head.client
         if not head.given_id:
             front.request_ids = request.number = front.request_ids + 1
         text = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n" % (
@@ -447,7 +469,7 @@ class Http2Protocol(asyncio.Protocol):
 
     def connection_failed(self, error: WireError) -> None:  # noqa: ARG002
         """It does not speak HTTP/2, or breaks our limits."""
-        self.front.count_refused(400)
+        self.front.count_refused(400, self.peer)
         self._close()
 
     # -- the end of a request, and of the connection --

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.bench.router_load.apps import SIZES
@@ -29,10 +29,12 @@ class Program:
     port: int
     pid: int
     adapter_pid: int = 0
+    h2_port: int = 0
+    """Where it speaks HTTP/2, by prior knowledge; 0: nowhere."""
 
-    def url(self, path: str) -> str:
+    def url(self, path: str, *, h2: bool = False) -> str:
         """A URL on it."""
-        return f"http://127.0.0.1:{self.port}/{path}"
+        return f"http://127.0.0.1:{self.h2_port if h2 else self.port}/{path}"
 
 
 def free_port() -> int:
@@ -45,6 +47,7 @@ def free_port() -> int:
 def missing() -> dict[str, str]:
     """Programs that are not here, with what to install for each."""
     commands = {"haproxy": "haproxy", "nginx": "nginx", "nghttpx": "nghttp2-proxy", "h2load": "nghttp2-client"}
+    commands["wrk"] = "wrk"
     found = {name: f"the Debian package {package}" for name, package in commands.items() if _which(name) is None}
     if any(importlib.util.find_spec(name) is None for name in ("uvicorn", "httpx")):
         found["uvicorn"] = "the Python packages uvicorn and httpx"
@@ -96,11 +99,13 @@ def upstream(folder: Path) -> Iterator[Program]:
     for name, size in SIZES.items():
         (folder / name).write_bytes(b"x" * size)
     port = free_port()
-    with process("upstream", _nginx(folder / "upstream.conf", f"root {folder};", port), port, OTHER_CORE) as found:
+    rule = f"root {folder}; error_page 405 =200 $uri;"  # static files know no POST: it gets the file all the same
+    with process("upstream", _nginx(folder / "upstream.conf", rule, port), port, OTHER_CORE) as found:
         yield found
 
 
-def _nginx(path: Path, rule: str, port: int, extra: str = "") -> list[str]:
+def _nginx(path: Path, rule: str, port: int, extra: str = "", h2_port: int = 0) -> list[str]:
+    also = f"listen 127.0.0.1:{h2_port} http2 backlog=2048;" if h2_port else ""
     path.write_text(
         f"""daemon off; master_process off; pid {path}.pid; error_log stderr crit;
 events {{ worker_connections 2048; }}
@@ -109,7 +114,7 @@ http {{
   client_body_temp_path {path}.body; proxy_temp_path {path}.proxy; fastcgi_temp_path {path}.f;
   uwsgi_temp_path {path}.u; scgi_temp_path {path}.s;
   {extra}
-  server {{ listen 127.0.0.1:{port} backlog=2048; location / {{ {rule} }} }}
+  server {{ listen 127.0.0.1:{port} backlog=2048; {also} location / {{ {rule} }} }}
 }}
 """
     )
@@ -119,17 +124,18 @@ http {{
 @contextmanager
 def nginx(folder: Path, behind: Program) -> Iterator[Program]:
     """nginx as a plain reverse proxy."""
-    port = free_port()
-    extra = f"upstream up {{ server 127.0.0.1:{behind.port}; keepalive 64; keepalive_requests 1000000000; }}"
+    port, h2_port = free_port(), free_port()
+    extra = f"upstream up {{ server 127.0.0.1:{behind.port}; keepalive 512; keepalive_requests 1000000000; }}"
     rule = 'proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";'
-    with process("nginx", _nginx(folder / "proxy.conf", rule, port, extra), port, ROUTER_CORE) as found:
-        yield found
+    command = _nginx(folder / "proxy.conf", rule, port, extra, h2_port)
+    with process("nginx", command, port, ROUTER_CORE) as found:
+        yield replace(found, h2_port=h2_port)
 
 
 @contextmanager
 def haproxy(folder: Path, behind: Program) -> Iterator[Program]:
     """haproxy as a plain reverse proxy."""
-    port = free_port()
+    port, h2_port = free_port(), free_port()
     path = folder / "haproxy.cfg"
     path.write_text(
         f"""global
@@ -142,6 +148,7 @@ defaults
   timeout connect 5s
 frontend clients
   bind 127.0.0.1:{port}
+  bind 127.0.0.1:{h2_port} proto h2
   default_backend up
 backend up
   http-reuse always
@@ -149,7 +156,7 @@ backend up
 """
     )
     with process("haproxy", [_which("haproxy") or "haproxy", "-f", str(path)], port, ROUTER_CORE) as found:
-        yield found
+        yield replace(found, h2_port=h2_port)
 
 
 @contextmanager
@@ -162,7 +169,7 @@ def nghttpx(folder: Path, behind: Program) -> Iterator[Program]:
     command += [f"--backend=127.0.0.1,{behind.port}", "--workers=1", "--single-process", "--log-level=FATAL"]
     command += ["--accesslog-file=/dev/null", "--errorlog-file=/dev/null"]
     with process("nghttpx", command, port, ROUTER_CORE) as found:
-        yield found
+        yield replace(found, h2_port=port)
 
 
 @contextmanager
@@ -187,7 +194,7 @@ def uvicorn(app: str, name: str = "uvicorn", **environment: str) -> Iterator[Pro
 def ours(app: str = "scripts.bench.router_load.apps:prepared", **function: object) -> Iterator[Program]:
     """The router with all its features on, before environments on the other core."""
     port, admin, control = free_port(), free_port(), free_port()
-    settings = {"name": "bench", "app": app, "channels": 40, "minimum": 1, "maximum": 1, **function}
+    settings = {"name": "bench", "app": app, "channels": 300, "minimum": 1, "maximum": 1, **function}
     with process(
         "ours",
         [sys.executable, "-m", "fanout_router", "serve"],
@@ -197,11 +204,11 @@ def ours(app: str = "scripts.bench.router_load.apps:prepared", **function: objec
         DISPATCH_ADMIN_PORT=str(admin),
         DISPATCH_CONTROL_PORT=str(control),
         DISPATCH_FUNCTIONS=json.dumps([settings]),
-        DISPATCH_BENCH_CORE=str(OTHER_CORE),
+        ROUTER_BENCH_CORE=str(OTHER_CORE),
         DISPATCH_LOG_LEVEL="ERROR",
     ) as found:
         _wait_for(lambda: serving(admin) >= int(str(settings["minimum"])), "the environments")
-        yield Program("ours", port, found.pid, _child(found.pid))
+        yield Program("ours", port, found.pid, _child(found.pid), h2_port=port)
 
 
 def serving(admin_port: int) -> int:

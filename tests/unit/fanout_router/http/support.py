@@ -179,13 +179,13 @@ def respond(peer: FakePeer, *fields: str, status: str = "200 OK", body: bytes = 
 
 
 def head_of(peer: FakePeer) -> tuple[str, dict[str, list[str]]]:
-    """The request line and fields as the app gets them."""
+    """The request line and fields as the adapter reads them."""
     lines = peer.heads[-1].decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
     fields: dict[str, list[str]] = {}
     for line in lines[1:]:
-        name, value = line.split(": ", 1)
-        assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name)
-        fields.setdefault(name, []).append(value)
+        name, value = line.split(":", 1)
+        assert re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name)
+        fields.setdefault(name.lower(), []).append(value.strip(" \t"))
     return lines[0], fields
 
 

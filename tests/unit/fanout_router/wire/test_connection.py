@@ -81,7 +81,16 @@ MALFORMED: dict[str, list[tuple[bytes, bytes]]] = {
     "upper case": [*REQUEST, (b"X-Big", b"1")],
     "connection": [*REQUEST, (b"connection", b"close")],
     "te": [*REQUEST, (b"te", b"gzip")],
+    "te behind another": [*REQUEST, (b"te", b"trailers"), (b"te", b"gzip")],
+    "NUL in name": [*REQUEST, (b"x\0y", b"1")],
+    "NUL in value": [*REQUEST, (b"x", b"\0y")],
+    "line break in name": [*REQUEST, (b"x\ny", b"1")],
+    "empty name": [*REQUEST, (b"", b"1")],
+    "blank in name": [*REQUEST, (b"x y", b"1")],
+    "colon in name": [*REQUEST, (b"x:y", b"1")],
+    "value with a tab behind": [*REQUEST, (b"x", b"a\t")],
     "newline": [*REQUEST, (b"x", b"a\r\nb: c")],
+    "a field within a value": [*REQUEST, (b"x", b"a\nb\0c")],
     "padded value": [*REQUEST, (b"x", b" a")],
 }
 
