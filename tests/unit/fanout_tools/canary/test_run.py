@@ -203,6 +203,25 @@ def test_what_eventbridge_could_not_deliver_tells_why(stage: Stage) -> None:
     assert left(stage, queue) == [event, "no JSON"]
 
 
+def test_a_grant_that_is_gone_is_named_in_the_place_of_the_dlq(stage: Stage) -> None:
+    """GIVEN a canary in a DLQ, and a topic whose policy lets nobody in WHEN run THEN the topic is named."""
+
+    def on_put(entry: dict[str, Any]) -> None:
+        body = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
+        dead_letter(stage, "fanout-test-shop-orders-undelivered", json.dumps(body), ERROR_CODE="NO_PERMISSIONS")
+
+    stage.client("events").on_put = on_put
+    nobody = json.dumps({"Version": "2012-10-17", "Statement": []})
+    topic = stage.deployed.arn("sns", "fanout-test-shop-orders")
+    stage.client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=nobody)
+
+    fault = results(stage)["billing"].fault
+
+    assert fault is not None
+    assert (fault.hop, fault.name) == (Hop.TOPIC, "fanout-test-shop-orders")
+    assert left(stage, "fanout-test-shop-orders-undelivered") == []
+
+
 def test_what_sns_could_not_deliver_is_told_without_a_reason(stage: Stage) -> None:
     """GIVEN a canary in the worker's DLQ, where SNS puts it without a word WHEN run THEN the queue is named."""
 
