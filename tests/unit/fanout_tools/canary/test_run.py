@@ -130,6 +130,16 @@ def test_a_bus_or_bucket_that_takes_nothing_is_named(stage: Stage) -> None:
     assert found["thumbs"].fault.hop is Hop.BUCKET
 
 
+def test_a_deployer_who_may_not_publish_is_told(delivering: Stage) -> None:
+    """GIVEN a deployer without the permission WHEN run THEN the bus is named, and the other way is still tried."""
+    delivering.client("events").denies = True
+
+    found = results(delivering)
+
+    assert "AccessDeniedException" in str(found["billing"].fault)
+    assert found["thumbs"].verdict is Verdict.DELIVERED
+
+
 def test_a_hop_that_is_gone_fails_its_pair(stage: Stage) -> None:
     """GIVEN a disabled mapping and canaries that nobody tells of WHEN run THEN the mapping is named; the queue of the
     other pair is empty and all is as declared, so that it is told as lost."""
