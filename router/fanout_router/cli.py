@@ -9,32 +9,41 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fanout_router.config import RouterSettings
-from fanout_router.errors import DispatchError
+from fanout_router.errors import ConfigError, DispatchError
 from fanout_router.server import Router
+
+_log = logging.getLogger(__name__)
+
+
+_FAILED, _INTERRUPTED = 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the router until SIGTERM or SIGINT; 0 after a clean drain, 2 when it could not start."""
+    """Run the router until SIGTERM or SIGINT; 0 after a clean drain, 2 when it could not serve, 130 when it was told
+    twice to stop.
+    """
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
         logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        _runner()(_serve(settings))
+        return _runner()(_serve(settings, give_up=options.command == "run"))
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return _FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fanout-router", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"fanout-router {_version()}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve the functions in DISPATCH_FUNCTIONS")
     run = commands.add_parser("run", help="serve one app from local processes")
     run.add_argument("app", help="module:app, an ASGI or WSGI callable")
+    run.add_argument("--host", default="127.0.0.1", help="address for clients (default 127.0.0.1: this machine alone)")
     run.add_argument("--port", type=int, default=8080, help="port for clients (default 8080; 0: any)")
     run.add_argument("--admin-port", type=int, default=8081, help="port of /healthz, /readyz, /metrics")
     run.add_argument("--control-port", type=int, default=0, help="port on which processes call back (default any)")
@@ -46,9 +55,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _version() -> str:
+    try:
+        return version("fanout")
+    except PackageNotFoundError:  # from a checkout
+        return "(not installed as a package)"
+
+
+_OPTIONS = {
+    "DISPATCH_HOST:": "--host:",
+    "DISPATCH_PORT:": "--port:",
+    "DISPATCH_ADMIN_PORT:": "--admin-port:",
+    "DISPATCH_CONTROL_PORT:": "--control-port:",
+    "DISPATCH_FUNCTIONS[0][channels]:": "--channels:",
+    "DISPATCH_FUNCTIONS[0][minimum]:": "--minimum:",
+    "DISPATCH_FUNCTIONS[0][maximum]:": "--processes:",
+    "DISPATCH_FUNCTIONS[0][cold_start_s]:": "--cold-start:",
+}
+"""What is given on the command line, by the name that its error has."""
+
+
 def _settings(options: argparse.Namespace) -> RouterSettings:
     if options.command == "serve":
         return RouterSettings.load()
+    try:
+        return _run_settings(options)
+    except ConfigError as error:
+        text = str(error)
+        for variable, option in _OPTIONS.items():
+            text = text.replace(variable, option)
+        raise ConfigError(text) from None
+
+
+def _run_settings(options: argparse.Namespace) -> RouterSettings:
     function = {
         "name": "app",
         "app": options.app,
@@ -59,6 +98,7 @@ def _settings(options: argparse.Namespace) -> RouterSettings:
         "open_timeout_s": 30.0 + options.cold_start,
     }
     return RouterSettings.load(
+        host=options.host,
         port=options.port,
         admin_port=options.admin_port,
         control_port=options.control_port,
@@ -67,7 +107,7 @@ def _settings(options: argparse.Namespace) -> RouterSettings:
     )
 
 
-def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
     try:
         import uvloop
     except ImportError:
@@ -82,13 +122,37 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _serve(settings: RouterSettings) -> None:
-    stop = asyncio.Event()
+class _Stop:
+    """What ends the router: a signal, a second one, or an app that cannot be loaded."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+        self.unloadable = False
+
+    def signalled(self) -> None:
+        """Stop in order; when asked again, at once."""
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+    def cannot_load(self) -> None:
+        """There is nothing to serve."""
+        self.unloadable = True
+        self.asked.set()
+        self.at_once.set()
+
+
+async def _serve(settings: RouterSettings, *, give_up: bool) -> int:
+    """Serve until stopped. With ``give_up`` an app that cannot be loaded ends it: nobody will mend it meanwhile."""
+    stop = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, stop.signalled)
     router = Router(settings)
     await router.start()
+    loop.add_signal_handler(signal.SIGHUP, _reload, router)
+    if give_up:
+        for fleet in router.fleets:
+            fleet.on_unloadable = stop.cannot_load
     _calm_collector()
     scheme = "https" if settings.certificate else "http"
     print(
@@ -96,5 +160,26 @@ async def _serve(settings: RouterSettings) -> None:
         f"health and metrics on http://{settings.admin_host}:{router.ports['admin']}",
         flush=True,
     )
-    await stop.wait()
-    await router.drain()
+    await stop.asked.wait()
+    draining = loop.create_task(router.drain())
+    again = loop.create_task(stop.at_once.wait())
+    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    drained = draining.done()
+    if drained:
+        await draining
+    else:
+        draining.cancel()
+        await router.close(0.0)
+    if stop.unloadable:
+        print("fanout-router: the app cannot be loaded, as said above", file=sys.stderr)
+        return _FAILED
+    return 0 if drained else _INTERRUPTED
+
+
+def _reload(router: Router) -> None:
+    try:
+        router.reload_certificates()
+        _log.info("the certificates are read anew")
+    except DispatchError as error:
+        _log.error("the certificates stay as they were: %s", error)

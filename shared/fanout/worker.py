@@ -64,11 +64,16 @@ class Worker:
 
     def __init__(self, file: str) -> None:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
+        """Its declaration, as far as the core needs it."""
         self.handlers = Handlers()
+        """What the decorators declared."""
         self.policies = Policies()
+        """What :meth:`on` declared."""
         self._cold_start = True
         self.invoked: Callable[[Any, Any], Any] | None = None
+        """What :meth:`on_invoke` declared."""
         self.steps: dict[str, Step] = {}
+        """What :meth:`step` declared, by name."""
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.

@@ -64,14 +64,10 @@ def test_the_readmes_worker_is_a_passing_test(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
-    """A project with the contracts' helpers that the pages import, and no worker."""
+    """A project without events and workers."""
     contracts = tmp_path / "shared" / "contracts"
     contracts.mkdir(parents=True)
     (contracts / "__init__.py").touch()
-    (contracts / "orders.py").write_text(
-        "from typing import Annotated\nfrom pydantic import StringConstraints\n"
-        "Identifier = Annotated[str, StringConstraints(min_length=1)]\n"
-    )
     (tmp_path / "pyproject.toml").write_text('[tool.fanout]\ncontracts = "shared/contracts"\n')
     (tmp_path / "services").mkdir()
     (tmp_path / "services" / "__init__.py").touch()

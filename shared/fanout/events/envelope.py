@@ -50,7 +50,9 @@ class DataReference:
     """Where an event's data are, when they are too large for its way: see :mod:`fanout.payloads`."""
 
     bucket: str
+    """In S3."""
     key: str
+    """Of the object."""
     size: int
     """Bytes of the data as JSON, uncompressed."""
     sha256: str
@@ -58,8 +60,9 @@ class DataReference:
 
     @classmethod
     def from_json(cls, fields: object) -> Self:
-        """
-        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """As an envelope carries it. Unknown fields are left out.
+
+        :raises EventError: a field is missing or of the wrong type.
         """
         wanted = {"bucket": str, "key": str, "size": int, "sha256": str}
         if not isinstance(fields, Mapping):
@@ -89,6 +92,7 @@ class Metadata:
     traceparent: str | None = None
     """W3C Trace Context of the publisher's span."""
     tracestate: str | None = None
+    """Of the same context."""
     expires_at: str | None = None
     """UTC, ISO 8601; a worker drops the event after it."""
     gather: str | None = None
@@ -105,8 +109,9 @@ class Metadata:
 
     @classmethod
     def from_json(cls, fields: object) -> Self:
-        """
-        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """What :meth:`to_json` made. Unknown fields are left out.
+
+        :raises EventError: a field is missing or of the wrong type.
         """
         if not isinstance(fields, dict):
             raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
@@ -143,9 +148,13 @@ class Envelope:
     """One event as a worker receives it."""
 
     source: str
+    """The domain: EventBridge's source."""
     name: str
+    """EventBridge's detail-type."""
     metadata: Metadata
+    """What fanout knows of the event; of AWS's own events, what follows from EventBridge's fields."""
     data: Mapping[str, Any]
+    """JSON values, as they were published: of the version that the metadata name."""
     identifier: str = field(init=False)
     """``<source>/<Name>``."""
 

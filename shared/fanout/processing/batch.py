@@ -56,7 +56,7 @@ class Processor:
         """Every record that is an event, with its outcome."""
         deliveries = self._read(records)
         self.execution.begin_batch()
-        self._expire(deliveries)
+        self._expire(deliveries)  # first: what nobody wants any more need not be fetched or locked
         fetch_payloads(deliveries, self.claim_check)  # before the locks: their fingerprints are of whole data
         groups = self.locks.take(deliveries, invocation) if self.locks else self._ungrouped(deliveries)
         with self.watch:
@@ -65,9 +65,9 @@ class Processor:
                 if group is not groups[-1]:
                     self._leave_queue(group.deliveries, invocation)
         if self.locks:
-            self.locks.follow()
+            self.locks.follow()  # after the last group: a duplicate shares the outcome of its first record
         self.settlement.settle(deliveries)
-        if self.execution.handlers.parts:
+        if self.execution.handlers.parts:  # after settling, which may still move a record to the DLQ
             self.execution.report_lost_parts(deliveries, invocation)
         self._log_failures(deliveries)
         return deliveries
@@ -95,6 +95,8 @@ class Processor:
                     delivery.postpone()
             self.locks.take_over(group, invocation)
         self.execution.run(group.deliveries, invocation, self.watch)
+        # Before the locks are completed: a process that dies in between publishes again, under the same event_ids; in
+        # the other order it would never publish.
         self._publish(group.deliveries)
         for delivery in group.deliveries:
             if delivery.outcome is None:
@@ -145,7 +147,7 @@ class Processor:
             return
         receipts = list(self.publisher().publish_all(envelope for _, envelope in wanted))
         for (delivery, envelope), receipt in zip(wanted, receipts, strict=True):
-            if receipt.accepted or delivery.outcome in UNSUCCESSFUL:
+            if receipt.accepted or delivery.outcome in UNSUCCESSFUL:  # the first event that failed has decided
                 continue
             error = PublishError(f"{envelope.identifier}: {receipt.error}")
             if receipt.permanent:  # no further try changes it, and each would repeat the handler's effect

@@ -30,7 +30,7 @@ variable "router" {
   type = object({
     vpc = object({
       id                 = string
-      cidr_blocks        = list(string)
+      public_cidr_blocks = list(string)
       public_subnet_ids  = set(string)
       private_subnet_ids = set(string)
     })

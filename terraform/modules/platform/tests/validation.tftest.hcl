@@ -127,7 +127,7 @@ run "refuses_a_router_without_a_web_function" {
 
   variables {
     router = {
-      vpc             = { id = "vpc-1", cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
+      vpc             = { id = "vpc-1", public_cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
       image_tag       = "1.4.0"
       certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678"
       control_secret  = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:router-AbCdEf" }
