@@ -20,10 +20,12 @@ help: ## List the targets
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m scripts.set_up
 
-.PHONY: setup lint check unit router-test integration e2e test plugin-test
+.PHONY: setup lint docs check unit router-test integration e2e test plugin-test
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(RUN) scripts.lint
+docs: setup ## Write the reference from the code, and build the site of docs/ into build/docs
+	@$(RUN) scripts.docs --write
 check: setup ## The inner loop: declarations, ruff, mypy, and the unit tests of what has changed since main
 	$(RUN) scripts.check_changed
 unit: setup ## Unit tests, on all cores: no network, no emulator
@@ -82,10 +84,10 @@ fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; wh
 	$(RUN) scripts.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
 	$(RUN) scripts.soak --minutes $(MINUTES)
-sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/dispatch
+sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/explanation/dispatch
 	$(RUN) scripts.simulate
 bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
-	@for name in import patterns publish reliability router scaleup worker; do echo "== $$name"; $(RUN) scripts.bench.$$name; done
+	@for name in import leavers patterns publish reliability router scaleup worker; do echo "== $$name"; $(RUN) scripts.bench.$$name; done
 bench-%: setup
 	@$(RUN) scripts.bench.$(subst -,_,$*)
 

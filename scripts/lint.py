@@ -18,7 +18,7 @@ from scripts.paths import REPOSITORY
 from scripts.steps import Step
 from scripts.test_legs import CHECK
 
-__all__ = ["code", "main", "terraform"]
+__all__ = ["code", "docs", "main", "terraform"]
 
 PROVEN: Final = ("local", "prod")
 """The environments of whose plans it is proven that no event is lost."""
@@ -34,6 +34,12 @@ def code() -> Iterator[Step]:
     yield Step("mypy", [str(tools / "mypy"), "shared", "router", "services", "scripts", "tests"])
     yield Step("ruff check", [str(tools / "ruff"), "check", "."])
     yield Step("ruff format", [str(tools / "ruff"), "format", "--check", "."])
+
+
+def docs() -> Iterator[Step]:
+    """The site, built strictly: a link, an anchor or a documented name that is not there fails."""
+    read = [REPOSITORY / name for name in ("docs", "mkdocs.yml", "shared", "router", "scripts/docs", "constraints.txt")]
+    yield Step("docs", [sys.executable, "-m", "scripts.docs"], inputs=read)
 
 
 def terraform() -> Iterator[Step]:
@@ -94,7 +100,7 @@ def main() -> int:
     if steps.report(checked):
         return 1
     try:
-        left = [*code(), *terraform()]
+        left = [*code(), *docs(), *terraform()]
     except TerraformMissingError as error:
         print(error, file=sys.stderr)
         return 1

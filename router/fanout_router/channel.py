@@ -1,63 +1,30 @@
-"""The router's end of a channel: one long-lived stream from an environment that carries requests one at a
-time; and the environment as the dispatcher sees it, which is its channels and how many of them are busy.
+"""The router's end of a channel: one long-lived stream from an environment that carries requests one at a time.
 
 Whatever goes wrong with a request stays within its channel: a client that leaves cancels its request in-band
 and the channel is used again; an app that fails says so in-band; only broken framing resets the stream, and
 only this one.
 """
 
-from typing import Protocol
+import logging
+import re
+from typing import TYPE_CHECKING
 
+from fanout_router.environment import Environment
 from fanout_router.errors import ChannelError
 from fanout_router.exchange import Exchange, Failure
 from fanout_router.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, MessageReader, pack
 from fanout_router.wire import Headers, Stream, frames
 
+if TYPE_CHECKING:
+    from fanout_router.dispatcher import Dispatcher
+
+_log = logging.getLogger(__name__)
 _CANCEL = pack(CANCEL)
+_INTERIM = re.compile(rb"HTTP/1\.1 10[23][ \r]")
+"""Processing and Early Hints. Continue is said by the router itself, and Switching Protocols is final."""
 _pack = HEADER.pack
 _unpack = HEADER.unpack_from
 _LAST_BODY = BODY | END
-
-
-class Environment:
-    """An environment that serves, or served, requests. Identity is what counts: compared and hashed as an
-    object.
-    """
-
-    __slots__ = ("busy", "channels", "draining", "free", "id")
-
-    def __init__(self, environment_id: str) -> None:
-        self.id = environment_id
-        self.channels: set[Channel] = set()
-        self.free: list[Channel] = []
-        self.busy = 0
-        """Channels with a request, or with a cancellation under way."""
-        self.draining = False
-
-    def __repr__(self) -> str:
-        state = "draining" if self.draining else "serving"
-        return f"<Environment {self.id} {state} channels={len(self.channels)} busy={self.busy}>"
-
-
-class ChannelOwner(Protocol):
-    """Who is told what becomes of a channel: the dispatcher."""
-
-    def channel_free(self, channel: "Channel") -> None:
-        """The channel takes another request."""
-
-    def channel_active(self, channel: "Channel") -> None:
-        """The response goes on."""
-
-    def channel_gone(self, channel: "Channel") -> None:
-        """The channel is closed."""
-
-    def environment_lost(self, environment: Environment) -> None:
-        """The environment's connection is gone: forget its free channels, before any request is tried
-        again.
-        """
-
-    def exchange_broken(self, exchange: Exchange, failure: Failure) -> None:
-        """The channel cannot finish the exchange; it may be tried elsewhere when that is safe."""
 
 
 class Channel(MessageReader):
@@ -77,7 +44,7 @@ class Channel(MessageReader):
         "stream",
     )
 
-    def __init__(self, stream: Stream, environment: Environment, owner: ChannelOwner) -> None:
+    def __init__(self, stream: Stream, environment: Environment, owner: "Dispatcher") -> None:
         super().__init__()
         self.stream = stream
         self.environment = environment
@@ -101,6 +68,7 @@ class Channel(MessageReader):
         self.deadline = until
         self.exchange = exchange
         exchange.channel = self
+        exchange.environment = self.environment
         exchange.attempts += 1
         if exchange.buffered is not None:
             body, exchange.buffered = b"".join(exchange.buffered), None
@@ -117,8 +85,11 @@ class Channel(MessageReader):
     def send_body(self, data: bytes, end: bool) -> bool:
         """Send more of the request's body; False asks for no more until ``upload_drained``."""
         self._sent_all = end
-        if self.exchange is not None:
-            self.exchange.payload = b""
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.payload = b""
+            if not exchange.answered:
+                self.owner.request_moved(self)
         return self.stream.send(data, prefix=_pack(len(data), BODY | END if end else BODY))
 
     def resume(self) -> None:
@@ -152,7 +123,19 @@ class Channel(MessageReader):
     # -- from the environment --
 
     def data_received(self, data: bytes | memoryview, end: bool) -> None:
-        """Bytes of the stream came; nearly always they are one whole response."""
+        """Bytes of the stream came; nearly always they are one whole response.
+
+        Whatever goes wrong with one of them, the other channels of the connection must not see it.
+        """
+        try:
+            self._receive(data, end)
+        except ChannelError:
+            self.reset(Failure.BAD_RESPONSE)
+        except Exception:  # noqa: BLE001 - of any kind of client
+            _log.exception("a response of environment %s cannot be passed on", self.environment.id)
+            self.reset(Failure.BAD_RESPONSE)
+
+    def _receive(self, data: bytes | memoryview, end: bool) -> None:
         exchange = self.exchange
         size = len(data)
         if exchange is not None and size > 10 and not (end or self._buffer or exchange.answered):
@@ -179,11 +162,7 @@ class Channel(MessageReader):
             self.stream.credit()
 
     def _piece(self, data: bytes | memoryview, end: bool) -> None:
-        try:
-            self.feed(data)
-        except ChannelError:
-            self.reset(Failure.BAD_RESPONSE)
-            return
+        self.feed(data)
         if end:
             self.stream.send(b"", end=True)
             self._gone(Failure.ENVIRONMENT_LOST)
@@ -195,6 +174,9 @@ class Channel(MessageReader):
         exchange = self.exchange
         if exchange is None or exchange.answered:
             self._unexpected()
+            return
+        if _INTERIM.match(head) and not end:
+            exchange.interim(head)
             return
         exchange.answered = True
         if not exchange.response_head(head, end, alone):
@@ -240,6 +222,8 @@ class Channel(MessageReader):
         exchange = self.exchange
         if exchange is not None:
             exchange.delivered = True
+            if not exchange.answered:
+                self.owner.request_moved(self)
             if not self._sent_all:
                 exchange.upload_drained()
 
@@ -268,6 +252,8 @@ class Channel(MessageReader):
         if exchange is None:
             return
         exchange.channel = None
+        if failure is Failure.BAD_RESPONSE:
+            _log.warning("environment %s did not give a valid response", self.environment.id)
         self.owner.exchange_broken(exchange, failure)
         if self._sent_all and failure is not Failure.BAD_RESPONSE:
             self._free()

@@ -7,12 +7,16 @@ codec."""
 import asyncio
 import logging
 import sys
-from typing import Protocol, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
-from fanout_router.channel import Channel, Environment
-from fanout_router.dispatcher import Dispatcher
+from fanout_router.channel import Channel
+from fanout_router.environment import Environment
 from fanout_router.errors import AdmissionError, WireError
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
+
+if TYPE_CHECKING:
+    from fanout_router.fleet import Fleet
 
 __all__ = []
 
@@ -92,33 +96,13 @@ _COPY_BELOW = 65_536
 _NO_BUFFER = bytearray()
 
 
-class Gate(Protocol):
-    """Knows which environments are expected: the fleets."""
-
-    def admit(self, environment_id: str, secret: bytes, connection: "ControlProtocol") -> Environment:
-        """The environment that presents its secret on this connection.
-
-        :raises AdmissionError: it is not expected, not here, or not with this secret.
-        """
-
-    def dispatcher_of(self, environment: Environment) -> Dispatcher:
-        """Who gives this environment its requests."""
-
-    def connection_lost(self, environment: Environment) -> None:
-        """The environment's connection is gone."""
-
-    def connection_draining(self, environment: Environment) -> None:
-        """The environment takes no more requests."""
-
-    def alive(self, environment: Environment) -> None:
-        """The environment answered a ping."""
-
-
 class ControlPort:
-    """What all control connections share."""
+    """What all control connections share; ``fleets`` expect environments, and grow while the router starts."""
 
-    def __init__(self, gate: Gate, limits: WireLimits | None = None, max_unauthenticated: int = 200) -> None:
-        self.gate = gate
+    def __init__(
+        self, fleets: "Sequence[Fleet]", limits: WireLimits | None = None, max_unauthenticated: int = 200
+    ) -> None:
+        self.fleets = fleets
         self.limits = limits or WireLimits()
         self.max_unauthenticated = max_unauthenticated
         self.buffers = ReadBuffers()
@@ -126,6 +110,17 @@ class ControlPort:
         self.refused = 0
         """Channels refused for a wrong secret, path or environment."""
         self.wire_errors = 0
+
+    def fleet_of(self, environment_id: str) -> "Fleet":
+        """The fleet that expects an environment of this name.
+
+        :raises AdmissionError: none does.
+        """
+        name = environment_id.rpartition(".")[0]
+        for fleet in self.fleets:
+            if fleet.name == name:
+                return fleet
+        raise AdmissionError("unknown environment or wrong secret")
 
     def sweep(self, now: float, patience: float = 10.0) -> None:
         """Close connections that have presented no secret for ``patience`` seconds."""
@@ -142,6 +137,7 @@ class ControlProtocol(asyncio.BufferedProtocol):
     def __init__(self, port: ControlPort, loop: asyncio.AbstractEventLoop) -> None:
         self._port = port
         self._loop = loop
+        self._fleet: Fleet | None = None
         self._environment: Environment | None = None
         self._refusals = 0
         self._outbox = Outbox(loop)
@@ -176,8 +172,8 @@ class ControlProtocol(asyncio.BufferedProtocol):
         """The environment is gone, and all its channels."""
         self._port.unauthenticated.pop(self, None)
         self.wire.connection_lost()
-        if self._environment is not None:
-            self._port.gate.connection_lost(self._environment)
+        if self._fleet is not None and self._environment is not None:
+            self._fleet.connection_lost(self._environment)
 
     def pause_writing(self) -> None:
         """The environment reads slower than we write."""
@@ -210,17 +206,16 @@ class ControlProtocol(asyncio.BufferedProtocol):
             if fields[b":path"] != CHANNEL_PATH or fields[b":method"] != b"POST" or end:
                 self._refuse(stream, b"404")
                 return
-            environment = self._port.gate.admit(
-                fields.get(ENVIRONMENT_FIELD, b"").decode("latin-1"), _bearer(fields), self
-            )
+            name = fields.get(ENVIRONMENT_FIELD, b"").decode("latin-1")
+            fleet = self._port.fleet_of(name)
+            environment = fleet.admit(name, _bearer(fields), self)
         except AdmissionError:
             self._refuse(stream, b"401")
             return
         self._port.unauthenticated.pop(self, None)
-        self._environment = environment
+        self._fleet, self._environment = fleet, environment
         stream.send_headers([(b":status", b"200")])
-        dispatcher = self._port.gate.dispatcher_of(environment)
-        dispatcher.channel_opened(Channel(stream, environment, dispatcher))
+        fleet.dispatcher.channel_opened(Channel(stream, environment, fleet.dispatcher))
 
     def _refuse(self, stream: Stream, status: bytes) -> None:
         self._port.refused += 1
@@ -234,13 +229,13 @@ class ControlProtocol(asyncio.BufferedProtocol):
 
     def ping_acknowledged(self, payload: bytes) -> None:  # noqa: ARG002
         """A sign of life."""
-        if self._environment is not None:
-            self._port.gate.alive(self._environment)
+        if self._fleet is not None and self._environment is not None:
+            self._fleet.alive(self._environment)
 
     def goaway_received(self, code: int) -> None:  # noqa: ARG002
         """The environment takes no more requests, and finishes those it has."""
-        if self._environment is not None:
-            self._port.gate.connection_draining(self._environment)
+        if self._fleet is not None and self._environment is not None:
+            self._fleet.connection_draining(self._environment)
 
     def connection_failed(self, error: WireError) -> None:
         """It does not speak HTTP/2, or breaks our limits."""

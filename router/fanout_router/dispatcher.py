@@ -17,10 +17,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fanout_router.channel import Channel, Environment
+from fanout_router.channel import Channel
+from fanout_router.environment import Environment, State
 from fanout_router.exchange import Exchange, Failure
 
 _MAX_ATTEMPTS = 3
+_SERVING = State.SERVING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class DispatchLimits:
     queue_length: int = 10_000
     queue_timeout: float = 30.0
     response_timeout: float = 60.0
-    """To the first byte of the response, counted from the start on an environment."""
+    """To the first byte of the response, counted from the last part of the request that the environment took."""
     idle_timeout: float = 300.0
     """Between two parts of a response."""
     cancel_timeout: float = 5.0
@@ -79,6 +81,20 @@ class Dispatcher:
         """Channels that would take a request now."""
         return self._free
 
+    def occupied(self, since: float) -> int:
+        """Channels that have been at work on one request since before ``since``: they serve nobody else meanwhile."""
+        return sum(
+            channel.started <= since and (channel.exchange is not None or channel.cancelling)
+            for environment in self.environments
+            if environment.state is _SERVING
+            for channel in environment.channels
+        )
+
+    def longest_wait(self) -> float:
+        """How long the first in the queue has waited, in seconds; 0 when nobody waits."""
+        first = next((exchange for exchange in self._queue if not exchange.departed), None)
+        return 0.0 if first is None else self._clock() - first.arrived
+
     # -- requests --
 
     def submit(self, exchange: Exchange) -> None:
@@ -105,6 +121,12 @@ class Dispatcher:
             exchange.channel.cancel(self._clock() + self.limits.cancel_timeout)
         elif exchange.waiting:
             self._forget_waiting()
+
+    def give_up(self, exchange: Exchange, failure: Failure) -> None:
+        """A response cannot be passed on: have its environment drop the request, and let it fail."""
+        if exchange.channel is not None:
+            exchange.channel.cancel(self._clock() + self.limits.cancel_timeout)
+        self._fail(exchange, failure)
 
     def close(self) -> None:
         """Take no more requests than the free channels serve; those waiting go on waiting."""
@@ -174,14 +196,14 @@ class Dispatcher:
         counts.finished += 1
         counts.service_seconds += now - channel.started
         environment = channel.environment
-        if self.waiting or environment.draining:
+        if self.waiting or environment.state is not _SERVING:
             self._reuse(channel, environment, now)
         else:
             self._release(channel, environment)
 
     def _reuse(self, channel: Channel, environment: Environment, now: float) -> None:
         """Give a channel that counts as busy its next request, or close it."""
-        if environment.draining:
+        if environment.state is not _SERVING:
             channel.close()
             return
         while self.waiting:
@@ -206,6 +228,10 @@ class Dispatcher:
         if busy < self._lowest:
             self._lowest = busy
 
+    def request_moved(self, channel: Channel) -> None:
+        """More of the request was taken: an upload's own time does not count as the app's."""
+        channel.deadline = self._clock() + self.limits.response_timeout
+
     def channel_active(self, channel: Channel) -> None:
         """A response goes on: from here on the time between its parts is what counts."""
         channel.deadline = self._clock() + self.limits.idle_timeout
@@ -220,7 +246,7 @@ class Dispatcher:
             self._free -= 1
         else:
             environment.busy -= 1
-        if environment.free and not environment.draining:
+        if environment.free and environment.state is _SERVING:
             self._offer(environment)
         if not environment.channels:
             self.environments.discard(environment)
@@ -229,7 +255,6 @@ class Dispatcher:
         """An environment's connection is gone: its free channels go first, lest a request be tried again on
         them.
         """
-        environment.draining = True
         self._withdraw(environment)
         self._free -= len(environment.free)
         for channel in environment.free:
@@ -240,10 +265,7 @@ class Dispatcher:
             self.environments.discard(environment)
 
     def drain(self, environment: Environment) -> None:
-        """Give an environment no more requests; its channels close as they become free."""
-        if environment.draining:
-            return
-        environment.draining = True
+        """An environment is SERVING no longer: its channels close, those that are busy as they become free."""
         self._withdraw(environment)
         for channel in list(environment.free):
             channel.close()

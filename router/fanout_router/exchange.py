@@ -3,7 +3,11 @@ side.
 """
 
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fanout_router.channel import Channel
+    from fanout_router.environment import Environment
 
 IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
@@ -19,19 +23,6 @@ class Failure(Enum):
     APP_FAILED = "app_failed"
     BAD_RESPONSE = "bad_response"
     CLOSING = "closing"
-
-
-class Carrier(Protocol):
-    """Takes an exchange to an environment: its channel, as far as the client's side needs it."""
-
-    def send_body(self, data: bytes, end: bool) -> bool:
-        """Send more of the request's body; False asks for no more until ``upload_drained``."""
-
-    def resume(self) -> None:
-        """The client takes data again: return the credit that was withheld."""
-
-    def cancel(self, until: float) -> None:
-        """Give the request up, without a word to its exchange; ``until`` is when patience ends."""
 
 
 class Exchange:
@@ -51,6 +42,7 @@ class Exchange:
         "complete",
         "delivered",
         "departed",
+        "environment",
         "idempotent",
         "payload",
         "waiting",
@@ -65,14 +57,19 @@ class Exchange:
         """The whole request has come."""
         self.idempotent = False
         """The method may be repeated (RFC 9110 section 9.2.2)."""
-        self.channel: Carrier | None = None
+        self.channel: Channel | None = None
         """Where it is served now; None before and after."""
+        self.environment: Environment | None = None
+        """Where it was served last."""
         self.waiting = False
         self.answered = False
         self.departed = False
         self.delivered = False
         self.attempts = 0
         self.arrived = 0.0
+
+    def interim(self, head: bytes) -> None:
+        """An interim response (1xx) came; the final one follows."""
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """Head and body came in one piece; the same as the two calls below."""
@@ -86,7 +83,7 @@ class Exchange:
         raise NotImplementedError
 
     def response_data(self, data: bytes | memoryview, end: bool) -> bool:
-        """A part of the response's body; True asks to withhold credit until :meth:`Carrier.resume`."""
+        """A part of the response's body; True asks to withhold credit until :meth:`Channel.resume`."""
         raise NotImplementedError
 
     def upload_drained(self) -> None:

@@ -14,39 +14,24 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from fanout_router.budget import CircuitBreaker, TokenBucket
-from fanout_router.channel import Environment
 from fanout_router.dispatcher import Dispatcher
+from fanout_router.environment import Environment, State
 from fanout_router.errors import AdmissionError
 from fanout_router.invokers.base import Ending, InvocationRequest, Invoker, Result
-from fanout_router.scaler import Load, Scaler
+from fanout_router.scaler import Load
+
+if TYPE_CHECKING:
+    from fanout_router.control import ControlProtocol
 
 _log = logging.getLogger(__name__)
-
-
-class State(Enum):
-    """Where an environment is in its life."""
-
-    INVOKED = "invoked"
-    SERVING = "serving"
-    DRAINING = "draining"
-    GONE = "gone"
-
-
-class Link(Protocol):
-    """An environment's connection, as far as the fleet needs it."""
-
-    def ping(self) -> None:
-        """Ask for a sign of life."""
-
-    def goaway(self) -> None:
-        """Say that no more requests come."""
-
-    def abort(self) -> None:
-        """Close at once."""
+_OCCUPIED_S = 1.0
+"""A channel at work on one request for this long, and for four times the mean, serves nobody else for the present."""
+_CHANNELLESS_S = 5.0
+_STALLED_S = 10.0
+"""Requests that have waited for so long, with no environment on its way, will hardly be served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,20 +57,6 @@ class FleetOptions:
     """After a throttled invocation."""
 
 
-@dataclass(slots=True, eq=False)
-class Member:
-    """An environment and what the fleet knows of it."""
-
-    environment: Environment
-    digest: bytes
-    invoked_at: float
-    state: State = State.INVOKED
-    link: Link | None = None
-    last_seen: float = 0.0
-    pinged_at: float = 0.0
-    invocation_ended: bool = False
-
-
 class Fleet:
     """All environments of one function. Call :meth:`tick` several times a second, and when a request
     waits.
@@ -95,7 +66,7 @@ class Fleet:
         self,
         name: str,
         dispatcher: Dispatcher,
-        scaler: Scaler,
+        scaler: Callable[[Load], int],
         invoker: Invoker,
         clock: Callable[[], float],
         options: FleetOptions | None = None,
@@ -104,7 +75,7 @@ class Fleet:
         self.name = name
         self.dispatcher = dispatcher
         self.options = options or FleetOptions()
-        self.members: dict[str, Member] = {}
+        self.environments: dict[str, Environment] = {}
         self.results: Counter[str] = Counter()
         """Ended invocations by result, with ``never_opened`` for those whose environment did not come in
         time.
@@ -126,112 +97,131 @@ class Fleet:
 
     def count(self, state: State) -> int:
         """Environments in a state."""
-        return sum(member.state is state for member in self.members.values())
+        return sum(environment.state is state for environment in self.environments.values())
 
     # -- the control port tells --
 
-    def admit(self, environment_id: str, secret: bytes, link: Link) -> Environment:
+    def admit(self, environment_id: str, secret: bytes, link: "ControlProtocol") -> Environment:
         """See :class:`fanout_router.control.Gate`."""
-        member = self.members.get(environment_id)
+        environment = self.environments.get(environment_id)
         digest = hashlib.sha256(secret).digest()
-        expected = member.digest if member is not None else bytes(32)
-        if not hmac.compare_digest(digest, expected) or member is None:
+        expected = environment.digest if environment is not None else bytes(32)
+        if not hmac.compare_digest(digest, expected) or environment is None:
             raise AdmissionError("unknown environment or wrong secret")
-        if member.link is not None and member.link is not link:
+        if environment.link is not None and environment.link is not link:
             raise AdmissionError("this environment is connected already")
-        if member.state in (State.DRAINING, State.GONE):
+        if environment.state in (State.DRAINING, State.GONE):
             raise AdmissionError("this environment is wanted no longer")
-        if len(member.environment.channels) >= self.options.channels:
+        if len(environment.channels) >= self.options.channels:
             raise AdmissionError("this environment has all its channels")
-        if member.state is State.INVOKED:
-            self._opened(member, link)
-        return member.environment
+        if environment.state is State.INVOKED:
+            self._opened(environment, link)
+        return environment
 
-    def _opened(self, member: Member, link: Link) -> None:
+    def _opened(self, environment: Environment, link: "ControlProtocol") -> None:
         now = self._clock()
-        member.state = State.SERVING
-        member.link = link
-        member.last_seen = member.pinged_at = now
-        self.cold_start_s += 0.3 * (now - member.invoked_at - self.cold_start_s)
+        environment.state = State.SERVING
+        environment.link = link
+        environment.last_seen = environment.pinged_at = now
+        self.cold_start_s += 0.3 * (now - environment.invoked_at - self.cold_start_s)
         self.breaker.succeeded()
         self._throttled = False
 
     def alive(self, environment: Environment) -> None:
         """The environment answered a ping."""
-        member = self.members.get(environment.id)
-        if member is not None:
-            member.last_seen = self._clock()
+        environment.last_seen = self._clock()
 
     def connection_draining(self, environment: Environment) -> None:
         """The environment takes no more requests, of its own will."""
-        member = self.members.get(environment.id)
-        if member is not None:
-            self._drain(member)
+        self._drain(environment)
 
     def connection_lost(self, environment: Environment) -> None:
         """The environment's connection is gone; so is the environment for us."""
-        member = self.members.get(environment.id)
-        if member is not None:
-            self._forget(member)
+        self._forget(environment)
 
     # -- time --
 
     def tick(self) -> None:
         """Do what is due: watch, replace, scale."""
         now = self._clock()
-        for member in list(self.members.values()):
-            self._watch(member, now)
+        for environment in list(self.environments.values()):
+            self._watch(environment, now)
         if self._closing:
             return
-        serving = [m for m in self.members.values() if m.state is State.SERVING and not self._expiring(m, now)]
+        serving = [
+            environment
+            for environment in self.environments.values()
+            if environment.state is State.SERVING and environment.channels and not self._expiring(environment, now)
+        ]
         starting = self.count(State.INVOKED)
-        self.desired = self._scaler.desired(self._load(now, len(serving), starting))
+        self.desired = self._scaler(self._load(now, serving, starting))
         missing = self.desired - len(serving) - starting
         if missing > 0:
             self._invoke(missing, now)
         elif missing < 0 and not self.dispatcher.waiting:
             self._retire(serving, -missing - starting)
 
-    def _load(self, now: float, serving: int, starting: int) -> Load:
+    def _load(self, now: float, serving: list[Environment], starting: int) -> Load:
         counts = self.dispatcher.counts
+        service_s = counts.service_seconds / counts.finished if counts.finished else 0.0
         return Load(
             now=now,
             waiting=self.dispatcher.waiting,
             busy=self.dispatcher.busy,
-            serving=serving,
+            serving=len(serving),
             starting=starting,
             channels=self.options.channels,
+            capacity=sum(len(environment.channels) for environment in serving),
+            occupied=self.dispatcher.occupied(now - max(_OCCUPIED_S, 4.0 * service_s)),
             submitted=counts.submitted,
-            service_s=counts.service_seconds / counts.finished if counts.finished else 0.0,
+            service_s=service_s,
             cold_start_s=self.cold_start_s,
         )
 
-    def _watch(self, member: Member, now: float) -> None:
+    def _watch(self, environment: Environment, now: float) -> None:
         options = self.options
-        if member.state is State.INVOKED:
-            if now - member.invoked_at > options.open_timeout:
-                self._never_opened(member)
+        if environment.state is State.INVOKED:
+            if now - environment.invoked_at > options.open_timeout:
+                self._never_opened(environment)
             return
-        if member.link is None:
+        if environment.link is None:
             return
-        if now - member.last_seen > options.ping_timeout:
-            member.link.abort()
-            self._forget(member)
-        elif now - member.pinged_at >= options.ping_interval:
-            member.pinged_at = now
-            member.link.ping()
-        if now - member.invoked_at >= options.function_timeout - options.drain_margin:
-            self._drain(member)
+        if now - environment.last_seen > options.ping_timeout or self._has_no_channel(environment, now):
+            environment.link.abort()
+            self._forget(environment)
+        elif now - environment.pinged_at >= options.ping_interval:
+            environment.pinged_at = now
+            environment.link.ping()
+        if now - environment.invoked_at >= options.function_timeout - options.drain_margin:
+            self._drain(environment)
 
-    def _expiring(self, member: Member, now: float) -> bool:
+    @staticmethod
+    def _has_no_channel(environment: Environment, now: float) -> bool:
+        """Whether an environment that should serve has had no channel for a while: it is of no use to anybody."""
+        if environment.channels or environment.state is not State.SERVING:
+            environment.channelless_since = None
+            return False
+        since = environment.channelless_since = environment.channelless_since or now
+        return now - since > _CHANNELLESS_S
+
+    def can_serve(self) -> bool:
+        """Whether a request that came now would be served, as far as can be told."""
+        stalled = min(_STALLED_S, self.dispatcher.limits.queue_timeout / 2)
+        if self.dispatcher.longest_wait() > stalled and not self.count(State.INVOKED):
+            return False
+        return self.breaker.failures == 0 or any(
+            environment.state is State.SERVING and environment.channels for environment in self.environments.values()
+        )
+
+    def _expiring(self, environment: Environment, now: float) -> bool:
         """Whether its replacement is due: a cold start, and a little more, before it is drained."""
         lead = self.options.drain_margin + 2.0 * self.cold_start_s + 1.0
-        return now - member.invoked_at >= self.options.function_timeout - lead
+        return now - environment.invoked_at >= self.options.function_timeout - lead
 
-    def _never_opened(self, member: Member) -> None:
+    def _never_opened(self, environment: Environment) -> None:
         self.results["never_opened"] += 1
         self.breaker.failed()
-        self._forget(member)
+        self._forget(environment)
 
     # -- in and out --
 
@@ -249,7 +239,7 @@ class Fleet:
         environment_id = f"{self.name}.{secrets.token_hex(8)}"
         secret = secrets.token_urlsafe(32)
         digest = hashlib.sha256(secret.encode()).digest()
-        member = self.members[environment_id] = Member(Environment(environment_id), digest, now)
+        environment = self.environments[environment_id] = Environment(environment_id, digest, now)
         self.invoked += 1
         order = InvocationRequest(
             environment_id=environment_id,
@@ -259,94 +249,59 @@ class Fleet:
             channels=options.channels,
             lifetime_s=options.function_timeout,
         )
-        self._invoker.invoke(order, lambda result: self._ended(member, result))
+        self._invoker.invoke(order, lambda result: self._ended(environment, result))
 
-    def _ended(self, member: Member, result: Result) -> None:
+    def _ended(self, environment: Environment, result: Result) -> None:
         self.results[result.ending.value] += 1
-        member.invocation_ended = True
+        environment.invocation_ended = True
         served = result.summary.get("served", 0)
         self.served += served if isinstance(served, int) else 0
         if result.ending is Ending.THROTTLED:
             self._throttled_until = self._clock() + self.options.throttle_pause
             self._throttled = True
             self.breaker.undecided()
-        elif result.ending is not Ending.COMPLETED or member.state is State.INVOKED:
+        elif result.ending is not Ending.COMPLETED or environment.state is State.INVOKED:
             self.breaker.failed()
             _log.warning(
                 "environment %s ended %s: %s",
-                member.environment.id,
-                f"as {result.ending.value} while {member.state.value}",
+                environment.id,
+                f"as {result.ending.value} while {environment.state.value}",
                 result.detail or result.summary,
             )
-        if member.link is not None and member.state is not State.GONE:
-            member.link.abort()
-        self._forget(member)
+        if environment.link is not None and environment.state is not State.GONE:
+            environment.link.abort()
+        self._forget(environment)
 
-    def _retire(self, serving: list[Member], surplus: int) -> None:
+    def _retire(self, serving: list[Environment], surplus: int) -> None:
         """Let the surplus go, those first that would have to be replaced first."""
-        for member in sorted(serving, key=lambda m: m.invoked_at)[: max(surplus, 0)]:
-            self._drain(member)
+        for environment in sorted(serving, key=lambda m: m.invoked_at)[: max(surplus, 0)]:
+            self._drain(environment)
 
-    def _drain(self, member: Member) -> None:
-        if member.state is not State.SERVING:
+    def _drain(self, environment: Environment) -> None:
+        if environment.state is not State.SERVING:
             return
-        member.state = State.DRAINING
-        self.dispatcher.drain(member.environment)
-        if member.link is not None:
-            member.link.goaway()
+        environment.state = State.DRAINING
+        self.dispatcher.drain(environment)
+        if environment.link is not None:
+            environment.link.goaway()
 
-    def _forget(self, member: Member) -> None:
-        member.state = State.GONE
-        self.members.pop(member.environment.id, None)
+    def _forget(self, environment: Environment) -> None:
+        environment.state = State.GONE
+        self.environments.pop(environment.id, None)
+        if environment.channels:  # its connection is about to end: nothing must be sent on it any more
+            self.dispatcher.environment_lost(environment)
 
     def close(self) -> None:
         """Invoke no more, and let every environment go when it has finished."""
         self._closing = True
-        for member in list(self.members.values()):
-            if member.state is State.INVOKED:
-                self._forget(member)
+        for environment in list(self.environments.values()):
+            if environment.state is State.INVOKED:
+                self._forget(environment)
             else:
-                self._drain(member)
+                self._drain(environment)
 
     def abort(self) -> None:
         """Close every connection now."""
-        for member in list(self.members.values()):
-            if member.link is not None:
-                member.link.abort()
-
-
-class FleetGate:
-    """Finds the fleet of an environment that knocks; see :class:`fanout_router.control.Gate`."""
-
-    def __init__(self, fleets: list[Fleet]) -> None:
-        self.update(fleets)
-
-    def update(self, fleets: list[Fleet]) -> None:
-        """Say which fleets there are."""
-        self._fleets = {fleet.name: fleet for fleet in fleets}
-
-    def _fleet(self, environment_id: str) -> Fleet | None:
-        return self._fleets.get(environment_id.rpartition(".")[0])
-
-    def admit(self, environment_id: str, secret: bytes, connection: Link) -> Environment:
-        """Admit an environment, or raise :class:`AdmissionError`."""
-        fleet = self._fleet(environment_id)
-        if fleet is None:
-            raise AdmissionError("unknown environment or wrong secret")
-        return fleet.admit(environment_id, secret, connection)
-
-    def dispatcher_of(self, environment: Environment) -> Dispatcher:
-        """Who gives this environment its requests."""
-        return self._fleets[environment.id.rpartition(".")[0]].dispatcher
-
-    def connection_lost(self, environment: Environment) -> None:
-        """The environment's connection is gone."""
-        self._fleets[environment.id.rpartition(".")[0]].connection_lost(environment)
-
-    def connection_draining(self, environment: Environment) -> None:
-        """The environment takes no more requests."""
-        self._fleets[environment.id.rpartition(".")[0]].connection_draining(environment)
-
-    def alive(self, environment: Environment) -> None:
-        """The environment answered a ping."""
-        self._fleets[environment.id.rpartition(".")[0]].alive(environment)
+        for environment in list(self.environments.values()):
+            if environment.link is not None:
+                environment.link.abort()

@@ -2,40 +2,72 @@
 a body.
 """
 
+import contextlib
 import json
 import sys
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from fanout_router.budget import BreakerState
 
 if TYPE_CHECKING:
     from fanout_router.fleet import Fleet
-    from fanout_router.http import Front
+    from fanout_router.http.front import Outcome
     from fanout_router.http.request import ClientRequest
+    from fanout_router.server import Router
 
 
 class AccessLog:
-    """One line of JSON per finished request."""
+    """One line of JSON per request, whatever became of it; flushed several times a second."""
 
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = out or sys.stdout
 
-    def __call__(self, request: "ClientRequest", seconds: float) -> None:
-        """Write the line. The query is left out: it may hold what is not ours to log."""
-        line = {
-            "time": time.time(),
-            "function": request.route.name,
-            "method": request.method.decode("ascii"),
-            "path": request.target.split(b"?", 1)[0].decode("latin-1"),
-            "status": request.status,
-            "ms": round(seconds * 1_000, 3),
-            "received": request.upload_size,
-            "sent": request.sent,
-            "attempts": request.attempts,
-            "request_id": request.request_id.decode("latin-1"),
-        }
-        self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+    def finished(self, request: "ClientRequest", seconds: float, outcome: "Outcome") -> None:
+        """Write the line of a request. The query is left out: it may hold what is not ours to log."""
+        self._write(
+            {
+                "time": time.time(),
+                "client": request.client_address,
+                "function": request.route.name,
+                "method": request.method.decode("ascii"),
+                "path": _path(request.target),
+                "status": request.status,
+                "outcome": outcome.value,
+                "ms": round(seconds * 1_000, 3),
+                "received": request.upload_size,
+                "sent": request.sent,
+                "attempts": request.attempts,
+                "environment": request.environment.id if request.environment is not None else "",
+                "request_id": request.request_id.decode("latin-1"),
+            }
+        )
+
+    def refused(self, status: int, client: str, method: bytes, target: bytes) -> None:
+        """Write the line of what never became a request; method and target as far as they are known."""
+        self._write(
+            {
+                "time": time.time(),
+                "client": client,
+                "method": method.decode("latin-1"),
+                "path": _path(target),
+                "status": status,
+                "outcome": "refused",
+            }
+        )
+
+    def flush(self) -> None:
+        """Let the lines go to where they are kept."""
+        with contextlib.suppress(OSError, ValueError):
+            self._out.flush()
+
+    def _write(self, line: dict[str, object]) -> None:
+        with contextlib.suppress(OSError, ValueError):  # whoever read it is gone; requests are served all the same
+            self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+
+
+def _path(target: bytes) -> str:
+    return target.split(b"?", 1)[0].decode("latin-1")
 
 
 class _Totals(NamedTuple):
@@ -46,13 +78,6 @@ class _Totals(NamedTuple):
     invokes: int = 0
     submitted: int = 0
     queue_seconds: float = 0.0
-
-
-class EmfSource(Protocol):
-    """What the lines are made of: the router."""
-
-    front: "Front"
-    fleets: "list[Fleet]"
 
 
 class EmfLog:
@@ -72,7 +97,7 @@ class EmfLog:
         ("BreakerOpen", "Count"),
     )
 
-    def __init__(self, router: EmfSource, namespace: str, out: TextIO | None = None) -> None:
+    def __init__(self, router: "Router", namespace: str, out: TextIO | None = None) -> None:
         self._router = router
         self._namespace = namespace
         self._out = out or sys.stdout
@@ -92,7 +117,7 @@ class EmfLog:
                 "Errors5xx": now.errors_5xx - before.errors_5xx,
                 "QueueDepth": fleet.dispatcher.waiting,
                 "QueueTime": round(waited_ms / max(now.submitted - before.submitted, 1), 3),
-                "Environments": len(fleet.members),
+                "Environments": len(fleet.environments),
                 "Invokes": now.invokes - before.invokes,
                 "BreakerOpen": int(fleet.breaker.state is not BreakerState.CLOSED),
             }

@@ -3,33 +3,25 @@ additions only.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from fanout_router.budget import BreakerState
-from fanout_router.fleet import Fleet, State
+from fanout_router.environment import State
+from fanout_router.fleet import Fleet
 from fanout_router.http.front import BUCKETS
 
 if TYPE_CHECKING:
-    from fanout_router.control import ControlPort
-    from fanout_router.http import Front
-
-
-class MetricsSource(Protocol):
-    """What the metrics are read from: the router, once it is started."""
-
-    front: "Front"
-    fleets: list[Fleet]
-    port: "ControlPort"
+    from fanout_router.server import Router
 
 
 class RouterCollector(Collector):
     """Turns the router's state into metrics."""
 
-    def __init__(self, router: MetricsSource) -> None:
+    def __init__(self, router: "Router") -> None:
         self._router = router
 
     def collect(self) -> Iterator[Metric]:
@@ -47,6 +39,7 @@ class RouterCollector(Collector):
             labels=["function"],
         )
         moved = CounterMetricFamily("dispatch_body_bytes", "Body bytes", labels=["function", "direction"])
+        cut = CounterMetricFamily("dispatch_cut_responses", "Responses begun and broken off", labels=["function"])
         for name, counts in self._router.front.counts.items():
             for status, count in counts.statuses.items():
                 requests.add_metric([name, str(status)], count)
@@ -57,10 +50,11 @@ class RouterCollector(Collector):
             durations.add_metric([name], buckets, sum_value=counts.seconds)
             moved.add_metric([name, "received"], counts.received)
             moved.add_metric([name, "sent"], counts.sent)
+            cut.add_metric([name], counts.cut)
         refused = CounterMetricFamily("dispatch_refused", "Answers to what never became a request", labels=["status"])
         for status, count in self._router.front.refused.items():
             refused.add_metric([str(status)], count)
-        yield from (requests, durations, moved, refused)
+        yield from (requests, durations, moved, cut, refused)
 
     def _dispatch(self) -> Iterator[Metric]:
         gauges = {
@@ -131,7 +125,7 @@ def _fleet_gauges(fleet: Fleet, environments: GaugeMetricFamily, breaker: GaugeM
         breaker.add_metric([fleet.name, condition.value], float(fleet.breaker.state is condition))
 
 
-def registry(router: MetricsSource) -> CollectorRegistry:
+def registry(router: "Router") -> CollectorRegistry:
     """A registry of the router's metrics alone."""
     found = CollectorRegistry(auto_describe=False)
     found.register(RouterCollector(router))

@@ -5,13 +5,13 @@ C, a new environment helps from C on. Within T = C + W (W: the target wait) the 
 requests, while q + a T have to be served (q wait now). What is left over is shared among new environments,
 each of which serves at least c, and c W / S when W is longer than a request. Besides, there are always enough
 for the present load at a target utilisation: for the requests in service now, which shows slow ones long before
-they count in S, and for as many as the arrivals will keep in service (Little's law: a S).
+they count in S, and for as many as the arrivals will keep in service (Little's law: a S). Channels that one request
+occupies for long, such as a stream, count as load and not as what serves the queue.
 """
 
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +26,17 @@ class Load:
     starting: int
     """Environments invoked and not yet there."""
     channels: int
-    """Channels of one environment."""
+    """Channels of one environment that starts."""
+    capacity: int
+    """Channels of the environments that serve, as many as there are."""
+    occupied: int
+    """Those of them that have been at work on one request for long: streams, for one, or requests that nothing ends."""
     submitted: int
     """Requests since the start."""
     service_s: float
     """Mean service time; 0 when nothing has been served."""
     cold_start_s: float
     """Mean time from invocation to the first channel."""
-
-
-class Scaler(Protocol):
-    """Says how many environments there should be, those starting included."""
-
-    def desired(self, load: Load) -> int:
-        """Called several times a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +66,7 @@ class QueueScaler:
         self._arrivals: deque[tuple[float, int]] = deque()
 
     def desired(self, load: Load) -> int:
-        """See :class:`Scaler`."""
+        """How many environments there should be, those starting included; called several times a second."""
         options = self._options
         need = self._need(load)
         if need:
@@ -87,17 +84,18 @@ class QueueScaler:
         options, channels = self._options, load.channels
         service = load.service_s or self._ASSUMED_SERVICE_S
         rate = self._rate(load)
-        # Where every channel is busy, that many is what there is, and tells nothing of what is needed.
-        saturated = load.busy >= load.serving * channels
-        in_service = max(0 if saturated else load.busy, rate * service)
+        # Where every channel is busy, that many is what there is, and tells nothing of what is needed; but those that
+        # one request occupies for long will be so for longer.
+        saturated = load.busy >= load.capacity
+        in_service = max(load.occupied if saturated else load.busy, rate * service)
         steady = math.ceil(in_service / (channels * options.utilisation) - 1e-9)
         steady = max(steady, math.ceil(load.busy / channels))
         if not load.waiting:
             return steady
         horizon = load.cold_start_s + options.target_wait_s
         # Those starting now have on average half of their cold start behind them.
-        helping = load.serving + load.starting / 2
-        left = load.waiting + rate * horizon - helping * channels * horizon / service
+        helping = max(load.capacity - load.occupied, 0) + load.starting / 2 * channels
+        left = load.waiting + rate * horizon - helping * horizon / service
         if left <= 0:
             return max(steady, min(load.serving + load.starting, load.serving + math.ceil(load.waiting / channels)))
         each = channels * max(1.0, options.target_wait_s / service)

@@ -5,15 +5,15 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from fanout_router.admin import AdminProtocol
 from fanout_router.certificate import control_tls, server_tls
 from fanout_router.config import FunctionSettings, RouterSettings, control_address
 from fanout_router.control import ControlPort, ControlProtocol
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
+from fanout_router.environment import State
 from fanout_router.errors import ConfigError
-from fanout_router.fleet import Fleet, FleetGate, FleetOptions, State
+from fanout_router.fleet import Fleet, FleetOptions
 from fanout_router.http import ChoosingProtocol, Front, FrontLimits, Route, RouteTable
 from fanout_router.invokers.base import Invoker
 from fanout_router.invokers.process import ProcessInvoker
@@ -24,13 +24,6 @@ from fanout_router.scaler import QueueScaler, ScalerOptions
 _log = logging.getLogger(__name__)
 _TICK_S = 0.1
 _EMF_EVERY_S = 60.0
-
-
-class ClosableInvoker(Invoker, Protocol):
-    """An invoker that lets go of what it holds."""
-
-    async def close(self, patience_s: float = 10.0) -> None:
-        """Wait for the invocations to end, up to ``patience_s``."""
 
 
 class Router:
@@ -47,7 +40,7 @@ class Router:
         self._admin_socket = admin_socket
         self.ports: dict[str, int] = {}
         self.fleets: list[Fleet] = []
-        self._invokers: list[ClosableInvoker] = []
+        self._invokers: list[Invoker] = []
         self._servers: list[asyncio.Server] = []
         self._draining = False
         self._tick_soon = False
@@ -59,7 +52,7 @@ class Router:
         ]
         self.front = Front(RouteTable(routes), time.monotonic, _front_limits(settings), settings.trusted_proxies)
         if settings.access_log:
-            self.front.on_finished = AccessLog()
+            self.front.access_log = AccessLog()
         self._emf = EmfLog(self, settings.emf_namespace) if settings.emf_namespace else None
         self._dispatchers = dispatchers
 
@@ -72,14 +65,12 @@ class Router:
         settings, loop = self.settings, asyncio.get_running_loop()
         tls, fingerprint = control_tls(settings)
         client_tls = server_tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
-        gate = FleetGate(self.fleets)
-        self.port = ControlPort(gate)
+        self.port = ControlPort(self.fleets)
         await self._listen("control", settings.control_host, settings.control_port, tls,
                            lambda: ControlProtocol(self.port, loop))  # fmt: skip
         address = await loop.run_in_executor(None, control_address, settings, self.ports["control"])
         for function in settings.functions:
             self.fleets.append(self._fleet(function, address, fingerprint))
-        gate.update(self.fleets)
         metrics = registry(self)
         await self._listen_admin(lambda: AdminProtocol(metrics, self.ready))
         client_scheme = "https" if client_tls else "http"
@@ -88,12 +79,8 @@ class Router:
         self._tick()
 
     def ready(self) -> bool:
-        """Whether requests are taken: not while draining, nor while a function's breaker is open and none
-        serves.
-        """
-        return not self._draining and any(
-            fleet.breaker.failures == 0 or fleet.count(State.SERVING) for fleet in self.fleets
-        )
+        """Whether requests are taken: not while draining, nor while no function can serve."""
+        return not self._draining and any(fleet.can_serve() for fleet in self.fleets)
 
     async def drain(self) -> None:
         """Take no more requests, finish those under way, let the environments go, close; within
@@ -108,7 +95,7 @@ class Router:
             await asyncio.sleep(0.05)
         for fleet in self.fleets:
             fleet.close()
-        while time.monotonic() < until and any(fleet.members for fleet in self.fleets):
+        while time.monotonic() < until and any(fleet.environments for fleet in self.fleets):
             await asyncio.sleep(0.05)
         await self.close()
 
@@ -125,6 +112,8 @@ class Router:
             server.close()
         for invoker in self._invokers:
             await invoker.close(2.0)
+        if self.front.access_log is not None:
+            self.front.access_log.flush()
 
     # -- inside --
 
@@ -171,7 +160,7 @@ class Router:
             utilisation=function.utilisation,
             cooldown_s=function.cooldown_s,
         )
-        return Fleet(function.name, dispatcher, QueueScaler(scaling), invoker, time.monotonic, options)
+        return Fleet(function.name, dispatcher, QueueScaler(scaling).desired, invoker, time.monotonic, options)
 
     def _wake(self) -> None:
         """A request waits: look at the fleets before the next tick, once per turn of the loop."""
@@ -190,6 +179,8 @@ class Router:
         now = time.monotonic()
         self.front.sweep()
         self.port.sweep(now)
+        if self.front.access_log is not None:
+            self.front.access_log.flush()
         for fleet in self.fleets:
             fleet.dispatcher.sweep()
             fleet.tick()
@@ -221,7 +212,7 @@ def _front_limits(settings: RouterSettings) -> FrontLimits:
     )
 
 
-def _invoker(function: FunctionSettings) -> ClosableInvoker:
+def _invoker(function: FunctionSettings) -> Invoker:
     if function.app:
         return ProcessInvoker(function.app, cold_start_s=function.cold_start_s, limit=2 * function.maximum)
     from fanout_router.invokers.aws import (

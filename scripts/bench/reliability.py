@@ -4,8 +4,8 @@
 
 Every cell of the fault matrix, a sample of two faults in one run, a harmful record at each position of a batch, the
 core without each of its recoveries, and a sample of generated edits of it, on a model of AWS in virtual time: see
-docs/reliability.md. Fails when a cell is red, an innocent record is dead-lettered, or a recovery can be taken away, or
-an edit made that nothing is said for, without a cell noticing.
+docs/explanation/reliability.md. Fails when a cell is red, an innocent record is dead-lettered, or a recovery can be
+taken away, or an edit made that nothing is said for, without a cell noticing.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Hashable
 
-from fanout_router.adapter.call import Call
+from fanout_router.adapter.call import Application, Call
 from fanout_router.messages import BODY, CANCEL, END, FAILED, HEAD, REFUSED, pack
 from scripts.fuzz.mutations import mutated
 from scripts.fuzz.targets import cuts, expect
@@ -78,7 +78,7 @@ def _serves(exchange: FakeExchange, answer: object) -> bool:
     return exchange.finished
 
 
-class _Echo:
+class _Echo(Application):
     """An app that sends back what comes."""
 
     def __init__(self) -> None:

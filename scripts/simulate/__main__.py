@@ -44,7 +44,7 @@ def row(scenario: str, way: str, outcome: Outcome) -> dict[str, object]:
 def main() -> int:
     """Run every scenario, print the table, write build/bench/sim_dispatch.json and one SVG for each."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--plots", type=Path, default=Path("docs/dispatch"), help="folder of the SVG files")
+    parser.add_argument("--plots", type=Path, default=Path("docs/explanation/dispatch"), help="folder of the SVG files")
     parser.add_argument("--only", default="", help="a part of the scenario's name")
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # dying environments are what some scenarios are about

@@ -59,7 +59,7 @@ class SimpleScaler:
         self._steps = PacedSteps()
 
     def desired(self, load: Load) -> int:
-        """See :class:`fanout_router.scaler.Scaler`."""
+        """See :meth:`fanout_router.scaler.QueueScaler.desired`."""
         return self._steps.towards(self.wanted(load), load)
 
     def wanted(self, load: Load) -> int:
@@ -84,7 +84,7 @@ class EwmaScaler:
         self._submitted = 0
 
     def desired(self, load: Load) -> int:
-        """See :class:`fanout_router.scaler.Scaler`."""
+        """See :meth:`fanout_router.scaler.QueueScaler.desired`."""
         return self._steps.towards(self.wanted(load), load)
 
     def wanted(self, load: Load) -> int:

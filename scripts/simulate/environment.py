@@ -1,6 +1,6 @@
 """An environment in virtual time, for the real dispatcher and the real fleet: channels that only take time."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fanout_router.channel import Channel
 from fanout_router.exchange import Exchange, Failure
@@ -9,6 +9,7 @@ from fanout_router.messages import MessageReader
 from scripts.simulate.fake_invoker import Invocation, Timeline
 
 if TYPE_CHECKING:
+    from fanout_router.control import ControlProtocol
     from fanout_router.fleet import Fleet
 
 
@@ -88,7 +89,7 @@ class SimulatedEnvironment:
         self.timeline = timeline
         self._invocation = invocation
         order = invocation.order
-        self.environment = fleet.admit(order.environment_id, order.secret.encode(), self)
+        self.environment = fleet.admit(order.environment_id, order.secret.encode(), cast("ControlProtocol", self))
         self._channels = [SimulatedChannel(self) for _ in range(order.channels)]
         for channel in self._channels:
             fleet.dispatcher.channel_opened(channel)

@@ -62,3 +62,6 @@ class FakeInvoker:
         invocation = Invocation(order, done)
         self.invocations.append(invocation)
         self.on_invoke(invocation)
+
+    async def close(self, patience_s: float = 10.0) -> None:
+        """Nothing is to be waited for."""

@@ -2,12 +2,13 @@
 
 import heapq
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
 from fanout_router.fleet import Fleet, FleetOptions
 from fanout_router.invokers import Ending
-from fanout_router.scaler import Load, QueueScaler, Scaler, ScalerOptions
+from fanout_router.scaler import Load, QueueScaler, ScalerOptions
 from scripts.simulate.baselines import EwmaScaler, SimpleScaler
 from scripts.simulate.environment import SimulatedEnvironment, SimulatedExchange
 from scripts.simulate.fake_invoker import FakeInvoker, Invocation, Timeline
@@ -45,11 +46,11 @@ class Outcome:
 class _FromWarm:
     """Keeps the scenario's warm environments until the load begins, whatever the scaler would say."""
 
-    def __init__(self, scaler: Scaler, warm: int, until: float) -> None:
+    def __init__(self, scaler: Callable[[Load], int], warm: int, until: float) -> None:
         self._scaler, self._warm, self._until = scaler, warm, until
 
     def desired(self, load: Load) -> int:
-        wanted = self._scaler.desired(load)
+        wanted = self._scaler(load)
         return max(wanted, self._warm) if load.now < self._until else wanted
 
 
@@ -58,10 +59,10 @@ def router(scenario: Scenario, way: str) -> Outcome:
     return _RouterRun(scenario, way).run()
 
 
-def _scaler(way: str) -> Scaler:
+def _scaler(way: str) -> Callable[[Load], int]:
     if way == "ours":
-        return QueueScaler(ScalerOptions())
-    return SimpleScaler() if way == "simple" else EwmaScaler()
+        return QueueScaler(ScalerOptions()).desired
+    return (SimpleScaler() if way == "simple" else EwmaScaler()).desired
 
 
 class _RouterRun:
@@ -73,7 +74,7 @@ class _RouterRun:
         self.peak = 0
         self.dispatcher = Dispatcher(self.timeline, DispatchLimits(queue_timeout=60))
         self.lead = COLD_START_S + 2
-        scaler = _FromWarm(_scaler(way), scenario.warm, self.lead)
+        scaler = _FromWarm(_scaler(way), scenario.warm, self.lead).desired
         options = FleetOptions(channels=CHANNELS, open_timeout=30)
         invoker = FakeInvoker(self._invoke)
         self.fleet = Fleet("web", self.dispatcher, scaler, invoker, self.timeline, options, random.Random(3))
@@ -116,7 +117,7 @@ class _RouterRun:
         self.timeline.after(COLD_START_S, lambda: self._open(invocation))
 
     def _open(self, invocation: Invocation) -> None:
-        if invocation.order.environment_id not in self.fleet.members:
+        if invocation.order.environment_id not in self.fleet.environments:
             invocation.end()
             return
         opened = SimulatedEnvironment(self.fleet, self.timeline, invocation)

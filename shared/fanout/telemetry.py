@@ -117,6 +117,7 @@ class JsonFormatter(logging.Formatter):
         return f"{self._date_time}.{int((created - second) * 1000):03}+00:00"
 
     def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON."""
         message = record.msg
         line: dict[str, Any] = {
             "level": record.levelname,

@@ -57,7 +57,8 @@ S = TypeVar("S", bound="Step")
 
 
 class Worker:
-    """
+    """The handlers of a worker's events, and the Lambda function made of them.
+
     :param file: the handler module's ``__file__``; ``worker.yaml`` stands beside it.
     """
 

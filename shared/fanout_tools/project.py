@@ -29,10 +29,13 @@ from fanout_tools.errors import ToolError
 if TYPE_CHECKING:
     from fanout.events.event import Event
 
-__all__ = ["Project", "ProjectError", "project"]
+__all__ = ["DISTRIBUTION", "Project", "ProjectError", "project"]
 
 
 NAMESPACE: Final = "fanout"
+
+DISTRIBUTION: Final = "fanout-bus"
+"""What pip installs; the packages in it are fanout, fanout_tools and fanout_router."""
 
 
 class ProjectError(ToolError):

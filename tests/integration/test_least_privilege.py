@@ -94,7 +94,7 @@ UNSEEN: Final[Mapping[Permission, tuple[Provocation, str]]] = {
     Permission("Logs", "logs:CreateLogStream"): (provoke.an_event, LOGGED),
     Permission("Logs", "logs:PutLogEvents"): (provoke.an_event, LOGGED),
 }
-"""What this emulator does not ask for, of every worker: see docs/emulators.md."""
+"""What this emulator does not ask for, of every worker: see docs/reference/emulators.md."""
 
 LISTING: Final = Permission("Permission0", "s3:ListBucket")
 UNSEEN_OF: Final[Mapping[str, set[Permission]]] = {"report": {LISTING}, "thumbnails": {LISTING}}

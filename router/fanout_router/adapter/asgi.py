@@ -4,10 +4,11 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from fanout_router.adapter.call import Call
+from fanout_router.adapter.call import Application, Call, ClientDisconnectedError, log_failure
 from fanout_router.errors import AdapterError
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,11 @@ _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 _TASK_OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
 
 
-class AsgiApplication:
+_STOP_S = 1.0
+"""For a task to end that was cancelled."""
+
+
+class AsgiApplication(Application):
     """Serves calls with an ASGI app."""
 
     def __init__(self, app: AsgiCallable) -> None:
@@ -50,18 +55,37 @@ class AsgiApplication:
     def handle(self, call: Call) -> None:
         """See :class:`fanout_router.adapter.call.Application`."""
         if not call.ended and _UPGRADE in call.raw:
-            self._keep(asyncio.get_running_loop().create_task(self._run_websocket(call)))
+            self._keep(asyncio.get_running_loop().create_task(self._run_websocket(call)), call)
             return
         exchange = _Exchange(call)
         task = asyncio.Task(self._run(call, exchange), loop=asyncio.get_running_loop(), **_TASK_OPTIONS)
-        if not task.done():
-            self._keep(task)
-            if call.method in _SAFE and not call.cancelled:
-                _cancel_with(call, task)
+        if task.done():
+            call.done()
+            return
+        self._keep(task, call)
+        call.on_abandon = task.cancel
+        if call.method in _SAFE and not call.cancelled:
+            _cancel_with(call, task)
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, task: asyncio.Task[None], call: Call) -> None:
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._over, call))
+
+    def _over(self, call: Call, task: asyncio.Task[None]) -> None:
+        """A task has ended. It may never have begun, so that nothing in it may be relied on to say so."""
+        self._tasks.discard(task)
+        call.done()
+
+    async def settle(self, patience_s: float) -> int:
+        """See :class:`fanout_router.adapter.call.Application`."""
+        if not self._tasks:
+            return 0
+        _, late = await asyncio.wait(self._tasks, timeout=max(patience_s, 0.0))
+        for task in late:
+            task.cancel()
+        if late:
+            _, late = await asyncio.wait(late, timeout=_STOP_S)
+        return len(late)
 
     async def _run_websocket(self, call: Call) -> None:
         try:
@@ -70,22 +94,18 @@ class AsgiApplication:
             _log.error("a WebSocket was asked for, and the package wsproto is not there: install the extra websocket")
             call.start(501, [(b"content-length", b"0")])
             call.send(b"", True)
-            call.done()
             return
         await WebSocket(call).run(self._app, _scope(call, self._state))
 
     async def _run(self, call: Call, exchange: "_Exchange") -> None:
         try:
             await self._app(_scope(call, self._state), exchange.receive, exchange.send)
-        except asyncio.CancelledError:
-            if not call.cancelled:
-                call.fail()
-                raise
-        except Exception:  # noqa: BLE001 - whatever an app raises is its own failure, not ours
-            _log.exception("the app raised an exception")
+        except (asyncio.CancelledError, GeneratorExit):
             call.fail()
-        finally:
-            call.done()
+            raise
+        except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever an app raises ends its own call alone
+            log_failure(error, departed=call.cancelled)
+            call.fail()
 
 
 def _cancel_with(call: Call, task: asyncio.Task[None]) -> None:
@@ -161,6 +181,7 @@ class _Exchange:
         while not (call.cancelled or call.finished or call.body or (call.ended and not self._told_end)):
             await self._wait()
         if call.cancelled or call.finished:
+            await asyncio.sleep(0)  # an app that asks again and again must not keep the loop from all others
             return {"type": "http.disconnect"}
         data = call.take() if call.body else b""
         self._told_end = call.ended and not call.body  # taking it may have let more come
@@ -169,6 +190,10 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         call = self._call
         kind = message["type"]
+        if call.cancelled:
+            raise ClientDisconnectedError("the client has left")
+        if call.finished:
+            raise RuntimeError(f"{kind} after the response was complete")
         if kind == "http.response.start":
             call.start(message["status"], message.get("headers", ()))
         elif kind == "http.response.body":
@@ -181,7 +206,7 @@ class _Exchange:
 
     async def _send_body(self, data: bytes, end: bool) -> None:
         start = 0
-        while len(data) - start > _LARGEST_PART and not self._call.cancelled:
+        while len(data) - start > _LARGEST_PART:
             if not self._call.send(data[start : start + _LARGEST_PART], False):
                 await self._drained()
             start += _LARGEST_PART
@@ -191,9 +216,10 @@ class _Exchange:
     async def _drained(self) -> None:
         call = self._call
         call.on_drained = self._wake
-        if not call.cancelled:
-            await self._wait()
+        await self._wait()
         call.on_drained = None
+        if call.cancelled:
+            raise ClientDisconnectedError("the client has left")
 
 
 class _Lifespan:
@@ -225,9 +251,12 @@ class _Lifespan:
             "asgi": {"version": "3.0", "spec_version": "2.0"},
             "state": self._state,
         }
+        over = {"type": "lifespan.over"}
         try:
             await self._app(scope, self._inbox.get, self._outbox.put)
+        except SystemExit as error:
+            over = {"type": "lifespan.startup.failed", "message": f"it exits with {error.code}"}
         except Exception:  # noqa: BLE001 - the specification: an app may refuse lifespan with any exception
             _log.debug("the app does not support lifespan")
         finally:
-            self._outbox.put_nowait({"type": "lifespan.over"})
+            self._outbox.put_nowait(over)

@@ -2,6 +2,7 @@
 this.
 """
 
+import logging
 import re
 import time
 from collections import deque
@@ -10,16 +11,26 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
-from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, pack
+from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, REFUSED, pack
 
+_log = logging.getLogger(__name__)
 _pack = HEADER.pack
 _HOP_BY_HOP = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
 _fields = re.compile(rb"\n([^:\r]+):[ \t]*([^\r]*)").findall
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_NAMES = 1_024
+_names: dict[bytes, bytes] = {}
 
 Fields = list[tuple[bytes, bytes]]
+
+
+class ClientDisconnectedError(OSError):
+    """What an app's ``send`` raises when its client has left (ASGI 2.4)."""
 
 
 class ResponseChannel(Protocol):
@@ -35,17 +46,30 @@ class ResponseChannel(Protocol):
         """The call is over: answered, failed, or cancelled and its app has ended."""
 
 
-class Application(Protocol):
-    """An app, whatever its interface to us."""
+class Application:
+    """An app, whatever its interface to us: a subclass says how a call is served."""
+
+    ended = False
+    """The app can serve nothing until it is started again."""
+    on_ended: Callable[[], object] | None = None
+    """Called when that becomes so."""
 
     async def startup(self) -> None:
-        """Make ready to serve; runs in Lambda's init phase."""
+        """Make ready to serve; runs in Lambda's init phase, and again once the app has ``ended``."""
 
     async def shutdown(self) -> None:
         """Let go of what startup took."""
 
     def handle(self, call: "Call") -> None:
         """Begin to serve a call; it is answered later."""
+        raise NotImplementedError
+
+    async def settle(self, patience_s: float) -> int:  # noqa: ARG002
+        """Wait for what still runs behind answered and abandoned calls, and stop it when patience ends.
+
+        :returns: how many calls could not be stopped.
+        """
+        return 0
 
 
 class Call:
@@ -59,6 +83,8 @@ class Call:
     on_body: Callable[[], object] | None = None
     on_drained: Callable[[], object] | None = None
     on_cancel: Callable[[], object] | None = None
+    on_abandon: Callable[[], object] | None = None
+    """The client has left for good, the app has not ended, and what it answers is heard by nobody: end it."""
     _head: bytes | None = None
 
     def __init__(self, channel: ResponseChannel, head: bytes, end: bool) -> None:
@@ -85,21 +111,34 @@ class Call:
     def start(self, status: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """Begin the response; its head goes out with the first part of the body.
 
-        :raises ValueError: a field holds a line break, or a value that is no bytes.
+        :raises ValueError: a field's name is no token, or its value holds a control character.
         """
-        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status]
+        lines = []
         dated = False
         for name, value in fields:
-            name = name.lower()
+            name = _names.get(name) or _checked(name)
             if name not in _HOP_BY_HOP:
                 dated = dated or name == b"date"
-                lines.append(b"%b: %b\r\n" % (name, value))
+                lines.append(b"%b: %b" % (name, value))
         if not dated:
-            lines.append(b"date: %b\r\n" % current_date())
-        head = b"".join(lines)
-        if not head.count(b"\n") == head.count(b"\r") == len(lines):
-            raise ValueError("a response field holds a line break")
-        self.begin(head + b"\r\n")
+            lines.append(b"date: %b" % current_date())
+        if _CONTROLS.search(b"\t".join(lines)):
+            wrong = next(line for line in lines if _CONTROLS.search(line))
+            raise ValueError(f"a response field holds a control character: {wrong[:100]!r}")
+        lines.insert(0, _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown" % status)
+        self.begin(b"\r\n".join(lines) + b"\r\n\r\n")
+
+    def interim(self, head: bytes) -> None:
+        """Send an interim response, with a raw head; the final one follows."""
+        if not (self.answered or self.cancelled or self.finished):
+            self._channel.write(pack(HEAD, head))
+
+    def refuse(self) -> None:
+        """Give the request back unread: it may go to another environment."""
+        if not (self.answered or self.cancelled or self.finished):
+            self.finished = True
+            self._channel.write(pack(REFUSED))
+            self._channel.call_finished(self, failed=True)
 
     def begin(self, head: bytes) -> None:
         """Begin the response with a raw head."""
@@ -138,6 +177,24 @@ class Call:
             self._channel.call_finished(self)
         elif not self.finished:
             self.fail()
+
+
+def log_failure(error: BaseException, *, departed: bool) -> None:
+    """Log what an app raised. Once its client has left, that is how most frameworks end a request: no trouble."""
+    if departed:
+        _log.info("the app ended by %r after its client had left", error)
+    else:
+        _log.error("the app raised an exception", exc_info=error)
+
+
+def _checked(name: bytes) -> bytes:
+    """A field's name in lower case; apps send the same few, so that they are remembered."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"not a name of a response field: {name[:100]!r}")
+    if len(_names) >= _NAMES:
+        _names.clear()
+    found = _names[name] = name.lower()
+    return found
 
 
 _date: tuple[int, bytes] = (0, b"")

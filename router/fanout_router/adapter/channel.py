@@ -1,40 +1,29 @@
 """The environment's end of a channel: requests come in one after the other, and become calls."""
 
-from typing import Protocol
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from fanout_router.adapter.call import Application, Call
+from fanout_router.adapter.call import Call
 from fanout_router.errors import ChannelError
 from fanout_router.messages import CANCEL, MessageReader, pack
-from fanout_router.wire import ClientConnection, Headers, Stream, frames
+from fanout_router.wire import Headers, Stream, frames
 
+if TYPE_CHECKING:
+    from fanout_router.adapter.session import Session
+
+_log = logging.getLogger(__name__)
 _CANCELLED = pack(CANCEL)
 
 
-class ChannelOwner(Protocol):
-    """Who opens a channel's stream and is told what becomes of the channel: the session."""
-
-    app: Application
-    wire: ClientConnection
-
-    def open_stream(self, channel: "AdapterChannel") -> Stream:
-        """Open a channel."""
-
-    def channel_closed(self, channel: "AdapterChannel", *, reopen: bool) -> None:
-        """The channel is closed; with ``reopen`` another one may take its place."""
-
-    def refused(self, status: str) -> None:
-        """The router did not admit the channel."""
-
-    def count(self, call: Call, failed: bool) -> None:
-        """A call is over."""
-
-
 class AdapterChannel(MessageReader):
-    """One channel. When the router resets it, it is opened anew as soon as its call has ended."""
+    """One channel. When the router resets it, another takes its place at once; a call that does not end is left
+    behind.
+    """
 
     __slots__ = ("_credit_at", "_session", "_stream", "call")
 
-    def __init__(self, session: ChannelOwner) -> None:
+    def __init__(self, session: "Session") -> None:
         super().__init__()
         self._session = session
         self.call: Call | None = None
@@ -55,13 +44,11 @@ class AdapterChannel(MessageReader):
     def call_finished(self, call: Call, failed: bool = False) -> None:
         """A call is over: answered, failed, or cancelled and its app has ended."""
         if self.call is not call:
+            self._session.abandoned.discard(call)
             return
         self.call = None
         call.body.clear()
         self._session.count(call, failed)
-        if self._stream.closed:
-            self._session.channel_closed(self, reopen=True)
-            return
         if call.cancelled:
             self._stream.send(_CANCELLED)
         self.credit()
@@ -90,15 +77,20 @@ class AdapterChannel(MessageReader):
 
     def stream_drained(self) -> None:
         """The router has taken all that was sent."""
-        if self.call is not None and self.call.on_drained is not None:
-            self.call.on_drained()
+        if self.call is not None:
+            self._tell(self.call, self.call.on_drained)
 
     def stream_closed(self, code: int) -> None:  # noqa: ARG002
         """The router reset the channel, or is gone."""
-        if self.call is None:
-            self._session.channel_closed(self, reopen=True)
-        else:
-            self._cancel(self.call)
+        call, self.call = self.call, None
+        if call is not None:
+            call.body.clear()
+            self._session.abandoned.add(call)
+            self._cancel(call)
+            self._session.count(call, False)
+            if call.answered:  # else it may be at work for more than its answer
+                self._tell(call, call.on_abandon)
+        self._session.channel_closed(self, reopen=True)
 
     # -- MessageReader --
 
@@ -110,7 +102,7 @@ class AdapterChannel(MessageReader):
             call = self.call = Call(self, head, end)
         except ValueError:
             raise ChannelError("a request head that is none") from None
-        self._session.app.handle(call)
+        self._tell(call, lambda: self._session.app.handle(call))
 
     def body_received(self, data: bytes | memoryview, end: bool) -> None:
         """A part of a request's body."""
@@ -120,8 +112,7 @@ class AdapterChannel(MessageReader):
         if len(data):
             call.body.append(bytes(data))
         call.ended = end
-        if call.on_body is not None:
-            call.on_body()
+        self._tell(call, call.on_body)
 
     def signal_received(self, signal: int) -> None:
         """The router wants no more of the present request; with none, it has crossed our last answer."""
@@ -135,5 +126,16 @@ class AdapterChannel(MessageReader):
     def _cancel(self, call: Call) -> None:
         if not call.cancelled:
             call.cancelled = True
-            if call.on_cancel is not None:
-                call.on_cancel()
+            self._tell(call, call.on_cancel)
+
+    @staticmethod
+    def _tell(call: Call, what: Callable[[], object] | None) -> None:
+        """Tell a call's app; whatever it raises ends that call, and neither the channel nor its neighbours."""
+        if what is None:
+            return
+        try:
+            what()
+        except Exception:  # noqa: BLE001 - of any kind of app
+            _log.exception("the app raised an exception")
+            call.fail()
+            call.done()

@@ -6,20 +6,27 @@ ways; an Upgrade (WebSocket) becomes a tunnel.
 
 import asyncio
 import contextlib
+import logging
+import select
 import shlex
 from typing import cast
 
 import httptools
 
-from fanout_router.adapter.call import Call
+from fanout_router.adapter.call import Application, Call
 from fanout_router.errors import AdapterError
 from fanout_router.exchange import IDEMPOTENT
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"})
 _KEPT = 64
+_KEPT_S = 4.0
+"""An idle connection older than this is not used again: Node.js closes them after 5 seconds."""
+_PASSED_ON = (102, 103)
+"""Interim answers for the client: Processing and Early Hints. 100 is the router's own to say."""
+_log = logging.getLogger(__name__)
 
 
-class ProxyApplication:
+class ProxyApplication(Application):
     """Serves calls from ``127.0.0.1:port``. ``command`` starts the server; empty when something else does."""
 
     def __init__(self, port: int, command: str = "", *, health_path: str = "/", health_timeout_s: float = 9.0) -> None:
@@ -33,11 +40,11 @@ class ProxyApplication:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self) -> None:
-        """Start the server and wait until it answers its health path with a status below 500.
+        """Start the server, unless it runs, and wait until it answers its health path with a status below 500.
 
         :raises AdapterError: it ended, or did not answer in time.
         """
-        if self._command:
+        if self._command and (self._process is None or self._process.returncode is not None):
             self._process = await asyncio.create_subprocess_exec(*shlex.split(self._command))
         loop = asyncio.get_running_loop()
         until = loop.time() + self._health_timeout_s
@@ -49,6 +56,26 @@ class ProxyApplication:
                     f"nothing healthy at 127.0.0.1:{self._port}{self._health_path} within {self._health_timeout_s:g} s"
                 )
             await asyncio.sleep(0.05)
+        self.ended = False
+        if self._process is not None:
+            self._keep(asyncio.get_running_loop().create_task(self._watch(self._process)))
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        code = await process.wait()
+        if process is self._process:
+            self._server_gone(f"{self._command!r} ended with code {code}")
+
+    def _server_gone(self, what: str) -> None:
+        """Serve nothing until it is started again: the next invocation does so, the present one ends."""
+        if not self.ended:
+            self.ended = True
+            _log.error("the app's server is gone: %s", what)
+            if self.on_ended is not None:
+                self.on_ended()
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _healthy(self, patience_s: float) -> bool:
         try:
@@ -68,35 +95,49 @@ class ProxyApplication:
         """Close the connections and end the server."""
         for upstream in list(self._open):
             upstream.transport.abort()
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), 5)
-            if self._process.returncode is None:
-                self._process.kill()
+                await asyncio.wait_for(process.wait(), 5)
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def settle(self, patience_s: float) -> int:  # noqa: ARG002
+        """See :class:`fanout_router.adapter.call.Application`. The server may be frozen from here on, and has no use
+        for its idle connections afterwards.
+        """
+        for upstream in self._free:
+            upstream.transport.close()
+        self._free.clear()
+        return 0
 
     def handle(self, call: Call) -> None:
         """See :class:`fanout_router.adapter.call.Application`."""
+        if self.ended:
+            call.refuse()
+            return
         while self._free:
             upstream = self._free.pop()
-            if not upstream.transport.is_closing():
+            if upstream.is_fresh():
                 upstream.start(call, reused=True)
                 return
+            upstream.transport.close()
         self.connect(call)
 
     def connect(self, call: Call) -> None:
         """Pass a call on by a new connection."""
-        task = asyncio.get_running_loop().create_task(self._connect(call))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(asyncio.get_running_loop().create_task(self._connect(call)))
 
     async def _connect(self, call: Call) -> None:
         loop = asyncio.get_running_loop()
         try:
             _, upstream = await loop.create_connection(lambda: _Upstream(self), "127.0.0.1", self._port)
-        except OSError:
-            call.fail()
+        except OSError as error:
+            call.refuse()
             call.done()
+            self._server_gone(str(error))
             return
         self._open.add(upstream)
         upstream.start(call)
@@ -104,6 +145,7 @@ class ProxyApplication:
     def release(self, upstream: "_Upstream") -> None:
         """A connection has finished its call and may be used again."""
         if len(self._free) < _KEPT:
+            upstream.idle_since = asyncio.get_running_loop().time()
             self._free.append(upstream)
         else:
             upstream.transport.close()
@@ -121,14 +163,25 @@ class _Upstream(asyncio.Protocol):
     transport: asyncio.Transport
 
     def __init__(self, app: ProxyApplication) -> None:
+        self.idle_since = 0.0
         self._app = app
         self._call: Call | None = None
         self._lines: list[bytes] = []
         self._reason = b""
         self._chunked = self._tunnel = self._keep = self._repeatable = False
+        self._framed = False
+        """The response says itself where it ends."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+
+    def is_fresh(self) -> bool:
+        """Whether an idle connection may serve another call: not closed, nor about to be, as far as can be seen."""
+        if self.transport.is_closing() or asyncio.get_running_loop().time() - self.idle_since > _KEPT_S:
+            return False
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0)  # what can be read on an idle connection is its end
 
     def start(self, call: Call, reused: bool = False) -> None:
         """Pass a call on. A ``reused`` connection may just be closed from the other end, which is told apart from a
@@ -143,6 +196,7 @@ class _Upstream(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._lines = []
         self._reason = b""
+        self._framed = False
         self._tunnel = b"\r\nupgrade: websocket" in call.raw
         bodyless = call.ended and not call.body
         self._repeatable = reused and bodyless and not self._tunnel and call.method in IDEMPOTENT
@@ -190,27 +244,36 @@ class _Upstream(asyncio.Protocol):
         except httptools.HttpParserError:
             self._broken()
 
+    def on_message_begin(self) -> None:
+        self._lines = []
+        self._reason = b""
+
     def on_status(self, status: bytes) -> None:
         self._reason += status
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
+        self._framed = self._framed or name in (b"content-length", b"transfer-encoding")
         if name not in _HOP_BY_HOP and name != b"upgrade":
             self._lines.append(b"%b: %b\r\n" % (name, value))
 
     def on_headers_complete(self) -> None:
         call = self._call
         status = self._parser.get_status_code()
-        if call is None or (status < 200 and status != 101):  # 100 and 103 are between the server and us
-            self._lines = []
+        if call is None or (status < 200 and status != 101):
+            if call is not None and status in _PASSED_ON:
+                call.interim(self._head(status))
             return
         self._keep = self._parser.should_keep_alive() and call.method != b"HEAD"
         self._tunnel = self._tunnel and status == 101
-        call.begin(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, self._reason, b"".join(self._lines)))
+        call.begin(self._head(status))
         if call.method == b"HEAD":
             self._finish()
         elif self._tunnel or status == 200:
             call.send(b"", False)
+
+    def _head(self, status: int) -> bytes:
+        return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, self._reason, b"".join(self._lines))
 
     def on_body(self, data: bytes) -> None:
         self._pass(data)
@@ -239,18 +302,14 @@ class _Upstream(asyncio.Protocol):
         if call is not None:
             call.fail()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+    def connection_lost(self, exc: Exception | None) -> None:
         self._app.forget(self)
         call, self._call = self._call, None
         if call is None:
             return
         if self._repeatable and not call.answered and not self._reason:
             self._app.connect(call)
-        elif call.answered and (self._tunnel or not self._framed()):
+        elif call.answered and (self._tunnel or not self._framed) and exc is None:
             call.send(b"", True)
         else:
             call.fail()
-
-    def _framed(self) -> bool:
-        """Whether the response says itself where it ends."""
-        return any(line.startswith(b"content-length:") for line in self._lines) or self._keep

@@ -5,10 +5,13 @@ import contextlib
 import importlib
 import inspect
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
-from typing import Any, cast
+import threading
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from fanout_router.adapter.asgi import AsgiApplication, AsgiCallable
 from fanout_router.adapter.call import Application
@@ -18,7 +21,16 @@ from fanout_router.adapter.wsgi import WsgiApplication, WsgiCallable
 from fanout_router.errors import AdapterError
 
 _DRAIN_MARGIN_S = 15.0
+_SETTLE_S = 30.0
+"""What runs behind a session's answers, such as background tasks, has this long after it."""
+_ANSWER_MARGIN_S = 1.0
+_EXIT_WITHIN_S = 5.0
+_log = logging.getLogger(__name__)
 
+UNLOADABLE = 3
+"""The exit code of an environment whose app could not be loaded or started: no other one will fare better."""
+
+_Result = TypeVar("_Result")
 Handler = Callable[[dict[str, Any], Any], Any]
 
 
@@ -36,26 +48,51 @@ class Runtime:
     def __init__(self, app: Application) -> None:
         self._app = app
         self._loop = _new_loop()
-        self._loop.run_until_complete(app.startup())
+        self.stuck = False
+        """Something of the app could not be ended: the environment is to be replaced."""
+        self._complete(app.startup())
+
+    def _complete(self, what: Coroutine[Any, Any, _Result]) -> _Result:
+        """Run to the end. A task of the app's own that exits is not allowed to take its neighbours with it."""
+        task = self._loop.create_task(what)
+        while True:
+            try:
+                return self._loop.run_until_complete(task)
+            except SystemExit:
+                if task.done():
+                    raise
+                _log.exception("a task of the app asked to exit")
 
     def handle(self, event: dict[str, Any], context: Any) -> Any:
         """Serve an invocation: an order of the router, an HTTP event of another front door, or a keep-warm ping.
 
         :raises AdapterError: the event is none of them.
         """
+        if self._app.ended:
+            self._complete(self._app.startup())
         if "dispatch" in event:
             callback = Callback.parse(event["dispatch"])
             drain_after = max(seconds_left(context) - _DRAIN_MARGIN_S, 1.0)
-            return self._loop.run_until_complete(Session.run(self._app, callback, drain_after))
+            summary = self._complete(Session.run(self._app, callback, drain_after))
+            self._settle(min(_SETTLE_S, seconds_left(context) - _ANSWER_MARGIN_S))
+            return summary
         if is_http(event):
-            return self._loop.run_until_complete(answer(self._app, event))
+            response = self._complete(answer(self._app, event))
+            self._settle(seconds_left(context) - _ANSWER_MARGIN_S)
+            return response
         if event.get("heartbeat"):
             return {"heartbeat": True}
         raise AdapterError("the event is no order of the router, no HTTP request and no keep-warm ping")
 
+    def _settle(self, patience_s: float) -> None:
+        left = self._complete(self._app.settle(patience_s))
+        if left:
+            self.stuck = True
+            _log.error("%d calls of the app cannot be ended: this environment is replaced", left)
+
     def close(self) -> None:
         """Run the app's shutdown."""
-        self._loop.run_until_complete(self._app.shutdown())
+        self._complete(self._app.shutdown())
         self._loop.close()
 
 
@@ -64,8 +101,8 @@ def adapt(app: Any) -> Application:
 
     :raises AdapterError: it is not callable.
     """
-    if hasattr(app, "handle") and hasattr(app, "startup"):
-        return cast("Application", app)
+    if isinstance(app, Application):
+        return app
     if not callable(app):
         raise AdapterError(f"{app!r} is no app: an ASGI or WSGI callable is needed")
     function = app if inspect.isroutine(app) else app.__call__
@@ -80,7 +117,15 @@ def serve(app: Any) -> Handler:
 
     The app starts at once, in Lambda's init phase.
     """
-    return Runtime(adapt(app)).handle
+    runtime = Runtime(adapt(app))
+
+    def handler(event: dict[str, Any], context: Any) -> Any:
+        result = runtime.handle(event, context)
+        if runtime.stuck and "dispatch" in event:
+            raise SystemExit("the app cannot be ended")  # Lambda then takes another environment
+        return result
+
+    return handler
 
 
 def load(name: str) -> Any:
@@ -100,18 +145,33 @@ def load(name: str) -> Any:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve one order from standard input; the summary goes to standard output as one line of JSON."""
-    (name,) = sys.argv[1:] if arguments is None else arguments
+    """Serve one order from standard input; the summary goes as one line of JSON to the file descriptor that the
+    second argument names (without it: standard output).
+    """
+    name, *rest = sys.argv[1:] if arguments is None else arguments
     sys.path.insert(0, "")
     try:
         runtime = Runtime(adapt(load(name)))
-        try:
-            summary = runtime.handle(json.load(sys.stdin), None)
-        finally:
-            runtime.close()
+    except BaseException as error:  # noqa: BLE001 - an import may raise anything, and exit too
+        traceback.print_exception(error.__cause__ or error)
+        if isinstance(error, AdapterError):
+            print(f"fanout adapter: {error}", file=sys.stderr)
+        return UNLOADABLE
+    try:
+        summary = runtime.handle(json.load(sys.stdin), None)
     except AdapterError as error:
         print(f"fanout adapter: {error}", file=sys.stderr)
         return 1
+    finally:
+        runtime.close()
     with contextlib.suppress(BrokenPipeError):  # the router may be gone, and with it who would read this
-        os.write(1, json.dumps(summary).encode() + b"\n")
+        os.write(int(rest[0]) if rest else 1, json.dumps(summary).encode() + b"\n")
+    _exit_soon()
     return 0
+
+
+def _exit_soon() -> None:
+    """Threads of the app that do not end must not keep the process."""
+    timer = threading.Timer(_EXIT_WITHIN_S, os._exit, [0])
+    timer.daemon = True
+    timer.start()

@@ -80,6 +80,8 @@ class Session(asyncio.Protocol):
         self._last_seen = loop.time()
         self._draining = False
         self._channels: set[AdapterChannel] = set()
+        self.abandoned: set[Call] = set()
+        """Calls whose channel was reset because they did not end; as many as there are channels, and we leave."""
         self._closed: asyncio.Future[None] = loop.create_future()
         self.wire = ClientConnection(self, self._outbox.write, loop.time)
         self.data_received = self.wire.receive  # type: ignore[method-assign]
@@ -98,10 +100,12 @@ class Session(asyncio.Protocol):
         session = await cls._connect(app, callback, loop)
         for _ in range(callback.channels):
             session._channels.add(AdapterChannel(session))
+        app.on_ended = lambda: session.leave("app_ended")
         watch = loop.create_task(session._watch(started + drain_after_s))
         try:
             await session._closed
         finally:
+            app.on_ended = None
             watch.cancel()
             session.transport.close()
         return {
@@ -146,9 +150,7 @@ class Session(asyncio.Protocol):
                 self.reason = "router_silent"
                 self.transport.abort()
             elif self._loop.time() >= drain_at and not self._draining:
-                self.reason = "deadline"
-                self._draining = True
-                self.wire.goaway()
+                self.leave("deadline")
                 drain_at += _SILENCE_S
             elif not self.wire.closed:
                 self.wire.ping(b"adapter!")
@@ -171,6 +173,8 @@ class Session(asyncio.Protocol):
     def channel_closed(self, channel: AdapterChannel, *, reopen: bool) -> None:
         """A channel is closed; open another one in its place unless we drain."""
         self._channels.discard(channel)
+        if not self.wire.closed and len(self.abandoned) >= self._callback.channels:
+            self.leave("stuck")
         if reopen and not self._draining and not self.wire.closed:
             with contextlib.suppress(WireError):
                 self._channels.add(AdapterChannel(self))
@@ -183,6 +187,13 @@ class Session(asyncio.Protocol):
             self.reason = f"refused_{status}"
         self._draining = True
         self._finish()
+
+    def leave(self, reason: str) -> None:
+        """Take no more requests, and end when those under way have ended."""
+        if not self._draining:
+            self.reason = reason
+            self._draining = True
+            self.wire.goaway()
 
     def count(self, call: Call, failed: bool) -> None:
         """A call is over."""

@@ -21,7 +21,7 @@ from wsproto.extensions import PerMessageDeflate
 from wsproto.handshake import server_extensions_handshake
 from wsproto.utilities import LocalProtocolError, generate_accept_token
 
-from fanout_router.adapter.call import Call
+from fanout_router.adapter.call import Call, ClientDisconnectedError, log_failure
 
 __all__ = ["WebSocket", "WebSocketLimits"]
 
@@ -70,12 +70,13 @@ class WebSocket:
         self._room = asyncio.Event()
         self._room.set()
         self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def run(self, app: App, scope: Scope) -> None:
         """Serve the call with an app, until both sides are through."""
-        if not self._handshake_is_valid():
-            self._call.done()
+        if self._call.cancelled or not self._handshake_is_valid():
             return
+        self._task = asyncio.current_task()
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["subprotocols"] = self._subprotocols()
@@ -84,12 +85,12 @@ class WebSocket:
         self._call.on_body, self._call.on_cancel, self._call.on_drained = self._feed, self._lost, self._room.set
         try:
             await app(scope, self.receive, self.send)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             self._close(_GOING_AWAY, "")
             self._end()
             raise
-        except Exception:  # noqa: BLE001 - whatever an app raises is its own failure, not ours
-            _log.exception("the app raised an exception")
+        except BaseException as error:  # noqa: BLE001 - SystemExit too: whatever an app raises ends its own call alone
+            log_failure(error, departed=self._gone is not None)
             await self._finish(_INTERNAL)
         else:
             await self._finish(_NORMAL)
@@ -122,6 +123,7 @@ class WebSocket:
         """The next message, as ASGI has it."""
         while not self._inbox:
             if self._gone is not None:
+                await asyncio.sleep(0)  # an app that asks again and again must not keep the loop from all others
                 return self._gone
             self._wake.clear()
             await self._wake.wait()
@@ -185,6 +187,8 @@ class WebSocket:
         self._room.set()
         if self._call.cancelled:
             self._call.done()
+            if self._task is not None:  # an app that waits for something else does not see that its client has left
+                self._loop.call_later(self._limits.close_timeout, self._task.cancel)
         elif self._accepted:
             self._call.send(b"", True)
 
@@ -194,8 +198,11 @@ class WebSocket:
         """Take a message of the app.
 
         :raises RuntimeError: ASGI does not allow it here.
+        :raises ClientDisconnectedError: the client has left.
         """
         kind = message["type"]
+        if self._gone is not None and kind != "websocket.close":
+            raise ClientDisconnectedError("the client has left")
         if kind == "websocket.accept" and not self._accepted:
             self._accept(message)
         elif kind == "websocket.send" and self._accepted:
@@ -254,6 +261,8 @@ class WebSocket:
         if not self._write(event):
             self._room.clear()
         await self._room.wait()
+        if self._gone is not None:
+            raise ClientDisconnectedError("the client has left")
 
     def _write(self, event: Event) -> bool:
         """Send an event; what comes after a close goes nowhere."""
@@ -279,7 +288,6 @@ class WebSocket:
             self._timer.cancel()
         if self._accepted:
             self._call.send(b"", True)
-        self._call.done()
 
     async def _client_closes(self) -> None:
         """Drop what comes until the client's own close."""

@@ -6,6 +6,7 @@ file; the response streams, and the thread waits when the client reads slowly.
 
 import asyncio
 import logging
+import os
 import sys
 import tempfile
 import threading
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from fanout_router.adapter.call import Call, Fields
+from fanout_router.adapter.call import Application, Call, Fields
 
 _log = logging.getLogger(__name__)
 _MEMORY = 1 << 20
@@ -24,19 +25,25 @@ Environ = dict[str, Any]
 WsgiCallable = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class WsgiApplication:
+class WsgiApplication(Application):
     """Serves calls with a WSGI app."""
 
-    def __init__(self, app: WsgiCallable, threads: int = 32) -> None:
+    def __init__(self, app: WsgiCallable, threads: int = 1_000) -> None:
+        """``threads`` is a limit that is not to be met: an environment's channels say how many calls there are."""
         self._app = app
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="wsgi")
-
-    async def startup(self) -> None:
-        """WSGI has no startup: importing the app was it."""
+        self._running: set[asyncio.Future[None]] = set()
 
     async def shutdown(self) -> None:
         """Let the threads go."""
         self._threads.shutdown(wait=False)
+
+    async def settle(self, patience_s: float) -> int:
+        """See :class:`fanout_router.adapter.call.Application`. A thread cannot be stopped."""
+        if not self._running:
+            return 0
+        _, late = await asyncio.wait(self._running, timeout=max(patience_s, 0.0))
+        return len(late)
 
     def handle(self, call: Call) -> None:
         """See :class:`fanout_router.adapter.call.Application`."""
@@ -50,7 +57,9 @@ class WsgiApplication:
                 call.on_body = None
                 body.seek(0)
                 call.on_cancel = None
-                loop.run_in_executor(self._threads, _Responder(call, loop).run, self._app, body)
+                run = loop.run_in_executor(self._threads, _Responder(call, loop).run, self._app, body)
+                self._running.add(run)
+                run.add_done_callback(self._running.discard)
 
         def leave() -> None:
             call.on_body = None
@@ -73,25 +82,30 @@ class _Responder:
         self._begun = False
 
     def run(self, app: WsgiCallable, body: IO[bytes]) -> None:
-        result: Iterable[bytes] = ()
         self._call.on_cancel = self._room.set
         self._call.on_drained = self._room.set
         try:
-            result = app(environ(self._call, body), self.start_response)
+            if not self._call.cancelled:
+                self._answer(app, body)
+        except BaseException:  # noqa: BLE001 - SystemExit too: whatever an app raises ends its own call alone
+            _log.exception("the app raised an exception")
+            self._say(self._call.fail)
+        finally:
+            body.close()
+            self._say(self._call.done)
+
+    def _answer(self, app: WsgiCallable, body: IO[bytes]) -> None:
+        result = app(environ(self._call, body), self.start_response)
+        try:
             for data in result:
                 self.write(data)
                 if self._call.cancelled:
                     break
             self._say(self._end)
-        except Exception:  # noqa: BLE001 - whatever an app raises is its own failure, not ours
-            _log.exception("the app raised an exception")
-            self._say(self._call.fail)
         finally:
             close = getattr(result, "close", None)
             if close is not None:
                 close()
-            body.close()
-            self._say(self._call.done)
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -136,8 +150,10 @@ class _Responder:
 
 def environ(call: Call, body: IO[bytes]) -> Environ:
     """The WSGI environment of a call. Names with an underscore are dropped: they could pose as others'
-    names.
+    names. The body is all there, so that its length is known, also where the client did not say it.
     """
+    length = body.seek(0, os.SEEK_END)
+    body.seek(0)
     path, _, query = call.target.partition(b"?")
     found: Environ = {
         "REQUEST_METHOD": call.method.decode("ascii"),
@@ -150,6 +166,7 @@ def environ(call: Call, body: IO[bytes]) -> Environ:
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": body,
+        "wsgi.input_terminated": True,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
@@ -159,11 +176,15 @@ def environ(call: Call, body: IO[bytes]) -> Environ:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         if "_" in name:
             continue
-        if name in ("content-type", "content-length"):
-            found[name.upper().replace("-", "_")] = value
+        if name == "content-type":
+            found["CONTENT_TYPE"] = value
+            continue
+        if name == "content-length":
             continue
         key = "HTTP_" + name.upper().replace("-", "_")
         found[key] = f"{found[key]},{value}" if key in found else value
+    if length:
+        found["CONTENT_LENGTH"] = str(length)
     found["wsgi.url_scheme"] = found.get("HTTP_X_FORWARDED_PROTO", "http")
     found["REMOTE_ADDR"] = found.get("HTTP_X_FORWARDED_FOR", "").split(",")[0].strip()
     host, _, port = found.get("HTTP_HOST", "").rpartition(":")

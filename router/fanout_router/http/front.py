@@ -1,18 +1,21 @@
 """What all client connections share: routes, limits, counts, the coarse clock, and the sweep of their deadlines."""
 
 import asyncio
-import ipaddress
+import re
 import secrets
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from fanout_router.dispatcher import Dispatcher
+from fanout_router.http.forwarded import TrustedProxies
 
 if TYPE_CHECKING:
     from fanout_router.http.request import ClientRequest
+    from fanout_router.logs import AccessLog
 
 __all__ = []
 
@@ -53,7 +56,7 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class RouteCounts:
     """What has happened on one route; plain numbers, because they are touched once per request."""
 
-    __slots__ = ("durations", "received", "seconds", "sent", "statuses")
+    __slots__ = ("cut", "durations", "received", "seconds", "sent", "statuses")
 
     def __init__(self) -> None:
         self.statuses: Counter[int] = Counter()
@@ -61,6 +64,19 @@ class RouteCounts:
         self.seconds = 0.0
         self.received = 0
         self.sent = 0
+        self.cut = 0
+        """Responses that were begun and could not be finished."""
+
+
+class Outcome(Enum):
+    """What became of a request."""
+
+    ANSWERED = "answered"
+    """By the app, or by the router in its stead."""
+    CUT = "cut"
+    """Begun, and broken off."""
+    DEPARTED = "departed"
+    """The client left before its end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +104,39 @@ class RouteTable:
         """The route for a Host field and a request target; None when no route matches."""
         name = host.rsplit(b":", 1)[0] if not host.endswith(b"]") else host
         wanted = name.decode("latin-1").lower()
-        path = target.split(b"?", 1)[0].decode("latin-1")
+        path = _as_routed(target.split(b"?", 1)[0])
         for route in self.routes:
             if (not route.host or route.host == wanted) and _within(path, route.prefix):
                 return route
         return None
+
+
+_UNUSUAL = re.compile(rb"%|//|/\.")
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _as_routed(path: bytes) -> str:
+    """A path as prefixes are compared with it: without needless escapes, empty segments and dot segments.
+
+    The app gets the target as it came. An escaped slash stays what it is: a character within a segment.
+    """
+    if not _UNUSUAL.search(path):
+        return path.decode("latin-1")
+    plain = _ESCAPED.sub(_unescaped, path).decode("latin-1")
+    kept: list[str] = []
+    for segment in plain.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    behind = "/" if kept and plain.endswith(("/", "/.", "/..")) else ""
+    return "/" + "/".join(kept) + behind
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    octet = int(found[1], 16)
+    return bytes([octet]) if octet in _UNRESERVED else found[0].upper()
 
 
 def _within(path: str, prefix: str) -> bool:
@@ -132,37 +176,32 @@ class Front:
         self.refused: dict[int, int] = {}
         """Answers to what never became a request, by status."""
         self.draining = False
-        self.on_finished: Callable[[ClientRequest, float], object] | None = None
-        """Called with each finished request and its duration in seconds: the access log."""
+        self.access_log: AccessLog | None = None
         self.request_ids = 0
         self.id_prefix = secrets.token_hex(6).encode() + b"-"
-        self._trusted = [ipaddress.ip_network(network) for network in trusted_proxies]
+        self.proxies = TrustedProxies(trusted_proxies)
 
-    def trusts(self, peer: str) -> bool:
-        """Whether a peer's word on where a request came from is believed."""
-        if not self._trusted:
-            return False
-        try:
-            address = ipaddress.ip_address(peer)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
-
-    def observe(self, request: "ClientRequest") -> None:
-        """Count a finished request."""
+    def observe(self, request: "ClientRequest", outcome: Outcome = Outcome.ANSWERED) -> None:
+        """Count a request that is over. One whose client left has no status that anybody saw."""
         seconds = self.clock() - request.arrived
         counts = request.route.counts
+        if self.access_log is not None:
+            self.access_log.finished(request, seconds, outcome)
+        if outcome is not Outcome.ANSWERED:
+            if outcome is Outcome.DEPARTED:
+                return
+            counts.cut += 1
         counts.statuses[request.status] += 1
         counts.durations[bisect_left(BUCKETS, seconds)] += 1
         counts.seconds += seconds
         counts.sent += request.sent
         counts.received += request.upload_size
-        if self.on_finished is not None:
-            self.on_finished(request, seconds)
 
-    def count_refused(self, status: int) -> None:
-        """Count an answer to what never became a request."""
+    def count_refused(self, status: int, client: str, method: bytes = b"", target: bytes = b"") -> None:
+        """Count an answer to what never became a request, or not a whole one."""
         self.refused[status] = self.refused.get(status, 0) + 1
+        if self.access_log is not None:
+            self.access_log.refused(status, client, method, target)
 
     def sweep(self) -> None:
         """Expire connections; call a few times a second."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import cast
 
-from fanout_router.http.front import Front
+from fanout_router.http.front import Front, Outcome
 from fanout_router.http.reader import RequestReader
 from fanout_router.http.request import Request, refusal
 
@@ -19,6 +19,7 @@ class ClientProtocol(asyncio.Protocol):
     """One client connection; requests of a pipeline are served one after the other."""
 
     transport: asyncio.Transport
+    peer: str
 
     def __init__(self, front: Front, scheme: str = "http") -> None:
         self.front = front
@@ -39,9 +40,10 @@ class ClientProtocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(_WRITE_BUFFER)
         peer = transport.get_extra_info("peername")
-        self._reader = RequestReader(self, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
+        self.peer = peer[0] if isinstance(peer, tuple) else "unknown"
+        self._reader = RequestReader(self, self.peer, self._scheme)
         if len(self.front.connections) >= self.front.limits.connections or self.front.draining:
-            self.front.count_refused(503)
+            self.front.count_refused(503, self.peer)
             self.closing = True
             self.transport.write(refusal(503))
             self.transport.close()
@@ -58,6 +60,7 @@ class ClientProtocol(asyncio.Protocol):
             requests[0].dispatcher.depart(requests[0])
             for request in requests:
                 request.departed = True
+                self.front.observe(request, Outcome.DEPARTED)
 
     def eof_received(self) -> bool:
         """The client sends no more: it has left. Half-closed connections are not kept, since nothing tells
@@ -190,7 +193,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def cut(self, request: Request) -> None:
         """A response cannot be finished: end the connection so that the client sees it."""
-        self.front.observe(request)
+        self.front.observe(request, Outcome.CUT)
         request.departed = request.channel is None
         self.closing = True
         if request in self._requests:
@@ -205,8 +208,11 @@ class ClientProtocol(asyncio.Protocol):
         if self.closing:
             return
         self._reader.stopped = True
-        self.front.count_refused(status)
         current = self._reader.current
+        if current is None or current.complete:  # that one is read, and what came behind it is none
+            self.front.count_refused(status, self.peer)
+        else:
+            self.front.count_refused(status, current.client_address, current.method, current.target)
         under_way = current
         if current is None or current.complete or current not in self._requests:
             under_way = None

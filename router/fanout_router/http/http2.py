@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from fanout_router.control import Outbox
 from fanout_router.errors import WireError
 from fanout_router.exchange import IDEMPOTENT, Failure
-from fanout_router.http.fields import SPECIAL, Kind, is_request_id, provenance
-from fanout_router.http.front import Front
+from fanout_router.http.fields import SPECIAL, Kind, is_request_id
+from fanout_router.http.front import Front, Outcome
 from fanout_router.http.request import (
     STATUS_OF,
     UNKNOWN_LENGTH,
@@ -46,7 +46,7 @@ _NOT_IN_HTTP2 = frozenset(
 class RequestHead:
     """A request's head. ``length`` is what Content-Length says; None without one."""
 
-    __slots__ = ("expects_continue", "fields", "given_id", "host", "length", "method", "target", "upgrade")
+    __slots__ = ("client", "expects_continue", "fields", "given_id", "host", "length", "method", "target", "upgrade")
 
     def __init__(self, method: bytes, target: bytes, host: bytes) -> None:
         self.method = method
@@ -54,6 +54,8 @@ class RequestHead:
         self.host = host
         self.length: int | None = None
         self.given_id = b""
+        self.client = ""
+        """The client's address, as far as trusted proxies tell."""
         self.expects_continue = False
         self.upgrade = False
         """It asks for a WebSocket (RFC 8441)."""
@@ -68,7 +70,6 @@ class HeadReader:
         self._front = front
         self._peer = peer
         self._scheme = scheme
-        self._trusted = front.trusts(peer)
 
     def read(self, headers: Headers) -> RequestHead:
         """The head that ``headers`` make.
@@ -98,7 +99,9 @@ class HeadReader:
             head.fields.append(_as_upgrade())
         if cookies:
             head.fields.append(b"cookie: %b\r\n" % b"; ".join(cookies))
-        head.fields.append(provenance(self._peer, self._scheme, head.host, claimed if self._trusted else None))
+        origin = self._front.proxies.origin(self._peer, self._scheme, head.host, claimed)
+        head.fields.append(origin.fields(b"2"))
+        head.client = origin.chain[0]
         return head
 
     def _line(self, pseudo: dict[bytes, bytes], hosts: list[bytes]) -> RequestHead:
@@ -186,6 +189,7 @@ class StreamRequest(ClientRequest):
         self.protocol = protocol
         self.stream = stream
         self.method = self.target = self.given_id = b""
+        self.client = ""
         self.number = self.status = self.sent = self.upload_size = 0
         self.touched = protocol.front.now
         self.submitted = False
@@ -285,6 +289,8 @@ class StreamRequest(ClientRequest):
         if not self.over:
             self.over = True
             self._leave()
+            if self.submitted:
+                self.protocol.front.observe(self, Outcome.DEPARTED)
             self.protocol.closed(self)
 
     def expired(self) -> None:
@@ -301,8 +307,8 @@ class StreamRequest(ClientRequest):
         if not self.over:
             self.over = True
             self._leave()
-            if self.status:
-                self.protocol.front.observe(self)
+            if self.submitted:
+                self.protocol.front.observe(self, Outcome.CUT if self.status else Outcome.DEPARTED)
         self.protocol.closed(self)
 
     def _leave(self) -> None:
@@ -311,10 +317,26 @@ class StreamRequest(ClientRequest):
 
     # -- from the environment --
 
+    def interim(self, head: bytes) -> None:
+        """Pass an interim response on."""
+        checked = check(head)
+        headers = None if checked is None else response_headers(checked.fields, checked.status)
+        if headers is not None and not self.over:
+            self.stream.send_headers(headers)
+
+    def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
+        """Head and body came in one piece; the same as the two calls below."""
+        checked = check(head)
+        if checked is None or (self.method != b"HEAD" and not checked.fits(len(body))):
+            return False
+        return super().response_whole(head, body)
+
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:  # noqa: ARG002
         """Send the response's headers."""
         checked = check(head)
         if checked is None:
+            return False
+        if end and self.method != b"HEAD" and not checked.fits(0):
             return False
         status = checked.status
         if self.upgrade and status < 300:  # any 2xx would tell the client that it has its tunnel (RFC 8441 section 5)
@@ -329,9 +351,6 @@ class StreamRequest(ClientRequest):
             self._bodyless = True
         else:
             self._remaining = checked.length
-            if end and checked.length > 0:
-                self._give_up(frames.INTERNAL_ERROR)
-                return True
         self.stream.send_headers(headers, end=end)
         if end:
             self._finished()
@@ -345,7 +364,7 @@ class StreamRequest(ClientRequest):
         if self._remaining >= 0:
             self._remaining -= size
             if self._remaining < 0 or (end and self._remaining):
-                self._give_up(frames.INTERNAL_ERROR)
+                self.dispatcher.give_up(self, Failure.BAD_RESPONSE)
                 return False
         self.sent += size
         stream = self.stream
@@ -394,6 +413,7 @@ class Http2Protocol(asyncio.Protocol):
     """One client connection. ``deadline`` is when it is looked at next."""
 
     transport: asyncio.Transport
+    peer: str
 
     def __init__(self, front: Front, scheme: str, loop: asyncio.AbstractEventLoop) -> None:
         self.front = front
@@ -413,7 +433,8 @@ class Http2Protocol(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self._outbox.attach(self.transport)
         peer = transport.get_extra_info("peername")
-        self._heads = HeadReader(self.front, peer[0] if isinstance(peer, tuple) else "unknown", self._scheme)
+        self.peer = peer[0] if isinstance(peer, tuple) else "unknown"
+        self._heads = HeadReader(self.front, self.peer, self._scheme)
         self.front.connections.add(self)
         self.wire.start()
 
@@ -449,7 +470,7 @@ class Http2Protocol(asyncio.Protocol):
             self._route(request, head, end)
             request.begin(head, end)
         except RefusedError as bad:
-            self.front.count_refused(bad.status)
+            self.front.count_refused(bad.status, self.peer, request.method, request.target)
             request.refuse(bad.status)
 
     def _route(self, request: StreamRequest, head: RequestHead, end: bool) -> None:
@@ -460,6 +481,7 @@ class Http2Protocol(asyncio.Protocol):
         request.route, request.dispatcher = route, route.dispatcher
         request.idempotent = head.method in IDEMPOTENT
         request.given_id = head.given_id
+        request.client = head.client
         if not head.given_id:
             front.request_ids = request.number = front.request_ids + 1
         text = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bx-request-id: %b\r\n\r\n" % (
@@ -477,7 +499,7 @@ class Http2Protocol(asyncio.Protocol):
 
     def connection_failed(self, error: WireError) -> None:  # noqa: ARG002
         """It does not speak HTTP/2, or breaks our limits."""
-        self.front.count_refused(400)
+        self.front.count_refused(400, self.peer)
         self._close()
 
     # -- the end of a request, and of the connection --

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from fanout_router.http.chunks import ChunkedBody
-from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated, provenance
+from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated
+from fanout_router.http.forwarded import Origin
 from fanout_router.http.front import Front
 from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, special_lines, without
 from fanout_router.http.request import RefusedError, Request, RequestConnection
@@ -84,7 +85,7 @@ class RequestReader:
         self._uncounted = _SHORTEST_FIELD * front.limits.fields
         self._peer = peer
         self._scheme = scheme
-        self._dropped = _DROPPED if front.trusts(peer) else _DROPPED | _CLAIMS
+        self._dropped = _DROPPED if front.proxies.trusts(peer) else _DROPPED | _CLAIMS
         self._held = bytearray()
         """What has come of a head that is not whole."""
         self._missing = 0
@@ -166,7 +167,7 @@ class RequestReader:
         status = self._admit(request, head, host)
         if status:
             return self._refuse(status, end)
-        if noted or claimed:
+        if noted or claimed or request.http10:
             kept.append(self._own_lines(request, host, noted, claimed))
         else:
             front = self._front
@@ -226,7 +227,7 @@ class RequestReader:
             if not _HOST.fullmatch(host):
                 return 400
             self._added_for = host
-            self._added = provenance(self._peer, self._scheme, host) + b"x-request-id: " + front.id_prefix
+            self._added = Origin((self._peer,), self._scheme, host).fields() + b"x-request-id: " + front.id_prefix
         if self._missing and front.limits.body is not None and self._missing > front.limits.body:
             return 413
         route = front.routes.only or front.routes.find(host, target)
@@ -243,9 +244,11 @@ class RequestReader:
         given = noted.get(b"x-request-id")
         if given is not None and is_request_id(given):
             request.given_id = given
-        elif not claimed:
+        elif not claimed and not request.http10:
             return b"%b%x\r\n\r\n" % (self._added, number)
-        added = provenance(self._peer, self._scheme, host, claimed)
+        origin = front.proxies.origin(self._peer, self._scheme, host, claimed)
+        request.client = origin.chain[0]
+        added = origin.fields(b"1.0" if request.http10 else b"1.1")
         return b"%bx-request-id: %b\r\n\r\n" % (added, request.request_id)
 
     # -- what is not in every head --

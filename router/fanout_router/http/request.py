@@ -31,7 +31,12 @@ _HOP_BY_HOP = frozenset(
 _DECISIVE = re.compile(
     rb"\r\n(?:(content-length)|transfer-encoding|connection|keep-alive|upgrade)[ \t]*:", re.IGNORECASE
 )
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9])[ \r]")
+# A whole head: names are tokens, and no control character is anywhere (RFC 9110 section 5.5).
+_HEAD = re.compile(
+    rb"HTTP/1\.1 ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?\r\n"
+    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
+)
+_NO_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[^\r]*", re.IGNORECASE)
 UNKNOWN_LENGTH = -1
 _CACHED_HEADS = 512
 JOIN_UP_TO = 16_384
@@ -51,6 +56,10 @@ class ResponseHead:
     """Whether a body may follow this status (RFC 9110 section 6.4.1)."""
     joins: int = field(init=False)
     """The length of a body that is sent in one write with ``whole``; ``UNKNOWN_LENGTH`` when none is."""
+
+    def fits(self, size: int) -> bool:
+        """Whether a whole body of this size is what the head announces."""
+        return not self.has_body or self.length in (UNKNOWN_LENGTH, size)
 
     def __post_init__(self) -> None:
         self.whole = self.fields + b"\r\n"
@@ -79,11 +88,8 @@ def check(head: bytes) -> ResponseHead | None:
 
 
 def _check(head: bytes) -> ResponseHead | None:
-    line = _STATUS_LINE.match(head)
-    if line is None or head.find(b"\r\n\r\n") != len(head) - 4:
-        return None
-    ends = head.count(b"\r\n")
-    if head.count(b"\n") != ends or head.count(b"\r") != ends:
+    line = _HEAD.fullmatch(head)
+    if line is None:
         return None
     length, fields = UNKNOWN_LENGTH, head[:-2]
     for found in _DECISIVE.finditer(head):
@@ -94,7 +100,10 @@ def _check(head: bytes) -> ResponseHead | None:
         if length != UNKNOWN_LENGTH or not value.isdigit() or len(value) > 18:
             return None
         length = int(value)
-    return ResponseHead(fields, int(line[1]), length)
+    status = int(line[1])
+    if length != UNKNOWN_LENGTH and (status < 200 or status == 204):  # RFC 9110 section 8.6
+        fields, length = _NO_LENGTH.sub(b"", fields), UNKNOWN_LENGTH
+    return ResponseHead(fields, status, length)
 
 
 def _without_hops(head: bytes) -> bytes:
@@ -177,6 +186,9 @@ class _IdSource(Protocol):
 class Connection(Protocol):
     """A client connection, as far as a request's id needs it."""
 
+    peer: str
+    """The address of the connection's other end."""
+
     @property
     def front(self) -> _IdSource:
         """What all client connections share."""
@@ -186,6 +198,7 @@ class ClientRequest(Exchange):
     """A client's request, once its head is read. Subclasses set the slots, each at once with its own."""
 
     __slots__ = (
+        "client",
         "dispatcher",
         "given_id",
         "method",
@@ -206,6 +219,8 @@ class ClientRequest(Exchange):
     given_id: bytes
     """The client's own request id, when it sent a good one; else ``number`` makes ours."""
     number: int
+    client: str
+    """The client's address, where trusted proxies tell another than the connection's."""
     upload_size: int
     """Bytes of request body so far."""
     status: int
@@ -216,6 +231,11 @@ class ClientRequest(Exchange):
     def request_id(self) -> bytes:
         """What the app sees as X-Request-Id."""
         return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
+
+    @property
+    def client_address(self) -> str:
+        """Where the request came from, as far as it is known."""
+        return self.client or self.protocol.peer
 
 
 class RequestConnection(Connection, Protocol):
@@ -262,6 +282,7 @@ class Request(ClientRequest):
         self.target = b""
         self.given_id = b""
         self.number = 0
+        self.client = ""
         self.keep_alive = True
         self.plain = False
         """A response with a length goes to this client as it is: no HEAD, no HTTP/1.0, no Upgrade."""
@@ -287,22 +308,39 @@ class Request(ClientRequest):
         self.spent = self.answered = self.delivered = self.complete = self.expects_continue = False
         self.attempts = self.status = self.sent = self.upload_size = 0
         self.given_id = b""
+        self.client = ""
+        self.environment = None
 
     def response_whole(self, head: bytes, body: bytes | memoryview) -> bool:
         """A response that came in one piece, as nearly all do: one write when nothing about it is unusual."""
         checked = known(head)
-        if checked is not None and checked.joins == len(body) and self.plain and self.keep_alive:
+        if checked is not None and checked.joins == len(body) and self.plain and self.keep_alive and self.complete:
             protocol = self.protocol
             self.status = checked.status
             self.sent = checked.joins
-            self.spent = self.complete and not self.upload
+            self.spent = not self.upload
             protocol.transport.write(b"".join((checked.whole, body)))
             protocol.finished(self)
             return True
+        checked = check(head)
+        if checked is None or (self.method != b"HEAD" and not checked.fits(len(body))):
+            return False
+        self._close_behind_an_early_answer()
         if not self.response_head(head, False, False):
             return False
         self.response_data(body, True)
         return True
+
+    def _close_behind_an_early_answer(self) -> None:
+        """The rest of the request is not wanted, so that the connection ends: say so."""
+        if not (self.complete or self.upgrade):
+            self.keep_alive = False
+
+    def interim(self, head: bytes) -> None:
+        """Pass an interim response on, to a client that knows of them (RFC 9110 section 15.2)."""
+        checked = check(head)
+        if checked is not None and not self.http10 and not self.status:
+            self.protocol.transport.write(checked.whole)
 
     def response_head(self, head: bytes, end: bool, alone: bool) -> bool:
         """Frame the response for this client; the head waits for its first data, so that both are one
@@ -311,6 +349,10 @@ class Request(ClientRequest):
         checked = check(head)
         if checked is None or (checked.status < 200 and not (checked.status == 101 and self.upgrade)):
             return False
+        if end:
+            if self.method != b"HEAD" and not checked.fits(0):
+                return False
+            self._close_behind_an_early_answer()
         out, self.status, self._remaining = checked.fields, checked.status, checked.length
         if self.upgrade and self.status != 101:
             self.keep_alive = False
@@ -321,7 +363,7 @@ class Request(ClientRequest):
             out += self._frame(end)
         self._head = out + self._connection_field()
         if end:
-            return self._ended_short() or self._end()
+            return self._end()
         if alone:
             self._flush()
         return True
@@ -345,13 +387,6 @@ class Request(ClientRequest):
             return b"connection: close\r\n\r\n"
         return b"connection: keep-alive\r\n\r\n" if self.http10 else b"\r\n"
 
-    def _ended_short(self) -> bool:
-        """Whether the head alone announces a body that will not come; the response is cut off then."""
-        if self._remaining > 0:
-            self._cut()
-            return True
-        return False
-
     def _end(self) -> bool:
         self._flush()
         self.protocol.finished(self)
@@ -365,7 +400,7 @@ class Request(ClientRequest):
         if self._remaining >= 0:
             self._remaining -= size
             if self._remaining < 0 or (end and self._remaining):
-                self._cut()
+                self.dispatcher.give_up(self, Failure.BAD_RESPONSE)
                 return False
         self.sent += size
         if self._chunked:
@@ -392,13 +427,6 @@ class Request(ClientRequest):
             self.protocol.transport.write(self._head)
             self._head = None
 
-    def _cut(self) -> None:
-        """The response cannot be finished: let the client see that it is not whole."""
-        channel = self.channel
-        self.protocol.cut(self)
-        if channel is not None:
-            self.dispatcher.depart(self)
-
     def upload_drained(self) -> None:
         """Read on, if the client's connection was paused for this request."""
         self.protocol.resume_upload()
@@ -407,9 +435,10 @@ class Request(ClientRequest):
         """Answer in the app's stead, or cut the response off where it stands."""
         if self.departed:
             return
-        if self.status:
+        if self.status and self._head is None:
             self.protocol.cut(self)
             return
+        self._head = None  # of a response that was found out before any of it was written
         if self.protocol.transport.is_closing():
             return
         self.status = STATUS_OF[failure]

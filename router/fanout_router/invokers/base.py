@@ -60,3 +60,6 @@ class Invoker(Protocol):
 
     def invoke(self, order: InvocationRequest, done: Callable[[Result], object]) -> None:
         """Begin an invocation; returns at once and never raises."""
+
+    async def close(self, patience_s: float = 10.0) -> None:
+        """Wait for the invocations to end, up to ``patience_s``."""

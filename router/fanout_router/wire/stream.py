@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fanout_router.wire import frames
 from fanout_router.wire.headers import Headers
+
+if TYPE_CHECKING:
+    from fanout_router.wire.control import ControlFrames
 
 __all__ = []
 
@@ -70,25 +73,6 @@ _COPY_BELOW = 16_384
 """Bytes: below this, joining header and data costs less than writing them apart."""
 
 
-class Link(Protocol):
-    """A stream's connection, as far as the stream needs it."""
-
-    limits: WireLimits
-    write: Callable[[bytes], object]
-    write_paused: bool
-    closed: bool
-    send_window: int
-    """Bytes that the peer takes now, over all streams."""
-    peer_initial_window: int
-    peer_frame_size: int
-
-    def encode_headers(self, headers: Headers) -> bytes:
-        """A header block; blocks must be written in the order they were encoded."""
-
-    def forget(self, stream: "Stream") -> None:
-        """Drop a stream that is closed both ways."""
-
-
 class StreamHandler(Protocol):
     """Listens to one stream. Calls come from within :meth:`Connection.receive`."""
 
@@ -124,7 +108,7 @@ class Stream:
         "unacknowledged",
     )
 
-    def __init__(self, connection: Link, stream_id: int, handler: StreamHandler | None = None) -> None:
+    def __init__(self, connection: "ControlFrames", stream_id: int, handler: StreamHandler | None = None) -> None:
         self.connection = connection
         self.id = stream_id
         self.handler = handler

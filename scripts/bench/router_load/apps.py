@@ -1,6 +1,6 @@
 """What is served in the benchmarks: prepared bodies, as an adapter application, as ASGI, and through a proxy.
 
-``DISPATCH_BENCH_CORE`` pins the process that imports this, so that environments do not share the router's core.
+``ROUTER_BENCH_CORE`` pins the process that imports this, so that environments do not share the router's core.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fanout_router.adapter.call import Call
+from fanout_router.adapter.call import Application, Call
 
 SIZES = {"200B": 200, "10KB": 10_240, "1MB": 1_048_576}
 _BODIES = {f"/{name}".encode(): b"x" * size for name, size in SIZES.items()}
@@ -16,18 +16,12 @@ _FIELDS = [(b"content-type", b"application/octet-stream")]
 
 Message = MutableMapping[str, Any]
 
-if "DISPATCH_BENCH_CORE" in os.environ:
-    os.sched_setaffinity(0, {int(os.environ["DISPATCH_BENCH_CORE"])})
+if "ROUTER_BENCH_CORE" in os.environ:
+    os.sched_setaffinity(0, {int(os.environ["ROUTER_BENCH_CORE"])})
 
 
-class Prepared:
+class Prepared(Application):
     """Answers at once and as cheaply as an environment can, so that the router is what is measured."""
-
-    async def startup(self) -> None:
-        """Nothing to do."""
-
-    async def shutdown(self) -> None:
-        """Nothing to do."""
 
     def handle(self, call: Call) -> None:
         """Send the prepared body of the target, whatever its query, once the request is whole."""

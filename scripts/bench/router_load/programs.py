@@ -214,7 +214,7 @@ def ours(
         DISPATCH_CONTROL_PORT=str(control),
         DISPATCH_PROCESSES=str(processes),
         DISPATCH_FUNCTIONS=json.dumps([settings]),
-        DISPATCH_BENCH_CORE=str(OTHER_CORE),
+        ROUTER_BENCH_CORE=str(OTHER_CORE),
         DISPATCH_LOG_LEVEL="ERROR",
     ) as found:
         _wait_for(lambda: serving(admin) >= int(str(settings["minimum"])), "the environments")

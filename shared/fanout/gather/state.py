@@ -63,9 +63,11 @@ class ScatterGather:
     """One scattered event, and which of its parts have settled."""
 
     gather_id: str
+    """Follows from the scattered event and the worker."""
     into: str
     """``<source>/<Name>`` of the gathered event."""
     total: int
+    """How many parts it has."""
     due_at: float
     """The deadline, in seconds since 1970."""
     compensates: bool
@@ -77,6 +79,7 @@ class ScatterGather:
 
     @property
     def filled(self) -> bool:
+        """Whether every part has settled."""
         return len(self.done) == self.total
 
     def mark_done(self, index: int) -> ScatterGather | None:
@@ -107,14 +110,17 @@ class AggregateResult:
     """What there is when a gather ends: each part is in exactly one of the three."""
 
     total: int
+    """How many parts were scattered."""
     succeeded: Sequence[Part]
     """By index."""
     failed: Sequence[Part]
+    """By index, each with its error."""
     missing: Sequence[int]
     """The indices of the parts that had not reported by the deadline."""
 
     @property
     def complete(self) -> bool:
+        """Whether every part succeeded."""
         return len(self.succeeded) == self.total
 
     @property

@@ -101,6 +101,7 @@ class DynamoDBStore:
         self._sleep = sleep
 
     def acquire(self, requests: Sequence[Request]) -> list[Lock]:
+        """As :meth:`Store.acquire`."""
         alone = len(requests) == 1
         batch = requests[0].owner if self._one_write and not alone else ""
         errors = self._execute([self._insert(request, alone, batch) for request in requests], self._lock_until())
@@ -118,6 +119,7 @@ class DynamoDBStore:
         return [locks[request.key] for request in requests]
 
     def take_over(self, requests: Sequence[Request], known: Sequence[Lock], *, company: bool = False) -> list[Lock]:
+        """As :meth:`Store.take_over`."""
         alone = len(requests) == 1 and not company
         # Another than of the lock before: the first request may be the same.
         batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
@@ -136,6 +138,7 @@ class DynamoDBStore:
         ]
 
     def complete(self, completions: Sequence[Completion], *, whole: str = "", until: float = 0.0) -> list[str | None]:
+        """As :meth:`Store.complete`."""
         if self._one_write and whole:
             [error] = self._execute([self._insert_mark(whole)], until)
             recorded = error is None or error[0] == "DuplicateItem"
@@ -147,6 +150,7 @@ class DynamoDBStore:
         ]
 
     def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:
+        """As :meth:`Store.release`."""
         self._execute([self._update_released(release) for release in releases], until)
 
     def commit(
@@ -155,6 +159,7 @@ class DynamoDBStore:
         completion: Completion,
         pending: Sequence[Mapping[str, Any]],
     ) -> None:
+        """As :meth:`Store.commit`."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
@@ -168,6 +173,7 @@ class DynamoDBStore:
             raise
 
     def forget_pending(self, keys: Sequence[str]) -> None:
+        """As :meth:`Store.forget_pending`."""
         statement = f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "status" = ?'
         self._execute(
             [{"Statement": statement, "Parameters": [{"S": key}, {"S": COMPLETED}]} for key in keys],

@@ -60,6 +60,7 @@ class MemoryStore:
         self._whole.clear()
 
     def acquire(self, requests: Sequence[Request]) -> list[Lock]:
+        """As :meth:`Store.acquire`."""
         alone = len(requests) == 1
         batch = requests[0].owner if self._one_write and not alone else ""
         return [self._acquire(request, alone, batch) for request in requests]
@@ -77,6 +78,7 @@ class MemoryStore:
         *,
         company: bool = False,
     ) -> list[Lock]:
+        """As :meth:`Store.take_over`."""
         alone = len(requests) == 1 and not company
         # Another than of the lock before: the first request may be the same.
         batch = f"{requests[0].owner}/again" if self._one_write and not alone else ""
@@ -131,6 +133,7 @@ class MemoryStore:
         whole: str = "",
         until: float = 0.0,  # noqa: ARG002
     ) -> list[str | None]:
+        """As :meth:`Store.complete`."""
         if self._one_write and whole:
             self._whole.add(whole)
             return [None] * len(completions)
@@ -151,6 +154,7 @@ class MemoryStore:
         return item if item is not None and item.owner == lock.owner else None
 
     def release(self, releases: Sequence[Release], *, until: float = 0.0) -> None:  # noqa: ARG002
+        """As :meth:`Store.release`."""
         for release in releases:
             item = self._own(release.lock)
             if item is not None and item.state is LockState.ACQUIRED:
@@ -174,6 +178,7 @@ class MemoryStore:
         item.expires = self._clock() + self._ttl_s
 
     def forget_pending(self, keys: Sequence[str]) -> None:
+        """As :meth:`Store.forget_pending`."""
         for key in keys:
             if key in self._items:
                 self._items[key].pending = b"[]"

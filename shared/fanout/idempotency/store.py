@@ -132,7 +132,7 @@ class Store(Protocol):
         """A lock for each request, in order. Events that are RELEASED or DIED are not locked yet."""
 
     def take_over(self, requests: Sequence[Request], known: Sequence[Lock], *, company: bool = False) -> list[Lock]:
-        """Lock events that :meth:`claim` found RELEASED or DIED.
+        """Lock events that :meth:`acquire` found RELEASED or DIED.
 
         :param known: what it returned for each.
         :param company: whether events that are locked already are handled together with these, so that the process

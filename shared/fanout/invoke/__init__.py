@@ -3,7 +3,7 @@
     results = invoke_all("shop-thumbnails", payloads, qualifier="live", timeout_s=20)
     thumbnails = [result.value for result in results if result.ok]
 
-The synchronous counterpart of :mod:`fanout.gather`: for answers that somebody waits for. docs/invoke.md says when.
+The synchronous counterpart of :mod:`fanout.gather`: for answers that somebody waits for.
 """
 
 from fanout.invoke.calls import invoke_all, invoke_all_async, warm_up

@@ -123,10 +123,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
+    """Why an invocation has no value, and whether it has run."""
+
     kind: Kind
     type: str
     """The exception's class in the function, or AWS's error code."""
     message: str
+    """The exception's text, or AWS's."""
     trace: tuple[str, ...] = ()
     """The function's stack trace, where it raised."""
 
@@ -139,17 +142,22 @@ class Invoked:
     """The answer to one payload: a value, or a failure."""
 
     value: Any = None
+    """What the function returned: JSON values. None when it failed."""
     failure: Failure | None = None
+    """None when it returned."""
 
     @property
     def ok(self) -> bool:
+        """Whether the function returned."""
         return self.failure is None
 
     def to_json(self) -> dict[str, Any]:
+        """As a node of a tree writes it into its answer."""
         return {"value": self.value} if self.failure is None else {"failure": asdict(self.failure)}
 
     @classmethod
     def from_json(cls, written: Mapping[str, Any]) -> Self:
+        """What :meth:`to_json` wrote."""
         failure = written.get("failure")
         if failure is None:
             return cls(value=written.get("value"))
@@ -158,6 +166,7 @@ class Invoked:
 
     @classmethod
     def failed(cls, kind: Kind, type: str, message: str) -> Self:  # noqa: A002 - the word of Lambda's errorType
+        """Without a value, for this reason."""
         return cls(failure=Failure(kind=kind, type=type, message=message))
 
 

@@ -32,8 +32,11 @@ class Context:
     """The record being handled, for the handler of its event."""
 
     worker: str
+    """The worker's name."""
     delivery: Delivery
+    """The record and what has become of it; for the core."""
     metadata: Metadata
+    """Of the event: ids, subject, when it was published."""
     remaining_s: Callable[[], float]
     """Seconds until Lambda ends the invocation."""
     store: Store | None = None
@@ -47,6 +50,7 @@ class Context:
 
     @property
     def event_id(self) -> str:
+        """The event's id, the same over retries, duplicates and replays."""
         return self.metadata.event_id
 
     @property
@@ -113,7 +117,7 @@ class Context:
 
     def scatter(self, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
         """Publish the parts of this event, once the handler has returned, and gather what their handlers return into
-        one event; answers the gather's id. See docs/gather.md.
+        one event; answers the gather's id.
 
         :param into: the contract of the gathered event; a function declared with ``worker.gathers`` makes it.
         :param deadline: from now; what has not come by then is missing from the gathered event. At most 7 days.

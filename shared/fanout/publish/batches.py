@@ -40,6 +40,7 @@ class Receipt:
     envelope: Envelope
     """As it was given; on the bus, large data may have been replaced by their reference."""
     attempts: int
+    """How often it was sent."""
     error: str | None = None
     """``<code>: <message>`` of the last attempt; None when the bus took the event."""
 
@@ -48,6 +49,7 @@ class Receipt:
 
     @property
     def accepted(self) -> bool:
+        """Whether the bus took the event."""
         return self.error is None
 
     @property
@@ -157,6 +159,8 @@ PERMANENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class BusKind:
+    """One of EventBridge's two kinds of buses."""
+
     service: Literal["events", "eventbridgev2"]
     """The client that speaks to it."""
     max_entries: int
@@ -186,6 +190,7 @@ class Fault(NamedTuple):
 
     @property
     def permanent(self) -> bool:
+        """Whether no repetition fixes it."""
         return self.code in PERMANENT
 
     def __str__(self) -> str:

@@ -106,6 +106,7 @@ class Publisher:
         return entry_of(envelope, self._routes.of(envelope.identifier), self._claim_check)
 
     def batcher(self) -> Batcher:
+        """An empty one, with the limits of this bus."""
         return Batcher(self._kind)
 
     @property

@@ -45,11 +45,13 @@ class Route:
         return _kept(data, self.filtered or ())
 
     def to_json(self) -> dict[str, Any]:
+        """As the build packs it into a publisher."""
         filtered = None if self.filtered is None else sorted(map(list, self.filtered))
         return {"max_bytes": self.max_bytes, "filtered": filtered}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """What :meth:`to_json` wrote."""
         filtered = fields["filtered"]
         return cls(
             max_bytes=fields["max_bytes"], filtered=None if filtered is None else frozenset(map(tuple, filtered))
@@ -67,13 +69,16 @@ class Routes:
     by_event: Mapping[str, Route] = field(default_factory=dict)
 
     def of(self, identifier: str) -> Route:
+        """The route of ``<source>/<Name>``; of an unknown event the narrowest."""
         return self.by_event.get(identifier, UNKNOWN)
 
     def to_json(self) -> dict[str, Any]:
+        """As the build packs them into a publisher."""
         return {event: route.to_json() for event, route in sorted(self.by_event.items())}
 
     @classmethod
     def from_json(cls, routes: Mapping[str, Any]) -> Self:
+        """What :meth:`to_json` wrote."""
         return cls({event: Route.from_json(fields) for event, fields in routes.items()})
 
 

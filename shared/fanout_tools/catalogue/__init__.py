@@ -1,1 +1,4 @@
-"""The picture and the catalogue of an environment, from its plan: docs/topology.md tells how to read them."""
+"""The picture and the catalogue of an environment, from its plan.
+
+docs/how-to/draw-the-system.md tells how to read them.
+"""

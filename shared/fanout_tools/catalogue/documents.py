@@ -83,7 +83,7 @@ DOCS: Final = ("topology.svg", "catalogue.md")
 
 def kept() -> Path:
     """The local environment's topology, from which docs/ is written without a plan."""
-    return project().root / "docs" / "topology.json"
+    return project().root / "docs" / "reference" / "topology.json"
 
 
 def documents(topology: Topology, declared: Declarations, folder: Path, schemas: Path) -> dict[str, str]:

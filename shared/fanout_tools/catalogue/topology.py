@@ -1,7 +1,7 @@
 """What the picture shows and the catalogue tells: nodes in layers, edges between them, and each event's way.
 
-It is a value of its own, kept as JSON (docs/topology.json), so that the documents can be drawn again, and be proven
-current, without a plan.
+It is a value of its own, kept as JSON (docs/reference/topology.json), so that the documents can be drawn again, and be
+proven current, without a plan.
 """
 
 import json

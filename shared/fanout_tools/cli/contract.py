@@ -18,7 +18,7 @@ from fanout_tools.contracts import asyncapi, golden, snapshots
 from fanout_tools.contracts import check as contract_check
 from fanout_tools.contracts.check import Finding
 from fanout_tools.declarations.worker import load_all
-from fanout_tools.project import project
+from fanout_tools.project import DISTRIBUTION, project
 
 __all__ = ["app"]
 
@@ -115,7 +115,9 @@ def export(
     if form is Format.ASYNCAPI:
         workers = load_all(services, events={each.contract.identifier for each in contracts})
         examples = golden.find(project().golden)
-        files = {"asyncapi.json": asyncapi.document(contracts, schemas, examples, workers, metadata.version("fanout"))}
+        files = {
+            "asyncapi.json": asyncapi.document(contracts, schemas, examples, workers, metadata.version(DISTRIBUTION))
+        }
     else:
         files = {
             str(snapshots.path_of(contract, Path())): {"$schema": DIALECT, **schema}

@@ -17,14 +17,15 @@ app = typer.Typer(help="Write a project, an event, a worker or a web function.",
 
 @app.command("project")
 def new_project(
-    folder: Annotated[Path, typer.Argument(help="A new folder; its name begins every name in AWS.")],
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder; its name begins every name in AWS.")],
 ) -> None:
     """Write a project: an event, a worker with its test, an environment on an emulator and one on AWS.
 
     fanout's Terraform modules are copied into it, as `fanout vendor` does.
     """
     _tell(scaffold.new_project(folder))
-    print(f"next: cd {folder} && make check test deploy")
+    change = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
+    print(f"next: {change}make check test deploy")
 
 
 @app.command("event")

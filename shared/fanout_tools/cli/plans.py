@@ -18,7 +18,7 @@ from fanout_tools.plans import Plan
 from fanout_tools.plans.file import plan_file, read
 from fanout_tools.project import project
 from fanout_tools.proof.check import Proof, check
-from fanout_tools.proof.findings import declared
+from fanout_tools.proof.findings import Allowed, declared
 from fanout_tools.proof.findings import read as read_allowed
 from fanout_tools.proof.planning import plan_environment
 from fanout_tools.proof.workflows import declared_patterns
@@ -38,7 +38,7 @@ def check_plan(
         Plan.read(read(plan) if plan else plan_environment(env)),
         load_all(project().services),
         starts=declared_patterns(project().services),
-        allowed=read_allowed(env),
+        allowed=_allowed(env),
         declared=(said := declared(project().environments / env)),
     )
     _report(found)
@@ -46,6 +46,15 @@ def check_plan(
         print(f"without alarms: {said.no_alarms}")
     if found.findings:
         raise typer.Exit(1)
+
+
+def _allowed(env: str) -> list[Allowed]:
+    """fanout's own list, and the project's beside its environments. A project is without some parts of fanout's."""
+    entries = read_allowed(env)
+    if project().vendor_record.exists():
+        entries = [entry.model_copy(update={"optional": True}) for entry in entries]
+    own = project().terraform / "check_plan_allowed.yaml"
+    return [*entries, *(read_allowed(env, own) if own.exists() else [])]
 
 
 def _report(proof: Proof) -> None:

@@ -1,1 +1,1 @@
-"""What an environment costs, from its plan: docs/cost.md has the formulas."""
+"""What an environment costs, from its plan: docs/reference/cost.md has the formulas."""

@@ -33,7 +33,7 @@ def command(
     events_per_month: Annotated[float, typer.Option(min=1, help="Events published, all kinds together.")],
     env: Annotated[str | None, typer.Option(help="Plan this folder of terraform/environments.")] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan in JSON, in place of --env.")] = None,
-    mix: Annotated[Path | None, typer.Option(help="Shares, sizes and durations: docs/cost.md.")] = None,
+    mix: Annotated[Path | None, typer.Option(help="Shares, sizes and durations, as YAML.")] = None,
     logs: Annotated[Path | None, typer.Option(help="A folder with <worker>.log: durations as they were.")] = None,
     bench: Annotated[Path | None, typer.Option(help="build/bench/worker.json: the core's own time.")] = None,
     services: Services,
@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """What a million events of each kind, each worker, and the month cost at AWS's list prices.
 
-    Free tiers, discounts, taxes and data transfer are left out; docs/cost.md has the formulas.
+    Free tiers, discounts, taxes and data transfer are left out.
     """
     if not math.isfinite(events_per_month):
         raise typer.BadParameter("must be a number of events, such as 1e6", param_hint="--events-per-month")

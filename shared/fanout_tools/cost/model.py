@@ -1,5 +1,6 @@
-"""The formulas: what events cost, and what the month costs whatever comes. docs/cost.md explains each, and where AWS
-states what it charges for.
+"""The formulas: what events cost, and what the month costs whatever comes.
+
+docs/reference/cost.md explains each, and where AWS states what it charges for.
 
 Free tiers, discounts, taxes and data transfer are left out.
 """

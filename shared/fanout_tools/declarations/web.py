@@ -27,21 +27,23 @@ FILE = "web.yaml"
 class WebFunction(Section):
     """The Lambda function. Bounds: AWS Lambda quotas."""
 
-    memory_mb: int = Field(default=512, ge=128, le=10_240)
+    memory_mb: int = Field(default=512, ge=128, le=10_240, description="memory; CPU comes in proportion to it")
     timeout_s: int = Field(
         default=900, ge=30, le=900, description="how long an environment serves before it is replaced"
     )
-    architecture: Literal["arm64", "x86_64"] = "arm64"
+    architecture: Literal["arm64", "x86_64"] = Field(default="arm64", description="of the processor; arm64 costs less")
 
 
 class WebManifest(Section):
     """A web function, as its ``web.yaml`` declares it."""
 
-    description: str = Field(min_length=1, max_length=256)
+    description: str = Field(min_length=1, max_length=256, description="what it does, for catalogue and console")
     owner: str | None = Field(default=None, min_length=1, max_length=64, description="the team on call for it")
-    publishes: list[EventName] = Field(default=[])
-    function: WebFunction = WebFunction()
-    permissions: list[Permission] = Field(default=[])
+    publishes: list[EventName] = Field(
+        default=[], description="the events that it may put on the bus; without any its role may put none"
+    )
+    function: WebFunction = Field(default=WebFunction(), description="the Lambda function: memory and time")
+    permissions: list[Permission] = Field(default=[], description="what its role may do beyond publishing")
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -82,48 +82,62 @@ class IdempotencyMode(StrEnum):
 class Subscription(Section):
     """One kind of event the worker takes."""
 
-    event: SubscribedName = Field(description="<source>/<Name> of a contract, or * for every event")
+    event: SubscribedName = Field(description="`<source>/<Name>` of a contract, or `*` for every event")
     where: dict[str, Any] = Field(default={}, description="EventBridge pattern over the event's data")
 
 
 class Function(Section):
     """The Lambda function. Bounds: AWS Lambda quotas."""
 
-    memory_mb: int = Field(default=256, ge=128, le=10_240)
-    timeout_s: int = Field(default=30, ge=1, le=900)
-    architecture: Literal["arm64", "x86_64"] = "arm64"
-    reserved_concurrency: int | None = Field(default=None, ge=1, le=1_000, description="null: the account's pool")
-    provisioned_concurrency: int = Field(default=0, ge=0, le=1_000)
+    memory_mb: int = Field(default=256, ge=128, le=10_240, description="memory; CPU comes in proportion to it")
+    timeout_s: int = Field(default=30, ge=1, le=900, description="how long an invocation, a batch, may take")
+    architecture: Literal["arm64", "x86_64"] = Field(default="arm64", description="of the processor; arm64 costs less")
+    reserved_concurrency: int | None = Field(
+        default=None, ge=1, le=1_000, description="environments of its own, at most; null: the account's pool"
+    )
+    provisioned_concurrency: int = Field(
+        default=0, ge=0, le=1_000, description="environments kept ready, so that no event meets a cold start"
+    )
 
 
 class Batch(Section):
     """The event source mapping. Bounds: AWS Lambda's for Amazon SQS."""
 
-    size: int = Field(default=10, ge=1, le=10_000)
-    window_s: int = Field(default=0, ge=0, le=300)
-    max_concurrency: int | None = Field(default=None, ge=2, le=1_000, description="null: Lambda's own scaling")
+    size: int = Field(default=10, ge=1, le=10_000, description="records in one invocation, at most")
+    window_s: int = Field(default=0, ge=0, le=300, description="how long Lambda waits for a batch to fill")
+    max_concurrency: int | None = Field(
+        default=None,
+        ge=2,
+        le=1_000,
+        description="batches handled at the same time, at most; null: Lambda's own scaling",
+    )
     concurrency: int = Field(default=1, ge=1, le=100, description="records that one environment handles at once")
     record_timeout_s: int | None = Field(
-        default=None, ge=1, le=900, description="null: a record may take the rest of the invocation"
+        default=None, ge=1, le=900, description="how long one record may take; null: the rest of the invocation"
     )
 
 
 class Queue(Section):
     """The SQS queue and its DLQ. Bounds: Amazon SQS quotas."""
 
-    fifo: bool = False
-    retention_days: int = Field(default=4, ge=1, le=14)
-    max_receives: int = Field(default=5, ge=1, le=1_000)
+    fifo: bool = Field(default=False, description="keep the order of all events of the worker")
+    retention_days: int = Field(default=4, ge=1, le=14, description="how long the queue keeps an event")
+    max_receives: int = Field(
+        default=5, ge=1, le=1_000, description="tries of the handler, after which an event goes to the DLQ"
+    )
     visibility_s: int | None = Field(
-        default=None, ge=0, le=43_200, description="null: 6 x function.timeout_s + batch.window_s"
+        default=None,
+        ge=0,
+        le=43_200,
+        description="how long a record in work is hidden; null: 6 x function.timeout_s + batch.window_s",
     )
 
 
 class Retry(Section):
     """Backoff of a failed record: full jitter between 0 and min(cap, base x 2^(receives - 1)), in seconds."""
 
-    base_s: int = Field(default=2, ge=0, le=43_200)
-    cap_s: int = Field(default=900, ge=0, le=43_200)
+    base_s: int = Field(default=2, ge=0, le=43_200, description="longest delay after the first failure")
+    cap_s: int = Field(default=900, ge=0, le=43_200, description="longest delay after any")
 
 
 def _off(mode: object) -> object:
@@ -132,9 +146,18 @@ def _off(mode: object) -> object:
 
 
 class Idempotency(Section):
-    mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(default=IdempotencyMode.STRICT, strict=False)
+    """How the worker remembers the events that it has handled."""
+
+    mode: Annotated[IdempotencyMode, BeforeValidator(_off)] = Field(
+        default=IdempotencyMode.STRICT,
+        strict=False,
+        description="strict: lock, then record the result; claim: one write a record; off: remember nothing",
+    )
     ttl_hours: int | None = Field(
-        default=None, ge=1, le=8_760, description="null: queue.retention_days + 14 days of the DLQ"
+        default=None,
+        ge=1,
+        le=8_760,
+        description="it remembers for so long; null: queue.retention_days + 14 days of the DLQ",
     )
     key: list[FieldName] = Field(
         default=[], description="fields of the data (bucket.name) that tell events apart in place of their ids"
@@ -145,17 +168,17 @@ class Scaling(Section):
     """Provisioned concurrency that follows its use, from ``function.provisioned_concurrency`` up to ``max``. Bounds:
     AWS Lambda's quotas, and Application Auto Scaling's for the metric."""
 
-    max: int | None = Field(default=None, ge=1, le=1_000, description="null: does not follow its use")
-    utilization_percent: int = Field(default=70, ge=10, le=90, description="of it in use, on the average of a minute")
+    max: int | None = Field(default=None, ge=1, le=1_000, description="environments at most; null: no scaling")
+    utilization_percent: int = Field(default=70, ge=10, le=90, description="in use, by the average of a minute")
 
 
 class ScheduledScaling(Section):
     """From this time on, other bounds of provisioned concurrency."""
 
-    expression: str = Field(pattern=r"^(cron|rate|at)\(.+\)$", description="cron(0 7 ? * MON-FRI *)")
-    timezone: str = Field(default="UTC", min_length=1, max_length=64, description="Europe/Berlin")
-    min: int = Field(ge=1, le=1_000)
-    max: int = Field(ge=1, le=1_000)
+    expression: str = Field(pattern=r"^(cron|rate|at)\(.+\)$", description="when, as `cron(0 7 ? * MON-FRI *)`")
+    timezone: str = Field(default="UTC", min_length=1, max_length=64, description="of the expression, as Europe/Berlin")
+    min: int = Field(ge=1, le=1_000, description="environments at least")
+    max: int = Field(ge=1, le=1_000, description="environments at most")
 
 
 class Slo(Section):
@@ -167,17 +190,21 @@ class Slo(Section):
 class Permission(Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
-    actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(min_length=1)
+    actions: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+:[A-Za-z*]+$")]] = Field(
+        min_length=1, description="IAM actions, as dynamodb:UpdateItem"
+    )
     resources: list[PermittedResource] = Field(
-        min_length=1, description="table:NAME | bucket:NAME | identity:EMAIL | function:WORKER | arn:..."
+        min_length=1, description="each `table:NAME`, `bucket:NAME`, `identity:EMAIL`, `function:WORKER` or `arn:...`"
     )
 
 
 class Table(Section):
     """A DynamoDB table that this worker owns; others may be permitted to it as ``table:NAME``."""
 
-    key: str = Field(min_length=1, max_length=255)
-    sort_key: str | None = Field(default=None, min_length=1, max_length=255)
+    key: str = Field(min_length=1, max_length=255, description="its partition key, a string")
+    sort_key: str | None = Field(
+        default=None, min_length=1, max_length=255, description="its sort key, a string; null: it has none"
+    )
 
 
 class Bucket(Section):
@@ -189,28 +216,39 @@ class Bucket(Section):
 class Manifest(Section):
     """A worker, as its ``worker.yaml`` declares it."""
 
-    description: str = Field(min_length=1, max_length=256)
+    description: str = Field(min_length=1, max_length=256, description="what it does, for catalogue and console")
     owner: str | None = Field(default=None, min_length=1, max_length=64, description="the team on call for it")
-    subscribes: list[Subscription] = Field(min_length=1)
-    publishes: list[EventName] = []
-    via: Via = Field(default=Via.TOPIC, strict=False)
-    function: Function = Function()
-    batch: Batch = Batch()
-    queue: Queue = Queue()
-    retry: Retry = Retry()
-    idempotency: Idempotency = Idempotency()
-    slo: Slo = Slo()
-    scaling: Scaling = Scaling()
-    scaling_schedule: dict[ResourceName, ScheduledScaling] = {}
+    subscribes: list[Subscription] = Field(min_length=1, description="the events that it takes")
+    publishes: list[EventName] = Field(
+        default=[], description="the events that it may put on the bus; without any its role may put none"
+    )
+    via: Via = Field(
+        default=Via.TOPIC,
+        strict=False,
+        description="topic: bus, SNS, queue, for wide fan-out; bus: a rule to the queue, for richer patterns and FIFO",
+    )
+    function: Function = Field(default=Function(), description="the Lambda function: memory, time, concurrency")
+    batch: Batch = Field(default=Batch(), description="how records come to the function")
+    queue: Queue = Field(default=Queue(), description="the SQS queue and its DLQ")
+    retry: Retry = Field(default=Retry(), description="the delay of a failed record")
+    idempotency: Idempotency = Field(default=Idempotency(), description="how a duplicate is kept from a second effect")
+    slo: Slo = Field(default=Slo(), description="what the team promises, and what alarms hold it to")
+    scaling: Scaling = Field(default=Scaling(), description="provisioned concurrency that follows its use")
+    scaling_schedule: dict[ResourceName, ScheduledScaling] = Field(
+        default={}, description="provisioned concurrency by the clock"
+    )
     outbox: bool = Field(default=False, description="write events in the worker's own DynamoDB transactions")
-    permissions: list[Permission] = []
-    tables: dict[ResourceName, Table] = {}
-    buckets: dict[ResourceName, Bucket] = {}
+    permissions: list[Permission] = Field(
+        default=[], description="what its role may do beyond its own queue, bus and records"
+    )
+    tables: dict[ResourceName, Table] = Field(default={}, description="DynamoDB tables that it owns, by name")
+    buckets: dict[ResourceName, Bucket] = Field(default={}, description="S3 buckets that it owns, by name")
     parameters: dict[ResourceName, StoredName] = Field(
-        default={}, description="SSM parameters it reads: /<namespace>/NAME, or /NAME as it is"
+        default={}, description="SSM parameters it reads: `/<namespace>/NAME`, or `/NAME` as it is"
     )
     secrets: dict[ResourceName, StoredName] = Field(
-        default={}, description="Secrets Manager's secrets it reads: <namespace>/NAME, or /NAME as it is, without the /"
+        default={},
+        description="secrets of Secrets Manager: `<namespace>/NAME`, or `/NAME` as it is, without the /",
     )
     gathers: bool = Field(default=False, description="scatters events into parts, and gathers their results")
     parts_of: list[WorkerName] = Field(default=[], description="other workers whose scattered parts it handles")

@@ -69,15 +69,16 @@ def differences(plan: Mapping[str, Any]) -> Iterator[Difference]:
             yield Difference(address=address, attribute=attribute, action="update")
 
 
-def check(plan: Mapping[str, Any], emulator: str, allowed: Path = ALLOWED) -> list[Difference]:
+def check(plan: Mapping[str, Any], emulator: str, allowed: Path = ALLOWED, *, whole: bool = True) -> list[Difference]:
     """The differences that the list explains.
 
+    :param whole: whether the plan has all that the list speaks of, so that an entry must explain something.
     :raises DriftError: there are others, or an entry for this emulator explains nothing.
     """
     entries = known(emulator, allowed)
     found = list(differences(plan))
     unexplained = [d for d in found if not any(entry.explains(d) for entry in entries)]
-    stale = [entry for entry in entries if not any(entry.explains(d) for d in found)]
+    stale = [entry for entry in entries if whole and not any(entry.explains(d) for d in found)]
     if unexplained or stale:
         lines = [f"{difference}; fix the module, or explain it in {allowed.name}" for difference in unexplained]
         lines += [

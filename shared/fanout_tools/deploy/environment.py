@@ -171,7 +171,7 @@ class Deployment:
         terraform.run(self.root, "plan", PARALLELISM, plan, data_dir=self.data_dir, env=self.env, capture=True)
         shown = ("show", "-json", plan.removeprefix("-out="))
         text = terraform.run(self.root, *shown, data_dir=self.data_dir, env=self.env, capture=True)
-        return len(check_drift.check(json.loads(text), emulator))
+        return len(check_drift.check(json.loads(text), emulator, whole=not project().vendor_record.exists()))
 
 
 def _approved() -> bool:

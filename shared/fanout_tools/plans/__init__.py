@@ -1,7 +1,7 @@
 """Terraform plans as the tools read them: what there will be, and who hands an event to whom.
 
-The proof (docs/check-plan.md), the picture and catalogue (docs/topology.md) and ``fanout cost`` (docs/cost.md) share
-this one reader, so that they speak of the same thing.
+The proof (docs/explanation/proof.md), the picture and catalogue (docs/how-to/draw-the-system.md) and ``fanout cost``
+(docs/reference/cost.md) share this one reader, so that they speak of the same thing.
 """
 
 from fanout_tools.plans.hops import Hop, consumers, dead_letter_queues, deliveries, function_of

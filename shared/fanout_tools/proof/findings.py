@@ -33,6 +33,10 @@ class Finding:
         return f"{self.address}: {self.rule}: {self.problem}; {self.fix}"
 
 
+NOT_AWS: Final = {"local", "fixture"}
+"""Environments of ``allowed.yaml`` that are not on AWS."""
+
+
 class Allowed(BaseModel):
     """A wide grant that is known and explained."""
 
@@ -64,7 +68,7 @@ class Declared(BaseModel):
 
 
 def read(environment: str, file: Path = ALLOWED) -> list[Allowed]:
-    """The entries for one environment.
+    """The entries for one environment; one that no entry names is taken for one on AWS.
 
     :raises PlanError: the file is not such a list.
     """
@@ -73,7 +77,9 @@ def read(environment: str, file: Path = ALLOWED) -> list[Allowed]:
     except (OSError, yaml.YAMLError, ValidationError) as error:
         keys = ", ".join(Allowed.model_fields)
         raise PlanError(f"{file.name}: a list in which each entry has {keys}: {error}") from error
-    return [entry for entry in entries if environment in entry.environments]
+    named = {name for entry in entries for name in entry.environments}
+    alike = {environment} if environment in named else named - NOT_AWS
+    return [entry for entry in entries if alike.intersection(entry.environments)]
 
 
 def declared(root: Path) -> Declared:

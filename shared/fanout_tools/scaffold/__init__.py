@@ -1,6 +1,6 @@
 """What ``fanout new`` and ``fanout vendor`` write: projects, events, workers, web functions, and fanout's Terraform.
 
-``modules`` and ``constraints.txt`` are links to this repository's; the wheel holds what they lead to.
+``modules`` is a link to this repository's; the wheel holds what it leads to.
 """
 
 from fanout_tools.scaffold.errors import ScaffoldError

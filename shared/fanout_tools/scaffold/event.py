@@ -95,18 +95,24 @@ def _with_class(text: str, source: str, name: str, fields: dict[str, Field]) -> 
 
 
 def _with_import(text: str, line: str) -> str:
-    """The module with the import after its last one, or after its docstring."""
+    """The module with the import among its others: Python's own first, then fanout's and the project's."""
     if re.search(rf"^{re.escape(line)}\b", text, re.MULTILINE):
         return text
     lines = text.splitlines(keepends=True)
     imports = [number for number, each in enumerate(lines) if re.match(r"(from|import) ", each)]
     if not imports:
         return f"{text.rstrip()}\n\n{line}\n"
-    own = line.startswith("from fanout")
-    before = [number for number in imports if not own and re.match(r"from (contracts|fanout)", lines[number])]
-    at = before[0] if before else imports[-1] + 1
-    gap = "\n" if own and not re.match(r"from (contracts|fanout)", lines[at - 1]) else ""
-    return "".join([*lines[:at], f"{gap}{line}\n", *lines[at:]])
+    ours = [number for number in imports if _is_ours(lines[number])]
+    theirs = [number for number in imports if not _is_ours(lines[number])]
+    if _is_ours(line):
+        at, added = (ours[0], f"{line}\n") if ours else (imports[-1] + 1, f"\n{line}\n")
+    else:
+        at, added = (theirs[-1] + 1, f"{line}\n") if theirs else (ours[0], f"{line}\n\n")
+    return "".join([*lines[:at], added, *lines[at:]])
+
+
+def _is_ours(line: str) -> bool:
+    return line.startswith(("from fanout", "from contracts"))
 
 
 def keep(of: Project, event: str, example: dict[str, object]) -> list[Path]:

@@ -5,7 +5,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from fanout_tools.project import project
+from fanout_tools.project import DISTRIBUTION, project
 from fanout_tools.scaffold.errors import ScaffoldError
 from fanout_tools.scaffold.event import new_event
 from fanout_tools.scaffold.files import fill, refuse_existing, write
@@ -27,20 +27,23 @@ _FILES: Final = {
 
 
 def new_project(folder: Path) -> list[Path]:
-    """Write a project with one event and one worker into a new folder, whose name is the project's.
+    """Write a project with one event and one worker into a folder, whose name is the project's.
+
+    :param folder: a new one, or one with nothing but hidden files such as ``.venv`` and ``.git``.
 
     :returns: what was written, but for the vendored modules.
     :raises ScaffoldError: the folder is there and not empty, or its name cannot be part of a name in AWS.
     """
+    folder = folder.resolve()
     name = folder.name
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", name):
         raise ScaffoldError(
             f"{name}: cannot be a project's name: it begins every name in AWS, and has lower-case letters, digits and "
             "hyphens, a letter first, 20 characters at most"
         )
-    if folder.exists() and any(folder.iterdir()):
-        refuse_existing(folder)
-    fields = {"name": name, "version": metadata.version("fanout")}
+    if folder.exists():
+        refuse_existing(*(path for path in folder.iterdir() if not path.name.startswith(".")))
+    fields = {"name": name, "version": metadata.version(DISTRIBUTION)}
     written = write({folder / path: fill(f"project/{template}", **fields) for path, template in _FILES.items()})
     made = project(folder)
     vendor(made)

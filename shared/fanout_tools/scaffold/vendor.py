@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fanout_tools.project import Project
+from fanout_tools.project import DISTRIBUTION, Project
 from fanout_tools.scaffold.errors import ScaffoldError
 
 __all__ = ["MODULES", "Vendored", "vendor", "vendor_diff"]
@@ -57,7 +57,7 @@ def vendor(of: Project, *, force: bool = False) -> Vendored:
         path.unlink()
     written = [folder / name for name, content in ours.items() if _write(folder / name, content)]
     _remove_empty(folder)
-    version, hashes = metadata.version("fanout"), {name: _hash(content) for name, content in ours.items()}
+    version, hashes = metadata.version(DISTRIBUTION), {name: _hash(content) for name, content in ours.items()}
     record = json.dumps({"version": version, "files": hashes}, indent=1, sort_keys=True)
     of.vendor_record.write_text(record + "\n", encoding="utf-8")
     return Vendored(before.version, version, written, removed)
@@ -69,7 +69,7 @@ def vendor_diff(of: Project) -> Iterator[str]:
     :raises ScaffoldError: the folder holds modules that were never vendored.
     """
     folder, before, ours = of.vendored_modules, _record(of), dict(_files(MODULES))
-    after = f"fanout {metadata.version('fanout')}"
+    after = f"fanout {metadata.version(DISTRIBUTION)}"
     for name in sorted({*ours, *before.files}):
         path = folder / name
         old, new = path.read_bytes() if path.exists() else b"", ours.get(name, b"")

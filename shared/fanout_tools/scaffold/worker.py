@@ -50,14 +50,15 @@ def new_worker(
     refuse_existing(folder)
     made: list[Path] = []
     wanted = list(on)
-    if bucket is not None:
-        made += _object_created(of)
-        wanted.append(OBJECT_CREATED)
     if schedule is not None:
+        _check_schedule(schedule)
         due = f"{of.namespace}.clock/{_camel(name)}Due"
         made += new_event(of, due, ["reason:str"])
         made += _scheduled(of, name, schedule, due)
         wanted.append(due)
+    if bucket is not None:
+        made += _object_created(of)
+        wanted.append(OBJECT_CREATED)
     if not wanted:
         raise ScaffoldError(f"{name}: name what it handles: --on EVENT, --s3 BUCKET or --schedule 'rate(1 day)'")
     events = [_event(of, identifier) for identifier in wanted]
@@ -128,10 +129,13 @@ def _object_created(of: Project) -> list[Path]:
     return written + keep(of, OBJECT_CREATED, example)
 
 
-def _scheduled(of: Project, name: str, expression: str, event: str) -> list[Path]:
-    """Added to ``terraform/schedules.yaml``, which the environments read."""
+def _check_schedule(expression: str) -> None:
     if not re.fullmatch(r"(rate|cron|at)\(.+\)", expression):
         raise ScaffoldError(f"{expression}: write EventBridge Scheduler's rate(1 day), cron(0 6 * * ? *) or at(...)")
+
+
+def _scheduled(of: Project, name: str, expression: str, event: str) -> list[Path]:
+    """Added to ``terraform/schedules.yaml``, which the environments read."""
     file = of.terraform / "schedules.yaml"
     before = file.read_text(encoding="utf-8") if file.exists() else fill("worker/schedules.yaml")
     entry = fill("worker/schedule.yaml", name=name.replace("_", "-"), expression=expression, event=event)

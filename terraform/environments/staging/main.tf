@@ -43,7 +43,7 @@ module "platform" {
   observability           = { alarm_emails = var.alarm_emails }
   traffic_shift           = { steps = [50] }
 
-  # The storefront behind a router, where `router` says where: see docs/router.md.
+  # The storefront behind a router, where `router` says where: see docs/explanation/router.md.
   router = var.router
   web    = var.router == null ? {} : { storefront = {} }
 }

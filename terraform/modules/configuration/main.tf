@@ -1,5 +1,5 @@
 # What a function is told by SSM Parameter Store and Secrets Manager: names for its environment, and the least that its
-# role needs to read them. The values are put there by people (docs/security.md): they are in no plan and no state.
+# role needs to read them. The values are put there by people (docs/how-to/use-secrets-and-parameters.md): they are in no plan and no state.
 # No resources; fanout.parameters is what reads them.
 
 locals {

@@ -1,5 +1,5 @@
 # The router in front of the web functions: clients -> load balancer -> router (ECS on Fargate) -> Lambda, which calls
-# back. Here: its image's repository, its cluster and its log. docs/router.md says how it works.
+# back. Here: its image's repository, its cluster and its log. docs/explanation/router.md says how it works.
 
 locals {
   name     = "${var.deployment.namespace}-router"

@@ -1,5 +1,5 @@
 # A web function: an ASGI or WSGI app in Lambda, which a router invokes and which serves what the router sends it; see
-# docs/router.md. Its alias `live` is what is invoked.
+# docs/explanation/router.md. Its alias `live` is what is invoked.
 
 locals {
   name     = "${var.deployment.namespace}-${var.name}"

@@ -4,16 +4,18 @@ import random
 from collections.abc import Callable
 
 from fanout_router.channel import Channel
+from fanout_router.control import ControlProtocol
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
+from fanout_router.environment import State
 from fanout_router.errors import AdmissionError
 from fanout_router.fleet import Fleet, FleetOptions
-from fanout_router.scaler import QueueScaler, Scaler, ScalerOptions
+from fanout_router.scaler import Load, QueueScaler, ScalerOptions
 from scripts.simulate.fake_invoker import FakeInvoker, Invocation, Timeline
 from tests.unit.fanout_router.support import FakeExchange, FakePeer
 from tests.unit.fanout_router.wire.support import REQUEST, connected
 
 
-class FakeLink:
+class FakeLink(ControlProtocol):
     """The connection of a played environment."""
 
     def __init__(self, played: "Played") -> None:
@@ -76,7 +78,7 @@ class Played:
             rig.dispatcher.channel_opened(Channel(theirs, self.environment, rig.dispatcher))
 
     def finish_if_idle(self) -> None:
-        if self.environment.draining and not self.environment.channels and not self.dead:
+        if self.environment.state is State.DRAINING and not self.environment.channels and not self.dead:
             self.dead = True
             self.rig.fleet.connection_lost(self.environment)
             self.invocation.end(served=self.served)
@@ -98,7 +100,7 @@ class FleetRig:
         self,
         *,
         options: FleetOptions | None = None,
-        scaler: Scaler | None = None,
+        scaler: Callable[[Load], int] | None = None,
         scaling: ScalerOptions | None = None,
         cold_start_s: float = 1.0,
         service_s: float | None = 0.1,
@@ -114,7 +116,7 @@ class FleetRig:
         self.fleet = Fleet(
             "web",
             self.dispatcher,
-            scaler or QueueScaler(scaling or ScalerOptions()),
+            scaler or QueueScaler(scaling or ScalerOptions()).desired,
             self.invoker,
             self.timeline,
             options,

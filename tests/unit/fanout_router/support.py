@@ -2,8 +2,9 @@
 time.
 """
 
-from fanout_router.channel import Channel, Environment
+from fanout_router.channel import Channel
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
+from fanout_router.environment import Environment, State
 from fanout_router.exchange import Exchange, Failure
 from fanout_router.messages import BODY, CANCEL, END, FAILED, HEAD, REFUSED, MessageReader, pack
 from fanout_router.wire import Headers, Stream, frames
@@ -120,8 +121,10 @@ class FakeEnvironment:
     def __init__(self, rig: "Rig", name: str, channels: int) -> None:
         self.rig = rig
         self.server, self.client, _ = connected()
-        self.environment = Environment(name)
+        self.environment = Environment(name, b"", 0.0)
+        self.environment.state = State.SERVING
         self.peers: list[FakePeer] = []
+        self.dead = False
         for _ in range(channels):
             self.open()
 
@@ -134,7 +137,13 @@ class FakeEnvironment:
         self.peers.append(peer)
         return peer
 
+    def drain(self) -> None:
+        """Take no more requests, as a fleet has it."""
+        self.environment.state = State.DRAINING
+        self.rig.dispatcher.drain(self.environment)
+
     def die(self) -> None:
+        self.dead = True
         self.server.connection.connection_lost()
 
     def reset(self, peer: FakePeer) -> None:

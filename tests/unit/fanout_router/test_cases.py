@@ -1,4 +1,4 @@
-"""The table of test cases in docs/router-tests.md names tests that there are."""
+"""The table of test cases in docs/reference/router-tests.md names tests that there are."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-TABLE = (ROOT / "docs/router-tests.md").read_text().partition("## The cases of lambda-dispatch")[2]
+TABLE = (ROOT / "docs/reference/router-tests.md").read_text().partition("## The cases of lambda-dispatch")[2]
 
 
 def named() -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from fanout_router.environment import State
 from fanout_router.exchange import Failure
 from fanout_router.messages import HEAD, pack
 from tests.unit.fanout_router.support import OK_HEAD, FakeEnvironment, FakeExchange, Rig
@@ -161,7 +162,7 @@ def test_a_refused_request_goes_elsewhere_whatever_its_method() -> None:
     rig = Rig()
     refusing = rig.environment("refusing")
     exchange = rig.submit(idempotent=False)
-    rig.dispatcher.drain(refusing.environment)
+    refusing.drain()
     refusing.peers[0].refuse()
     other = rig.environment("other").peers[0]
     other.answer()
@@ -173,7 +174,7 @@ def test_a_request_refused_everywhere_fails_in_the_end() -> None:
     exchange = rig.submit(idempotent=False)
     for number in range(3):
         environment = rig.environment(str(number))
-        rig.dispatcher.drain(environment.environment)
+        environment.drain()
         environment.peers[0].refuse()
     assert exchange.failure is Failure.ENVIRONMENT_LOST
 
@@ -205,7 +206,7 @@ def test_draining_finishes_what_runs_and_starts_nothing() -> None:
     rig = Rig()
     environment = rig.environment(channels=2)
     running = rig.submit("running")
-    rig.dispatcher.drain(environment.environment)
+    environment.drain()
     waiting = rig.submit("waiting")
     peer = next(peer for peer in environment.peers if peer.last == "running")
     peer.answer()
@@ -247,9 +248,25 @@ class Machine(RuleBasedStateMachine):
     def environment(self, channels: int) -> None:
         self.environments.append(self.rig.environment(str(len(self.environments)), channels))
 
-    @rule(idempotent=st.booleans())
-    def submit(self, idempotent: bool) -> None:
-        self.exchanges.append(self.rig.submit(str(len(self.exchanges)), idempotent=idempotent))
+    @rule(idempotent=st.booleans(), complete=st.booleans())
+    def submit(self, idempotent: bool, complete: bool) -> None:
+        name = str(len(self.exchanges))
+        self.exchanges.append(self.rig.submit(name, idempotent=idempotent, complete=complete))
+
+    @rule(number=st.integers(0, 50), end=st.booleans())
+    def upload(self, number: int, end: bool) -> None:
+        going = [e for e in self.exchanges if not e.complete and e.channel is not None]
+        if going:
+            exchange = going[number % len(going)]
+            assert exchange.channel is not None
+            exchange.complete = end
+            exchange.channel.send_body(b"part", end)
+
+    @rule(number=st.integers(0, 50))
+    def reopen(self, number: int) -> None:
+        living = [e for e in self.environments if not e.dead]
+        if living:
+            living[number % len(living)].open()
 
     @rule(number=st.integers(0, 50), how=st.sampled_from(["answer", "answer", "fail", "refuse", "confirm"]))
     def speak(self, number: int, how: str) -> None:
@@ -277,7 +294,7 @@ class Machine(RuleBasedStateMachine):
         if how == "die":
             environment.die()
         elif how == "drain":
-            self.rig.dispatcher.drain(environment.environment)
+            environment.drain()
         elif environment.peers[0].code is None:
             environment.reset(environment.peers[0])
 
@@ -299,9 +316,68 @@ class Machine(RuleBasedStateMachine):
         assert dispatcher.waiting == sum(e.channel is None for e in alive)
         assert len(alive) == dispatcher.waiting + sum(c.exchange is not None for e in environments for c in e.channels)
 
+    def teardown(self) -> None:
+        """Once every client has left and every environment has confirmed that, every channel is free."""
+        for exchange in self.exchanges:
+            if not exchange.over:
+                self.rig.dispatcher.depart(exchange)
+        for environment in self.environments:
+            for peer in environment.peers:
+                channels = {c.stream.id: c for c in environment.environment.channels}
+                if peer.stream is not None and peer.stream.id in channels and channels[peer.stream.id].cancelling:
+                    peer.confirm()
+        serving = [e.environment for e in self.environments if e.environment.state is State.SERVING]
+        assert (self.rig.dispatcher.free, self.rig.dispatcher.busy) == (sum(len(e.channels) for e in serving), 0)
+
 
 Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestMachine = Machine.TestCase
+
+
+def test_the_time_of_an_upload_does_not_count_as_the_apps() -> None:
+    """GIVEN 3 s for an answer WHEN an upload takes 6 s THEN the app has 3 s from its end."""
+    rig = Rig(response_timeout=3)
+    peer = rig.environment().peers[0]
+    exchange = rig.submit(complete=False)
+    assert exchange.channel is not None
+    for number in range(6):
+        rig.wait(1)
+        exchange.channel.send_body(b"part", number == 5)
+    rig.wait(2.5)
+    assert exchange.failure is None
+    rig.wait(1)
+    assert exchange.failure is Failure.RESPONSE_TIMEOUT
+    assert peer.cancels == 1
+
+
+def test_an_app_that_takes_no_body_has_its_time_all_the_same() -> None:
+    rig = Rig(response_timeout=3)
+    environment = rig.environment(channels=0)
+    environment.open().credits = False
+    exchange = rig.submit(complete=False)
+    assert exchange.channel is not None
+    assert not exchange.channel.send_body(b"x" * 1_000_000, False)
+    rig.wait(4)
+    assert exchange.failure is Failure.RESPONSE_TIMEOUT
+
+
+def test_what_the_front_cannot_pass_on_costs_its_own_channel_alone() -> None:
+    """GIVEN two requests on one connection WHEN passing one answer on raises THEN the other is served."""
+
+    class Fragile(FakeExchange):
+        def response_head(self, head: bytes, end: bool, _alone: bool) -> bool:
+            raise RuntimeError("the transport is closed")
+
+    rig = Rig()
+    environment = rig.environment(channels=2)
+    fragile = Fragile("fragile")
+    rig.dispatcher.submit(fragile)
+    sound = rig.submit("sound")
+    for peer in environment.peers:
+        peer.answer()
+    assert fragile.failure is not None
+    assert sound.finished
+    assert len(environment.environment.channels) == 1
 
 
 def test_a_request_is_served_whether_it_or_its_channel_comes_first() -> None:
@@ -376,6 +452,6 @@ def test_environments_of_one_channel_take_turns() -> None:
 def test_a_channel_of_an_environment_that_drains_is_closed_when_it_opens() -> None:
     rig = Rig()
     environment = rig.environment()
-    rig.dispatcher.drain(environment.environment)
+    environment.drain()
     assert environment.open().ended
     assert rig.dispatcher.free == 0

@@ -2,9 +2,11 @@
 
 import pytest
 
+from fanout_router.control import ControlPort
 from fanout_router.dispatcher import DispatchLimits
+from fanout_router.environment import State
 from fanout_router.errors import AdmissionError
-from fanout_router.fleet import FleetGate, FleetOptions, State
+from fanout_router.fleet import FleetOptions
 from fanout_router.invokers import Ending
 from fanout_router.scaler import ScalerOptions
 from scripts.simulate.fake_invoker import Invocation
@@ -20,7 +22,7 @@ def test_from_zero_to_served_and_back_to_zero() -> None:
     assert exchange.finished
     assert (rig.fleet.invoked, rig.fleet.count(State.SERVING)) == (1, 1)
     rig.run(70)
-    assert not rig.fleet.members
+    assert not rig.fleet.environments
     assert rig.fleet.results == {"completed": 1}
     assert rig.fleet.served == 1
 
@@ -63,7 +65,7 @@ def test_an_environment_is_replaced_before_its_timeout_and_no_request_is_lost() 
     def load() -> None:
         nonlocal oldest
         rig.submit(3)
-        ages = [rig.timeline.now - m.invoked_at for m in rig.fleet.members.values() if m.state is State.SERVING]
+        ages = [rig.timeline.now - m.invoked_at for m in rig.fleet.environments.values() if m.state is State.SERVING]
         oldest = max([oldest, *ages])
 
     # WHEN ten minutes pass
@@ -95,7 +97,7 @@ def test_an_environment_that_says_it_drains_gets_no_more_and_is_replaced() -> No
     first = rig.played[0]
     rig.fleet.connection_draining(first.environment)
     rig.run(3)
-    assert first.environment.draining
+    assert first.environment.state is not State.SERVING
     assert rig.fleet.results == {"completed": 1}
     assert rig.fleet.count(State.SERVING) == 1
 
@@ -161,7 +163,7 @@ def test_a_throttled_account_is_used_as_far_as_it_goes() -> None:
     rig = FleetRig(limits=PATIENT, options=FleetOptions(throttle_pause=5))
 
     def invoke(invocation: Invocation) -> None:
-        if len([m for m in rig.fleet.members.values() if not m.invocation_ended]) > 3:
+        if len([m for m in rig.fleet.environments.values() if not m.invocation_ended]) > 3:
             invocation.end(Ending.THROTTLED)
         else:
             rig.open_later(invocation)
@@ -200,7 +202,7 @@ def test_closing_lets_requests_finish_and_invokes_no_more() -> None:
     rig.fleet.close()
     rig.run(10)
     assert all(e.finished for e in exchanges)
-    assert not rig.fleet.members
+    assert not rig.fleet.environments
     assert rig.fleet.invoked == 2
 
 
@@ -262,15 +264,80 @@ class TestAdmission:
         assert all(len(secret) >= 43 for secret in found)
         assert not any(invocation.order.secret in repr(invocation) for invocation in held)
 
-    def test_the_gate_finds_the_fleet_by_the_environments_name(self) -> None:
+    def test_the_control_port_finds_the_fleet_by_the_environments_name(self) -> None:
         rig, (invocation,) = self.invocations()
-        gate = FleetGate([rig.fleet])
+        port = ControlPort([rig.fleet])
+        assert port.fleet_of(invocation.order.environment_id) is rig.fleet
         with pytest.raises(AdmissionError):
-            gate.admit("other.abc", b"", FakeLink.__new__(FakeLink))
+            port.fleet_of("other.abc")
         played = Played(rig, invocation)
-        assert gate.dispatcher_of(played.environment) is rig.dispatcher
-        gate.alive(played.environment)
-        gate.connection_draining(played.environment)
-        assert played.environment.draining
-        gate.connection_lost(played.environment)
-        assert not rig.fleet.members
+        rig.fleet.connection_draining(played.environment)
+        assert played.environment.state is State.DRAINING
+        rig.fleet.connection_lost(played.environment)
+        assert not rig.fleet.environments
+
+
+def hold(rig: FleetRig, played: Played, count: int) -> None:
+    """Requests that nobody ends, on this many channels of an environment."""
+    rig.service_s = None
+    rig.submit(count)
+    assert played.environment.busy == count
+
+
+def test_channels_that_serve_count_and_not_environments() -> None:
+    """GIVEN an environment full of endless requests WHEN others wait THEN another is started."""
+    rig = FleetRig(options=FleetOptions(channels=4), scaling=ScalerOptions(minimum=1, maximum=6), limits=PATIENT)
+    rig.run(2)
+    for _ in range(50):  # a service time that makes it look as if the queue would soon be drained
+        rig.submit()
+        rig.run(0.2)
+    hold(rig, rig.played[0], 4)
+    rig.run(12)
+    rig.service_s = 0.1
+    (waiting,) = rig.submit()
+    rig.run(3)
+    assert len(rig.played) >= 2
+    assert waiting.finished
+
+
+def test_an_environment_without_a_channel_is_replaced() -> None:
+    rig = FleetRig(options=FleetOptions(channels=2), scaling=ScalerOptions(minimum=1))
+    rig.run(2)
+    (lost,) = rig.played
+    for channel in list(lost.environment.channels):
+        channel.reset()
+    rig.run(8)
+    assert lost.link.aborted
+    assert len(rig.played) == 2
+    assert rig.fleet.count(State.SERVING) == 1
+
+
+def test_a_fleet_that_cannot_serve_says_so() -> None:
+    rig = FleetRig(options=FleetOptions(channels=1), scaling=ScalerOptions(minimum=1, maximum=1), limits=PATIENT)
+    assert rig.fleet.can_serve()
+    rig.run(2)
+    hold(rig, rig.played[0], 1)
+    rig.submit()
+    rig.run(5)
+    assert rig.fleet.can_serve()
+    rig.run(7)
+    assert not rig.fleet.can_serve()
+    rig.played[0].die()
+    rig.service_s = 0.1
+    rig.run(5)
+    assert rig.fleet.can_serve()
+
+
+def test_nothing_is_sent_to_an_environment_that_is_given_up() -> None:
+    """GIVEN an environment that answers no ping WHEN it is given up THEN it gets nothing more."""
+    rig = FleetRig(scaling=ScalerOptions(minimum=1, maximum=1))
+    rig.run(2)
+    (silent,) = rig.played
+    silent.answers_pings = False
+    silent.link.abort = lambda: None  # type: ignore[method-assign]
+    rig.run(22)
+    assert silent.environment.state is State.GONE
+    before = silent.served
+    rig.submit()
+    rig.run(2)
+    assert silent.served == before

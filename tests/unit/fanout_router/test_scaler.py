@@ -15,13 +15,14 @@ def load(
     busy: int = 0,
     serving: int = 0,
     starting: int = 0,
+    occupied: int = 0,
     submitted: int = 0,
     service_s: float = 0.1,
     cold_start_s: float = 8.0,
 ) -> Load:
     return Load(
         now=now, waiting=waiting, busy=busy, serving=serving, starting=starting, channels=10,
-        submitted=submitted, service_s=service_s, cold_start_s=cold_start_s,
+        capacity=10 * serving, occupied=occupied, submitted=submitted, service_s=service_s, cold_start_s=cold_start_s,
     )  # fmt: skip
 
 
@@ -148,3 +149,12 @@ def test_the_peer_scales_in_late_and_not_while_requests_wait() -> None:
     assert steps.towards(0, load(1.4)) == 5
     assert steps.towards(0, load(2)) == 5
     assert steps.towards(0, load(3.5)) == 0
+
+
+def test_channels_that_one_request_occupies_serve_no_queue() -> None:
+    scaler = QueueScaler(ScalerOptions())
+    assert scaler.desired(load(busy=10, serving=1, occupied=10, waiting=5, service_s=0.01)) >= 2
+
+
+def test_streams_are_load_like_any_other() -> None:
+    assert QueueScaler(ScalerOptions(utilisation=0.5)).desired(load(busy=20, serving=2, occupied=20)) == 4

@@ -141,7 +141,7 @@ def test_the_access_log_is_json_without_the_query() -> None:
 
     async def run() -> None:
         router = await started(functions=[{"name": "web", "app": "no:app", "queue_length": 0}])
-        router.front.on_finished = AccessLog(out)
+        router.front.access_log = AccessLog(out)
         await ask(router.ports["client"], b"GET /a?token=secret HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         await router.close()
 

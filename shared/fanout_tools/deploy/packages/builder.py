@@ -47,7 +47,7 @@ def build(of: Project, target_name: str, out: Path) -> Iterator[Package]:
 
 
 def _layers(of: Project, target: Target, wanted: Mapping[str, str], out: Path) -> Iterator[Package]:
-    constraints = of.root / "constraints.txt"
+    constraints = layers.constraints(of.root / "constraints.txt", out)
     for architecture in target.architectures:
         path = out / f"dependencies-{architecture}.zip"
         yield Package(

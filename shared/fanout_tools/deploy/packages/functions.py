@@ -14,7 +14,7 @@ from pathlib import Path
 import fanout
 from fanout.publish import Routes
 from fanout_tools.declarations import worker as manifest
-from fanout_tools.project import Project
+from fanout_tools.project import DISTRIBUTION, Project
 
 __all__ = [
     "core",
@@ -105,7 +105,7 @@ def fanout_requirements(extra: str | None = None) -> list[str]:
     """The requirements of the installed fanout, or of one of its extras, without their conditions on extras."""
     mark = f'extra == "{extra}"'
     found = []
-    for requirement in metadata.requires("fanout") or []:
+    for requirement in metadata.requires(DISTRIBUTION) or []:
         text, _, condition = requirement.partition(";")
         conditions = [part.strip(" ()") for part in condition.replace("'", '"').split(" and ")] if condition else []
         if (mark in conditions) if extra else not any(part.startswith("extra") for part in conditions):

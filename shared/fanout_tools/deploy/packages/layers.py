@@ -17,13 +17,17 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Final
 
 from fanout_tools import installer
 from fanout_tools.deploy.packages import archive
 from fanout_tools.deploy.packages.targets import Target
 from fanout_tools.errors import ToolError
 
-__all__ = ["InstallError", "PackageError", "PinError", "build"]
+__all__ = ["PINS", "InstallError", "PackageError", "PinError", "build"]
+
+PINS: Final = Path(__file__).with_name("constraints.txt")
+"""Of all that fanout needs: a link to the repository's; the wheel holds what it leads to."""
 
 RECIPE = 2
 """Raise it when the way a layer is made changes: every layer is then built anew."""
@@ -40,6 +44,25 @@ class PinError(PackageError):
 
 class InstallError(PackageError):
     """pip could not install a layer's requirements."""
+
+
+def constraints(own: Path, out: Path) -> Path:
+    """A file with the pins of a layer: fanout's own requirements', and over them those of a project.
+
+    :param own: the project's pins, if it has any.
+    :param out: where the file is written.
+    """
+    pins = _pins(PINS) | (_pins(own) if own.exists() else {})
+    path = out / "constraints.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{line}\n" for _, line in sorted(pins.items())), encoding="utf-8")
+    return path
+
+
+def _pins(file: Path) -> dict[str, str]:
+    """Lines by the distribution that each pins."""
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    return {_normal(line.partition("==")[0]): line for line in lines if line and not line.startswith("#")}
 
 
 def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:
@@ -81,7 +104,7 @@ def _install(site: Path, requirements: Sequence[str], constraints: Path, platfor
 
 
 def _check_pins(site: Path, constraints: Path) -> None:
-    pinned = {_normal(line.partition("==")[0]) for line in constraints.read_text(encoding="utf-8").splitlines()}
+    pinned = _pins(constraints).keys()
     found = metadata.distributions(path=[str(site)])
     missing = sorted(f"{d.name}=={d.version}" for d in found if _normal(d.name) not in pinned)
     if missing:

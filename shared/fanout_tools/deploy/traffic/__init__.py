@@ -1,7 +1,7 @@
 """Shift the workers' traffic from one version of their functions to the next, and back when an alarm rings.
 
 Terraform publishes a version and leaves the alias alone; `make deploy` moves the alias here, by the environment's
-``traffic_shift``: docs/terraform.md.
+``traffic_shift``: docs/how-to/deploy.md.
 """
 
 from fanout_tools.deploy.traffic.aws import LambdaAliases, ringing_alarms

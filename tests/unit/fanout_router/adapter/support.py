@@ -43,7 +43,10 @@ class RouterEnd(MessageReader):
         self.ask("\r\n".join(lines).encode() + b"\r\n\r\n")
 
     def cancel(self) -> None:
+        """Give the request up; what credit was withheld is returned, as the router does."""
         self.stream.send(pack(CANCEL))
+        self.credits = True
+        self.stream.credit()
 
     def headers_received(self, headers: Headers, end: bool) -> None:
         pass
@@ -87,6 +90,7 @@ class FakeSession(Session):
         self.server, client, _ = connected()
         self.wire: ClientConnection = client
         self.counted: list[tuple[Call, bool]] = []
+        self.abandoned: set[Call] = set()
         self.closed_peers: list[tuple[AdapterChannel, bool]] = []
         self.refusals: list[str] = []
         self.peer = AdapterChannel(self)

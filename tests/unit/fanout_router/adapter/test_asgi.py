@@ -147,6 +147,10 @@ def test_an_exception_is_500_before_the_head_and_a_failure_after(begun: bool, ca
         [{"type": "nonsense"}],
         [{"type": "http.response.start", "status": 200, "headers": [(b"x", b"a\r\nset-cookie: b")]}],
         [{"type": "http.response.start", "status": 200, "headers": [(b"x\n", b"a")]}],
+        [{"type": "http.response.start", "status": 200, "headers": [(b"set-cookie: evil=1; x", b"a")]}],
+        [{"type": "http.response.start", "status": 200, "headers": [(b"bad name", b"a")]}],
+        [{"type": "http.response.start", "status": 200, "headers": [(b"", b"a")]}],
+        [{"type": "http.response.start", "status": 200, "headers": [(b"x", b"a\0b")]}],
     ],
 )
 def test_what_is_no_response_is_500(messages: list[Message]) -> None:
@@ -199,8 +203,8 @@ def test_a_cancelled_post_sees_the_disconnect_and_may_finish() -> None:
         async def app(scope: Message, receive: Receive, send: Send) -> None:
             seen.append((await receive())["type"])
             seen.append((await receive())["type"])
-            await send({"type": "http.response.start", "status": 200})
-            await send({"type": "http.response.body", "body": b"nobody hears this"})
+            with pytest.raises(OSError, match="the client has left"):
+                await send({"type": "http.response.start", "status": 200})
             seen.append("finished")
 
         session = asgi(app)
@@ -239,18 +243,24 @@ def test_hop_by_hop_fields_end_in_the_adapter() -> None:
     assert asyncio.run(run()).router.heads == [b"HTTP/1.1 299 Unknown\r\nx-a: 1\r\ndate: now\r\n\r\n"]
 
 
-def test_a_channel_reset_amid_a_call_is_opened_again_when_the_call_has_ended() -> None:
+def test_a_channel_reset_amid_a_call_is_opened_again_at_once_and_the_call_left_behind() -> None:
     async def run() -> None:
+        go_on = asyncio.Event()
+
         async def app(scope: Message, receive: Receive, send: Send) -> None:
-            await asyncio.sleep(60)
+            await go_on.wait()
 
         session = asgi(app)
-        session.router.get()
+        session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\n\r\n")
         await settle()
         session.router.stream.reset(8)
-        assert session.closed_peers == []
-        await settle()
         assert session.closed_peers == [(session.peer, True)]
+        (call,) = session.abandoned
+        assert session.counted == [(call, False)]
+        go_on.set()
+        await settle()
+        assert not session.abandoned
+        assert session.counted == [(call, False)]
 
     asyncio.run(run())
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import functools
+import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from fanout_router.adapter import proxy as module
 from fanout_router.adapter.proxy import ProxyApplication
 from fanout_router.errors import AdapterError
-from fanout_router.messages import BODY, pack
+from fanout_router.messages import BODY, REFUSED, pack
 from tests.unit.fanout_router.adapter.support import FakeSession
 
 Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -181,12 +185,133 @@ def test_a_websocket_becomes_a_tunnel() -> None:
     assert session.router.body == b"got ping"
 
 
-def test_nothing_at_the_port_is_an_answer_and_not_a_hang() -> None:
+def test_a_request_that_finds_nothing_at_the_port_goes_back_unread_and_the_session_ends() -> None:
     async def run() -> None:
-        session = FakeSession(ProxyApplication(9))
-        session.router.get()
+        ended: list[bool] = []
+        app = ProxyApplication(9)
+        app.on_ended = lambda: ended.append(True)
+        session = FakeSession(app)
+        for _ in range(2):
+            session.router.signals.clear()
+            session.router.get()
+            await until(lambda: session.router.signals)
+            assert session.router.signals == [REFUSED]
+        assert ended == [True]
+        assert app.ended
+
+    asyncio.run(run())
+
+
+LISTENS = """
+import socket, sys
+with socket.create_server(("127.0.0.1", PORT)) as listening:
+    while True:
+        with listening.accept()[0] as taken:
+            asked = taken.recv(65536)
+            if b"GET /die" in asked:
+                sys.exit(7)
+            taken.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+"""
+
+
+def test_a_server_that_dies_ends_the_session_and_is_started_again(tmp_path: Path) -> None:
+    """GIVEN a server WHEN it dies THEN what it served fails, the rest goes back, and the next start brings it back."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = tmp_path / "server.py"
+    program.write_text(LISTENS.replace("PORT", str(port)))
+
+    async def run() -> None:
+        app = ProxyApplication(port, f"{sys.executable} {program}")
+        await app.startup()
+        ended: list[bool] = []
+        app.on_ended = lambda: ended.append(True)
+        session = FakeSession(app)
+        session.router.get("/die")
         await until(lambda: session.router.ends)
         assert session.router.status == 500
+        await until(lambda: ended)
+        session.router.get("/")
+        assert session.router.signals == [REFUSED]
+        await app.startup()
+        session.router.get("/")
+        await until(lambda: session.router.ends == 2)
+        assert session.router.status == 200
+        assert ended == [True]
+        await app.shutdown()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", b"Content-Length: 9\r\n\r\nhello"]
+)
+@pytest.mark.parametrize("abort", [True, False])
+@pytest.mark.parametrize("kept", [b"close", b"keep-alive"])
+def test_a_truncated_answer_is_not_passed_off_as_whole(framing: bytes, abort: bool, kept: bytes) -> None:
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: %b\r\n" % kept + framing)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        if abort:
+            writer.transport.abort()
+
+    async def run() -> None:
+        async with proxied(server) as session:
+            session.router.get()
+            await until(lambda: session.router.failed)
+            assert session.router.body == b"hello"
+            assert not session.router.ends
+
+    asyncio.run(run())
+
+
+def test_early_hints_pass_and_continue_does_not() -> None:
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async def run() -> None:
+        async with proxied(server) as session:
+            session.router.get()
+            await until(lambda: session.router.ends)
+            assert session.router.heads[0] == b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n"
+            assert session.router.heads[1].startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"link" not in session.router.heads[1]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("how", ["closed meanwhile", "settled", "idle for long"])
+def test_a_connection_that_may_be_stale_is_not_used_for_what_cannot_be_repeated(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a kept connection WHEN it is closed, may be frozen, or was idle for long THEN a POST takes another."""
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = await reader.readexactly(1) if b"POST" in head else b"-"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + body)
+        if how != "closed meanwhile":
+            await reader.read()
+
+    async def run() -> None:
+        async with proxied(server) as session:
+            app = session.app
+            assert isinstance(app, ProxyApplication)
+            session.router.get()
+            await until(lambda: session.router.ends)
+            if how == "closed meanwhile":
+                time.sleep(0.05)  # frozen: the end is there, and the loop has not seen it
+            elif how == "settled":
+                assert await app.settle(1) == 0
+            else:
+                monkeypatch.setattr(module, "_KEPT_S", -1.0)
+            session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n", b"!")
+            await until(lambda: session.router.ends == 2)
+            assert (session.router.status, session.router.body) == (200, b"-!")
 
     asyncio.run(run())
 

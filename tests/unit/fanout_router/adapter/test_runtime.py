@@ -3,13 +3,16 @@
 import asyncio
 import io
 import json
+import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fanout_router.adapter import Runtime, adapt, load
+from fanout_router.adapter import Runtime, adapt, load, serve
 from fanout_router.adapter.asgi import AsgiApplication
+from fanout_router.adapter.runtime import UNLOADABLE, main
 from fanout_router.adapter.session import Callback
 from fanout_router.adapter.wsgi import WsgiApplication, environ
 from fanout_router.errors import AdapterError
@@ -127,3 +130,103 @@ def test_wsgi_names_with_underscores_cannot_pose_as_others() -> None:
     assert found["HTTP_X_FORWARDED_FOR"] == "10.0.0.1"
     assert found["REMOTE_ADDR"] == "10.0.0.1"
     assert "6.6.6.6" not in str(found)
+
+
+URL_EVENT: dict[str, Any] = {
+    "rawPath": "/",
+    "headers": {},
+    "requestContext": {"http": {"method": "GET"}},
+}
+
+
+def test_a_task_of_the_app_that_exits_takes_nobody_with_it() -> None:
+    """GIVEN an app whose own task calls sys.exit WHEN a request is served meanwhile THEN it is served."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        asyncio.get_running_loop().call_soon(sys.exit, 3)
+        await asyncio.sleep(0.01)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"served"})
+
+    runtime = Runtime(adapt(app))
+    assert runtime.handle(URL_EVENT, None)["statusCode"] == 200
+    assert not runtime.stuck
+    runtime.close()
+
+
+def test_background_tasks_run_before_a_direct_invocation_returns() -> None:
+    done = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"served"})
+        await asyncio.sleep(0.01)
+        done.append(True)
+
+    runtime = Runtime(adapt(app))
+    assert runtime.handle(URL_EVENT, None)["statusCode"] == 200
+    assert done == [True]
+    runtime.close()
+
+
+class Context:
+    """A Lambda context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 1_050
+
+
+def test_an_app_that_cannot_be_ended_makes_its_environment_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN an app that ignores its cancellation WHEN its session is over THEN the handler exits."""
+    released = []
+
+    class Stubborn(AsgiApplication):
+        async def settle(self, patience_s: float) -> int:
+            released.append(patience_s)
+            return 1
+
+    async def over(*arguments: Any) -> dict[str, Any]:
+        return {"served": 1}
+
+    monkeypatch.setattr("fanout_router.adapter.session.Session.run", over)
+    handler = serve(Stubborn(asgi_app))
+    with pytest.raises(SystemExit):
+        handler({"dispatch": ORDER}, Context())
+    assert 0 < released[0] < 0.06
+
+
+def test_an_app_whose_server_is_gone_is_started_again() -> None:
+    class Fragile(AsgiApplication):
+        starts = 0
+
+        async def startup(self) -> None:
+            self.starts += 1
+            self.ended = False
+
+    app = Fragile(asgi_app)
+    runtime = Runtime(app)
+    app.ended = True
+    runtime.handle({"heartbeat": True}, None)
+    assert app.starts == 2
+    runtime.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("syntax", "def app(", "SyntaxError"),
+        ("raises", "raise KeyError('DATABASE_URL')", "KeyError: 'DATABASE_URL'"),
+        ("imports", "import no_such_thing", "No module named 'no_such_thing'"),
+        ("exits", "raise SystemExit(5)", "SystemExit: 5"),
+        ("nothing", "", "has no 'app'"),
+    ],
+)
+def test_an_app_that_cannot_be_loaded_is_told_by_its_traceback(
+    name: str, text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / f"unloadable_{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert main([f"unloadable_{name}:app"]) == UNLOADABLE
+    assert said in capfd.readouterr().err

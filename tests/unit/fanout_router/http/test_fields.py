@@ -52,7 +52,7 @@ def test_a_trusted_proxy_is_believed_and_added_to() -> None:
     assert fields["x-forwarded-proto"] == ["https"]
     assert fields["x-forwarded-host"] == ["bank.example"]
     assert fields["x-forwarded-port"] == ["1"]
-    assert fields["forwarded"] == ['for=10.0.0.1, for=192.0.2.7;proto=http;host="shop.example"']
+    assert fields["forwarded"] == ['for=10.0.0.1;proto=https;host="bank.example", for=192.0.2.7']
 
 
 def test_two_clients_of_one_connection_reused_are_told_apart_by_host() -> None:

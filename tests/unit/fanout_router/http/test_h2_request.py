@@ -245,12 +245,34 @@ def test_an_invalid_response_head_is_502(head: bytes) -> None:
     assert client.answers[stream].status == 502
 
 
+@pytest.mark.parametrize("body", [b"", b"1234", b"123456"])
+def test_a_length_that_is_wrong_from_the_start_is_502(body: bytes) -> None:
+    rig, client = pair()
+    stream = client.get()
+    rig.peer().say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n") + pack(BODY | END, body))
+    client.exchange()
+    assert client.answers[stream].status == 502
+    assert rig.front.counts["web"].statuses == {502: 1}
+
+
+def test_early_hints_pass_before_the_answer() -> None:
+    rig, client = pair()
+    stream = client.get()
+    rig.peer().say(pack(HEAD, b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n"))
+    client.exchange()
+    assert client.answers[stream].interim == ["103"]
+    respond(rig.peer(), body=b"x")
+    client.exchange()
+    assert client.answers[stream].body == b"x"
+
+
 @pytest.mark.parametrize("body", [b"1234", b"123456"])
 def test_a_body_that_does_not_match_its_length_resets_the_stream(body: bytes) -> None:
     rig, client = pair()
     stream = client.get()
     peer = rig.peer()
-    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), pack(BODY | END, body))
+    peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
+    peer.say(pack(BODY | END, body))
     client.exchange()
     assert client.answers[stream].reset == frames.INTERNAL_ERROR
     peer.confirm()

@@ -1,9 +1,13 @@
 """Requests one after the other on a connection: nothing of one is left for the next."""
 
+import io
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout_router.http import FrontLimits, Route, RouteTable
+from fanout_router.logs import AccessLog
 from tests.unit.fanout_router.http.support import Client, FrontRig, respond
 
 FIELDS = "Host: shop.example\r\nAccept: text/html\r\nUser-Agent: test\r\n\r\n"
@@ -97,16 +101,17 @@ def test_nothing_of_a_request_is_left_for_the_next() -> None:
     # GIVEN a connection whose requests are answered, one of them with an id of the client's own
     rig = FrontRig()
     client = rig.client()
-    seen = []
-    rig.front.on_finished = lambda request, _: seen.append((request.request_id, request.status, request.attempts))
+    out = io.StringIO()
+    rig.front.access_log = AccessLog(out)
     own = "Host: shop.example\r\nX-Request-Id: mine\r\n\r\n"
     for fields in (FIELDS, FIELDS, own, FIELDS, FIELDS):
         ask(rig, client, "GET /a HTTP/1.1", fields)
     # THEN what is logged of each is its own
-    ids = [name for name, _, _ in seen]
-    assert ids[2] == b"mine"
+    seen = [json.loads(line) for line in out.getvalue().splitlines()]
+    ids = [line["request_id"] for line in seen]
+    assert ids[2] == "mine"
     assert len(set(ids)) == 5
-    assert [rest for _, *rest in seen] == [[200, 1]] * 5
+    assert [(line["status"], line["attempts"], line["client"]) for line in seen] == [(200, 1, "192.0.2.7")] * 5
 
 
 def test_a_request_that_failed_is_not_taken_for_the_next() -> None:

@@ -216,7 +216,12 @@ BAD_RESPONSES = {
     "HTTP/2": b"HTTP/2 200 OK\r\n\r\n",
     "status 99": b"HTTP/1.1 099 X\r\n\r\n",
     "status text": b"HTTP/1.1 abc X\r\n\r\n",
-    "informational": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    "unknown informational": b"HTTP/1.1 199 Whatever\r\n\r\n",
+    "blank in a name": b"HTTP/1.1 200 OK\r\nbad name: x\r\n\r\n",
+    "no name": b"HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+    "semicolon in a name": b"HTTP/1.1 200 OK\r\nset-cookie; x: x\r\n\r\n",
+    "NUL in a value": b"HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n",
+    "folded line": b"HTTP/1.1 200 OK\r\nx: a\r\n b\r\n\r\n",
     "unasked switch": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
     "two heads": b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
     "bare LF": b"HTTP/1.1 200 OK\r\nx: y\ncontent-length: 9\r\n\r\n",
@@ -235,6 +240,21 @@ def test_an_invalid_response_head_is_502(name: str) -> None:
     rig.peer().say(pack(HEAD, BAD_RESPONSES[name]), pack(BODY | END, b"x"))
     assert client.answer().status == 502
     assert client.transport.state == "open"
+
+
+@pytest.mark.parametrize("body", [b"", b"abc", b"abcdef"])
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_a_length_that_is_wrong_from_the_start_is_502_and_counts_as_such(body: bytes, pieces: int) -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get()
+    messages = [pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"), pack(BODY | END, body)]
+    if pieces == 1 or len(body) <= 5:  # what is too much is seen in any first part, what is too little in the last one
+        rig.peer().say(b"".join(messages))
+    else:
+        rig.peer().say(messages[0] + pack(BODY, body), pack(BODY | END, b""))
+    assert client.answer().status == 502
+    assert rig.front.counts["web"].statuses == {502: 1}
 
 
 @pytest.mark.parametrize("parts", [[b"abc"], [b"abcdef"], [b"ab", b"c"], [b"ab", b"cdef"]])
@@ -270,10 +290,51 @@ def test_a_head_that_ends_short_of_its_length_frees_its_channel_once() -> None:
     client.get()
     peer = rig.peer()
     peer.say(pack(HEAD | END, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"))
-    assert client.transport.state == "closed"
-    assert rig.dispatcher.free == 0  # its cancellation is under way
+    assert client.answer().status == 502
     peer.confirm()
     assert (rig.dispatcher.free, rig.dispatcher.busy) == (1, 0)
+
+
+def test_early_hints_pass_before_the_answer() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get()
+    peer = rig.peer()
+    hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>; rel=preload\r\n\r\n"
+    peer.say(pack(HEAD, hints))
+    assert client.raw == hints
+    peer.say(pack(HEAD, hints))
+    respond(peer, body=b"x")
+    assert [answer.status for answer in client.answers()] == [103, 103, 200]
+    client.send(b"GET / HTTP/1.0\r\n\r\n")
+    peer = rig.peer()
+    before = client.raw
+    peer.say(pack(HEAD, hints))
+    assert client.raw == before
+
+
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_no_content_announces_no_length(status: str) -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get()
+    respond(rig.peer(), "x-a: 1", status=status)
+    fields = client.answer().fields
+    assert ("content-length" in fields) is status.startswith("304")
+    assert fields["x-a"] == "1"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_answer_before_the_request_is_whole_says_that_the_connection_ends(whole: bool) -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send(POST + b"Content-Length: 100\r\n\r\nabc")
+    if whole:
+        respond(rig.peer(), body=b"no")
+    else:
+        rig.peer().say(pack(HEAD | END, b"HTTP/1.1 204 No Content\r\n\r\n"))
+    assert client.answer().fields["connection"] == "close"
+    assert client.ended
 
 
 def test_a_channel_that_breaks_amid_a_body_cuts_the_response_and_adds_nothing_to_it() -> None:
@@ -329,6 +390,35 @@ def test_an_answer_of_ours_shows_the_request_id_and_nothing_of_the_request() -> 
     client.get("/secret-path", "X-Request-Id: abc-123", "Cookie: secret")
     assert json.loads(client.answer().body)["request_id"] == "abc-123"
     assert b"secret" not in client.raw
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        (b"/%61dmin", "admin"),
+        (b"//admin", "admin"),
+        (b"/x/../admin", "admin"),
+        (b"/./admin/", "admin"),
+        (b"/x/%2E%2e/admin?y", "admin"),
+        (b"/../admin", "admin"),
+        (b"/admin/../x", "all"),
+        (b"/admin/..", "all"),
+        (b"/admin/.", "admin"),
+        (b"/admin%2Fx", "all"),
+        (b"/x?/../admin", "all"),
+        (b"/Admin", "all"),
+        (b"//", "all"),
+        (b"/%zz/admin", "all"),
+    ],
+)
+def test_a_prefix_is_compared_with_what_a_path_means(target: bytes, expected: str) -> None:
+    dispatcher = FrontRig().dispatcher
+    table = RouteTable(
+        [Route(name="all", dispatcher=dispatcher), Route(name="admin", dispatcher=dispatcher, prefix="/admin")]
+    )
+    route = table.find(b"a", target)
+    assert route is not None
+    assert route.name == expected
 
 
 def test_routes_are_chosen_by_host_and_longest_prefix() -> None:
@@ -413,3 +503,55 @@ def test_plausible_bytes_never_break_the_front_or_lose_a_channel(
     rig.wait(1)
     assert not rig.busy()
     assert rig.dispatcher.free == len(rig.env.environment.channels)
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), 501),
+        (("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400),
+        (("Transfer-Encoding: gzip, chunked",), 501),
+        (("Content-Length: 3", "Expect: 200-ok", "Expect: 100-continue"), 417),
+    ],
+)
+def test_a_field_on_two_lines_means_what_it_means_on_one(lines: tuple[str, ...], status: int) -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send("\r\n".join(["POST / HTTP/1.1", "Host: a", *lines]).encode() + b"\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
+    assert client.answer().status == status
+    assert not rig.busy()
+
+
+def test_two_upgrade_lines_are_no_websocket() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.get("/", "Connection: upgrade", "Upgrade: h2c", "Upgrade: websocket")
+    assert "upgrade" not in head_of(rig.peer())[1]
+
+
+def test_two_request_ids_are_none() -> None:
+    rig = FrontRig()
+    rig.client().get("/", "X-Request-Id: a", "X-Request-Id: b")
+    assert head_of(rig.peer())[1]["x-request-id"][0] not in ("a", "b")
+
+
+def test_chunk_extensions_count_against_a_limit() -> None:
+    """GIVEN chunks of one byte WHEN each has an extension of a megabyte THEN the first of them is one too many."""
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    client.send(b"1;" + b"x" * 1_000_000 + b"\r\na\r\n", 65_536)
+    assert client.answer().status == 400
+    assert client.ended
+
+
+def test_small_chunks_are_no_attack() -> None:
+    rig = FrontRig()
+    client = rig.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+    rig.peer().credits = False
+    for _ in range(20_000):
+        client.send(b"1\r\na\r\n")
+    client.send(b"0\r\n\r\n")
+    respond(rig.peer())
+    assert client.answer().status == 200

@@ -79,7 +79,7 @@ def test_every_link_of_the_html_leads_to_a_place_in_it(drawn: Topology, declared
 
 
 def test_every_link_of_the_markdown_leads_to_a_heading_or_a_file(drawn: Topology, declared: Declarations) -> None:
-    text = markdown(catalogue(drawn, declared), "shared/contracts/schemas", "docs/topology.svg")
+    text = markdown(catalogue(drawn, declared), "shared/contracts/schemas", "docs/reference/topology.svg")
 
     anchors = set(re.findall(r'<a id="([^"]+)">', text))
     for target in re.findall(r"\]\(([^)]+)\)", text):

@@ -8,7 +8,7 @@ from fanout_tools.catalogue.topology import Kind, Topology
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.project import project
 
-KEPT = project().root / "docs" / "topology.json"
+KEPT = project().root / "docs" / "reference" / "topology.json"
 FIX = "docs/ is out of date: run `make diagram-docs`"
 
 

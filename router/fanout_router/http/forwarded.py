@@ -1,0 +1,150 @@
+"""Who the client is: what trusted proxies say, walked from the nearest one outwards.
+
+Each proxy appends the address that it saw. So the last entry is the word of our own peer, which counts if that is a
+trusted proxy; the entry before it is the word of the proxy named last, and so on. The first address that is no trusted
+proxy is the client, and whatever stands before it is the client's own invention: it is dropped, so that the first
+address that an app sees is the client's.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+__all__ = ["Origin", "TrustedProxies"]
+
+_SCHEMES = (b"http", b"https")
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
+_PORT = re.compile(rb"[0-9]{1,5}")
+_PAIR = re.compile(rb'\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*(;|,|$)')
+_NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}")
+_KNOWN = 4_096
+_LONGEST_CHAIN = 64
+"""Entries that are looked at; a longer chain is nobody's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: ``chain`` has the client's address first and our peer's last."""
+
+    chain: tuple[str, ...]
+    scheme: str
+    host: bytes
+    port: bytes = b""
+
+    def fields(self, version: bytes = b"1.1") -> bytes:
+        """The field lines for the app; ``version`` is that of HTTP in which the request came."""
+        first, *others = [f'for="[{node}]"' if ":" in node else f"for={node}" for node in self.chain]
+        first += f";proto={self.scheme}"
+        nodes = first.encode() + (b';host="%b"' % self.host if _quotable(self.host) else b"")
+        port = b"x-forwarded-port: %b\r\n" % self.port if self.port else b""
+        return (
+            b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nx-forwarded-host: %b\r\n%bforwarded: %b\r\n"
+            b"via: %b fanout-router\r\n"
+        ) % (
+            ", ".join(self.chain).encode(),
+            self.scheme.encode(),
+            self.host,
+            port,
+            b", ".join([nodes, *(other.encode() for other in others)]),
+            version,
+        )
+
+
+def _quotable(host: bytes) -> bool:
+    return bool(host) and b'"' not in host and b"\\" not in host
+
+
+class TrustedProxies:
+    """The networks whose word on where a request came from is believed."""
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks = [ipaddress.ip_network(network) for network in networks]
+        self._known: dict[bytes, tuple[str, bool]] = {}
+
+    def trusts(self, address: str) -> bool:
+        """Whether an address is that of a trusted proxy."""
+        return bool(self._networks) and self._look_up(address.encode())[1]
+
+    def _look_up(self, node: bytes) -> tuple[str, bool]:
+        """A node's address, empty when it is none, and whether it is trusted; remembered, since proxies come again."""
+        found = self._known.get(node)
+        if found is None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            address = _address(node)
+            trusted = address is not None and any(address in network for network in self._networks)
+            found = self._known[node] = str(address or ""), trusted
+        return found
+
+    def origin(self, peer: str, scheme: str, host: bytes, claimed: Mapping[bytes, bytes]) -> Origin:
+        """Where a request of ``peer`` came from; ``claimed`` are its forwarding fields by lower-case name.
+
+        X-Forwarded-For goes before Forwarded: a load balancer that writes the one passes on what a client says in the
+        other.
+        """
+        if not self.trusts(peer):
+            return Origin((peer,), scheme, host)
+        elements = _elements(claimed.get(b"forwarded", b""))
+        named = b"x-forwarded-for" in claimed
+        nodes = _list(claimed[b"x-forwarded-for"]) if named else [it.get(b"for", b"") for it in elements]
+        chain = self._walk(peer, nodes)
+        at = max(len(chain) - 1, 1)  # how many entries from the right the client's own is
+        said: Mapping[bytes, bytes] = {} if named or len(elements) < at else elements[-at]
+        said_scheme = _entry(claimed.get(b"x-forwarded-proto", b""), at) or said.get(b"proto", b"")
+        said_host = _entry(claimed.get(b"x-forwarded-host", b""), at) or said.get(b"host", b"")
+        port = _entry(claimed.get(b"x-forwarded-port", b""), at)
+        return Origin(
+            chain,
+            said_scheme.lower().decode() if said_scheme.lower() in _SCHEMES else scheme,
+            said_host if _HOST.fullmatch(said_host) else host,
+            port if _PORT.fullmatch(port) and int(port) <= 65_535 else b"",
+        )
+
+    def _walk(self, peer: str, nodes: list[bytes]) -> tuple[str, ...]:
+        chain = [peer]
+        for node in reversed(nodes[-_LONGEST_CHAIN:]):
+            address, trusted = self._look_up(node)
+            if not address:
+                break
+            chain.append(address)
+            if not trusted:
+                break
+        return tuple(reversed(chain))
+
+
+def _list(value: bytes) -> list[bytes]:
+    return [entry.strip() for entry in value.split(b",")] if value else []
+
+
+def _entry(value: bytes, at: int) -> bytes:
+    """The entry at this place from the right; the first where there are fewer."""
+    entries = _list(value)
+    return entries[-min(at, len(entries))] if entries else b""
+
+
+def _elements(value: bytes) -> list[dict[bytes, bytes]]:
+    """The elements of a Forwarded field (RFC 7239 section 4); none of them when it cannot be read."""
+    found: list[dict[bytes, bytes]] = [{}]
+    start = 0
+    while start < len(value):
+        pair = _PAIR.match(value, start)
+        if pair is None:
+            return []
+        quoted = pair[2]
+        found[-1][pair[1].lower()] = re.sub(rb"\\(.)", rb"\1", quoted) if quoted is not None else pair[3]
+        if pair[4] == b",":
+            found.append({})
+        start = pair.end()
+    return found if value else []
+
+
+def _address(node: bytes) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address of ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1`` or ``[2001:db8::1]:80``; None for another."""
+    text = node.decode("latin-1")
+    with_port = _NODE.fullmatch(text)
+    try:
+        address = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else text)
+    except ValueError:
+        return None
+    return (isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped) or address

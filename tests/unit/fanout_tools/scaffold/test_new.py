@@ -1,0 +1,75 @@
+"""What `fanout new` writes passes every check as it is, and its own tests."""
+
+from __future__ import annotations
+
+import yaml
+
+from fanout_tools.project import Project
+from fanout_tools.scaffold.vendor import MODULES
+from tests.unit.fanout_tools.scaffold.conftest import Fanout, run
+
+
+def _sound(made: Project) -> None:
+    """Declarations, style and the workers' own tests."""
+    for command in (
+        ("fanout_tools.cli", "check"),
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+        ("pytest", "-q", "-p", "no:cacheprovider"),
+    ):
+        done = run(made.root, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_new_project_has_few_files_and_is_sound(made: Project) -> None:
+    files = [file for file in made.root.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
+    own = [file for file in files if not file.is_relative_to(made.vendored_modules)]
+
+    assert len(own) < 15, own
+    assert made.namespace == "shopping"
+    assert (made.vendored_modules / "platform" / "main.tf").read_bytes() == (MODULES / "platform/main.tf").read_bytes()
+    _sound(made)
+
+
+def test_events_and_workers_are_added_and_stay_sound(made: Project, fanout: Fanout) -> None:
+    """GIVEN a project WHEN an event, and a worker of each kind is added THEN all is sound."""
+    for arguments in (
+        ("event", "shopping.orders/OrderShipped", "--field", "order_id:str", "--field", "weight_kg:decimal"),
+        ("event", "shopping.returns/ItemReturned"),
+        ("worker", "tracking", "--on", "shopping.orders/OrderShipped", "--on", "shopping.returns/ItemReturned"),
+        ("worker", "uploads", "--s3", "uploads"),
+        ("worker", "nightly", "--schedule", "cron(0 3 * * ? *)"),
+        ("web", "page"),
+    ):
+        done = fanout("new", *arguments)
+        assert done.returncode == 0, done.stderr
+
+    _sound(made)
+    schedules = yaml.safe_load((made.terraform / "schedules.yaml").read_text())
+    assert schedules == {
+        "nightly": {
+            "expression": "cron(0 3 * * ? *)",
+            "event": "shopping.clock/NightlyDue",
+            "data": {"reason": "schedule"},
+        }
+    }
+
+
+def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fanout: Fanout) -> None:
+    before = {file for file in made.root.rglob("*") if "__pycache__" not in file.parts}
+    for arguments, told in (
+        (("event", "OrderShipped"), "OrderShipped: write <source>/<Name>, such as shopping.orders/OrderShipped"),
+        (("event", "shopping.orders/OrderPlaced"), "declares OrderPlaced already"),
+        (("event", "shopping.orders/X", "--field", "id:text"), "id:text: write name:type, such as order_id:str"),
+        (("worker", "confirmation", "--on", "shopping.orders/OrderPlaced"), "is there already"),
+        (("worker", "other", "--on", "shopping.orders/OrderPlacd"), "did you mean shopping.orders/OrderPlaced? "),
+        (("worker", "other"), "other: name what it handles: --on EVENT, --s3 BUCKET or --schedule"),
+        (("worker", "Other", "--on", "shopping.orders/OrderPlaced"), "Other: a worker's name has lower-case letters"),
+        (("worker", "other", "--schedule", "daily"), "daily: write EventBridge Scheduler's rate(1 day)"),
+        (("project", "Bad_Name"), "Bad_Name: cannot be a project's name"),
+    ):
+        done = fanout("new", *arguments)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert told in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    assert {file for file in made.root.rglob("*") if "__pycache__" not in file.parts} == before
