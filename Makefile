@@ -41,7 +41,7 @@ test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end 
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
 	$(RUN) scripts.plugin_tests
 
-.PHONY: up down reset build plan deploy destroy release check-drift check-plan diagram diagram-docs cost status
+.PHONY: up down reset build plan deploy destroy release check-drift check-plan diagram diagram-docs cost status canary
 up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566, or on a free port where that is taken
 	@$(FANOUT) up $(EMULATOR) $(if $(PORT),--port $(PORT))
 down: setup ## Stop EMULATOR and all it started
@@ -52,7 +52,7 @@ build: setup ## Build the Lambda packages for TARGET=local|aws
 	@$(FANOUT) build $(TARGET)
 plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
 	@$(FANOUT) plan $(ON)
-deploy: setup ## Bring ENV up to date; asks first on AWS, unless AUTO_APPROVE=1
+deploy: setup ## Bring ENV up to date, and send a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
 	@$(FANOUT) deploy $(ON)
 destroy: setup ## Remove all of ENV
 	@$(FANOUT) destroy $(ON)
@@ -70,13 +70,15 @@ cost: setup ## What ENV costs at EVENTS_PER_MONTH=10000000, by event, worker and
 	@$(FANOUT) cost --env $(ENV) --events-per-month $(or $(EVENTS_PER_MONTH),10000000)
 status: setup ## Queues and counts of the workers on EMULATOR
 	@$(FANOUT) status
+canary: setup ## Prove of ENV that each hop delivers: a canary for each pair of event and worker
+	@$(FANOUT) canary --env $(ENV)
 
 .PHONY: demo demo-web chaos fuzz soak sim-dispatch bench
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
-	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint
+	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
 	@exec $(RUN) scripts.demo --orders $(or $(ORDERS),500)
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
-	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint
+	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
 	@exec $(RUN) scripts.demo.web --port $(or $(WEB_PORT),8080) $(if $(filter 1,$(CHECK)),--check)
 chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes killed at random: each effect exactly once
 	$(RUN) scripts.chaos $(EMULATOR) --events $(or $(EVENTS),2000)

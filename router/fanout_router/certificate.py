@@ -14,24 +14,39 @@ from pathlib import Path
 from fanout_router.config import RouterSettings
 from fanout_router.errors import ConfigError
 
-__all__ = ["control_tls", "server_tls"]
+__all__ = ["client_tls", "control_tls"]
 
 _END = "-----END CERTIFICATE-----"
 
 
-def control_tls(settings: RouterSettings) -> tuple[ssl.SSLContext | None, str]:
+def client_tls(settings: RouterSettings, into: ssl.SSLContext | None = None) -> ssl.SSLContext | None:
+    """The client port's TLS context; None for plain text. See :func:`control_tls` for ``into``.
+
+    :raises ConfigError: the certificate or its key cannot be used.
+    """
+    return _server_tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"], into)
+
+
+def control_tls(settings: RouterSettings, into: ssl.SSLContext | None = None) -> tuple[ssl.SSLContext | None, str]:
     """The control port's TLS context and its certificate's SHA-256; (None, "") for plain text on loopback.
 
+    :param into: a context that is in use, to hold the certificate from its next connection on.
     :raises ConfigError: the certificate or its key cannot be used; the text holds nothing of either.
     """
     if not settings.control_tls:
         return None, ""
     with _files(settings) as (certificate, key):
         option = "DISPATCH_CONTROL_CERTIFICATE" + ("_PEM" if settings.control_certificate is None else "")
-        return server_tls(option, certificate, key, ["h2"]), _fingerprint(certificate)
+        return _server_tls(option, certificate, key, ["h2"], into), _fingerprint(certificate)
 
 
-def server_tls(option: str, certificate: Path | None, key: Path | None, protocols: list[str]) -> ssl.SSLContext | None:
+def _server_tls(
+    option: str,
+    certificate: Path | None,
+    key: Path | None,
+    protocols: list[str],
+    into: ssl.SSLContext | None = None,
+) -> ssl.SSLContext | None:
     """A port's TLS context; None for plain text.
 
     :param protocols: for ALPN.
@@ -39,7 +54,7 @@ def server_tls(option: str, certificate: Path | None, key: Path | None, protocol
     """
     if certificate is None or key is None:
         return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = into or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(protocols)
     try:

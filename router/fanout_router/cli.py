@@ -5,42 +5,53 @@ configures.
 import argparse
 import asyncio
 import gc
+import io
 import logging
 import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from fanout_router.admin import AdminProtocol
 from fanout_router.config import RouterSettings
-from fanout_router.errors import DispatchError
+from fanout_router.errors import ConfigError, DispatchError
 from fanout_router.processes import Supervisor
 from fanout_router.server import Router
 
+_log = logging.getLogger(__name__)
+
+
+_FAILED, _INTERRUPTED = 2, 130
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the router until SIGTERM or SIGINT; 0 after a clean drain, 2 when it could not start."""
+    """Run the router until SIGTERM or SIGINT; 0 after a clean drain, 2 when it could not serve, 130 when it was told
+    twice to stop.
+    """
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
         logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
-        _runner()(_serve(settings) if settings.processes == 1 else _supervise(settings))
+        give_up = options.command == "run"
+        return _runner()((_serve if settings.processes == 1 else _supervise)(settings, give_up=give_up))
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return _FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="fanout-router", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"fanout-router {_version()}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve the functions in DISPATCH_FUNCTIONS")
     run = commands.add_parser("run", help="serve one app from local processes")
     run.add_argument("app", help="module:app, an ASGI or WSGI callable")
+    run.add_argument("--host", default="127.0.0.1", help="address for clients (default 127.0.0.1: this machine alone)")
     run.add_argument("--port", type=int, default=8080, help="port for clients (default 8080; 0: any)")
     run.add_argument("--admin-port", type=int, default=8081, help="port of /healthz, /readyz, /metrics")
     run.add_argument("--control-port", type=int, default=0, help="port on which processes call back (default any)")
@@ -52,9 +63,39 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _version() -> str:
+    try:
+        return version("fanout")
+    except PackageNotFoundError:  # from a checkout
+        return "(not installed as a package)"
+
+
+_OPTIONS = {
+    "DISPATCH_HOST:": "--host:",
+    "DISPATCH_PORT:": "--port:",
+    "DISPATCH_ADMIN_PORT:": "--admin-port:",
+    "DISPATCH_CONTROL_PORT:": "--control-port:",
+    "DISPATCH_FUNCTIONS[0][channels]:": "--channels:",
+    "DISPATCH_FUNCTIONS[0][minimum]:": "--minimum:",
+    "DISPATCH_FUNCTIONS[0][maximum]:": "--processes:",
+    "DISPATCH_FUNCTIONS[0][cold_start_s]:": "--cold-start:",
+}
+"""What is given on the command line, by the name that its error has."""
+
+
 def _settings(options: argparse.Namespace) -> RouterSettings:
     if options.command == "serve":
         return RouterSettings.load()
+    try:
+        return _run_settings(options)
+    except ConfigError as error:
+        text = str(error)
+        for variable, option in _OPTIONS.items():
+            text = text.replace(variable, option)
+        raise ConfigError(text) from None
+
+
+def _run_settings(options: argparse.Namespace) -> RouterSettings:
     function = {
         "name": "app",
         "app": options.app,
@@ -65,6 +106,7 @@ def _settings(options: argparse.Namespace) -> RouterSettings:
         "open_timeout_s": 30.0 + options.cold_start,
     }
     return RouterSettings.load(
+        host=options.host,
         port=options.port,
         admin_port=options.admin_port,
         control_port=options.control_port,
@@ -73,7 +115,7 @@ def _settings(options: argparse.Namespace) -> RouterSettings:
     )
 
 
-def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
+def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
     try:
         import uvloop
     except ImportError:
@@ -88,74 +130,61 @@ def _calm_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def work(settings: RouterSettings, admin_socket: str) -> None:
-    """Be one process of several; its supervisor answers for it."""
-    logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # lines of several processes, each whole
-    try:
-        _runner()(_work(settings, admin_socket))
-    except (DispatchError, OSError) as error:
-        print(f"fanout-router: {error}", file=sys.stderr)
-        sys.exit(2)
+class _Stop:
+    """What ends the router: a signal, a second one, or an app that cannot be loaded."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+        self.unloadable = False
+
+    def signalled(self) -> None:
+        """Stop in order; when asked again, at once."""
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+    def cannot_load(self) -> None:
+        """There is nothing to serve."""
+        self.unloadable = True
+        self.asked.set()
+        self.at_once.set()
 
 
-async def _work(settings: RouterSettings, admin_socket: str) -> None:
-    stop = _stop_by_signal()
-    _stop_with_supervisor(stop)
+async def _serve(settings: RouterSettings, *, give_up: bool, admin_socket: str = "") -> int:
+    """Serve until stopped. With ``give_up`` an app that cannot be loaded ends it: nobody will mend it meanwhile.
+
+    With ``admin_socket`` this is one process of several: signals are the supervisor's to hear and to pass on.
+    """
+    stop = _Stop()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.signalled)
+    loop.add_signal_handler(signal.SIGINT, (lambda: None) if admin_socket else stop.signalled)
     router = Router(settings, admin_socket)
     await router.start()
+    loop.add_signal_handler(signal.SIGHUP, _reload, router)
+    if give_up:
+        for fleet in router.fleets:
+            fleet.on_unloadable = stop.cannot_load
     _calm_collector()
-    Path(admin_socket).with_suffix(".up").touch()
-    await stop.wait()
-    await router.drain()
-
-
-def _stop_with_supervisor(stop: asyncio.Event) -> None:
-    """A supervisor that was killed leaves no process behind."""
-    supervisor, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
-    if supervisor is None:
-        return
-    sentinel = supervisor.sentinel
-
-    def gone() -> None:
-        loop.remove_reader(sentinel)
-        stop.set()
-
-    loop.add_reader(sentinel, gone)
-
-
-async def _supervise(settings: RouterSettings) -> None:
-    stop = _stop_by_signal()
-    supervisor = Supervisor(settings, work)
-    supervisor.start()
-    try:
-        server = await asyncio.get_running_loop().create_server(
-            lambda: AdminProtocol(supervisor.registry, supervisor.ready, supervisor.refresh),
-            settings.admin_host,
-            settings.admin_port,
-        )
-        admin_port = server.sockets[0].getsockname()[1]
-        await supervisor.serve(stop, lambda: _announce(supervisor.settings, supervisor.settings.port, admin_port))
-    finally:
-        supervisor.close()
-
-
-def _stop_by_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-async def _serve(settings: RouterSettings) -> None:
-    stop = _stop_by_signal()
-    router = Router(settings)
-    await router.start()
-    _calm_collector()
-    _announce(settings, router.ports["client"], router.ports["admin"])
-    await stop.wait()
-    await router.drain()
+    if admin_socket:
+        _stop_with_supervisor(stop)
+        Path(admin_socket).with_suffix(".up").touch()
+    else:
+        _announce(settings, router.ports["client"], router.ports["admin"])
+    await stop.asked.wait()
+    draining = loop.create_task(router.drain())
+    again = loop.create_task(stop.at_once.wait())
+    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    drained = draining.done()
+    if drained:
+        await draining
+    else:
+        draining.cancel()
+        await router.close(0.0)
+    if stop.unloadable:
+        print("fanout-router: the app cannot be loaded, as said above", file=sys.stderr)
+        return _FAILED
+    return 0 if drained else _INTERRUPTED
 
 
 def _announce(settings: RouterSettings, port: int, admin_port: int) -> None:
@@ -165,3 +194,61 @@ def _announce(settings: RouterSettings, port: int, admin_port: int) -> None:
         f"health and metrics on http://{settings.admin_host}:{admin_port}",
         flush=True,
     )
+
+
+async def _supervise(settings: RouterSettings, *, give_up: bool) -> int:
+    """Run several processes until stopped."""
+    stop = _Stop()
+    loop = asyncio.get_running_loop()
+    supervisor = Supervisor(settings, partial(work, give_up=give_up))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.signalled)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
+    supervisor.start()
+    try:
+        server = await loop.create_server(
+            lambda: AdminProtocol(supervisor.registry, supervisor.ready, supervisor.refresh),
+            settings.admin_host,
+            settings.admin_port,
+        )
+        admin_port = server.sockets[0].getsockname()[1]
+        await supervisor.serve(stop.asked, lambda: _announce(supervisor.settings, supervisor.settings.port, admin_port))
+        await supervisor.drain(stop.at_once)
+    finally:
+        supervisor.close()
+    return _INTERRUPTED if stop.at_once.is_set() else 0
+
+
+def work(settings: RouterSettings, admin_socket: str, *, give_up: bool) -> None:
+    """Be one process of several; its supervisor answers for it."""
+    logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # lines of several processes, each of them whole
+        sys.stdout.reconfigure(line_buffering=True)
+    try:
+        code = _runner()(_serve(settings, give_up=give_up, admin_socket=admin_socket))
+    except (DispatchError, OSError) as error:
+        print(f"fanout-router: {error}", file=sys.stderr)
+        code = _FAILED
+    sys.exit(code)
+
+
+def _stop_with_supervisor(stop: _Stop) -> None:
+    """A supervisor that was killed leaves no process behind."""
+    supervisor, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+    if supervisor is None:
+        return
+    sentinel = supervisor.sentinel
+
+    def gone() -> None:
+        loop.remove_reader(sentinel)
+        stop.asked.set()
+
+    loop.add_reader(sentinel, gone)
+
+
+def _reload(router: Router) -> None:
+    try:
+        router.reload_certificates()
+        _log.info("the certificates are read anew")
+    except DispatchError as error:
+        _log.error("the certificates stay as they were: %s", error)

@@ -6,14 +6,17 @@ Web functions are given as JSON in ``DISPATCH_FUNCTIONS``, for example
 import json
 import os
 import re
+from collections.abc import Iterator
+from difflib import get_close_matches
 from http.client import HTTPException
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from fanout_router.errors import ConfigError
 
@@ -56,6 +59,14 @@ class FunctionSettings(BaseModel):
     response_timeout_s: Seconds = Field(60.0, description="To the first byte of a response; then 504.")
     idle_timeout_s: Seconds = Field(300.0, description="Between two parts of a response.")
     cold_start_s: float = Field(0.0, ge=0, le=600, description="Simulated cold start of local processes.")
+
+    @field_validator("host")
+    @classmethod
+    def _without_port(cls, host: str) -> str:
+        bare = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+        if bare != host:
+            raise ValueError(f"a host is compared without its port: write {bare}")
+        return host
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -113,8 +124,41 @@ class RouterSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     functions: list[FunctionSettings] = Field([], description="The web functions, as JSON.")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, networks: list[str]) -> list[str]:
+        for network in networks:
+            try:
+                right = str(ip_network(network, strict=False))
+            except ValueError:
+                raise ValueError(f"{network!r} is no network: write addresses and a prefix, as in 10.0.0.0/8") from None
+            if right != network and "/" in network and ip_address(network.partition("/")[0]) != ip_network(right)[0]:
+                raise ValueError(f"{network!r} has bits beyond its prefix: write {right}, or the address alone")
+        return networks
+
+    @field_validator("control_address")
+    @classmethod
+    def _address(cls, address: str) -> str:
+        wrong = f"{address!r} is no address: write https://host:port, as environments reach it"
+        try:
+            parts = urlsplit(address)
+            complete = (
+                parts.scheme in ("http", "https") and parts.hostname and parts.path in ("", "/") and parts.port != 0
+            )
+        except ValueError:
+            raise ValueError(wrong) from None
+        if address and not complete:
+            raise ValueError(wrong)
+        return address
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.control_address and self.control_tls is not self.control_address.startswith("https://"):
+            raise ValueError(
+                f"control_address {self.control_address} goes with "
+                f"{'no ' if not self.control_tls else ''}control_certificate: write "
+                f"{'https' if self.control_tls else 'http'}://..., or change the certificate"
+            )
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key go together")
         if (self.control_certificate is None) != (self.control_key is None):
@@ -157,17 +201,51 @@ class RouterSettings(BaseSettings):
 
         :raises ConfigError: an option is wrong; one line for each.
         """
+        unknown = list(_unknown(cls))
+        if unknown:
+            raise ConfigError("\n".join(unknown))
         try:
             return cls(**given)  # type: ignore[arg-type]
+        except SettingsError as error:
+            raise ConfigError(_no_json(error)) from None
         except ValidationError as error:
-            lines = [_line(tuple(problem["loc"]), problem["msg"]) for problem in error.errors()]
+            problems = error.errors(include_url=False, include_context=False)
+            lines = [_line(tuple(problem["loc"]), problem["msg"], problem["input"]) for problem in problems]
             raise ConfigError("\n".join(lines)) from None
 
 
-def _line(place: tuple[int | str, ...], message: str) -> str:
-    name = "_".join(["DISPATCH", *(str(part).upper() for part in place[:1])])
+_PREFIX = "DISPATCH_"
+
+
+def _unknown(settings: type[BaseSettings]) -> Iterator[str]:
+    """A line for each variable that looks like an option and is none."""
+    known = [_PREFIX + name.upper() for name in settings.model_fields]
+    for name in sorted(os.environ):
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, 1)
+            yield f"{name}: there is no such option" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _no_json(error: SettingsError) -> str:
+    found = re.search(r'field "(\w+)"', str(error))
+    name = _PREFIX + (found[1].upper() if found else "")
+    value = next((value for key, value in os.environ.items() if key.upper() == name), "")
+    return f"{name}: {_shown(value)} is no JSON ({error.__cause__}): write a list, as in " + (
+        '[{"name": "shop", "lambda_function": "shop-web"}]' if name.endswith("FUNCTIONS") else '["10.0.0.0/8"]'
+    )
+
+
+def _line(place: tuple[int | str, ...], message: str, value: Any) -> str:
+    name = _PREFIX.rstrip("_") + "".join(f"_{str(part).upper()}" for part in place[:1])
     within = "".join(f"[{part}]" for part in place[1:])
-    return f"{name}{within}: {message.removeprefix('Value error, ')}"
+    secret = any(str(part).endswith("_pem") for part in place)
+    shown = f"{_shown(value)}: " if place and not secret and isinstance(value, str | int | float) else ""
+    return f"{name}{within}: {shown}{message.removeprefix('Value error, ')}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 METADATA_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"

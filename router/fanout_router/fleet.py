@@ -83,6 +83,8 @@ class Fleet:
         self.invoked = 0
         self.served = 0
         """Requests, as the environments' own summaries say."""
+        self.on_unloadable: Callable[[], object] | None = None
+        """Called when the app could not be loaded, and never has been."""
         self.desired = 0
         self.cold_start_s = 1.0
         """Mean time from invocation to the first channel, latest counting most."""
@@ -93,6 +95,7 @@ class Fleet:
         self._clock = clock
         self._throttled_until = 0.0
         self._throttled = False
+        self._has_opened = False
         self._closing = False
 
     def count(self, state: State) -> int:
@@ -120,6 +123,7 @@ class Fleet:
 
     def _opened(self, environment: Environment, link: "ControlProtocol") -> None:
         now = self._clock()
+        self._has_opened = True
         environment.state = State.SERVING
         environment.link = link
         environment.last_seen = environment.pinged_at = now
@@ -268,6 +272,8 @@ class Fleet:
                 f"as {result.ending.value} while {environment.state.value}",
                 result.detail or result.summary,
             )
+            if result.ending is Ending.UNLOADABLE and not self._has_opened and self.on_unloadable is not None:
+                self.on_unloadable()
         if environment.link is not None and environment.state is not State.GONE:
             environment.link.abort()
         self._forget(environment)

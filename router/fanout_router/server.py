@@ -5,9 +5,10 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from fanout_router.admin import AdminProtocol
-from fanout_router.certificate import control_tls, server_tls
+from fanout_router.certificate import client_tls, control_tls
 from fanout_router.config import FunctionSettings, RouterSettings, control_address
 from fanout_router.control import ControlPort, ControlProtocol
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
@@ -53,6 +54,8 @@ class Router:
         self.front = Front(RouteTable(routes), time.monotonic, _front_limits(settings), settings.trusted_proxies)
         if settings.access_log:
             self.front.access_log = AccessLog()
+        self._client_tls: ssl.SSLContext | None = None
+        self._control_tls: ssl.SSLContext | None = None
         self._emf = EmfLog(self, settings.emf_namespace) if settings.emf_namespace else None
         self._dispatchers = dispatchers
 
@@ -63,24 +66,36 @@ class Router:
         :raises OSError: a port is taken.
         """
         settings, loop = self.settings, asyncio.get_running_loop()
-        tls, fingerprint = control_tls(settings)
-        client_tls = server_tls("DISPATCH_CERTIFICATE", settings.certificate, settings.key, ["h2", "http/1.1"])
+        self._control_tls, fingerprint = control_tls(settings)
+        self._client_tls = client_tls(settings)
         self.port = ControlPort(self.fleets)
-        await self._listen("control", settings.control_host, settings.control_port, tls,
+        await self._listen("control", settings.control_host, settings.control_port, self._control_tls,
                            lambda: ControlProtocol(self.port, loop))  # fmt: skip
         address = await loop.run_in_executor(None, control_address, settings, self.ports["control"])
         for function in settings.functions:
             self.fleets.append(self._fleet(function, address, fingerprint))
         metrics = registry(self)
         await self._listen_admin(lambda: AdminProtocol(metrics, self.ready))
-        client_scheme = "https" if client_tls else "http"
-        await self._listen("client", settings.host, settings.port, client_tls,
+        client_scheme = "https" if self._client_tls else "http"
+        await self._listen("client", settings.host, settings.port, self._client_tls,
                            lambda: ChoosingProtocol(self.front, client_scheme, loop))  # fmt: skip
         self._tick()
 
     def ready(self) -> bool:
         """Whether requests are taken: not while draining, nor while no function can serve."""
         return not self._draining and any(fleet.can_serve() for fleet in self.fleets)
+
+    def reload_certificates(self) -> None:
+        """Read the certificates anew. Connections go on with the old ones; one that cannot be used changes nothing.
+
+        :raises ConfigError: a certificate or its key cannot be used.
+        """
+        settings = self.settings
+        client_tls(settings), control_tls(settings)  # first see whether all of it can be used
+        client_tls(settings, self._client_tls)
+        _, fingerprint = control_tls(settings, self._control_tls)
+        for fleet in self.fleets:
+            fleet.options = replace(fleet.options, fingerprint=fingerprint)
 
     async def drain(self) -> None:
         """Take no more requests, finish those under way, let the environments go, close; within
@@ -99,8 +114,8 @@ class Router:
             await asyncio.sleep(0.05)
         await self.close()
 
-    async def close(self) -> None:
-        """Close everything now."""
+    async def close(self, patience_s: float = 2.0) -> None:
+        """Close everything now; local environments have ``patience_s`` to end."""
         if self._timer is not None:
             self._timer.cancel()
         for protocol in list(self.front.connections):
@@ -111,7 +126,7 @@ class Router:
         for server in self._servers:
             server.close()
         for invoker in self._invokers:
-            await invoker.close(2.0)
+            await invoker.close(patience_s)
         if self.front.access_log is not None:
             self.front.access_log.flush()
 

@@ -21,10 +21,9 @@ import boto3
 import orjson
 from botocore.awsrequest import AWSResponse
 
-from contracts.money import Money
-from contracts.orders import OrderLine, OrderPlaced
 from fanout import Publisher, aws, wrap
 from fanout_tools import emulators
+from scripts.bench.orders import Money, OrderLine, OrderPlaced
 from scripts.bench.support import OUTPUT, Row, cpu_seconds_per_operation, format_table, write_results
 
 if TYPE_CHECKING:

@@ -44,8 +44,6 @@ from aws_lambda_powertools.utilities.idempotency.exceptions import IdempotencyIt
 from aws_lambda_powertools.utilities.idempotency.persistence.datarecord import DataRecord
 from aws_lambda_powertools.utilities.parser import BaseModel, parse
 
-from contracts.money import Money
-from contracts.orders import OrderLine, OrderPlaced
 from fanout import Context, Worker, powertools, telemetry
 from fanout.idempotency import DynamoDBStore
 from fanout.idempotency.client import LeanDynamoDB
@@ -53,6 +51,7 @@ from fanout.idempotency.memory import MemoryStore
 from fanout.publish import wrap
 from fanout.testing import Rig, eventbridge_event
 from fanout_tools import emulators
+from scripts.bench.orders import Money, OrderLine, OrderPlaced
 from scripts.bench.support import Row, cpu_seconds_per_operation, format_table, machine, write_results
 from scripts.paths import BUILD
 
@@ -136,7 +135,7 @@ def set_logging(**values: Any) -> None:
 
 
 def fanout_worker(folder: Path) -> Worker:
-    (folder / "worker.yaml").write_text("description: bench\nsubscribes: [{event: shop.orders/OrderPlaced}]\n")
+    (folder / "worker.yaml").write_text("description: bench\nsubscribes: [{event: sample.orders/OrderPlaced}]\n")
     worker = Worker(str(folder / "handler.py"))
     log = logging.getLogger("fanout-bench")
 

@@ -16,7 +16,7 @@ _MADE: Final = "<!-- made by `make docs` of the command's help -->\n\n"
 _SHORT: Final = 200
 _HEAD: Final = """# The command `fanout`
 
-It comes with `pip install 'fanout[tools]'`, and works on the project of the working directory: the folder, here or
+It comes with `pip install 'fanout-bus[tools]'`, and works on the project of the working directory: the folder, here or
 above, whose `pyproject.toml` has a [`[tool.fanout]`](../project.md). An error is one text on standard error; the exit
 status is then 1.
 

@@ -14,7 +14,7 @@ from fanout_tools.declarations.worker import Manifest
 from scripts.docs import commands, settings, tables
 from scripts.paths import REPOSITORY
 
-__all__ = ["REFERENCE", "pages", "stale", "write"]
+__all__ = ["REFERENCE", "made_parts", "pages", "stale", "write"]
 
 REFERENCE: Final = REPOSITORY / "docs" / "reference"
 _PART: Final = "<!-- made by `make docs`: {} -->\n"
@@ -24,10 +24,11 @@ _END: Final = "<!-- end -->\n"
 def pages() -> Mapping[Path, str]:
     """The text of every made page by its file."""
     whole = {REFERENCE / "cli" / name: text for name, text in commands.pages().items()}
-    return {**whole, **{REFERENCE / name: _filled(REFERENCE / name, parts) for name, parts in _parts().items()}}
+    return {**whole, **{REFERENCE / name: _filled(REFERENCE / name, parts) for name, parts in made_parts().items()}}
 
 
-def _parts() -> Mapping[str, Mapping[str, str]]:
+def made_parts() -> Mapping[str, Mapping[str, str]]:
+    """What is made of each page, between the marks of each name."""
     return {
         "worker-yaml.md": {"keys": tables.keys(schema(Manifest))},
         "web-yaml.md": {"keys": tables.keys(schema(WebManifest))},

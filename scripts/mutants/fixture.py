@@ -1,4 +1,4 @@
-"""Make the plan that the rules are tested on, from the root beside it: tests/unit/fanout_tools/proof/fixture/plan.json.
+"""Make the plans that the rules are tested on, from the root beside them: tests/unit/fanout_tools/proof/fixture.
 
     python -m scripts.mutants.fixture
 
@@ -17,10 +17,11 @@ from fanout_tools.plans import resources
 from fanout_tools.proof.planning import plan_root
 from scripts.paths import BUILD, REPOSITORY
 
-__all__ = ["FIXTURE", "slim"]
+__all__ = ["FIXTURE", "PLANS", "slim"]
 
 FIXTURE: Final = REPOSITORY / "tests" / "unit" / "fanout_tools" / "proof" / "fixture"
-"""``root``: the Terraform; ``services``: its workers; ``plan.json``: the plan."""
+"""``root``: the Terraform; ``services``: its workers; then its plans, by how the bus is granted."""
+PLANS: Final = {"service": FIXTURE / "plan.json", "role": FIXTURE / "plan_role.json"}
 
 _LEFT_OUT: Final = (
     "aws_s3_object",
@@ -49,14 +50,16 @@ def slim(shown: Mapping[str, Any]) -> dict[str, Any]:
     return {"format_version": shown["format_version"], "planned_values": {"root_module": {"resources": ordered}}}
 
 
-def main(folder: Path = FIXTURE) -> int:
-    """Write the plan; returns the exit code."""
-    try:
-        shown = plan_root(folder / "root", services=folder / "services", work=BUILD / "check_plan" / "fixture")
-    except (FanoutError, ToolError) as error:
-        print(f"fixture: {error}", file=sys.stderr)
-        return 1
-    (folder / "plan.json").write_text(json.dumps(slim(shown), indent=1) + "\n", encoding="utf-8")
+def main(plans: Mapping[str, Path] = PLANS) -> int:
+    """Write the plans; returns the exit code."""
+    for grants, file in plans.items():
+        root, work = file.parent / "root", BUILD / "check_plan" / "fixture"
+        try:
+            shown = plan_root(root, services=file.parent / "services", work=work, variables={"bus_grants": grants})
+        except (FanoutError, ToolError) as error:
+            print(f"fixture: {error}", file=sys.stderr)
+            return 1
+        file.write_text(json.dumps(slim(shown), indent=1) + "\n", encoding="utf-8")
     return 0
 
 

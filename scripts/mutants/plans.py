@@ -16,6 +16,7 @@ from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
+from scripts.mutants import sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -46,10 +47,13 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
             if isinstance(resource.get(attribute), str):
                 yield from _policies(plan, resource, attribute)
     yield from _containers(plan)
+    for resource, change, mutated in sources.spoilt(plan):
+        yield _mutant(resource, change, mutated, *_governed(plan, resource))
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
     yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
+    yield from _canary_mutants(plan)
 
 
 _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
@@ -287,6 +291,24 @@ _ALARMS: Final[dict[str, dict[str, Any]]] = {
     "another queue": {"dimensions": {"QueueName": "elsewhere"}},
     "another metric": {"metric_name": "NumberOfMessagesSent"},
 }
+
+
+def _canary_mutants(plan: Plan) -> Iterator[Mutant]:
+    """Rules that hand canaries to others than workers, and an archive that keeps them."""
+    for archive in plan.of("aws_cloudwatch_event_archive"):
+        yield _mutant(archive, "keeps canaries", plan.changed(archive.having(event_pattern=None)))
+    for hop in deliveries(plan):
+        if hop.writer and hop.destination and hop.writer.type == "aws_cloudwatch_event_rule":
+            pattern = document(hop.writer.get("event_pattern"))
+            named = [it for it in pattern.get("source", ()) if isinstance(it, str)]
+            if hop.destination.type == "aws_sfn_state_machine":
+                wide = {**pattern, "source": [*named, *(f"canary.{it}" for it in named)]}
+            elif hop.destination.get("name").endswith("-unmatched") and not named:
+                wide = {"version": ["0"]}
+            else:
+                continue
+            spoilt = plan.changed(hop.writer.having(event_pattern=json.dumps(wide)))
+            yield _mutant(hop.writer, f"{hop.carrier.address} takes canaries", spoilt, hop.carrier.address)
 
 
 def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:

@@ -6,6 +6,7 @@
     |   +-- ContractError       an event contract
     +-- PatternError            an event pattern that EventBridge or SNS would refuse
     +-- EventError            an event that breaks its contract: fix the event
+    |   +-- CanaryError         not an event but a canary, which no handler is to see
     +-- ParameterError          a parameter or secret that cannot be read: put it there, or fix the permission
     +-- PlanError               a Terraform plan that cannot be made or read
     +-- PublishError            events that the bus did not take, after all retries
@@ -49,6 +50,19 @@ class PatternError(FanoutError):
 
 class EventError(FanoutError):
     """An event breaks its contract, or is no event at all."""
+
+
+class CanaryError(EventError):
+    """A message is no event but a canary: see :mod:`fanout.events.canary`.
+
+    :param identity: the canary's own.
+    :param event: ``<source>/<Name>`` of the event whose route it takes.
+    """
+
+    def __init__(self, identity: str, event: str) -> None:
+        super().__init__(f"canary {identity} of {event}: is no event")
+        self.identity = identity
+        self.event = event
 
 
 class ParameterError(FanoutError):

@@ -86,7 +86,9 @@ class Backoff(NamedTuple):
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/)."""
 
     base_s: float
+    """The longest delay after the first try."""
     cap_s: float
+    """The longest delay after any."""
 
     def most(self, tries: int) -> float:
         """The longest delay after so many tries."""
@@ -98,6 +100,7 @@ class RetryPolicy(NamedTuple):
     """Hand the record out again, after this backoff."""
 
     backoff: Backoff
+    """The delay, in place of the worker's own."""
 
 
 class RejectPolicy(NamedTuple):

@@ -161,5 +161,8 @@ def _reason(error: Exception) -> str:
 
 _values = Values()
 parameter = _values.parameter
+"""``parameter("rate")``: :meth:`Values.parameter` of the function's own environment."""
 secret = _values.secret
+"""``secret("stripe")``: :meth:`Values.secret` of the function's own environment."""
 forget = _values.forget
+"""``forget()``: :meth:`Values.forget`, for a value that a service has refused."""

@@ -177,6 +177,7 @@ class Rig:
         self.deleted: list[dict[str, Any]] = []
         """The DeleteMessageBatch entries that the queue took."""
         self.sqs_calls: list[str] = []
+        """The SQS operations that the worker called, in their order."""
         self.refuse: set[str] = set()
         """SQS operations that fail: send_message_batch, change_message_visibility_batch, delete_message_batch."""
         self.bus_error: str | None = None
@@ -220,6 +221,7 @@ class Rig:
             claim_check=claim_check or ClaimCheck(_no_payloads, lambda: "claims"),
             clock=clock,
         )
+        """The core that the deployed worker runs, with all of AWS replaced."""
 
     def _gathers(self, worker: Worker, clock: Callable[[], float]) -> Gathering:
         timers = cast("SqsTimers", _FakeTimers(self))

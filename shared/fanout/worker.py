@@ -64,11 +64,16 @@ class Worker:
 
     def __init__(self, file: str) -> None:
         self.settings = Settings.read(Path(file).with_name("worker.yaml"))
+        """Its declaration, as far as the core needs it."""
         self.handlers = Handlers()
+        """What the decorators declared."""
         self.policies = Policies()
+        """What :meth:`on` declared."""
         self._cold_start = True
         self.invoked: Callable[[Any, Any], Any] | None = None
+        """What :meth:`on_invoke` declared."""
         self.steps: dict[str, Step] = {}
+        """What :meth:`step` declared, by name."""
 
     def handles(self, contract: type[E]) -> Callable[[Handler[E]], Handler[E]]:
         """Declare the handler of an event.
@@ -234,7 +239,8 @@ class Worker:
             records = [Record.from_lambda(record) for record in batch]
             invocation = Invocation(request_id, lambda: context.get_remaining_time_in_millis() / 1000)
             deliveries = self._processor.process(records, invocation)
-        self._report(deliveries, time.monotonic() - began, cold_start=cold_start, function_request_id=request_id)
+        if deliveries or not batch:  # a batch of nothing but canaries is no part of the metrics
+            self._report(deliveries, time.monotonic() - began, cold_start=cold_start, function_request_id=request_id)
         failed = [d.record.message_id for d in deliveries if d.outcome in FAILED]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
@@ -253,7 +259,7 @@ class Worker:
 
     def _answer(self, event: Any, context: Any) -> Any:
         if isinstance(event, Mapping) and keep_warm.KEY in event:
-            return {"heartbeat": self.settings.worker, **keep_warm.beat(event)}
+            return {"heartbeat": self.settings.worker, "canaries": True, **keep_warm.beat(event)}
         if self.invoked is None and not self.steps:
             raise refusal(self.settings.worker, event)
         return self._direct(event, context)

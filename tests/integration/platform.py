@@ -94,7 +94,7 @@ class Platform:
         return cls(emulator, stage / "services", terraformed, apply_s=time.monotonic() - began)
 
     def change(self, worker: str, old: str, new: str) -> None:
-        """Deploy a worker with this piece of its handler replaced; no traffic is shifted."""
+        """Deploy a worker with this piece of its handler replaced; no traffic is shifted by steps."""
         handler = self.services / worker / "handler.py"
         code = handler.read_text(encoding="utf-8")
         assert old in code

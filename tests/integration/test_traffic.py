@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -16,6 +17,7 @@ from tests.integration.platform import Platform, client, eventually
 HALF = traffic.Strategy(steps=(50,), step_s=30)
 OLD_CODE = "item = {"
 NEW_CODE = 'item = {"code": {"S": "new"}, '
+NEWER_CODE = 'item = {"code": {"S": "newer"}, '
 
 
 @dataclass
@@ -67,15 +69,19 @@ class Shifted:
         return str((item or {}).get("code", "old"))
 
 
-@pytest.fixture(scope="module")
-def published(platform: Platform) -> Shifted:
-    def worker() -> traffic.Worker:
-        workers = traffic.Traffic.read(platform.outputs()["traffic"]).workers
-        return next(it for it in workers if it.name == "reader")
+def reader(platform: Platform) -> traffic.Worker:
+    workers = traffic.Traffic.read(platform.outputs()["traffic"]).workers
+    return next(it for it in workers if it.name == "reader")
 
-    before = worker().version
+
+@pytest.fixture(scope="module")
+def published(platform: Platform) -> Iterator[Shifted]:
+    platform.terraformed.env["TF_VAR_traffic_shift"] = json.dumps({"steps": [50]})
+    platform.terraformed.run("apply")
+    before = reader(platform).version
     platform.change("reader", OLD_CODE, NEW_CODE)
-    return Shifted(platform, before, worker())
+    yield Shifted(platform, before, reader(platform))
+    platform.terraformed.env.pop("TF_VAR_traffic_shift", None)
 
 
 @pytest.fixture
@@ -84,7 +90,7 @@ def photographs() -> Iterator[str]:
     return (f"wanted-{mark}-{n}" for n in count())
 
 
-def test_an_apply_alone_moves_no_traffic(published: Shifted, photographs: Iterator[str]) -> None:
+def test_an_apply_alone_moves_no_traffic_that_goes_by_steps(published: Shifted, photographs: Iterator[str]) -> None:
     """GIVEN new code WHEN it is applied THEN it is published, and the old code still takes the events."""
     assert published.worker.version != published.before
     assert published.leads == (published.before, {})
@@ -134,4 +140,20 @@ def test_new_code_takes_over(published: Shifted, photographs: Iterator[str]) -> 
     assert published.leads == (published.worker.version, {})
     assert published.code_that_takes(next(photographs)) == "new"
     published.platform.terraformed.shift()
+    published.platform.terraformed.run("apply")
     assert published.leads == (published.worker.version, {})
+
+
+def test_without_steps_an_apply_alone_moves_the_traffic(published: Shifted, photographs: Iterator[str]) -> None:
+    """GIVEN no steps WHEN newer code is applied THEN it has every event, by the same mapping."""
+    platform = published.platform
+    mapping = platform.outputs()["workers"]["reader"]["function"]["mapping"]
+    del platform.terraformed.env["TF_VAR_traffic_shift"]
+
+    platform.change("reader", NEW_CODE, NEWER_CODE)
+
+    newest = reader(platform)
+    assert newest.version == newest.live != published.worker.version
+    assert published.leads == (newest.version, {})
+    assert published.code_that_takes(next(photographs)) == "newer"
+    assert platform.outputs()["workers"]["reader"]["function"]["mapping"] == mapping

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from fanout_router.config import RouterSettings
-from fanout_router.fleet import Fleet, State
+from fanout_router.environment import State
+from fanout_router.fleet import Fleet
 from fanout_router.server import Router
 from scripts.demo.web.walk import events
 from tests.integration.platform import Platform

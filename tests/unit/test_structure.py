@@ -81,6 +81,49 @@ def test_a_circle_is_found_but_not_one_of_types_alone(tmp_path: Path) -> None:
         assert set(circle_in({name: _at_run_time(path, files.keys()) for name, path in files.items()})) == found
 
 
+PUBLIC = {"_replace", "_asdict", "_fields", "_make", "_exit", "_create_unverified_context"}
+"""Of named tuples, ``os`` and ``ssl``: private by their names alone."""
+
+
+def privates(tree: ast.AST) -> Iterator[str]:
+    """The private names that a syntax tree imports, patches, or reads of what is not its own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names if _is_private(alias.name))
+        elif isinstance(node, ast.Attribute) and _is_private(node.attr) and ast.unparse(node.value) != "self":
+            yield node.attr
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".setattr"):
+            texts = [str(each.value).rpartition(".")[2] for each in node.args[:2] if isinstance(each, ast.Constant)]
+            yield from filter(_is_private, texts)
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__") and name not in PUBLIC
+
+
+def test_tests_go_by_the_public_way() -> None:
+    """GIVEN the tests of all rooms but the router's WHEN they are read THEN none knows a private name."""
+    files = [*(REPOSITORY / "tests").rglob("*.py"), *(REPOSITORY / "services").rglob("test_*.py")]
+    found = {
+        (file.relative_to(REPOSITORY).as_posix(), name)
+        for file in files
+        if "fanout_router" not in file.parts
+        for name in privates(ast.parse(file.read_text()))
+    }
+    assert found == set()
+
+
+def test_a_private_name_is_found() -> None:
+    """GIVEN an import, a patch and a look at private names WHEN a test is read THEN each is found."""
+    source = """
+from shop.till import _count
+monkeypatch.setattr(till, "_open", None)
+monkeypatch.setattr("shop.till._drawer", None)
+assert till._coins == record._replace(coins=1) == self._own
+"""
+    assert sorted(privates(ast.parse(source))) == ["_coins", "_count", "_drawer", "_open"]
+
+
 def _name(path: Path, folder: Path) -> str:
     return ".".join(path.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__")
 

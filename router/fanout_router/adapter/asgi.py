@@ -128,8 +128,8 @@ def _scope(call: Call, state: dict[str, Any]) -> Scope:
     scheme, client, server = "http", None, None
     fields = call.fields
     for name, value in fields:
-        if name == b"x-forwarded-proto":
-            scheme = value.decode("latin-1")
+        if name == b"x-forwarded-proto" and value in (b"http", b"https"):
+            scheme = value.decode()
         elif name == b"x-forwarded-for":
             client = (value.split(b",", 1)[0].strip().decode("latin-1"), 0)
         elif name == b"host":

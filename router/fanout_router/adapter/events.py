@@ -7,6 +7,9 @@ limits, at most 6 MB.
 
 import asyncio
 import base64
+import re
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -14,7 +17,13 @@ from fanout_router.adapter.call import Application, Call
 from fanout_router.errors import AdapterError
 from fanout_router.messages import MessageReader
 
-_TEXT = ("text/", "application/json", "application/javascript", "application/xml", "image/svg+xml")
+_TEXT = re.compile(r"text/|application/(json|javascript|xml|x-www-form-urlencoded|graphql)\b|[^;]*\+(json|xml)\b")
+_CHARSET = re.compile(r"charset=[\"']?([^\s;\"']+)")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNSAFE = re.compile(r"[^\x21-\x7e]+|#")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_OWN = frozenset({"content-length", "transfer-encoding", "connection"})
+"""Fields that said how the request came to the front door."""
 
 Event = dict[str, Any]
 
@@ -63,7 +72,7 @@ def is_http(event: Event) -> bool:
 async def answer(app: Application, event: Event) -> dict[str, Any]:
     """The response to an HTTP event, in the shape that its front door wants.
 
-    :raises AdapterError: the event's method, path or a field holds a line break or a blank.
+    :raises AdapterError: the event's method is none, or a field holds a line break.
     """
     body = event.get("body") or ""
     data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
@@ -74,25 +83,63 @@ async def answer(app: Application, event: Event) -> dict[str, Any]:
     app.handle(call)
     await channel.done
     if channel.failed:
-        return {"statusCode": 502, "body": "", "isBase64Encoded": False}
-    return _response(event, channel.head, bytes(channel.body))
+        return _response(event, b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"")
+    return _response(event, channel.head, b"" if call.method == b"HEAD" else bytes(channel.body))
+
+
+# -- the request --
 
 
 def _head(event: Event, length: int) -> bytes:
     http = event.get("requestContext", {}).get("http")
     method = http["method"] if http else event["httpMethod"]
-    path = event["rawPath"] if http else quote(event.get("path") or "/", safe="/%:@!$&'()*+,;=~-._")
-    query = event.get("rawQueryString", "") if http else _query(event)
-    lines = [f"{method} {path}{'?' + query if query else ''} HTTP/1.1"]
-    fields = [(name.lower(), value) for name, value in _fields(event)]
-    lines += [f"{name}: {value}" for name, value in fields if name not in ("content-length", "transfer-encoding")]
+    if not _TOKEN.fullmatch(method):
+        raise AdapterError(f"the event is no HTTP request: its method is {method!r}")
+    path = _path(event["rawPath"] if http else event.get("path") or "/")
+    query = _UNSAFE.sub(_escaped, event.get("rawQueryString", "") if http else _query(event))
+    lines = [f"{method} {path}{'?' + query if query else ''} HTTP/1.1".encode()]
+    client = _client(event)
+    for name, value in _fields(event):
+        name = name.lower()
+        if name not in _OWN and (name != "x-forwarded-for" or not client):
+            lines.append(_line(name, value))
+    if client:
+        lines.append(_line("x-forwarded-for", client))
     if length:
-        lines.append(f"content-length: {length}")
+        lines.append(b"content-length: %d" % length)
     if event.get("cookies"):
-        lines.append("cookie: " + "; ".join(event["cookies"]))
-    if any("\r" in line or "\n" in line for line in lines) or lines[0].count(" ") != 2:
-        raise AdapterError("the event is no HTTP request: a line break or a blank where none may be")
-    return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
+        lines.append(_line("cookie", "; ".join(event["cookies"])))
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _path(path: str) -> str:
+    """A path as a client writes it. HTTP APIs decode it first, function URLs and ALB do not: whatever may stand in a
+    path stays, and so does an escape, which cannot be told from one that was escaped itself.
+    """
+    escaped = quote(path, safe="/%:@!$&'()*+,;=~-._")
+    return "/" + _LONE_PERCENT.sub("%25", escaped).removeprefix("/")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return quote(found[0])
+
+
+def _line(name: str, value: str) -> bytes:
+    if not _TOKEN.fullmatch(name) or "\r" in value or "\n" in value:
+        raise AdapterError(f"the event is no HTTP request: a field {name!r} that is none")
+    try:
+        return f"{name}: {value}".encode("latin-1")
+    except UnicodeEncodeError:
+        return f"{name}: {value}".encode()
+
+
+def _client(event: Event) -> str:
+    """The client's address as the front door saw it, whatever a client says of it; empty when it is not told."""
+    context = event.get("requestContext", {})
+    if "elb" in context:  # it appends to what the client says
+        said = [value for name, value in _fields(event) if name.lower() == "x-forwarded-for"]
+        return ",".join(said).rpartition(",")[2].strip()
+    return str((context.get("http") or context.get("identity") or {}).get("sourceIp") or "")
 
 
 def _fields(event: Event) -> list[tuple[str, str]]:
@@ -111,36 +158,66 @@ def _query(event: Event) -> str:
     return urlencode(pairs)
 
 
+# -- the response --
+
+
 def _response(event: Event, head: bytes, body: bytes) -> dict[str, Any]:
     lines = head[:-4].decode("latin-1").split("\r\n")
     status, reason = int(lines[0].split(" ")[1]), lines[0].split(" ", 2)[2]
     fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]
-    text = _is_text(dict(fields))
+    text = _as_text(dict(fields), body)
     found: dict[str, Any] = {
         "statusCode": status,
-        "body": body.decode() if text else base64.b64encode(body).decode(),
-        "isBase64Encoded": not text,
+        "body": base64.b64encode(body).decode() if text is None else text,
+        "isBase64Encoded": text is None,
     }
-    if event.get("multiValueHeaders"):
+    if event.get("multiValueHeaders") is not None:
         many: dict[str, list[str]] = {}
         for name, value in fields:
             many.setdefault(name, []).append(value)
         found["multiValueHeaders"] = many
     else:
-        found["headers"] = {name: value for name, value in fields if name != "set-cookie" or not _is_v2(event)}
-    if _is_v2(event):
-        found["cookies"] = [value for name, value in fields if name == "set-cookie"]
-    elif "elb" in event.get("requestContext", {}):
+        cookies = [value for name, value in fields if name == "set-cookie"]
+        found["headers"] = _joined(fields)
+        if _is_v2(event):
+            found["cookies"] = cookies
+        else:
+            found["headers"] |= dict(zip(_spellings("set-cookie"), cookies, strict=False))
+    if "elb" in event.get("requestContext", {}):
         found["statusDescription"] = f"{status} {reason}"
     return found
+
+
+def _joined(fields: list[tuple[str, str]]) -> dict[str, str]:
+    """Fields of one name as one (RFC 9110 section 5.3), but for cookies, which cannot be."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        if name != "set-cookie":
+            found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """A field's name in ever other cases: where a response has one value for each name, each is a field of its own."""
+    letters = [(letter, letter.upper()) if letter.isalpha() else (letter,) for letter in name]
+    return map("".join, product(*letters))
 
 
 def _is_v2(event: Event) -> bool:
     return "http" in event.get("requestContext", {})
 
 
-def _is_text(fields: dict[str, str]) -> bool:
-    kind = fields.get("content-type", "")
-    return "content-encoding" not in fields and kind.startswith(_TEXT) and "charset=" not in kind.replace(
-        "charset=utf-8", ""
-    )  # fmt: skip
+def _as_text(fields: dict[str, str], body: bytes) -> str | None:
+    """The body as text, where the front door will write the very same bytes; None: it needs base64."""
+    kind = fields.get("content-type", "").lower()
+    charset = _CHARSET.search(kind)
+    if body and (
+        not _TEXT.match(kind)
+        or fields.get("content-encoding", "identity") != "identity"
+        or (charset is not None and charset[1] not in ("utf-8", "utf8", "us-ascii"))
+    ):
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

@@ -19,6 +19,7 @@ from fanout_router.adapter.events import answer, is_http
 from fanout_router.adapter.session import Callback, Session, seconds_left
 from fanout_router.adapter.wsgi import WsgiApplication, WsgiCallable
 from fanout_router.errors import AdapterError
+from fanout_router.invokers.base import UNLOADABLE
 
 _DRAIN_MARGIN_S = 15.0
 _SETTLE_S = 30.0
@@ -26,9 +27,6 @@ _SETTLE_S = 30.0
 _ANSWER_MARGIN_S = 1.0
 _EXIT_WITHIN_S = 5.0
 _log = logging.getLogger(__name__)
-
-UNLOADABLE = 3
-"""The exit code of an environment whose app could not be loaded or started: no other one will fare better."""
 
 _Result = TypeVar("_Result")
 Handler = Callable[[dict[str, Any], Any], Any]

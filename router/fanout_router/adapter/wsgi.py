@@ -185,7 +185,8 @@ def environ(call: Call, body: IO[bytes]) -> Environ:
         found[key] = f"{found[key]},{value}" if key in found else value
     if length:
         found["CONTENT_LENGTH"] = str(length)
-    found["wsgi.url_scheme"] = found.get("HTTP_X_FORWARDED_PROTO", "http")
+    if found.get("HTTP_X_FORWARDED_PROTO") == "https":
+        found["wsgi.url_scheme"] = "https"
     found["REMOTE_ADDR"] = found.get("HTTP_X_FORWARDED_FOR", "").split(",")[0].strip()
     host, _, port = found.get("HTTP_HOST", "").rpartition(":")
     if host and port.isdigit():

@@ -6,6 +6,8 @@ from enum import Enum
 from typing import Any, Protocol
 
 PROTOCOL_VERSION = 1
+UNLOADABLE = 3
+"""The exit code of a local environment whose app could not be loaded or started: no other one will fare better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,8 @@ class Ending(Enum):
     FUNCTION_ERROR = "function_error"
     THROTTLED = "throttled"
     NOT_INVOKED = "not_invoked"
+    UNLOADABLE = "unloadable"
+    """The app cannot be imported or started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,7 +50,9 @@ class DataReference:
     """Where an event's data are, when they are too large for its way: see :mod:`fanout.payloads`."""
 
     bucket: str
+    """In S3."""
     key: str
+    """Of the object."""
     size: int
     """Bytes of the data as JSON, uncompressed."""
     sha256: str
@@ -58,8 +60,9 @@ class DataReference:
 
     @classmethod
     def from_json(cls, fields: object) -> Self:
-        """
-        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """As an envelope carries it. Unknown fields are left out.
+
+        :raises EventError: a field is missing or of the wrong type.
         """
         wanted = {"bucket": str, "key": str, "size": int, "sha256": str}
         if not isinstance(fields, Mapping):
@@ -89,6 +92,7 @@ class Metadata:
     traceparent: str | None = None
     """W3C Trace Context of the publisher's span."""
     tracestate: str | None = None
+    """Of the same context."""
     expires_at: str | None = None
     """UTC, ISO 8601; a worker drops the event after it."""
     gather: str | None = None
@@ -105,8 +109,9 @@ class Metadata:
 
     @classmethod
     def from_json(cls, fields: object) -> Self:
-        """
-        :raises EventError: a field is missing or of the wrong type. Unknown fields are left out.
+        """What :meth:`to_json` made. Unknown fields are left out.
+
+        :raises EventError: a field is missing or of the wrong type.
         """
         if not isinstance(fields, dict):
             raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
@@ -143,9 +148,13 @@ class Envelope:
     """One event as a worker receives it."""
 
     source: str
+    """The domain: EventBridge's source."""
     name: str
+    """EventBridge's detail-type."""
     metadata: Metadata
+    """What fanout knows of the event; of AWS's own events, what follows from EventBridge's fields."""
     data: Mapping[str, Any]
+    """JSON values, as they were published: of the version that the metadata name."""
     identifier: str = field(init=False)
     """``<source>/<Name>``."""
 
@@ -157,6 +166,7 @@ class Envelope:
         """The event in a message as EventBridge, or SNS with raw delivery, puts it into a queue.
 
         :raises EventError: it is not such a message; the text says what is wrong with it.
+        :raises CanaryError: it is a canary: see :mod:`fanout.events.canary`.
         """
         try:
             event = orjson.loads(body)
@@ -167,7 +177,8 @@ class Envelope:
         source, name, detail = event.get("source"), event.get("detail-type"), event.get("detail")
         if not (isinstance(source, str) and isinstance(name, str) and isinstance(detail, dict)):
             raise EventError("the body is not an EventBridge event: source, detail-type or detail is missing")
-        if source.startswith("aws."):
+        if source.startswith(_WITHOUT_ENVELOPE):
+            _refuse_canary(event)
             return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
         data = detail.get("data")
         if not isinstance(data, dict):
@@ -215,6 +226,22 @@ class Envelope:
         from fanout.events.cloudevents import from_cloudevent
 
         return from_cloudevent(event)
+
+
+_WITHOUT_ENVELOPE = ("aws.", "canary.")
+"""How sources begin whose events fanout has not wrapped."""
+
+
+def _refuse_canary(event: Mapping[str, Any]) -> None:
+    """
+    :raises EventError: it is a canary, or has a canary's source without being one.
+    """
+    from fanout.events.canary import SOURCE_PREFIX, canary_in  # most workers never see a source that is not wrapped
+
+    if (canary := canary_in(event)) is not None:
+        raise canary
+    if event["source"].startswith(SOURCE_PREFIX):
+        raise EventError(f"source {event['source']!r}: {SOURCE_PREFIX}* is for canaries alone; publish under another")
 
 
 def _aws_native_metadata(event: Mapping[str, Any]) -> Metadata:

@@ -60,12 +60,20 @@ class Contract:
 
 
 class Event(BaseModel):
-    """Base of every contract; the class arguments are the ``source`` (the domain), the ``name`` (the class's own
-    unless given), the schema's ``version``, the ``owner`` (a team), and ``deprecated`` (what to use instead)."""
+    """Base of every contract::
+
+        class OrderPlaced(Event, source="shop.orders", version=1):
+            order_id: str
+
+    Its class arguments are the ``source`` (the domain), the ``name`` (the class's own unless given), the schema's
+    ``version``, the ``owner`` (a team), and ``deprecated`` (what to use instead). What is published is validated
+    strictly; what is read may have fields that the contract does not know.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     contract: ClassVar[Contract]
+    """Its source, name, version and texts, as the class arguments say."""
     upcasters: ClassVar[dict[int, Callable[[dict[str, Any]], dict[str, Any]]]]
     """What brings the data of a version forward to the next, by version; see :mod:`fanout.events.upcasting`."""
 
@@ -90,6 +98,8 @@ class Event(BaseModel):
         cls.upcasters = {}
         if not _IDENTIFIER.fullmatch(cls.contract.identifier):
             raise ContractError(f"{_place(cls)}: {cls.contract.identifier}: must match {_IDENTIFIER.pattern}")
+        if source.startswith("canary."):
+            raise ContractError(f"{_place(cls)}: source {source}: canary.* is for canaries alone; choose another")
         if cls.contract.aws_native and version != 1:
             raise ContractError(f"{_place(cls)}: version {version}: AWS's own events carry no version; leave it 1")
         other = _contracts.get(cls.contract)

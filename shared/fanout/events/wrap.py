@@ -30,6 +30,14 @@ def wrap(
     """Put an event into its envelope. Without a ``correlation_id`` it is the root of a correlation, without an
     ``event_id`` it gets a random one.
 
+    :param event_id: stable over retries: the same event has the same id however often it is published.
+    :param subject: the entity that the event is about; the order of an outbox's events is by it.
+    :param correlation_id: the same for all that came of one root event.
+    :param causation_id: the ``event_id`` of the event that this one follows from.
+    :param traceparent: W3C Trace Context of the publisher's span; a new trace unless given.
+    :param expires_at: a worker drops the event after it.
+    :param gather: see :class:`fanout.events.envelope.Metadata`.
+    :param now: when it is published; the time now unless given.
     :raises EventError: a number of its data is NaN or infinite, which JSON has no word for.
     """
     contract = event.contract

@@ -77,6 +77,7 @@ class Aggregator:
             raise ValueError(f"deadline={deadline}: must be over 0 and at most {MAX_DEADLINE_S // 86_400} days")
         gatherer = self._gatherer(into.contract.identifier)
         wished = ScatterGather(
+            # The same in every try of the handler, which has published the same events by then.
             gather_id=context.identity(f"gather/{len(context.delivery.published)}"),
             into=into.contract.identifier,
             total=len(events),
@@ -85,12 +86,13 @@ class Aggregator:
         )
         assert context.delivery.envelope is not None
         gather = self._store.create(wished, context.delivery.envelope)
+        # Before the parts: a process that dies among them leaves a gather that its deadline ends.
         self._wait(gather, 0, context)
         # A part that may have to be undone has to be heard of, however late.
         expires_at = None if gather.compensates else datetime.fromtimestamp(gather.due_at, UTC)
         for index, event in enumerate(events):
             context.publish(event, expires_at=expires_at, gather=f"{context.worker}/{gather.gather_id}/{index}")
-        if gather.filled:
+        if gather.filled:  # without parts, or in a repetition
             self._wake(gather, WokenUp(gather_id=gather.gather_id, turn=FILLED), context)
         return gather.gather_id
 
@@ -127,6 +129,7 @@ class Aggregator:
         """End the gather if it has come to its end, else wait on."""
         gather = self._store.read(timer.gather_id)
         if gather is not None and gather.turn(context.event_id, self._clock()) is Turn.CLOSE:
+            # Another timer may be faster: what is read then says who publishes.
             gather = self._store.close(timer.gather_id, context.event_id) or self._store.read(timer.gather_id)
         if gather is None:
             log.warning("a timer of a gather that is forgotten", extra={"gather_id": timer.gather_id})

@@ -157,6 +157,7 @@ def _asynchronous(handler: Handler, gives_up: Callable[[Exception, Context], boo
         reference = _reference(context)
         try:
             result = await handler(event, context)
+            # In a thread: the store's client blocks, and other records share the loop.
             return result if reference is None else await asyncio.to_thread(_succeeded, context, reference, result)
         except Exception as error:
             if reference is not None and gives_up(error, context):
@@ -205,6 +206,7 @@ def _storable(result: Any, reference: Reference) -> Any:
     """The result as JSON gives it back; None when JSON cannot hold it, for the effect is there and another try would
     return the same."""
     try:
+        # There and back, so that the first report and a repeated one compare equal: a tuple comes back as a list.
         return orjson.loads(orjson.dumps(result))
     except orjson.JSONEncodeError as error:
         fields = {"gather_id": reference.gather_id, "part": reference.index}

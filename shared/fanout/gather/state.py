@@ -133,6 +133,7 @@ class AggregateResult:
         """
         :param parts: what was kept; that of late parts is left out.
         """
+        # Only what counts: the report of a late part is kept too, and is to be undone, not told.
         settled = [parts[index] for index in sorted(gather.done)]
         return cls(
             total=gather.total,

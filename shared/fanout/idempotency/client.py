@@ -195,7 +195,7 @@ class LeanDynamoDB:
         if connection is None:
             kind = HTTPSConnection if self._secure else HTTPConnection
             connection = self._thread.connection = kind(self._host, timeout=timeout_s)
-        connection.timeout = timeout_s
+        connection.timeout = timeout_s  # of the connection that the first request makes
         if connection.sock is not None:
             connection.sock.settimeout(timeout_s)
         return connection

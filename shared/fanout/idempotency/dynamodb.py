@@ -141,6 +141,7 @@ class DynamoDBStore:
         """As :meth:`Store.complete`."""
         if self._one_write and whole:
             [error] = self._execute([self._insert_mark(whole)], until)
+            # Nobody else writes this mark: a duplicate is our own call, repeated by the client.
             recorded = error is None or error[0] == "DuplicateItem"
             return [None if recorded or error is None else _told(error)] * len(completions)
         errors = self._execute([self._update_completed(completion) for completion in completions], until)
@@ -165,8 +166,10 @@ class DynamoDBStore:
         try:
             self._client.transact_write_items(TransactItems=[*items, self._committed(completion, pending)])
         except (BotoCoreError, ClientError) as error:
+            # Asked of the table: a transaction that was repeated is told "condition failed" by its own success.
             if self._has_committed(completion.lock):
                 return  # the answer was lost, and the client has repeated the call or given up
+            # The completion is the last item of the transaction, and so is its reason.
             reasons = getattr(error, "response", {}).get("CancellationReasons") or [{}]
             if reasons[-1].get("Code") == "ConditionalCheckFailed":
                 raise Retry(LOCK_LOST) from error
@@ -174,6 +177,7 @@ class DynamoDBStore:
 
     def forget_pending(self, keys: Sequence[str]) -> None:
         """As :meth:`Store.forget_pending`."""
+        # Of completed events alone: a key that another execution has locked anew is left as it is.
         statement = f'UPDATE "{self._table}" REMOVE "pending" WHERE "id" = ? AND "status" = ?'
         self._execute(
             [{"Statement": statement, "Parameters": [{"S": key}, {"S": COMPLETED}]} for key in keys],
@@ -242,6 +246,7 @@ class DynamoDBStore:
             alone=bool(item.get("alone", {}).get("BOOL", True)),
             item=item,
         )
+        # DynamoDB deletes what has expired within days, not at once: the record begins anew, over the old item.
         if _expiration_s(item) <= now:
             return lock._replace(tries=0, shared=0)
         conflict = _text(item, "validation") not in ("", request.fingerprint)

@@ -86,13 +86,19 @@ class Lock(NamedTuple):
     """What a store returned for a :class:`Request`."""
 
     key: str
+    """Of the event in the store."""
     owner: str
+    """The execution that holds it, or held it."""
     state: LockState
+    """Whether it was locked for this execution, and if not, why."""
     result: Any = None
+    """What the handler returned, of a completed event."""
     pending: Sequence[Mapping[str, Any]] = ()
     """Of a completed event: the packed envelopes that were committed with it and may not be published yet."""
     locked_until: float = 0.0
+    """When the lock expires, in seconds since 1970."""
     reason: str = ""
+    """Why the store could not say."""
     tries: int = 1
     """How often the event's handler has begun: of a locked event with this time, of others without."""
     shared: int = 0
@@ -110,13 +116,16 @@ class Completion(NamedTuple):
     """A lock whose event has been handled, with what the handler returned (JSON values)."""
 
     lock: Lock
+    """As :meth:`Store.acquire` or :meth:`Store.take_over` returned it."""
     result: Any = None
+    """What duplicates are told; JSON values."""
 
 
 class Release(NamedTuple):
     """A lock that is given back."""
 
     lock: Lock
+    """As :meth:`Store.acquire` or :meth:`Store.take_over` returned it."""
     tries: int
     """How many tries the event has had; 0 lets it begin anew, as after a move to the DLQ."""
 

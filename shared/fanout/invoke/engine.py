@@ -61,7 +61,9 @@ class Budget:
     """What one node may use."""
 
     depth: int
+    """Levels of further nodes."""
     invocations: int
+    """Calls that it and all below it may make."""
     deadline: float
     """Seconds since 1970."""
 
@@ -126,6 +128,7 @@ class Failure:
     """Why an invocation has no value, and whether it has run."""
 
     kind: Kind
+    """Which of the reasons, and so whether it has run."""
     type: str
     """The exception's class in the function, or AWS's error code."""
     message: str

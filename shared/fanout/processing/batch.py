@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from fanout.errors import EventError, PublishError, describe
+from fanout.errors import CanaryError, EventError, PublishError, describe
 from fanout.idempotency.store import event_key
 from fanout.outcomes import Outcome, Reject, Retry
 from fanout.payloads import ClaimCheck
@@ -53,10 +53,10 @@ class Processor:
     watch: Watch = field(default_factory=Watch)
 
     def process(self, records: Iterable[Record], invocation: Invocation) -> list[Delivery]:
-        """Every record, with its outcome."""
-        deliveries = [Delivery.of(record) for record in records]
+        """Every record that is an event, with its outcome."""
+        deliveries = self._read(records)
         self.execution.begin_batch()
-        self._expire(deliveries)
+        self._expire(deliveries)  # first: what nobody wants any more need not be fetched or locked
         fetch_payloads(deliveries, self.claim_check)  # before the locks: their fingerprints are of whole data
         groups = self.locks.take(deliveries, invocation) if self.locks else self._ungrouped(deliveries)
         with self.watch:
@@ -65,11 +65,26 @@ class Processor:
                 if group is not groups[-1]:
                     self._leave_queue(group.deliveries, invocation)
         if self.locks:
-            self.locks.follow()
+            self.locks.follow()  # after the last group: a duplicate shares the outcome of its first record
         self.settlement.settle(deliveries)
-        if self.execution.handlers.parts:
+        if self.execution.handlers.parts:  # after settling, which may still move a record to the DLQ
             self.execution.report_lost_parts(deliveries, invocation)
         self._log_failures(deliveries)
+        return deliveries
+
+    def _read(self, records: Iterable[Record]) -> list[Delivery]:
+        """The records without the canaries among them, which are told of and are done with."""
+        deliveries: list[Delivery] = []
+        canaries: list[tuple[Record, CanaryError]] = []
+        for record in records:
+            try:
+                deliveries.append(Delivery.of(record))
+            except CanaryError as canary:
+                canaries.append((record, canary))
+        if canaries:
+            from fanout.processing.canaries import tell  # nearly no batch has any
+
+            tell(self.settlement.settings.worker, self.execution.handlers, canaries)
         return deliveries
 
     def _handle(self, group: Group, invocation: Invocation) -> None:
@@ -80,6 +95,8 @@ class Processor:
                     delivery.postpone()
             self.locks.take_over(group, invocation)
         self.execution.run(group.deliveries, invocation, self.watch)
+        # Before the locks are completed: a process that dies in between publishes again, under the same event_ids; in
+        # the other order it would never publish.
         self._publish(group.deliveries)
         for delivery in group.deliveries:
             if delivery.outcome is None:
@@ -130,7 +147,7 @@ class Processor:
             return
         receipts = list(self.publisher().publish_all(envelope for _, envelope in wanted))
         for (delivery, envelope), receipt in zip(wanted, receipts, strict=True):
-            if receipt.accepted or delivery.outcome in UNSUCCESSFUL:
+            if receipt.accepted or delivery.outcome in UNSUCCESSFUL:  # the first event that failed has decided
                 continue
             error = PublishError(f"{envelope.identifier}: {receipt.error}")
             if receipt.permanent:  # no further try changes it, and each would repeat the handler's effect

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from fanout.errors import DeclarationError, EventError
+from fanout.errors import CanaryError, DeclarationError, EventError
 from fanout.events.envelope import Envelope
 from fanout.idempotency import Lock
 from fanout.outcomes import Backoff, Outcome, Retry
@@ -153,9 +153,14 @@ class Delivery:
 
     @classmethod
     def of(cls, record: Record) -> Delivery:
-        """Read the record's body; one that cannot be read is rejected."""
+        """Read the record's body; one that cannot be read is rejected.
+
+        :raises CanaryError: it is a canary.
+        """
         try:
             return cls(record, Envelope.decode(record.body))
+        except CanaryError:
+            raise
         except EventError as error:
             delivery = cls(record)
             delivery.reject(error)

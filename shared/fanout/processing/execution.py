@@ -88,6 +88,7 @@ class Execution:
 
     def run(self, deliveries: Sequence[Delivery], invocation: Invocation, watch: Watch) -> None:
         """Give every undecided record its outcome, or leave it undecided when its handler returned."""
+        # One timer for all of them: one for each record would be a system call more for each.
         watch.ring_in(self._left_s(invocation))
         chains = self._chains(deliveries)
         if self.handlers.batch is not None:
@@ -141,6 +142,7 @@ class Execution:
         group = delivery.record.group
         if group is None or group in self._stopped:
             return
+        # A record that is in the DLQ comes no more, so that those behind it need not wait.
         if delivery.outcome in UNSUCCESSFUL and not self.out_of_the_way(delivery):
             self._stopped.add(group)
 
@@ -179,6 +181,7 @@ class Execution:
             try:
                 watch.interruptible = True
                 result = self.handlers.call(envelope, self._context(delivery, envelope, invocation))
+                # At once, lest the timer fails a record that has been handled.
                 watch.interruptible = False
                 if result is None:
                     ended = _DONE
@@ -190,7 +193,7 @@ class Execution:
                 ended = _Ended(error=self._overdue(time.monotonic() - began))
             except BaseException as error:  # noqa: BLE001 - whatever is raised is that record's outcome
                 ended = _Ended(error=error)
-            watch.interruptible = False
+            watch.interruptible = False  # also when the handler raised
             if ended is not _DONE:
                 self._ended(delivery, ended)
         delivery.took_s = time.monotonic() - began
@@ -215,6 +218,7 @@ class Execution:
 
     def _raised(self, delivery: Delivery, raised: BaseException) -> None:
         if delivery.committed:
+            # Effect and completion are in the table: another try would find the event handled.
             log.error("the handler failed after its commit, which counts", exc_info=raised)
             return
         error = single(raised)
@@ -282,7 +286,8 @@ class Execution:
         try:
             self._run(self._tasks(chains, invocation), invocation, watch)
         except TimeUp:  # rang between two steps of the loop
-            self._loop = None
+            self._loop = None  # it is left in the middle of a step, and cannot be run again
+            # Begun and without a time that it took: what was under way.
             for delivery in (d for chain in chains for d in chain if d.begun and d.undecided and not d.took_s):
                 delivery.abandoned = True
                 delivery.retry(self._overdue(self._left_s(invocation)))
@@ -335,6 +340,7 @@ class Execution:
             self._leave_threads()
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE_S)
+            # One that returned while it was cancelled has had its effect, and counts.
             if not task.done() or task.result().error is not None:
                 return _Ended(error=self._overdue(limit_s))
             delivery.abandoned = False
@@ -348,6 +354,7 @@ class Execution:
             return await self.handlers.call(envelope, context)
         import asyncio
 
+        # The context carries the fields of the record's log lines into the thread.
         call = partial(copy_context().run, _call_safely, partial(self.handlers.call, envelope, context))
         ended = await asyncio.get_running_loop().run_in_executor(self._threads(), call)
         return await ended.result if isawaitable(ended.result) else ended
@@ -369,6 +376,7 @@ class Execution:
     # All at once.
 
     def _run_batch(self, handler: BatchHandler, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
+        # A list: all of them begin before the one call, so that none has an outcome that could stop its message group.
         turns = [turn for chain in chains for turn in self._turns(chain, invocation)]
         if not turns:
             return
@@ -376,7 +384,7 @@ class Execution:
         ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
         took_s = time.monotonic() - began
         for delivery, _ in turns:
-            delivery.took_s = took_s
+            delivery.took_s = took_s  # nobody knows how it divides among them
             if ended.error is not None:
                 self._raised(delivery, ended.error)
         self.pace.took(took_s)

@@ -113,6 +113,7 @@ class Locks:
                 continue
             known = first.get(delivery.key)
             if known is None:
+                # The request id tells a repeated call of this invocation from another delivery of the message.
                 owner = f"{invocation.request_id}/{delivery.record.message_id}"
                 first[delivery.key] = delivery, Request(delivery.key, owner, data, lock_until)
             elif known[1].fingerprint != data:
@@ -141,6 +142,7 @@ class Locks:
             case LockState.CONFLICT:
                 delivery.reject(_conflict())
             case LockState.IN_PROGRESS:
+                # Not before the lock ends: until then every delivery would be turned away, and count as a receive.
                 wait = max(1.0, lock.locked_until - self.clock())
                 delivery.retry(Retry("another execution holds the event"), delay_s=min(wait, LONGEST_DELAY_S))
             case LockState.UNAVAILABLE:
@@ -165,9 +167,8 @@ class Locks:
         last = [delivery for delivery in deliveries if turns[id(delivery)] == DIED]
         if not self.settings.fifo:  # those who died least go first
             last.sort(key=lambda delivery: delivery.tries)
-            groups += [self._group([delivery], waiting) for delivery in last]
-        else:
-            groups += [self._group([delivery], waiting) for delivery in last]
+        # Each alone: if the process dies again, it is known which of them did it.
+        groups += [self._group([delivery], waiting) for delivery in last]
         return [group for group in groups if group.deliveries]
 
     def _turns(self, deliveries: Sequence[Delivery]) -> dict[int, int]:
@@ -190,9 +191,11 @@ class Locks:
         untaken = [(delivery, request) for delivery, request in group.untaken if delivery.undecided]
         if not untaken:
             return
+        # Anew: the groups before have taken their time.
         lock_until = self.clock() + invocation.remaining_s() + LOCK_MARGIN_S
         known = [delivery.lock for delivery, _ in untaken if delivery.lock is not None]
         requests = [request._replace(lock_until=lock_until) for _, request in untaken]
+        # Who else is handled with them: if the process dies, any of the group may have been the reason.
         company = sum(delivery.undecided for delivery in group.deliveries) > len(untaken)
         locks = self.store.take_over(requests, known, company=company)
         self._note_sizes(locks)

@@ -109,6 +109,7 @@ class Settlement:
             entries = [self._dead_letter_entry(str(index), delivery) for index, delivery in enumerate(chunk)]
             failed = self._call("send_message_batch", self.dlq_url, entries)
             for index, delivery in enumerate(chunk):
+                # Deleted from the queue only once it is here: in both for a moment, never in none.
                 delivery.dead_lettered = str(index) not in failed
                 if not delivery.dead_lettered:
                     log.error(

@@ -57,9 +57,6 @@ class Pace:
         return left_s >= self.slowest_s or (self.fresh and left_s > 0)
 
 
-# The module without underscore makes enums of all that it takes and returns: dearer than the timer itself.
-
-
 LEAST_S = 0.001
 
 

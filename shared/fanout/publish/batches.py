@@ -32,6 +32,36 @@ __all__ = [
     "put",
 ]
 
+log = logging.getLogger(__name__)
+
+MAX_CALL_BYTES = 1024 * 1024
+"""Of the entries of one call together
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html, 1 MB since January 2026)."""
+
+PERMANENT = frozenset(
+    {
+        "AccessDeniedException",
+        "ClaimRefused",
+        "InvalidArgument",
+        "InvalidInputException",
+        "MalformedDetail",
+        "NotAuthorizedForSourceException",
+        "ParamValidationError",
+        "ResourceNotFoundException",
+        "ValidationException",
+    }
+)
+"""Error codes of an entry, or a call, that no repetition fixes."""
+MAX_ATTEMPTS = 5
+BACKOFF_BASE_S = 0.1
+BACKOFF_CAP_S = 5.0
+CLAIM_REFUSED = frozenset({"AccessDenied", "EntityTooLarge", "InvalidBucketName", "NoSuchBucket"})
+"""Error codes of S3 that no repetition changes."""
+NOTHING_PUBLISHED = (
+    "publish_all was called and its receipts were never iterated over: nothing was published; "
+    "write `for receipt in publisher.publish_all(events)` and look at each receipt's error"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
@@ -126,6 +156,7 @@ class Batcher:
 
     def add(self, entry: Entry) -> list[Entry] | None:
         """The batch that is full with this entry, or before it."""
+        # Never two batches at once: one that is full by bytes leaves this entry alone in the next.
         full = self.rest() if self._size + entry.size > MAX_CALL_BYTES else None
         self._batch.append(entry)
         self._size += entry.size
@@ -135,26 +166,6 @@ class Batcher:
         """What has been added since the last batch."""
         batch, self._batch, self._size = self._batch, [], 0
         return batch or None
-
-
-MAX_CALL_BYTES = 1024 * 1024
-"""Of the entries of one call together
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html, 1 MB since January 2026)."""
-
-PERMANENT = frozenset(
-    {
-        "AccessDeniedException",
-        "ClaimRefused",
-        "InvalidArgument",
-        "InvalidInputException",
-        "MalformedDetail",
-        "NotAuthorizedForSourceException",
-        "ParamValidationError",
-        "ResourceNotFoundException",
-        "ValidationException",
-    }
-)
-"""Error codes of an entry, or a call, that no repetition fixes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,14 +232,6 @@ def put(client: Any, bus: str, requests: Sequence[Request]) -> list[Fault | None
     ]
 
 
-MAX_ATTEMPTS = 5
-BACKOFF_BASE_S = 0.1
-BACKOFF_CAP_S = 5.0
-
-CLAIM_REFUSED = frozenset({"AccessDenied", "EntityTooLarge", "InvalidBucketName", "NoSuchBucket"})
-"""Error codes of S3 that no repetition changes."""
-
-
 @dataclass(slots=True)
 class _Sending:
     """An entry on its way."""
@@ -266,6 +269,7 @@ class Sender:
             # Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
             pause_s = self.uniform(0, min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2**attempt))
             left_s = aws.remaining_s()
+            # No time for another attempt: the record comes again, and its events with it, under the same event_ids.
             if left_s is not None and pause_s >= left_s:
                 break
             self.sleep(pause_s)
@@ -296,14 +300,6 @@ class Sender:
             return Fault("ClaimNotStored", f"{type(error).__name__}: {error}")
         sending.deposited = True
         return None
-
-
-log = logging.getLogger(__name__)
-
-NOTHING_PUBLISHED = (
-    "publish_all was called and its receipts were never iterated over: nothing was published; "
-    "write `for receipt in publisher.publish_all(events)` and look at each receipt's error"
-)
 
 
 class _Complaining:

@@ -50,6 +50,7 @@ class Publisher:
     ) -> None:
         self.concurrency = concurrency
         self.sender = Sender(client, bus, claim_check, sleep, uniform)
+        """Of one batch at a time, for :class:`fanout.publish.aio.AsyncPublisher`."""
         self._routes = routes or Routes()
         self._claim_check = claim_check
         self._kind = kind_of(bus)
@@ -135,4 +136,4 @@ class Publisher:
             while under_way:
                 yield from under_way.popleft().result()
         finally:
-            wait(under_way)
+            wait(under_way)  # a caller that stops early must not leave calls that nobody hears of

@@ -67,6 +67,7 @@ class Routes:
     passes every kind of hop, and that anything in it may be filtered by."""
 
     by_event: Mapping[str, Route] = field(default_factory=dict)
+    """By ``<source>/<Name>``."""
 
     def of(self, identifier: str) -> Route:
         """The route of ``<source>/<Name>``; of an unknown event the narrowest."""

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fanout.events.canary import SOURCE_PREFIX
 from fanout_tools.catalogue.labels import words
 from fanout_tools.catalogue.topology import Edge, EdgeKind, Fact, Kind, Layer, Node, Topology, Way
 from fanout_tools.declarations.naming import Names
@@ -451,7 +452,8 @@ def _rule(canvas: Canvas, bus: Resource, rule: Resource, *, unmatched: bool) -> 
     else:
         pattern = document(rule.get("event_pattern"))
         asked = (*pattern.get("source", ()), *pattern.get("detail-type", ()))
-        lines = tuple(it if isinstance(it, str) else "..." for it in asked) or ("every event",)
+        named = (it if isinstance(it, str) else "..." for it in asked)
+        lines = tuple(it for it in named if not it.startswith(SOURCE_PREFIX)) or ("every event",)
         canvas.add(rule, Kind.RULE, Layer.RULE, str(rule.get("name")), lines=lines)
     canvas.connect(bus, rule)
 

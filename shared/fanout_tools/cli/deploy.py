@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fanout_tools import supervisor
-from fanout_tools.cli import check
+from fanout_tools.cli import canary, check
 from fanout_tools.cli.options import MINISTACK, Emulator, Port
 from fanout_tools.deploy import environment, progress
 from fanout_tools.project import project
@@ -31,18 +31,23 @@ def deploy(
     *,
     emulator: Emulator = MINISTACK,
     port: Port = None,
+    canaries: Annotated[bool, typer.Option("--canary/--no-canary", help="Prove that each hop delivers.")] = True,
     hint: Annotated[bool, typer.Option(help="End with what to do next.")] = True,
 ) -> None:
-    """Bring an environment up to date: check, build, apply, and shift the workers' traffic to their new versions.
+    """Bring an environment up to date: check, build, apply, shift the workers' traffic to their new versions, and send
+    a canary through each hop, as `fanout canary` does; a hop that does not deliver fails the deployment.
 
     On AWS it shows the plan and asks first, unless AUTO_APPROVE=1. The emulator of `local` is started where none runs.
     """
     began = time.monotonic()
     with _checked(), _interruptible("deploy"):
-        _prepared(env, emulator, port).deploy()
+        deployment = _prepared(env, emulator, port)
+        deployment.deploy()
+        if canaries and canary.tell(deployment.canaries(limit_s=canary.LIMIT_S), title=env):
+            raise typer.Exit(1)  # all is deployed, but events would be lost or late
     progress.say("deployed", f"{env}, in {time.monotonic() - began:.0f} s")
     if hint:
-        progress.say("next", _next(env))
+        progress.say("next", _next("" if env == "local" else deployment.namespace()))
 
 
 def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
@@ -103,6 +108,6 @@ def _interruptible(command: str) -> Iterator[None]:
         raise typer.Exit(getattr(interrupted, "exit_code", 130)) from None
 
 
-def _next(env: str) -> str:
-    namespace = "" if env == "local" else f" --namespace fanout-{env}"
+def _next(namespace: str) -> str:
+    namespace = namespace and f" --namespace {namespace}"
     return f"`fanout publish EVENT --data JSON{namespace}` sends an event, `fanout status{namespace}` shows the queues"

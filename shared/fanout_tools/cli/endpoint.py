@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import os
 
+import boto3
+
 from fanout_tools import emulators
 from fanout_tools.cli.deployment import DeploymentError
 from fanout_tools.cli.options import LOCAL
-from fanout_tools.declarations.naming import Names
+from fanout_tools.declarations.naming import Names, region_code
 from fanout_tools.project import project
 
 __all__ = ["names_of", "reach"]
 
 
 def names_of(env: str, namespace: str | None) -> Names:
-    """The names of a deployment: the environment's of this project, or of a namespace of its own."""
-    return Names(namespace or f"{project().namespace}-{env}")
+    """The names of a deployment: the environment's of this project, or of a namespace of its own.
+
+    :raises DeploymentError: the region is part of the names, and there is none.
+    """
+    return Names(namespace or _namespace(env))
+
+
+def _namespace(env: str) -> str:
+    """What the environment's Terraform makes of project, environment and, with ``modules/naming``, region."""
+    plain = f"{project().namespace}-{env}"
+    roots = (project().environments / env).glob("*.tf")
+    if not any("modules/naming" in root.read_text(encoding="utf-8") for root in roots):
+        return plain
+    region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
+    if not region:
+        raise DeploymentError("no region is said: set AWS_REGION, or region in the profile of AWS_PROFILE")
+    return f"{plain}-{region_code(region)}"
 
 
 def reach(env: str, namespace: str | None = None) -> Names:

@@ -49,10 +49,8 @@ def check_plan(
 
 
 def _allowed(env: str) -> list[Allowed]:
-    """fanout's own list, and the project's beside its environments. A project is without some parts of fanout's."""
-    entries = read_allowed(env)
-    if project().vendor_record.exists():
-        entries = [entry.model_copy(update={"optional": True}) for entry in entries]
+    """fanout's own list, and the project's beside its environments."""
+    entries = read_allowed(env, foreign=project().vendor_record.exists())
     own = project().terraform / "check_plan_allowed.yaml"
     return [*entries, *(read_allowed(env, own) if own.exists() else [])]
 

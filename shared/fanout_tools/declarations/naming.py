@@ -4,11 +4,32 @@
 """
 
 from dataclasses import dataclass
+from hashlib import sha1
+from typing import Final
 
-__all__ = ["ALIAS", "Names"]
+__all__ = ["ALIAS", "Names", "region_code"]
 
 ALIAS = "live"
 """The Lambda alias that the event source mapping invokes."""
+
+
+_WORDS: Final = {
+    "north": "n",
+    "northeast": "ne",
+    "east": "e",
+    "southeast": "se",
+    "south": "s",
+    "southwest": "sw",
+    "west": "w",
+    "northwest": "nw",
+    "central": "c",
+    "gov": "g",
+}
+
+
+def region_code(region: str) -> str:
+    """A region as AWS shortens it in the ids of its zones, such as euc1; ``terraform/modules/naming`` does the same."""
+    return "".join(_WORDS.get(part, part) for part in region.split("-"))
 
 
 @dataclass(frozen=True)
@@ -33,6 +54,11 @@ class Names:
         return f"{self.namespace}-outbox"
 
     @property
+    def undelivered_bus_queue(self) -> str:
+        """Where events end that the bus's own rules, or those of the default bus, could not deliver."""
+        return f"{self.namespace}-undelivered"
+
+    @property
     def unmatched_queue(self) -> str:
         """Where events end that no worker subscribes to."""
         return f"{self.namespace}-unmatched"
@@ -43,6 +69,22 @@ class Names:
     def undelivered_queue(self, source: str) -> str:
         """The DLQ of the hop from the bus to a domain's topic."""
         return f"{self.topic(source)}-undelivered"
+
+    def topic_rule(self, source: str) -> str:
+        """The rule from the bus to a domain's topic."""
+        return f"topic-{source.replace('.', '-')}"
+
+    def worker_rule(self, worker: str, event: str) -> str:
+        """The rule from the bus to the queue of a worker without topics."""
+        return f"{worker}-{sha1(event.encode(), usedforsecurity=False).hexdigest()[:6]}"
+
+    def forward_rule(self, source: str) -> str:
+        """The rule of the account's default bus that brings an AWS service's events over."""
+        return f"{self.namespace}-{source.replace('.', '-')}"
+
+    def undelivered_worker_queue(self, worker: str) -> str:
+        """The DLQ of the hop to a FIFO worker's queue."""
+        return f"{self.namespace}-{worker}-undelivered-dlq"
 
     def queue(self, worker: str, *, fifo: bool = False) -> str:
         return f"{self.namespace}-{worker}{'.fifo' if fifo else ''}"

@@ -10,13 +10,19 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from fanout.errors import PatternError
+from fanout.events.canary import SOURCE_PREFIX
 from fanout.publish.routes import BUS_BYTES, QUEUE_BYTES, TOPIC_BYTES, WRAPPING_BYTES, Path, Route, Routes
 from fanout_tools.patterns import EVENTBRIDGE, SNS, Pattern
 
 if TYPE_CHECKING:
     from fanout_tools.declarations.worker import Manifest, Subscription
 
-__all__ = ["check", "recipients", "routes", "rule_patterns", "subscription_filters"]
+__all__ = ["check", "recipients", "routes", "rule_patterns", "subscription_filters", "topic_pattern"]
+
+
+def topic_pattern(source: str) -> dict[str, Any]:
+    """The EventBridge pattern of the rule from the bus to a domain's topic."""
+    return {"source": _sources(source)}
 
 
 def rule_patterns(manifest: Manifest) -> dict[str, dict[str, Any]]:
@@ -118,7 +124,7 @@ def _patterns(manifest: Manifest) -> Iterable[Pattern]:
         return
     for subscription in manifest.subscribes:
         domain = subscription.event.partition("/")[0]
-        yield Pattern.parse({"source": [domain], **_filter_policy([subscription])}, dialect=SNS)
+        yield Pattern.parse({**topic_pattern(domain), **_filter_policy([subscription])}, dialect=SNS)
 
 
 def _rule_pattern(subscription: Subscription) -> dict[str, Any]:
@@ -126,7 +132,12 @@ def _rule_pattern(subscription: Subscription) -> dict[str, Any]:
         # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
         return {"version": ["0"], **_where(subscription)}
     source, _, name = subscription.event.partition("/")
-    return {"source": [source], "detail-type": [name], **_where(subscription)}
+    return {"source": _sources(source), "detail-type": [name], **_where(subscription)}
+
+
+def _sources(source: str) -> list[str]:
+    """With that of its canaries, which take the same way."""
+    return [source, f"{SOURCE_PREFIX}{source}"]
 
 
 def _filter_policy(subscriptions: list[Subscription]) -> dict[str, Any]:

@@ -9,16 +9,21 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from fanout_tools import emulators
+from fanout_tools.canary import run as canary
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.planning import Declared
+from fanout_tools.declarations.naming import Names
 from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.project import project
@@ -27,6 +32,11 @@ __all__ = ["Deployment", "find", "local", "of_functions", "remote"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
+_INIT = "TF_CLI_ARGS_init"
+"""Terraform's own variable: further arguments of ``terraform init``."""
+
+CONNECTIONS = 32
+"""Of a client at once: canaries ask many workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +50,8 @@ class Deployment:
     env: dict[str, str] = field(default_factory=dict)
     asks: bool = True
     """Whether a person has to approve changes."""
+    backend: tuple[str, ...] = ()
+    """What ``terraform init`` is told of the backend."""
     drifts_as: str = "aws"
     """Whose known drift is left out of a plan: an emulator's name, or ``aws``."""
 
@@ -52,14 +64,14 @@ class Deployment:
         """Build the packages and initialise Terraform."""
         made = list(packages.build(project(), self.target, project().build / "packages" / self.target))
         progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
-        terraform.init(self.root, data_dir=self.data_dir, env=self.env)
+        terraform.init(self.root, *self.backend, data_dir=self.data_dir, env=self.env)
 
     def terraform(self, *args: str) -> None:
         """Run any command of Terraform's; what it says is shown.
 
         :raises TerraformError: it failed.
         """
-        terraform.init(self.root, data_dir=self.data_dir, env=self.env)
+        terraform.init(self.root, *self.backend, data_dir=self.data_dir, env=self.env)
         terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env)
 
     def run(self, command: str, *args: str) -> None:
@@ -112,8 +124,13 @@ class Deployment:
             self.log.show_end()
             raise
 
+    def namespace(self) -> str:
+        """The first part of every name, as it was deployed; empty before the first apply."""
+        bus = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("bus") or {}
+        return str(bus.get("name", ""))
+
     def deploy(self) -> None:
-        """Apply, then shift the workers' traffic to the versions that were published.
+        """Apply, then shift the workers' traffic to the versions that were published, where that goes by steps.
 
         :raises TrafficError: an alarm rang: some workers have their old version.
         """
@@ -121,25 +138,47 @@ class Deployment:
         self.shift()
 
     def shift(self) -> None:
-        """Let the workers' aliases lead to the newest versions, by the environment's ``traffic_shift``. Whoever ends
-        this process by Ctrl-C or SIGTERM sets back what is under way.
+        """Let the workers' aliases lead to the newest versions, by the steps of the environment's ``traffic_shift``;
+        without steps Terraform has moved them. Whoever ends this process by Ctrl-C or SIGTERM sets back what is under
+        way.
 
         :raises TrafficError: some workers have their old version.
         """
         output = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("traffic")
-        if output is None:
-            return  # nothing is deployed
+        if output is None or not output["steps"]:
+            return
         lately, cloudwatch = traffic.Traffic.read(output), self._client("cloudwatch", output["region"])
+        aliases = traffic.LambdaAliases(self._client("lambda", output["region"]))
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:
             traffic.Shift(
                 strategy=lately.strategy,
-                aliases=traffic.LambdaAliases(self._client("lambda", output["region"])),
+                aliases=aliases,
                 ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
                 tell=lambda line: print(line, file=sys.stderr),
             ).run(lately.workers)
         finally:
             signal.signal(signal.SIGTERM, before)
+            self._remember([it for it in lately.workers if it.moved(aliases.get(it))])
+
+    def _remember(self, moved: list[traffic.Worker]) -> None:
+        """Tell Terraform's state of the versions that have the events now, so that the next apply leaves them there."""
+        addresses = [f'module.platform.module.worker["{it.name}"].terraform_data.live' for it in moved]
+        if addresses:
+            given = [f"-{option}={address}" for address in addresses for option in ("replace", "target")]
+            self._logged("apply", "-json", "-auto-approve", "-refresh=false", *given)
+
+    def canaries(self, *, limit_s: float) -> Sequence[canary.Result]:
+        """What became of a canary for each pair of event and worker; empty if nothing is deployed.
+
+        :param limit_s: see :func:`fanout_tools.canary.run.run`.
+        """
+        outputs = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
+        if "traffic" not in outputs:
+            return []
+        region = outputs["traffic"]["region"]
+        deployed = Deployed(Names(outputs["bus"]["name"]), cache(lambda service: self._client(service, region)))
+        return canary.run(deployed, Declared.read(project()), limit_s=limit_s)
 
     def _client(self, service: str, region: str) -> Any:
         """A client of what Terraform speaks to."""
@@ -149,7 +188,10 @@ class Deployment:
             aws_secret_access_key=self.env.get("AWS_SECRET_ACCESS_KEY"),
             region_name=region,
         )
-        return session.client(service, endpoint_url=reached.get("AWS_ENDPOINT_URL"))  # type: ignore[call-overload]
+        endpoint = reached.get("AWS_ENDPOINT_URL")
+        # Virtual-hosted bucket names do not resolve on an emulator's loopback address.
+        config = Config(s3={"addressing_style": "path" if endpoint else "auto"}, max_pool_connections=CONNECTIONS)
+        return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
     def release(self) -> list[str]:
         """Forget the guards of what is protected, so that the next plan may destroy it.
@@ -218,17 +260,32 @@ def local(emulator: str, port: int | None) -> Deployment:
 
 
 def remote(environment: str) -> Deployment:
-    """An environment on AWS."""
+    """An environment on AWS, in the region that AWS's own variables and profiles say.
+
+    :raises TerraformError: there is no such environment, or no region.
+    """
     root = project().environments / environment
     if not (root / "main.tf").exists():
         known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf")))
         raise terraform.TerraformError(f"there is no environment {environment!r}; there is: {known}")
+    region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
+    if not region:
+        raise terraform.TerraformError("no region is said: set AWS_REGION, or region in the profile of AWS_PROFILE")
     return Deployment(
         root=root,
-        data_dir=project().build / "terraform" / environment,
+        data_dir=project().build / "terraform" / f"{environment}-{region}",
         target="aws",
+        env={"AWS_REGION": region},
+        backend=_state(environment, region),
         asks=os.environ.get("AUTO_APPROVE") != "1",
     )
+
+
+def _state(environment: str, region: str) -> tuple[str, ...]:
+    """The state's key in the bucket, one per region, unless TF_CLI_ARGS_init says one."""
+    if "-backend-config=key=" in os.environ.get(_INIT, ""):
+        return ()
+    return (f"-backend-config=key={project().namespace}/{region}/{environment}.tfstate",)
 
 
 def find(environment: str, *, emulator: str, port: int | None) -> Deployment:

@@ -3,8 +3,8 @@
     with running("localstack", run_dir=tmp_path, port=0) as endpoints:
         boto3.client("sqs", endpoint_url=endpoints.url, ...)
 
-``up``, ``down``, ``reset`` and ``status`` are the same from the command line: ``python -m
-fanout_tools.emulators``. Every failure is an :class:`EmulatorError`.
+``fanout up``, ``down``, ``reset`` and ``emulator-status`` are the same from the command line. Every failure is an
+:class:`EmulatorError`.
 """
 
 from fanout_tools.emulators.lifecycle import EMULATORS, default_run_dir, down, endpoints, reset, running, status, up

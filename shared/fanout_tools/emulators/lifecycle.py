@@ -20,7 +20,7 @@ from fanout_tools.emulators.processes import is_alive, start, stop
 from fanout_tools.emulators.record import Run, Started, answers, load, post, remove, save, wait_until_healthy
 from fanout_tools.installer import locked
 
-__all__ = ["EMULATORS", "default_run_dir", "down", "endpoints", "reset", "running", "status", "up"]
+__all__ = ["EMULATORS", "PREFERRED_PORT", "default_run_dir", "down", "endpoints", "reset", "running", "status", "up"]
 
 EMULATORS: Final[Mapping[str, Callable[[Request], Plan]]] = {
     "ministack": ministack.plan,
@@ -34,7 +34,7 @@ _TIMEOUT_SECONDS: Final = 300.0
 #: None of them has anything to save, and LocalStack would wait for every open request.
 _GRACE_SECONDS: Final = 4.0
 #: Where AWS emulators usually answer.
-_PREFERRED_PORT: Final = 4566
+PREFERRED_PORT: Final = 4566
 
 
 def default_run_dir(emulator: str) -> Path:
@@ -146,7 +146,7 @@ def _ready(run_dir: Path) -> Path:
 
 def _port(wanted: int | None) -> int:
     if wanted is None:
-        return negotiate(_PREFERRED_PORT)
+        return negotiate(PREFERRED_PORT)
     if wanted:
         check_free(wanted)
     return wanted or free_port()

@@ -67,8 +67,11 @@ class Declared(BaseModel):
     """Why nobody needs to be told there; None: every queue where events end has an alarm."""
 
 
-def read(environment: str, file: Path = ALLOWED) -> list[Allowed]:
-    """The entries for one environment; one that no entry names is taken for one on AWS.
+def read(environment: str, file: Path = ALLOWED, *, foreign: bool = False) -> list[Allowed]:
+    """The entries for one environment.
+
+    :param foreign: whether the environment is another project's than the list's: one that no entry names is then
+        taken for one on AWS, and it may be without any part that an entry speaks of.
 
     :raises PlanError: the file is not such a list.
     """
@@ -78,8 +81,9 @@ def read(environment: str, file: Path = ALLOWED) -> list[Allowed]:
         keys = ", ".join(Allowed.model_fields)
         raise PlanError(f"{file.name}: a list in which each entry has {keys}: {error}") from error
     named = {name for entry in entries for name in entry.environments}
-    alike = {environment} if environment in named else named - NOT_AWS
-    return [entry for entry in entries if alike.intersection(entry.environments)]
+    alike = named - NOT_AWS if foreign and environment not in named else {environment}
+    found = [entry for entry in entries if alike.intersection(entry.environments)]
+    return [entry.model_copy(update={"optional": True}) for entry in found] if foreign else found
 
 
 def declared(root: Path) -> Declared:

@@ -171,6 +171,6 @@ def _account(shown: Mapping[str, Any]) -> Account:
     }
     return Account(
         partition=told.get("aws_partition", {}).get("partition", "aws"),
-        region=told.get("aws_region", {}).get("name", "us-east-1"),
+        region=told.get("aws_region", {}).get("id", "us-east-1"),
         number=told.get("aws_caller_identity", {}).get("account_id", ACCOUNT),
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fanout.publish.routes import QUEUE_BYTES
 from fanout_tools.declarations.naming import ALIAS, Names
-from fanout_tools.declarations.routing import rule_patterns, subscription_filters
+from fanout_tools.declarations.routing import rule_patterns, subscription_filters, topic_pattern
 from fanout_tools.declarations.worker import Manifest, Via
 from fanout_tools.plans import Plan, Resource, document, names_of
 from fanout_tools.proof.findings import Finding
@@ -100,7 +100,7 @@ def _by_topic(plan: Plan, names: Names, path: Path, queue: Resource, source: str
         return
     found = [
         (rule, target)
-        for rule in _rules(plan, names, {"source": [source]})
+        for rule in _rules(plan, names, topic_pattern(source))
         if (target := _target(plan, rule, topic.arn))
     ]
     if not found:

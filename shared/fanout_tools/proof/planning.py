@@ -50,16 +50,19 @@ def plan_environment(environment: str) -> dict[str, Any]:
     return plan_root(root, services=project().services, work=project().build / "check_plan" / environment)
 
 
-def plan_root(root: Path, *, services: Path, work: Path) -> dict[str, Any]:
+def plan_root(root: Path, *, services: Path, work: Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The plan of a root that lies in a folder of a folder beside ``terraform/modules``; see :func:`plan_environment`.
 
     :param services: the workers' folders, which the root finds at ``../../../services``.
     :param work: a folder for this plan alone; it is emptied.
+    :param variables: values of the root's variables, over those of the environment.
     """
     shutil.rmtree(work, ignore_errors=True)
     copy = _workspace(root, services, work)
     with emulators.running("ministack", run_dir=work / "emulator") as endpoints:
         env = {**endpoints.environment(), "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_ENDPOINT_URL": endpoints.url}
+        env["TF_VAR_account_id"] = ACCOUNT
+        env |= {f"TF_VAR_{name}": value for name, value in (variables or {}).items()}
         terraform.init(copy, data_dir=work / "data", env=env)
         return _planned(copy, work, env)
 
@@ -120,9 +123,14 @@ def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:
         "resources": [
             _in_state(it)
             for it in resources(shown["planned_values"]["root_module"])
-            if it["mode"] == "managed" and it["type"] not in _LEFT_OUT
+            if it["mode"] == "managed" and it["type"] not in _LEFT_OUT and not _unknown(it)
         ],
     }
+
+
+def _unknown(resource: Mapping[str, Any]) -> bool:
+    """Whether it holds what is not known yet: in the state that would count as null, which ``ignore_changes`` keeps."""
+    return resource["type"] == "terraform_data" and "input" not in resource["values"]
 
 
 def _in_state(resource: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,18 @@ from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource, document
 
-__all__ = ["SCOPES", "Request", "Statement", "allows", "matches", "of_resource", "of_role", "source_arns", "statements"]
+__all__ = [
+    "SCOPES",
+    "Request",
+    "Statement",
+    "allows",
+    "elsewhere",
+    "matches",
+    "of_resource",
+    "of_role",
+    "source_arns",
+    "statements",
+]
 
 SCOPES: Final = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:principalorgid", "kms:calleraccount")
 """Condition keys that tie a grant to a source or an organisation; in lower case, as AWS compares them."""
@@ -54,6 +65,7 @@ class Request:
     principal: tuple[str, str] | None = None
     """Kind and name; None for an identity's own policy."""
     source_arn: str = ""
+    """For whom a service calls; empty where it names nobody."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Further condition keys (lower case) that AWS sets for such a call."""
 
@@ -129,6 +141,13 @@ def source_arns(statement: Statement) -> tuple[str, ...]:
     return tuple(value for values in found for value in values)
 
 
+def elsewhere(arn: str) -> str:
+    """The same ARN in another account."""
+    parts = arn.split(":")
+    parts[4] = "9" * 12 if parts[4] != "9" * 12 else "8" * 12
+    return ":".join(parts)
+
+
 def _concerns(statement: Statement, request: Request) -> bool:
     return (
         (request.principal is None or _names(statement.principals, request.principal))
@@ -151,6 +170,8 @@ def _met(statement: Statement, request: Request) -> bool | None:
 
 
 def _holds(operator: str, key: str, values: tuple[str, ...], context: Mapping[str, str]) -> bool | None:
+    if operator == "Null":
+        return (key not in context) == ("true" in values)
     if key not in context:
         return True if operator.endswith("IfExists") else None
     # A key of one value: any of it is all of it.

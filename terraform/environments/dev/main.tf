@@ -6,35 +6,46 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 
   # Bucket and region: terraform init -backend-config=bucket=... -backend-config=region=...
+  # The key is `make`'s to say, as each region has a state of its own: -backend-config=key=fanout/<region>/dev.tfstate
   backend "s3" {
-    key          = "fanout/dev.tfstate"
     encrypt      = true
     use_lockfile = true
   }
 }
 
+# The region is that of AWS's own variables and profiles; there is no default.
 provider "aws" {
-  region = var.region
+  allowed_account_ids = [var.account_id]
 
   default_tags {
     tags = { project = "fanout", environment = "dev" }
   }
 }
 
+data "aws_region" "current" {}
+
+module "naming" {
+  source = "../../modules/naming"
+
+  environment = "fanout-dev"
+  region      = data.aws_region.current.id
+  namespace   = var.namespace
+}
+
 module "platform" {
   source = "../../modules/platform"
 
-  namespace               = "fanout-dev"
-  services_dir            = "${path.root}/../../../services"
-  contracts_dir           = "${path.root}/../../../shared/contracts/schemas"
-  packages_dir            = "${path.root}/../../../build/packages/aws"
-  create_email_identities = var.create_email_identities
-  force_destroy           = true
-  log_retention_days      = 14
-  observability           = { alarm_emails = var.alarm_emails }
+  namespace          = module.naming.namespace
+  services_dir       = "${path.root}/../../../services"
+  contracts_dir      = "${path.root}/../../../shared/contracts/schemas"
+  packages_dir       = "${path.root}/../../../build/packages/aws"
+  force_destroy      = true
+  bus_grants         = var.bus_grants
+  log_retention_days = 14
+  observability      = { alarm_emails = var.alarm_emails }
 }

@@ -1,17 +1,22 @@
-variable "region" {
-  description = "The AWS region."
+variable "account_id" {
+  description = "The AWS account that this environment is in: credentials for another one are refused."
   type        = string
-  default     = "us-east-1"
 }
 
-variable "create_email_identities" {
-  description = "Create the SES identities that workers send from; each must then be verified by e-mail."
-  type        = bool
-  default     = false
+variable "namespace" {
+  description = "First part of every name; null: fanout-dev and the region, as in fanout-dev-euc1."
+  type        = string
+  default     = null
 }
 
 variable "alarm_emails" {
   description = "Whom alarms write to; each address has to confirm."
   type        = set(string)
   default     = []
+}
+
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  type        = string
+  default     = "service"
 }

@@ -7,7 +7,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 
@@ -45,6 +45,7 @@ module "platform" {
   schedules               = var.schedules
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
+  bus_grants              = var.bus_grants
   traffic_shift           = var.traffic_shift
   observability           = { log_queries = false } # no emulator holds them
 

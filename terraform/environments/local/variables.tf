@@ -63,3 +63,9 @@ variable "traffic_shift" {
   })
   default = {}
 }
+
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  type        = string
+  default     = "service"
+}

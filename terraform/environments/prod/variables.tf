@@ -1,13 +1,12 @@
-variable "region" {
-  description = "The AWS region."
+variable "account_id" {
+  description = "The AWS account that this environment is in: credentials for another one are refused."
   type        = string
-  default     = "us-east-1"
 }
 
-variable "create_email_identities" {
-  description = "Create the SES identities that workers send from; each must then be verified by e-mail."
-  type        = bool
-  default     = false
+variable "namespace" {
+  description = "First part of every name; null: fanout-prod and the region, as in fanout-prod-euc1."
+  type        = string
+  default     = null
 }
 
 variable "alarm_emails" {
@@ -30,7 +29,7 @@ variable "router" {
   type = object({
     vpc = object({
       id                 = string
-      cidr_blocks        = list(string)
+      public_cidr_blocks = list(string)
       public_subnet_ids  = set(string)
       private_subnet_ids = set(string)
     })
@@ -40,4 +39,10 @@ variable "router" {
     access_logs_bucket = optional(string)
   })
   default = null
+}
+
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  type        = string
+  default     = "service"
 }

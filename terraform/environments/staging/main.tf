@@ -7,41 +7,52 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 5.100"
+      version = ">= 5.100, < 7"
     }
   }
 
   # Bucket and region: terraform init -backend-config=bucket=... -backend-config=region=...
+  # The key is `make`'s to say, as each region has a state of its own: -backend-config=key=fanout/<region>/staging.tfstate
   backend "s3" {
-    key          = "fanout/staging.tfstate"
     encrypt      = true
     use_lockfile = true
   }
 }
 
+# The region is that of AWS's own variables and profiles; there is no default.
 provider "aws" {
-  region = var.region
+  allowed_account_ids = [var.account_id]
 
   default_tags {
     tags = { project = "fanout", environment = "staging" }
   }
 }
 
+data "aws_region" "current" {}
+
+module "naming" {
+  source = "../../modules/naming"
+
+  environment = "fanout-staging"
+  region      = data.aws_region.current.id
+  namespace   = var.namespace
+}
+
 module "platform" {
   source = "../../modules/platform"
 
-  namespace               = "fanout-staging"
-  services_dir            = "${path.root}/../../../services"
-  contracts_dir           = "${path.root}/../../../shared/contracts/schemas"
-  packages_dir            = "${path.root}/../../../build/packages/aws"
-  create_email_identities = var.create_email_identities
-  customer_managed_key    = true
-  archive_days            = 14
-  publishers              = var.publishers
-  force_destroy           = true
-  log_retention_days      = 30
-  observability           = { alarm_emails = var.alarm_emails }
-  traffic_shift           = { steps = [50] }
+  namespace            = module.naming.namespace
+  services_dir         = "${path.root}/../../../services"
+  contracts_dir        = "${path.root}/../../../shared/contracts/schemas"
+  packages_dir         = "${path.root}/../../../build/packages/aws"
+  customer_managed_key = true
+  bus_grants           = var.bus_grants
+  archive_days         = 14
+  publishers           = var.publishers
+  force_destroy        = true
+  log_retention_days   = 30
+  observability        = { alarm_emails = var.alarm_emails }
+  traffic_shift        = { steps = [50] }
 
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.
   router = var.router

@@ -58,5 +58,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = ["${local.name}-unmatched", "${local.name}-undelivered", "${local.name} (archive)"]
+  guarded = concat(["${local.name}-unmatched", "${local.name}-undelivered"], var.archive_days == null ? [] : ["${local.name} (archive)"])
 }

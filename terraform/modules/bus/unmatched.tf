@@ -1,15 +1,13 @@
 # Events that no worker subscribes to: a misspelt source or name is seen here instead of being lost.
 # One rule takes the unknown sources and one rule per known source its unknown names, so that no pattern comes
-# near EventBridge's 2,048 characters: about 100 sources, and about 100 event names in each, of 16 characters.
+# near EventBridge's 2,048 characters: about 45 sources, and about 100 event names in each, of 16 characters.
+#
+# A source's canaries take its way (see fanout.events.canary); those of workers that take every event have one of their own.
 
 locals {
-  unknown_sources = (
-    length(var.subscribed) > 0 ? jsonencode({ source = [{ anything-but = keys(var.subscribed) }] })
-    # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
-    : jsonencode({ version = ["0"] })
-  )
+  known_sources = concat(keys(var.subscribed), formatlist("canary.%s", concat(["fanout"], keys(var.subscribed))))
   unmatched_patterns = merge(
-    { unmatched = local.unknown_sources },
+    { unmatched = jsonencode({ source = [{ anything-but = local.known_sources }] }) },
     {
       for source, names in var.subscribed : "unmatched-${replace(source, ".", "-")}" => jsonencode({
         source      = [source]
@@ -95,22 +93,28 @@ resource "aws_cloudwatch_event_target" "unmatched_log" {
     maximum_event_age_in_seconds = local.day
     maximum_retry_attempts       = local.most_attempts
   }
-  depends_on = [aws_cloudwatch_log_resource_policy.unmatched]
+  depends_on = [aws_cloudwatch_log_resource_policy.events]
 }
 
-# EventBridge writes to logs by a policy of the account, not by a role:
+# EventBridge writes to logs by a policy of the account, never by a role, and names no source for it:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-cloudwatchlogs-permissions
-resource "aws_cloudwatch_log_resource_policy" "unmatched" {
+# A condition on the rule's ARN refuses CreateLogStream (https://github.com/aws-samples/serverless-patterns/pull/618). An
+# account has ten such policies in a region, of 5,120 characters each: one serves every log target of the environment.
+resource "aws_cloudwatch_log_resource_policy" "events" {
   policy_name = local.name
   policy_document = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "Unmatched"
+      Sid       = "Events"
       Effect    = "Allow"
       Principal = { Service = ["delivery.logs.amazonaws.com", "events.amazonaws.com"] }
       Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      Resource  = "${local.log_arns}:${local.unmatched_log}:*"
-      Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_rule_arns } }
+      Resource  = "${local.log_arns}:/aws/events/${local.name}-*:*"
     }]
   })
+}
+
+moved {
+  from = aws_cloudwatch_log_resource_policy.unmatched
+  to   = aws_cloudwatch_log_resource_policy.events
 }

@@ -58,8 +58,8 @@ variable "publishers" {
     error_message = "A publisher is an account's id of 12 digits or an organisation's, such as o-a1b2c3d4e5."
   }
   validation {
-    condition     = alltrue([for it in var.publishers : length(it.sources) > 0 && !anytrue([for source in it.sources : startswith(source, "aws.")])])
-    error_message = "A publisher needs the sources that it may name; those of AWS (aws.*) nobody may."
+    condition     = alltrue([for it in var.publishers : length(it.sources) > 0 && !anytrue([for source in it.sources : startswith(source, "aws.") || startswith(source, "canary.")])])
+    error_message = "A publisher needs the sources that it may name; those of AWS (aws.*) and of canaries (canary.*) nobody may."
   }
   validation {
     condition     = length(distinct(var.publishers[*].principal)) == length(var.publishers)

@@ -2,22 +2,42 @@
 #
 # Services that write in their own name (EventBridge, SNS, CloudWatch) may use it only for what belongs to this
 # deployment; SQS, DynamoDB and S3 use it in their caller's name, by the caller's role.
+#
+# What a service encrypts for, KMS always learns: SNS and SQS name the topic or queue as encryption context. Whom the
+# service acts for, KMS learns from some services only. For EventBridge and an encrypted topic AWS rules aws:SourceArn and
+# aws:SourceAccount out (https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html); for queues its pages differ on
+# their value (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html). So the
+# grants for topics and queues ask for the context alone, and a Deny refuses a source of another account where one is named.
 
 locals {
   location  = "${var.deployment.region}:${var.deployment.account_id}"
   arns      = "arn:${var.deployment.partition}"
   namespace = var.deployment.namespace
   alias     = "alias/${local.namespace}"
-  sources = {
-    "events.amazonaws.com" = [
-      "${local.arns}:events:${local.location}:event-bus/${local.namespace}",
-      "${local.arns}:events:${local.location}:rule/${local.namespace}/*",
-      "${local.arns}:events:${local.location}:rule/${local.namespace}-*",
-    ]
-    "sns.amazonaws.com"        = ["${local.arns}:sns:${local.location}:${local.namespace}-*"]
-    "cloudwatch.amazonaws.com" = ["${local.arns}:cloudwatch:${local.location}:alarm:${local.namespace}-*"]
-  }
-  logs = [for prefix in ["/aws/lambda/", "/aws/events/", "/aws/ecs/", "/aws/vendedlogs/states/"] : "${local.arns}:logs:${local.location}:log-group:${prefix}${local.namespace}-*"]
+  topics    = ["${local.arns}:sns:${local.location}:${local.namespace}-*"]
+  queues    = ["${local.arns}:sqs:${local.location}:${local.namespace}-*"]
+  bus = [
+    "${local.arns}:events:${local.location}:event-bus/${local.namespace}",
+    "${local.arns}:events:${local.location}:rule/${local.namespace}/*",
+    "${local.arns}:events:${local.location}:rule/${local.namespace}-*", # that forward to it
+  ]
+  alarms = ["${local.arns}:cloudwatch:${local.location}:alarm:${local.namespace}-*"]
+  logs   = [for prefix in ["/aws/lambda/", "/aws/events/", "/aws/ecs/", "/aws/vendedlogs/states/"] : "${local.arns}:logs:${local.location}:log-group:${prefix}${local.namespace}-*"]
+
+  # Statement => the service that may use the key, and for what.
+  uses = merge(
+    # The bus's own key is another call, for which EventBridge names the bus as source:
+    # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-key-policy.html
+    { EventsBus = { service = "events.amazonaws.com", key = "aws:SourceArn", values = local.bus } },
+    var.bus_grants == "role" ? {} : {
+      EventsTopics = { service = "events.amazonaws.com", key = "kms:EncryptionContext:aws:sns:topicArn", values = local.topics }
+    },
+    {
+      EventsQueues = { service = "events.amazonaws.com", key = "kms:EncryptionContext:aws:sqs:arn", values = local.queues }
+      SnsQueues    = { service = "sns.amazonaws.com", key = "kms:EncryptionContext:aws:sqs:arn", values = local.queues }
+      Alarms       = { service = "cloudwatch.amazonaws.com", key = "aws:SourceArn", values = local.alarms }
+    },
+  )
 }
 
 resource "aws_kms_key" "this" {
@@ -51,16 +71,35 @@ resource "aws_kms_key" "this" {
           Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = local.logs } }
         },
       ],
-      [for service, sources in local.sources : {
-        Sid       = title(split(".", service)[0])
+      [for sid, use in local.uses : {
+        Sid       = sid
         Effect    = "Allow"
-        Principal = { Service = service }
+        Principal = { Service = use.service }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
-        Condition = { ArnLike = { "aws:SourceArn" = sources } }
+        Condition = { ArnLike = { (use.key) = use.values } }
+      }],
+      [{
+        Sid       = "ForeignSource" # silent where no source is named; AWS's pages disagree whether an ARN may stand there
+        Effect    = "Deny"
+        Principal = { Service = ["events.amazonaws.com", "sns.amazonaws.com"] }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = {
+          Null          = { "aws:SourceAccount" = "false" }
+          StringNotLike = { "aws:SourceAccount" = "*${var.deployment.account_id}*" }
+        }
       }],
     )
   })
+}
+
+# Whatever is in a queue, an object, a table or a log can be read no more without it: docs/terraform.md says how to leave it.
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = [local.alias]
 }
 
 resource "aws_kms_alias" "this" {

@@ -7,3 +7,15 @@ variable "deployment" {
     account_id = string
   })
 }
+
+variable "bus_grants" {
+  description = "How a domain's rule may write to its topic: see modules/topic. With a role, the service itself needs no key for topics."
+  type        = string
+  default     = "service"
+}
+
+variable "protect" {
+  description = "Refuse every plan that would destroy the key."
+  type        = bool
+  default     = false
+}

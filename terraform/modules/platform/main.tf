@@ -9,7 +9,7 @@ locals {
   deployment = {
     namespace  = var.namespace
     partition  = data.aws_partition.current.partition
-    region     = data.aws_region.current.name
+    region     = data.aws_region.current.id
     account_id = data.aws_caller_identity.current.account_id
   }
   security = {
@@ -36,6 +36,8 @@ module "key" {
   count  = var.customer_managed_key ? 1 : 0
 
   deployment = local.deployment
+  protect    = var.protect
+  bus_grants = var.bus_grants
 }
 
 module "store" {
@@ -87,6 +89,7 @@ module "topic" {
   deployment  = local.deployment
   protect     = var.protect
   security    = local.security
+  bus_grants  = var.bus_grants
   bus_name    = module.bus.name
   source_name = each.key
 }
@@ -113,7 +116,10 @@ module "worker" {
     scaling_schedule = each.value.scaling_schedule
   }
   autoscaling = var.autoscaling
-  package     = local.packages[each.key]
+
+  # Lambda refuses weights on an alias with provisioned concurrency, and provisioned concurrency on one with weights.
+  traffic_in_steps = local.in_steps && each.value.function.provisioned_concurrency == 0
+  package          = local.packages[each.key]
   bus = {
     name      = module.bus.name
     arn       = module.bus.arn

@@ -44,7 +44,7 @@ output "outbox" {
 }
 
 output "traffic" {
-  description = "What `make deploy` shifts the workers' traffic by: the steps, the newest versions, and the alarms that speak against them."
+  description = "What `make deploy` shifts the workers' traffic by: the steps, the newest versions, those that take the events, and the alarms that speak against them."
   value = {
     region  = local.deployment.region
     steps   = var.traffic_shift.steps
@@ -54,6 +54,7 @@ output "traffic" {
         function = worker.function.name
         alias    = worker.function.alias
         version  = worker.function.version
+        live     = worker.function.live
         alarms   = module.observability.worker_alarms[name]
       }
     }

@@ -44,7 +44,15 @@ locals {
   # Without its files a configuration is still valid, but not to be planned: see the precondition below.
   hashes   = { for zip in local.zips : zip => try(filebase64sha256("${var.packages_dir}/${zip}.zip"), "") }
   checksum = { for zip in local.zips : zip => try(filesha256("${var.packages_dir}/${zip}.zip"), "") }
+  build    = "`make build TARGET=${basename(var.packages_dir)}`"
   unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", local.zips)) : file if !fileexists("${var.packages_dir}/${file}")]
+}
+
+module "sources" {
+  source = "../sources"
+
+  packages_dir = var.packages_dir
+  recorded     = try(local.target.sources, {})
 }
 
 resource "aws_s3_bucket" "packages" {
@@ -54,7 +62,11 @@ resource "aws_s3_bucket" "packages" {
   lifecycle {
     precondition {
       condition     = length(local.unbuilt) == 0
-      error_message = "${var.packages_dir} lacks ${join(", ", local.unbuilt)}; run `make build`."
+      error_message = "${var.packages_dir} lacks ${join(", ", local.unbuilt)}; run ${local.build}."
+    }
+    precondition {
+      condition     = length(module.sources.changed) == 0
+      error_message = "The packages in ${var.packages_dir} are older than ${join(", ", [for path in module.sources.changed : basename(path)])}; run ${local.build}."
     }
   }
 }

@@ -19,13 +19,14 @@ locals {
     ]
   }
 
-  # Worker => event => EventBridge pattern, for workers straight on the bus.
+  # Worker => event => EventBridge pattern, for workers straight on the bus. With the source comes that of its canaries,
+  # which take the same way (see fanout.events.canary); no workflow and nothing else on the bus asks for those.
   rules = {
     for name, selections in local.selections : name => {
       for item in selections : item.event => jsonencode(merge(
         # Every event that EventBridge delivers carries version 0; a pattern may not be empty.
         item.event == "*" ? { version = ["0"] } : null,
-        item.event == "*" ? null : { source = [item.source], detail-type = [item.detail] },
+        item.event == "*" ? null : { source = [item.source, "canary.${item.source}"], detail-type = [item.detail] },
         jsondecode(item.where),
       ))
     } if local.workers[name].via == "bus"

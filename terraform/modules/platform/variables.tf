@@ -31,7 +31,7 @@ variable "function_environment" {
 }
 
 variable "create_email_identities" {
-  description = "Create the SES identities that workers send from; on AWS each then waits to be verified by e-mail."
+  description = "Create the SES identities that workers send from. For emulators: on AWS an identity belongs to the account and region, and one environment would take it from another."
   type        = bool
   default     = false
 }
@@ -83,6 +83,17 @@ variable "customer_managed_key" {
   description = "Encrypt bus, topics, queues, tables, buckets and logs with a KMS key of the platform's own; else with keys of AWS."
   type        = bool
   default     = false
+}
+
+variable "bus_grants" {
+  description = "How the bus may write to the domains' topics: service (in EventBridge's own name, which holds under every text of AWS's) or role (an execution role per domain, nothing for the service); see modules/topic."
+  type        = string
+  default     = "service"
+
+  validation {
+    condition     = contains(["service", "role"], var.bus_grants)
+    error_message = "bus_grants is service or role."
+  }
 }
 
 variable "tls_only" {
@@ -218,7 +229,7 @@ variable "router" {
   type = object({
     vpc = object({
       id                 = string
-      cidr_blocks        = list(string)
+      public_cidr_blocks = list(string)
       public_subnet_ids  = set(string)
       private_subnet_ids = set(string)
     })

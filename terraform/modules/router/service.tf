@@ -29,8 +29,8 @@ locals {
     DISPATCH_HOST         = "0.0.0.0"
     DISPATCH_ADMIN_HOST   = "0.0.0.0"
     DISPATCH_CONTROL_HOST = "0.0.0.0" # environments are told the task's own address
-    # Only the load balancer reaches the client port; what it says of the client is believed.
-    DISPATCH_TRUSTED_PROXIES = jsonencode(var.vpc.cidr_blocks)
+    # The load balancer's own subnets, and nobody else in the VPC: what it says of the client is believed.
+    DISPATCH_TRUSTED_PROXIES = jsonencode(var.vpc.public_cidr_blocks)
     # Else the load balancer might send a request on a connection that the router is just closing, and answer 502:
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html#http-502-issues
     DISPATCH_KEEP_ALIVE_S  = tostring(var.timeouts.idle_s + 10)

@@ -9,10 +9,10 @@ variable "deployment" {
 }
 
 variable "vpc" {
-  description = "Where it all is: the VPC, its addresses, the load balancer's subnets, and those of routers and functions, which reach AWS by NAT or endpoints."
+  description = "Where it all is: the VPC, the load balancer's subnets and their addresses, and the subnets of routers and functions, which reach AWS by NAT or endpoints."
   type = object({
     id                 = string
-    cidr_blocks        = list(string)
+    public_cidr_blocks = list(string)
     public_subnet_ids  = set(string)
     private_subnet_ids = set(string)
   })
@@ -26,8 +26,13 @@ variable "vpc" {
     error_message = "Routers and web functions need a subnet: give private_subnet_ids."
   }
   validation {
-    condition     = length(var.vpc.cidr_blocks) >= 1 && alltrue([for block in var.vpc.cidr_blocks : can(cidrnetmask(block)) || strcontains(block, ":")])
-    error_message = "The router has to know the load balancer's addresses: give the VPC's cidr_blocks."
+    condition     = length(var.vpc.public_cidr_blocks) >= 1 && alltrue([for block in var.vpc.public_cidr_blocks : can(cidrhost(block, 0))])
+    error_message = "The router believes what the load balancer says of a client: give the addresses of the public subnets, public_cidr_blocks, as in 10.0.1.0/24."
+  }
+  validation {
+    # A subnet has 16 to 28 bits (https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html), 44 to 64 in IPv6.
+    condition     = alltrue([for block in var.vpc.public_cidr_blocks : try(tonumber(split("/", block)[1]) >= 16, false)])
+    error_message = "A block of vpc.public_cidr_blocks is larger than a subnet can be: whoever is in it could forge a client's address."
   }
 }
 

@@ -101,5 +101,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat(["claims"], keys(var.tables), keys(var.buckets))
+  guarded = concat(["bucket claims"], formatlist("table %s", keys(var.tables)), formatlist("bucket %s", keys(var.buckets)))
 }

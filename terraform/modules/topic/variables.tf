@@ -42,3 +42,14 @@ variable "protect" {
   type        = bool
   default     = false
 }
+
+variable "bus_grants" {
+  description = "How the rule may write to the topic: service (EventBridge in its own name) or role (an execution role of the domain's own)."
+  type        = string
+  default     = "service"
+
+  validation {
+    condition     = contains(["service", "role"], var.bus_grants)
+    error_message = "bus_grants is service or role."
+  }
+}

@@ -64,16 +64,23 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.this, aws_iam_role_policy.this]
 }
 
-# Leads to the first version from the start; to later ones shared/fanout_tools/deploy/traffic moves it, by the environment's traffic_shift.
+# The version that takes the events: the newest or, where traffic is shifted in steps, the one to which the last shift has
+# moved it: with steps nothing of it changes until `make deploy`, which moves the alias by its weights, has this replaced.
+resource "terraform_data" "live" {
+  input            = aws_lambda_function.this.version
+  triggers_replace = var.traffic_in_steps ? "make deploy" : aws_lambda_function.this.version
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
+# Its ARN stays, so that the mapping and all who invoke it do. What a killed shift has left of weights, an apply takes away.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The version that takes the events"
   function_name    = aws_lambda_function.this.function_name
-  function_version = aws_lambda_function.this.version
-
-  lifecycle {
-    ignore_changes = [function_version, routing_config]
-  }
+  function_version = terraform_data.live.output
 }
 
 resource "aws_lambda_event_source_mapping" "queue" {

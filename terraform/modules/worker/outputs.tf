@@ -23,6 +23,7 @@ output "function" {
     arn     = aws_lambda_function.this.arn
     alias   = aws_lambda_alias.live.name
     version = aws_lambda_function.this.version
+    live    = terraform_data.live.output
     mapping = aws_lambda_event_source_mapping.queue.uuid
   }
 }

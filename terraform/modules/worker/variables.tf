@@ -74,6 +74,12 @@ variable "autoscaling" {
   default     = true
 }
 
+variable "traffic_in_steps" {
+  description = "Leave the alias where it is when a version is published: `make deploy` moves it step by step."
+  type        = bool
+  default     = false
+}
+
 variable "package" {
   description = "The function's code: an object in S3, what it is run by, and the layers (ARNs) beneath it."
   type = object({

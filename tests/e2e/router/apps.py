@@ -151,6 +151,14 @@ async def listeners(_scope: Message, _receive: Receive, send: Send, _argument: s
     await answer(send, b"%d" % len(_told))
 
 
+async def printing(_scope: Message, _receive: Receive, send: Send) -> None:
+    """Prints a megabyte, as somebody's debugging does."""
+    if _scope["type"] == "lifespan":
+        raise RuntimeError("no lifespan")
+    print("printed " + "x" * 1_000_000)
+    await answer(send, b"done")
+
+
 def wsgi(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Says what it was asked."""
     body = environ["wsgi.input"].read()

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +69,16 @@ class RunningRouter:
 
 
 @contextmanager
-def running(app: str = "asgi", *options: str, environment: dict[str, str] | None = None) -> Iterator[RunningRouter]:
-    """A router that serves one of the test apps, or ``module:app``, from local processes."""
+def running(
+    app: str = "asgi",
+    *options: str,
+    environment: dict[str, str] | None = None,
+    stdout: Path | None = None,
+    stderr: Path | None = None,
+) -> Iterator[RunningRouter]:
+    """A router that serves one of the test apps, or ``module:app``, from local processes; what it prints may go to
+    files.
+    """
     command = [
         sys.executable,
         "-m",
@@ -84,23 +92,30 @@ def running(app: str = "asgi", *options: str, environment: dict[str, str] | None
         *options,
     ]
     paths = os.pathsep.join([str(ROOT), str(ROOT / "router"), str(ROOT / "shared")])
+    files = ExitStack()
     process = subprocess.Popen(
         command,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if stdout is None else files.enter_context(stdout.open("w")),
+        stderr=None if stderr is None else files.enter_context(stderr.open("w")),
         text=True,
         cwd=ROOT,
         start_new_session=True,  # a process group, as a terminal gives it one
         env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
     )
     try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
+        line = process.stdout.readline() if process.stdout is not None else _first_line(stdout or Path())
         client, admin = re.findall(r":(\d+)", line)
         yield RunningRouter(process, int(client), int(admin))
     finally:
         if process.poll() is None:
             process.kill()
         process.communicate()
+        files.close()
+
+
+def _first_line(path: Path) -> str:
+    eventually(lambda: "\n" in path.read_text())
+    return path.read_text().partition("\n")[0]
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:

@@ -308,3 +308,23 @@ def test_each_invocation_has_a_time_of_its_own(make_worker: MakeWorker, clients:
     assert left[0] is not None
     assert 0 < left[0] <= 30
     assert aws.remaining_s() is None
+
+
+@pytest.mark.usefixtures("clients")
+def test_a_batch_of_canaries_is_no_part_of_the_metrics(
+    make_worker: MakeWorker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """GIVEN nothing but a canary WHEN invoked THEN it is acknowledged, and no metrics are written."""
+    worker = make_worker()
+    body = {"source": "canary.test.things", "detail-type": "ThingHappened", "detail": {"fanout-canary": "0a1b-1"}}
+
+    assert worker.lambda_handler(event_of(record(json.dumps(body))), Call()) == {"batchItemFailures": []}
+    [line] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert line["canary"] == "0a1b-1"
+    assert "_aws" not in line
+
+
+def test_a_keep_warm_ping_tells_that_canaries_are_known(make_worker: MakeWorker) -> None:
+    """GIVEN this version of the core WHEN a keep-warm ping comes THEN the answer says that it knows canaries: none is
+    sent to a version that does not say so."""
+    assert make_worker().lambda_handler({"fanout_heartbeat_s": 0}, None)["canaries"] is True

@@ -111,6 +111,75 @@ def test_a_wrong_option_is_named(given: dict[str, Any], said: str) -> None:
         RouterSettings.load(**given)
 
 
+def test_functions_that_are_no_json_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_FUNCTIONS", "[{bad")
+    with pytest.raises(ConfigError) as error:
+        RouterSettings.load()
+    assert "\n" not in str(error.value)
+    for said in ("DISPATCH_FUNCTIONS", "'[{bad'", "is no JSON", '[{"name"'):
+        assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("10.0.0.0/8", "'10.0.0.0/8' is no JSON"),
+        ('["10.0.0.1/8"]', "'10.0.0.1/8' has bits beyond its prefix: write 10.0.0.0/8"),
+        ('["10.0.0.0/33"]', "'10.0.0.0/33' is no network"),
+        ('["example.com"]', "'example.com' is no network"),
+    ],
+)
+def test_networks_that_are_none_are_named(value: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_TRUSTED_PROXIES", value)
+    with pytest.raises(ConfigError) as error:
+        RouterSettings.load()
+    assert str(error.value).startswith("DISPATCH_TRUSTED_PROXIES")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "192.0.2.7", "192.0.2.7/32", "2001:db8::/32", "::1"])
+def test_networks_and_single_addresses_are_taken(network: str) -> None:
+    assert RouterSettings.load(trusted_proxies=[network]).trusted_proxies == [network]
+
+
+def test_a_variable_that_is_no_option_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_MAX_BODY", "1")
+    with pytest.raises(
+        ConfigError, match="DISPATCH_MAX_BODY: there is no such option; did you mean DISPATCH_MAX_BODY_BYTES"
+    ):
+        RouterSettings.load()
+
+
+@pytest.mark.parametrize("address", ["foo", "router:8443", "https://", "https://a:99999", "ftp://a:1", "https://a/b"])
+def test_an_address_that_is_none_is_named(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"DISPATCH_CONTROL_ADDRESS: .* is no address: write https://host:port"):
+        RouterSettings.load(control_address=address)
+
+
+def test_an_address_goes_with_its_certificate() -> None:
+    with pytest.raises(ConfigError, match="goes with no control_certificate"):
+        RouterSettings.load(control_address="https://router:8443")
+
+
+@pytest.mark.parametrize(("host", "right"), [("shop.local:8080", "shop.local"), ("[::1]:80", "[::1]")])
+def test_a_host_with_a_port_is_refused(host: str, right: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        RouterSettings.load(functions=[{**SHOP, "host": host}])
+    assert f"DISPATCH_FUNCTIONS[0][host]: '{host}': a host is compared without its port: write {right}" in str(
+        error.value
+    )
+    assert RouterSettings.load(functions=[{**SHOP, "host": right}]).functions[0].host == right
+
+
+def test_no_secret_is_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_CONTROL_KEY_PEM", "s3cret")
+    with pytest.raises(ConfigError) as error:
+        RouterSettings.load(port=70_000)
+    assert "s3cret" not in str(error.value)
+    assert "DISPATCH_PORT: 70000: " in str(error.value)
+
+
 def _bounds() -> list[tuple[str, str, float]]:
     """(where, option, a value just beyond one of its bounds), for every number there is."""
     found = []

@@ -35,3 +35,11 @@ def test_declarations_count_where_they_are_read(inputs: dict[str, set[Path]]) ->
 def test_every_module_with_tests_is_tested(inputs: dict[str, set[Path]]) -> None:
     tested = {file.parent.parent.name for file in TREE.glob("modules/*/tests/*.tftest.hcl")}
     assert {name.removeprefix("terraform test ") for name in inputs if "terraform test" in name} == tested
+
+
+def test_the_site_is_built_again_when_pages_or_code_change() -> None:
+    """GIVEN the site WHEN a page, a docstring, a command's help or what makes pages changes THEN it is built again."""
+    [step] = lint.docs()
+    names = {path.relative_to(REPOSITORY).as_posix() for path in step.inputs}
+    assert {"docs", "mkdocs.yml", "shared", "router", "scripts/docs", "constraints.txt"} == names
+    assert all(path.exists() for path in step.inputs)

@@ -16,16 +16,24 @@ ROOT = """
 variable "workers" {
   type = set(string)
 }
+variable "kept" {
+  type    = list(string)
+  default = ["dlq", "records"]
+}
 module "worker" {
   source   = "./worker"
   for_each = var.workers
+  kept     = var.kept
 }
 """
 WORKER = """
+variable "kept" {
+  type = list(string)
+}
 module "guard" {
   source  = "%s"
   protect = true
-  guarded = ["dlq"]
+  guarded = var.kept
 }
 """
 
@@ -44,8 +52,8 @@ def deployment(tmp_path: Path) -> Deployment:
     return made
 
 
-def _run(deployment: Deployment, command: str, workers: str) -> None:
-    env = {"TF_VAR_workers": workers}
+def _run(deployment: Deployment, command: str, workers: str, **variables: str) -> None:
+    env = {"TF_VAR_workers": workers} | {f"TF_VAR_{name}": value for name, value in variables.items()}
     terraform.run(deployment.root, command, "-auto-approve", data_dir=deployment.data_dir, env=env, capture=True)
 
 
@@ -60,9 +68,21 @@ def test_what_is_guarded_is_not_destroyed(deployment: Deployment, command: str, 
     # UNTIL it is released
     released = deployment.release()
     assert released == [
-        f'module.worker["{name}"].module.guard.terraform_data.guard[0]' for name in ("billing", "loyalty")
+        f'module.worker["{name}"].module.guard.terraform_data.guarded["{kept}"]'
+        for name in ("billing", "loyalty")
+        for kept in ("dlq", "records")
     ]
     _run(deployment, command, workers)
+
+
+def test_nothing_that_is_guarded_is_switched_off(deployment: Deployment) -> None:
+    # WHEN a variable takes one thing away, and the worker stays THEN Terraform refuses
+    with pytest.raises(terraform.TerraformCommandError, match="Instance cannot be destroyed"):
+        _run(deployment, "apply", '["billing", "loyalty"]', kept='["dlq"]')
+
+    # WHEN something more is kept THEN it is guarded too
+    _run(deployment, "apply", '["billing", "loyalty"]', kept='["dlq", "records", "gather"]')
+    assert len(deployment.release()) == 6
 
 
 def test_the_next_deploy_guards_again(deployment: Deployment) -> None:
@@ -70,7 +90,7 @@ def test_the_next_deploy_guards_again(deployment: Deployment) -> None:
     deployment.release()
     _run(deployment, "apply", '["billing", "loyalty"]')
 
-    assert len(deployment.release()) == 2
+    assert len(deployment.release()) == 4
 
 
 def test_where_nothing_is_guarded_nothing_is_released(deployment: Deployment) -> None:

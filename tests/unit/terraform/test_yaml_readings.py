@@ -113,13 +113,13 @@ SHAPES = st.sampled_from(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=9, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     st.lists(
         st.builds(lambda shape, text: shape.replace("{}", text).replace("{{", "{").replace("}}", "}"), SHAPES, SCALARS),
-        min_size=40,
-        max_size=80,
+        min_size=80,
+        max_size=120,
     )
 )
 def test_what_is_taken_is_to_both_the_same(tmp_path: Path, texts: list[str]) -> None:

@@ -9,7 +9,7 @@ from fanout_tools.declarations import routing
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations import worker as manifest
 from fanout_tools.declarations.worker import Manifest
-from fanout_tools.deploy.packages import archive, functions, layers, targets
+from fanout_tools.deploy.packages import archive, functions, layers, sources, targets
 from fanout_tools.deploy.packages.targets import Target
 from fanout_tools.project import Project
 
@@ -37,13 +37,14 @@ def build(of: Project, target_name: str, out: Path) -> Iterator[Package]:
     wanted: dict[str, str] = {name: declared.function.architecture for name, declared in manifests.items()}
     wanted |= {name: declared.function.architecture for name, declared in webs.items()}
     target = targets.local() if target_name == "local" else targets.aws(wanted.values())
+    digests = sources.digests(of, out)  # before they are read: what changes meanwhile is to be noticed
     made: set[Path] = set()
     for package in chain(_layers(of, target, wanted, out), _functions(of, manifests, out)):
         made.add(package.path)
         yield package
     _remove_others(out, made)
     # Last, so that Terraform does not take a directory for whole before it is.
-    (out / "target.json").write_text(target.description(), encoding="utf-8")
+    (out / "target.json").write_text(target.description(digests), encoding="utf-8")
 
 
 def _layers(of: Project, target: Target, wanted: Mapping[str, str], out: Path) -> Iterator[Package]:

@@ -3,12 +3,14 @@
 import json
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 __all__ = ["Target", "aws", "local"]
 
 AWS_PYTHON = "3.13"
+NEWEST_RUNTIME = "3.13"
+"""The newest that the AWS provider 5.100 knows as a runtime; 6.x knows more, and what a plan names has to suit both."""
 
 # Lambda's Python 3.13 runs on Amazon Linux 2023, whose glibc is 2.34.
 _GLIBC = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
@@ -38,10 +40,14 @@ class Target:
         platforms = [f"--platform={libc}_{machine}" for libc in _GLIBC]
         return ["--only-binary=:all:", "--implementation=cp", f"--python-version={self.python}", *platforms]
 
-    def description(self) -> str:
-        """What ``target.json`` says, for Terraform: the Lambda runtime, and the architecture when there is one."""
+    def description(self, sources: Mapping[str, str]) -> str:
+        """What ``target.json`` says, for Terraform: the Lambda runtime, the architecture when there is one, and the
+        digests of what the packages were made of."""
         only = self.architectures[0] if self.native else None
-        return json.dumps({"runtime": f"python{self.python}", "architecture": only}) + "\n"
+        # Emulators run functions by their own interpreter, whatever the runtime is called.
+        runtime = min(self.python, NEWEST_RUNTIME, key=lambda version: [int(part) for part in version.split(".")])
+        said = {"runtime": f"python{runtime}", "architecture": only, "sources": dict(sources)}
+        return json.dumps(said, indent=1) + "\n"
 
 
 def local() -> Target:

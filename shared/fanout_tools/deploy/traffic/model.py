@@ -31,8 +31,14 @@ class Worker:
     function: str
     alias: str
     version: str
+    live: str
+    """The version that has the events, as Terraform's state knows."""
     alarms: tuple[str, ...]
     """The names of the alarms that speak against the version when they ring."""
+
+    def moved(self, alias: "Alias") -> bool:
+        """Whether the alias has come to the version since Terraform has looked."""
+        return self.live != self.version == alias.version and not alias.weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +69,7 @@ class Traffic:
                 function=it["function"],
                 alias=it["alias"],
                 version=it["version"],
+                live=it["live"],
                 alarms=tuple(sorted(it["alarms"])),
             )
             for name, it in sorted(output["workers"].items())

@@ -16,6 +16,28 @@ run "accepts_a_domain" {
   }
 }
 
+run "keeps_canaries_from_archive_and_unmatched" {
+  command = plan
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_archive.this[0].event_pattern) == { source = [{ anything-but = { prefix = "canary." } }] }
+    error_message = "a replay must not send canaries again"
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.unmatched["unmatched"].event_pattern).source[0].anything-but == ["shop.orders", "canary.fanout", "canary.shop.orders"]
+    error_message = "the canaries of known sources, and those of workers that take every event, are not unmatched"
+  }
+}
+
+run "refuses_a_publisher_of_canaries" {
+  command = plan
+
+  variables {
+    publishers = [{ principal = "444455556666", sources = ["canary.shop.orders"] }]
+  }
+  expect_failures = [var.publishers]
+}
+
 run "refuses_to_forward_other_sources_than_aws" {
   command = plan
 

@@ -8,7 +8,7 @@ mock_provider "aws" {
     defaults = { partition = "aws" }
   }
   mock_data "aws_region" {
-    defaults = { name = "eu-central-1" }
+    defaults = { id = "eu-central-1" }
   }
 }
 
@@ -40,6 +40,19 @@ run "refuses_a_namespace_too_long_for_a_bucket" {
 run "refuses_packages_that_are_not_built" {
   command = plan
 
+  expect_failures = [aws_s3_bucket.packages]
+}
+
+run "refuses_packages_older_than_their_sources" {
+  command = plan
+
+  variables {
+    packages_dir = "./tests/old_packages"
+  }
+  assert {
+    condition     = module.sources.changed == ["../../../../../services"] && local.build == "`make build TARGET=old_packages`"
+    error_message = "the folder is named, and the target that has to be built"
+  }
   expect_failures = [aws_s3_bucket.packages]
 }
 
@@ -127,7 +140,7 @@ run "refuses_a_router_without_a_web_function" {
 
   variables {
     router = {
-      vpc             = { id = "vpc-1", cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
+      vpc             = { id = "vpc-1", public_cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
       image_tag       = "1.4.0"
       certificate_arn = "arn:aws:acm:eu-central-1:111122223333:certificate/12345678"
       control_secret  = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:router-AbCdEf" }

@@ -16,7 +16,7 @@ variables {
   deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
   vpc = {
     id                 = "vpc-1"
-    cidr_blocks        = ["10.0.0.0/16"]
+    public_cidr_blocks = ["10.0.0.0/24", "10.0.1.0/24"]
     public_subnet_ids  = ["subnet-1", "subnet-2"]
     private_subnet_ids = ["subnet-3", "subnet-4"]
   }
@@ -64,6 +64,12 @@ run "makes_a_router_that_may_only_invoke_its_functions" {
       for it in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : it.name => it.value
     }.DISPATCH_KEEP_ALIVE_S == "70"
     error_message = "the router keeps idle connections for longer than the load balancer"
+  }
+  assert {
+    condition = {
+      for it in jsondecode(aws_ecs_task_definition.this.container_definitions)[0].environment : it.name => it.value
+    }.DISPATCH_TRUSTED_PROXIES == jsonencode(["10.0.0.0/24", "10.0.1.0/24"])
+    error_message = "the load balancer's subnets are believed, not the whole VPC"
   }
   assert {
     condition     = aws_lb.this.idle_timeout == 60 && aws_lb.this.drop_invalid_header_fields && aws_lb_target_group.this.deregistration_delay == "45"
@@ -133,7 +139,7 @@ run "refuses_one_public_subnet" {
   command = plan
 
   variables {
-    vpc = { id = "vpc-1", cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1"], private_subnet_ids = ["subnet-3"] }
+    vpc = { id = "vpc-1", public_cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1"], private_subnet_ids = ["subnet-3"] }
   }
   expect_failures = [var.vpc]
 }
@@ -142,16 +148,25 @@ run "refuses_no_private_subnet" {
   command = plan
 
   variables {
-    vpc = { id = "vpc-1", cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = [] }
+    vpc = { id = "vpc-1", public_cidr_blocks = ["10.0.0.0/16"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = [] }
   }
   expect_failures = [var.vpc]
 }
 
-run "refuses_no_addresses_of_the_vpc" {
+run "refuses_to_believe_everybody" {
   command = plan
 
   variables {
-    vpc = { id = "vpc-1", cidr_blocks = [], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
+    vpc = { id = "vpc-1", public_cidr_blocks = ["10.0.0.0/8"], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
+  }
+  expect_failures = [var.vpc]
+}
+
+run "refuses_no_addresses_of_the_load_balancer" {
+  command = plan
+
+  variables {
+    vpc = { id = "vpc-1", public_cidr_blocks = [], public_subnet_ids = ["subnet-1", "subnet-2"], private_subnet_ids = ["subnet-3"] }
   }
   expect_failures = [var.vpc]
 }

@@ -29,7 +29,7 @@ def fields(where: dict[str, Any]) -> frozenset[tuple[str, ...]] | None:
     return routes([EVENT], {"w": worker(where)}).of(EVENT).filtered
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(pairs(), events())
 def test_a_filter_says_of_the_kept_what_it_says_of_the_whole(
     pair: tuple[dict[str, Any], dict[str, Any]], other: dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fanout_router.adapter import Runtime, adapt
+from fanout_router.adapter import Runtime, adapt, events
 from fanout_router.errors import AdapterError
 from tests.unit.fanout_router.adapter.support import Message, Receive, Send
 
@@ -93,12 +93,114 @@ def test_an_app_that_fails_amid_its_answer_is_502(runtime: Runtime) -> None:
     assert runtime.handle({**V1, "path": "/crash"}, None)["statusCode"] == 502
 
 
-@pytest.mark.parametrize("path", ["/a\r\nx: y", "/a b"])
-def test_a_path_cannot_smuggle(runtime: Runtime, path: str) -> None:
-    with pytest.raises(AdapterError, match="no HTTP request"):
-        runtime.handle({**V2, "rawPath": path}, None)
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/plain", "/plain"),
+        ("/a%20b", "/a%20b"),
+        ("/a b", "/a%20b"),
+        ("/what?", "/what%3F"),
+        ("/caf\u00e9", "/caf%C3%A9"),
+        ("/a#b", "/a%23b"),
+        ("/100%", "/100%25"),
+        ("/a\r\nx: y", "/a%0D%0Ax:%20y"),
+        ("//double", "//double"),
+        ("", "/"),
+    ],
+)
+@pytest.mark.parametrize("event", [V2, ALB])
+def test_the_app_gets_the_path_that_the_client_asked_for(event: dict[str, Any], path: str, asked: str) -> None:
+    assert line_of({**event, "rawPath": path, "path": path}).split(" ")[1].split("?")[0] == asked
 
 
-def test_a_field_cannot_smuggle(runtime: Runtime) -> None:
+def line_of(event: dict[str, Any]) -> str:
+    """The request line that an event makes."""
+    return events._head(event, 0).decode("latin-1").partition("\r\n")[0]
+
+
+def fields_of(event: dict[str, Any]) -> list[str]:
+    """The field lines that an event makes."""
+    return events._head(event, 0).decode("latin-1").split("\r\n")[1:-2]
+
+
+def test_a_query_is_one_whatever_is_in_it() -> None:
+    assert line_of({**V2, "rawQueryString": "q=a b\u00e9#c"}).split(" ")[1] == "/a%20b?q=a%20b%C3%A9%23c"
+
+
+@pytest.mark.parametrize("event", [{**V2, "headers": {"x": "a\r\ny: b"}}, {**V2, "headers": {"x y": "a"}}])
+def test_a_field_cannot_smuggle(runtime: Runtime, event: dict[str, Any]) -> None:
     with pytest.raises(AdapterError, match="no HTTP request"):
-        runtime.handle({**V2, "headers": {"x": "a\r\ny: b"}}, None)
+        runtime.handle(event, None)
+
+
+def test_a_method_cannot_smuggle(runtime: Runtime) -> None:
+    with pytest.raises(AdapterError, match="no HTTP request"):
+        runtime.handle({**ALB, "httpMethod": "GET /x"}, None)
+
+
+@pytest.mark.parametrize(
+    ("event", "client"),
+    [
+        ({**V2, "requestContext": {"http": {"method": "GET", "sourceIp": "203.0.113.9"}}}, "203.0.113.9"),
+        ({**V1, "requestContext": {"identity": {"sourceIp": "203.0.113.9"}}}, "203.0.113.9"),
+        ({**ALB, "headers": {"x-forwarded-for": "6.6.6.6, 203.0.113.9"}}, "203.0.113.9"),
+    ],
+)
+def test_the_client_is_whom_the_front_door_saw(event: dict[str, Any], client: str) -> None:
+    forged = {**event, "headers": {"X-Forwarded-For": "6.6.6.6", **event.get("headers", {})}}
+    if "elb" in event["requestContext"]:
+        forged = event
+    assert [line for line in fields_of(forged) if line.startswith("x-forwarded-for")] == [f"x-forwarded-for: {client}"]
+
+
+def answered(event: dict[str, Any], body: bytes, *fields: tuple[bytes, bytes]) -> dict[str, Any]:
+    """What a front door gets of an app that answers like this."""
+
+    async def fixed(scope: Message, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
+
+    runtime = Runtime(adapt(fixed))
+    found: dict[str, Any] = runtime.handle(event, None)
+    runtime.close()
+    return found
+
+
+LINKS = [(b"link", b"</a>"), (b"link", b"</b>"), (b"link", b"</c>")]
+
+
+def test_repeated_fields_all_arrive_as_the_format_can_carry_them() -> None:
+    assert answered(V2, b"", *LINKS)["headers"]["link"] == "</a>, </b>, </c>"
+    assert answered(V1, b"", *LINKS)["multiValueHeaders"]["link"] == ["</a>", "</b>", "</c>"]
+    assert answered(ALB, b"", *LINKS)["headers"]["link"] == "</a>, </b>, </c>"
+
+
+def test_two_cookies_arrive_at_an_alb_without_multi_value_headers() -> None:
+    found = answered(ALB, b"", (b"set-cookie", b"a=1"), (b"set-cookie", b"b=2"), (b"set-cookie", b"c=3"))["headers"]
+    cookies = [value for name, value in found.items() if name.lower() == "set-cookie"]
+    assert cookies == ["a=1", "b=2", "c=3"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "encoded"),
+    [
+        (b"text/plain", b"caf\xe9", True),
+        (b"text/plain", "caf\u00e9".encode(), False),
+        (b"text/plain; charset=iso-8859-1", b"plain", True),
+        (b"text/html; Charset=UTF-8", b"plain", False),
+        (b'text/html; charset="utf-8"', b"plain", False),
+        (b"application/problem+json", b"{}", False),
+        (b"application/octet-stream", b"plain", True),
+        (b"application/octet-stream", b"", False),
+    ],
+)
+def test_a_body_arrives_as_the_bytes_it_was(kind: bytes, body: bytes, encoded: bool) -> None:
+    found = answered(V2, body, (b"content-type", kind))
+    assert found["isBase64Encoded"] is encoded
+    assert (base64.b64decode(found["body"]) if encoded else found["body"].encode()) == body
+
+
+def test_a_head_request_has_no_body() -> None:
+    found = answered({**ALB, "httpMethod": "HEAD"}, b"body", (b"content-type", b"text/plain"))
+    assert found["body"] == ""

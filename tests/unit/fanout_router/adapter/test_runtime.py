@@ -12,10 +12,11 @@ import pytest
 
 from fanout_router.adapter import Runtime, adapt, load, serve
 from fanout_router.adapter.asgi import AsgiApplication
-from fanout_router.adapter.runtime import UNLOADABLE, main
+from fanout_router.adapter.runtime import main
 from fanout_router.adapter.session import Callback
 from fanout_router.adapter.wsgi import WsgiApplication, environ
 from fanout_router.errors import AdapterError
+from fanout_router.invokers.base import UNLOADABLE
 from tests.unit.fanout_router.adapter.support import FakeSession, Message, Receive, Send
 
 ORDER: dict[str, Any] = {

@@ -11,6 +11,11 @@ from typing import Any
 import pytest
 
 from fanout_tools import emulators, supervisor
+from fanout_tools.canary import run as canary_run
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.faults import Fault, Hop
+from fanout_tools.canary.planning import Declared, Pair
+from fanout_tools.canary.run import Result, Verdict
 from fanout_tools.cli import check
 from fanout_tools.cli.app import run
 from fanout_tools.deploy import drift as check_drift
@@ -169,54 +174,136 @@ def test_an_unknown_environment_is_named(calls: list[Call], capsys: pytest.Captu
     assert "there is no environment 'nowhere'; there is: dev, local" in capsys.readouterr().err
 
 
+def test_each_region_has_a_state_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TF_CLI_ARGS_init", raising=False)
+    frankfurt = deploy.remote("prod")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    oregon = deploy.remote("prod")
+
+    assert frankfurt.backend == ("-backend-config=key=fanout/eu-central-1/prod.tfstate",)
+    assert oregon.backend == ("-backend-config=key=fanout/us-west-2/prod.tfstate",)
+    assert (oregon.env, oregon.data_dir.name) == ({"AWS_REGION": "us-west-2"}, "prod-us-west-2")
+
+
+def test_a_states_key_that_is_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CLI_ARGS_init", "-backend-config=bucket=b -backend-config=key=fanout/prod.tfstate")
+
+    assert deploy.remote("prod").backend == ()
+
+
+def test_no_region_is_assumed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+    with pytest.raises(terraform.TerraformError, match="no region is said: set AWS_REGION"):
+        deploy.remote("prod")
+
+
 TRAFFIC = {
     "region": "eu-central-1",
-    "steps": [],
-    "minutes": 5,
-    "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "alarms": ["a"]}},
+    "steps": [50],
+    "minutes": 0,
+    "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "live": "3", "alarms": ["a"]}},
 }
+LIVE = 'module.platform.module.worker["billing"].terraform_data.live'
+
+
+class Aliases:
+    """Where billing's alias leads; takes each move or none."""
+
+    def __init__(self) -> None:
+        self.at = traffic.Alias(version="3", revision="r", weights={})
+        self.moves: list[tuple[str, dict[str, float]]] = []
+        self.refused = False
+
+    def get(self, _worker: traffic.Worker) -> traffic.Alias:
+        return self.at
+
+    def lead(self, _worker: object, seen: traffic.Alias, version: str, weights: dict[str, float]) -> traffic.Alias:
+        if self.refused:
+            raise traffic.TrafficError("no")
+        self.moves.append((version, weights))
+        self.at = replace(seen, version=version, weights=weights)
+        return self.at
 
 
 @pytest.fixture
-def published(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> list[Call]:
+def aliases(calls: list[Call], monkeypatch: pytest.MonkeyPatch) -> Aliases:
     """An apply has published version 4 of billing, whose alias is at version 3."""
-    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": TRAFFIC})
-    at_three = traffic.Alias(version="3", revision="r", weights={})
-    monkeypatch.setattr(traffic.LambdaAliases, "get", lambda _self, _worker: at_three)
-    return calls
-
-
-def test_traffic_is_shifted_after_the_apply(published: list[Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Aliases()
     monkeypatch.setenv("AUTO_APPROVE", "1")
-    led: list[tuple[str, int]] = []
-
-    def lead(_self: object, worker: traffic.Worker, seen: traffic.Alias, version: str, _weights: object) -> object:
-        led.append((f"{worker.name} {version}", len(published)))
-        return seen
-
-    monkeypatch.setattr(traffic.LambdaAliases, "lead", lead)
-
-    assert run(["deploy", "dev"]) == 0
-
-    assert led == [("billing 4", 1)]  # after the one call of Terraform
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": TRAFFIC})
+    monkeypatch.setattr(traffic, "LambdaAliases", lambda _client: found)
+    monkeypatch.setattr(traffic, "ringing_alarms", lambda _client, _names: ())
+    return found
 
 
-def test_a_plan_shifts_nothing(published: list[Call]) -> None:
+def test_traffic_is_shifted_after_the_apply_and_terraform_is_told(calls: list[Call], aliases: Aliases) -> None:
+    assert run(["deploy", "dev", "--no-canary"]) == 0
+
+    assert aliases.moves == [("3", {"4": 0.5}), ("4", {})]
+    (applied, _), (told, _) = calls
+    assert applied[0] == "apply"
+    assert told == ("apply", "-json", "-auto-approve", "-refresh=false", f"-replace={LIVE}", f"-target={LIVE}")
+
+
+def test_without_steps_terraform_has_moved_the_traffic(
+    calls: list[Call], aliases: Aliases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": {**TRAFFIC, "steps": []}})
+
+    assert run(["deploy", "dev", "--no-canary"]) == 0
+
+    assert aliases.moves == []
+    assert len(calls) == 1
+
+
+def test_a_plan_shifts_nothing(calls: list[Call], aliases: Aliases) -> None:
     assert run(["plan", "dev"]) == 0
 
-    assert [args[0] for args, _ in published] == ["plan", "show"]
+    assert [args[0] for args, _ in calls] == ["plan", "show"]
+    assert aliases.moves == []
 
 
 def test_traffic_that_was_set_back_fails_the_deployment(
-    published: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    calls: list[Call], aliases: Aliases, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("AUTO_APPROVE", "1")
-
-    def refuse(*_: object) -> object:
-        raise traffic.TrafficError("no")
-
-    monkeypatch.setattr(traffic.LambdaAliases, "lead", refuse)
+    aliases.refused = True
 
     assert run(["deploy", "dev"]) == 1
 
     assert "fanout: billing: version 4: no; version 3 has all of its traffic" in capsys.readouterr().err
+    assert len(calls) == 1  # Terraform knows of version 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict", "exit_code"),
+    [([], Verdict.DELIVERED, 0), ([], Verdict.LATE, 0), ([], Verdict.FAILED, 1), (["--no-canary"], Verdict.FAILED, 0)],
+)
+def test_a_deploy_ends_with_canaries(
+    calls: list[Call],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    verdict: Verdict,
+    exit_code: int,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """GIVEN a deployment of which a hop delivers, or not WHEN it is deployed THEN the exit code says so, unless
+    canaries are not wanted; what is late is no failure."""
+    outputs = {"bus": {"name": "fanout-here"}, "traffic": {"region": "eu-north-1"}}
+    fault = (
+        Fault(Hop.MAPPING, "the-queue", "the mapping is Disabled", "enable it") if verdict is Verdict.FAILED else None
+    )
+    asked: list[Any] = []
+
+    def sent(deployed: Deployed, declared: Declared, *, limit_s: float) -> list[Result]:
+        asked.append((deployed.names.namespace, deployed.client("sqs").meta.region_name))
+        return [Result(Pair("a/B", "w"), verdict, fault)]
+
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: outputs)
+    monkeypatch.setattr(deploy.Deployment, "shift", lambda _: None)
+    monkeypatch.setattr(canary_run, "run", sent)
+
+    assert run(["deploy", "local", "--port", "1", *arguments]) == exit_code
+    assert asked == ([] if arguments else [("fanout-here", "eu-north-1")])
+    assert ("mapping the-queue: the mapping is Disabled; enable it" in capsys.readouterr().err) is bool(exit_code)

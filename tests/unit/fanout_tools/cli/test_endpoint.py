@@ -11,7 +11,7 @@ import pytest
 from fanout_tools import emulators
 from fanout_tools.cli import endpoint
 from fanout_tools.cli.deployment import DeploymentError
-from fanout_tools.cli.endpoint import reach
+from fanout_tools.cli.endpoint import names_of, reach
 from fanout_tools.emulators import Endpoints
 from fanout_tools.project import project
 
@@ -23,7 +23,7 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Endpoints]:
     here = replace(project(), build=tmp_path, namespace="shop")
     monkeypatch.setattr(endpoint, "project", lambda: here)
     monkeypatch.setattr(emulators, "endpoints", found.get)
-    monkeypatch.setattr(os, "environ", {"AWS_ACCESS_KEY_ID": "real"})
+    monkeypatch.setattr(os, "environ", {"AWS_ACCESS_KEY_ID": "real", "AWS_REGION": "eu-central-1"})
     return found
 
 
@@ -68,5 +68,21 @@ def test_an_endpoint_that_is_given_is_taken(up: dict[str, Endpoints], monkeypatc
 def test_aws_is_reached_as_its_own_tools_reach_it(up: dict[str, Endpoints]) -> None:
     up["ministack"] = _at(1)
 
-    assert reach("prod").namespace == "shop-prod"
+    assert reach("prod").namespace == "shop-prod-euc1"
     assert "AWS_ENDPOINT_URL" not in os.environ
+
+
+def test_names_on_aws_have_the_region_in_them(up: dict[str, Endpoints], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert names_of("prod", None).namespace == "shop-prod-euc1"
+    assert names_of("prod", "fanout-prod").namespace == "fanout-prod"
+
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    assert names_of("staging", None).namespace == "shop-staging-usgw1"
+
+
+def test_no_region_is_assumed(up: dict[str, Endpoints], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+    with pytest.raises(DeploymentError, match="set AWS_REGION"):
+        names_of("prod", None)

@@ -8,7 +8,7 @@ from fanout_tools.cli.app import run
 from fanout_tools.project import project
 from scripts.mutants.fixture import FIXTURE
 
-KEPT = project().root / "docs" / "topology.json"
+KEPT = project().root / "docs" / "reference" / "topology.json"
 
 
 def test_findings_are_told_and_fail(capsys: pytest.CaptureFixture[str]) -> None:

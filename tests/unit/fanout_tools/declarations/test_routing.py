@@ -31,8 +31,8 @@ def test_a_rule_for_each_subscription() -> None:
     worker = manifest({"event": "a/B"}, {"event": "a/C", "where": {"x": [1]}}, via="bus")
 
     assert routing.rule_patterns(worker) == {
-        "a/B": {"source": ["a"], "detail-type": ["B"]},
-        "a/C": {"source": ["a"], "detail-type": ["C"], "detail": {"data": {"x": [1]}}},
+        "a/B": {"source": ["a", "canary.a"], "detail-type": ["B"]},
+        "a/C": {"source": ["a", "canary.a"], "detail-type": ["C"], "detail": {"data": {"x": [1]}}},
     }
 
 
@@ -113,6 +113,7 @@ def test_who_receives_an_event(via: str) -> None:
     }
 
     assert routing.recipients(EVENT, workers) == ["plain", "met", "all"]
+    assert routing.recipients({**EVENT, "source": "canary.test.things"}, workers) == ["plain", "met", "all"]
 
 
 def test_the_topics_worker_receives_by_the_rules_of_sns() -> None:

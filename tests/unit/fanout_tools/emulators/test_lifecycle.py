@@ -56,7 +56,7 @@ def test_the_usual_port_is_taken_where_it_is_free(
 ) -> None:
     emulate()
     usual = free_port()
-    monkeypatch.setattr(lifecycle, "_PREFERRED_PORT", usual)
+    monkeypatch.setattr(lifecycle, "PREFERRED_PORT", usual)
 
     assert up("ministack", run_dir=tmp_path, port=None).url == f"http://127.0.0.1:{usual}"
 
@@ -65,7 +65,7 @@ def test_a_second_checkout_takes_and_names_another_port(
     emulate: Emulate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     emulate()
-    monkeypatch.setattr(lifecycle, "_PREFERRED_PORT", free_port())
+    monkeypatch.setattr(lifecycle, "PREFERRED_PORT", free_port())
     first = up("ministack", run_dir=tmp_path, port=None)
 
     with running("ministack", run_dir=tmp_path / "other", port=None) as second:

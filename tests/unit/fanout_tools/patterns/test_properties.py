@@ -14,7 +14,7 @@ Pair = tuple[dict[str, Any], dict[str, Any]]
 few = settings(max_examples=40, deadline=None)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(pairs())
 def test_matching_agrees_with_the_formal_rule(pair: Pair) -> None:
     source, event = pair
@@ -22,7 +22,7 @@ def test_matching_agrees_with_the_formal_rule(pair: Pair) -> None:
     assert pattern.matches(event) is oracle.matches(pattern, event)
 
 
-@few
+@settings(max_examples=25, deadline=None)  # of up to six pairs each
 @given(st.lists(pairs(), max_size=6))
 def test_index_answers_what_asking_each_rule_would(some: list[Pair]) -> None:
     rules = {f"rule {at}": Pattern.parse(source) for at, (source, _) in enumerate(some)}

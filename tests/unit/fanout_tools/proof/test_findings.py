@@ -57,6 +57,18 @@ def test_only_the_entries_of_the_environment_are_read(tmp_path: Path) -> None:
     assert (len(read("dev", file)), len(read("prod", file))) == (1, 0)
 
 
+def test_another_projects_environment_is_on_aws_and_may_be_without_parts(tmp_path: Path) -> None:
+    file = tmp_path / "allowed.yaml"
+    entries = ", ".join(
+        f"{{rule: public-principal, address: {name}, values: [b], environments: [{name}], reason: c}}"
+        for name in ("local", "dev", "prod")
+    )
+    file.write_text(f"[{entries}]")
+
+    assert {entry.address for entry in read("qa", file, foreign=True)} == {"dev", "prod"}
+    assert [(entry.address, entry.optional) for entry in read("local", file, foreign=True)] == [("local", True)]
+
+
 @pytest.mark.parametrize("text", ["[{rule: path, address: a}]", "a: b", "]"])
 def test_another_list_is_refused_with_the_keys(tmp_path: Path, text: str) -> None:
     file = tmp_path / "allowed.yaml"

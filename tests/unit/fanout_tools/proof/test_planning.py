@@ -73,6 +73,11 @@ def test_values_of_any_type_are_stored_with_their_type() -> None:
     }
 
 
+def test_a_value_that_is_not_known_yet_is_in_no_state() -> None:
+    assert state_of(_shown("terraform_data", id="x"))["resources"] == []
+    assert len(state_of(_shown("terraform_data", id="x", input=None))["resources"]) == 1
+
+
 def test_what_is_no_plan_is_refused() -> None:
     with pytest.raises(PlanError, match="this is no plan"):
         Plan.read({"values": {}})

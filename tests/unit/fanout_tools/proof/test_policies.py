@@ -1,11 +1,12 @@
 """Policies are evaluated as AWS does, and what is not understood proves nothing."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from fanout_tools.proof.policies import Request, allows, source_arns, statements
+from fanout_tools.proof.policies import Request, allows, elsewhere, source_arns, statements
 
 RULE = "arn:aws:events:us-east-1:000000000000:rule/bus/rule"
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:queue"
@@ -44,6 +45,9 @@ def _if(operator: str, **keys: Any) -> dict[str, Any]:
         (_if("StringEquals", aws_SourceAccount="999999999999"), False),
         (_if("StringEquals", aws_PrincipalTag="x"), False),
         (_if("NumericLessThan", aws_SourceAccount="1"), False),
+        (_if("Null", aws_SourceAccount="false"), True),
+        (_if("Null", aws_SourceAccount="true"), False),
+        (_if("Null", aws_PrincipalTag="true"), True),
     ],
 )
 def test_a_grant_is_read_as_aws_reads_it(change: dict[str, Any], allowed: bool) -> None:
@@ -70,3 +74,13 @@ def test_only_a_positive_condition_scopes_a_grant() -> None:
 
     assert source_arns(scoped) == (RULE,)
     assert source_arns(negated) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "allowed"), [("", True), (RULE, True), (elsewhere(RULE), False), (elsewhere(elsewhere(RULE)), False)]
+)
+def test_a_deny_for_a_foreign_source_is_silent_where_none_is_named(source: str, allowed: bool) -> None:
+    foreign = {"Null": {"aws:SourceAccount": "false"}, "StringNotEquals": {"aws:SourceAccount": "000000000000"}}
+    policy = _policy(GRANT, {**GRANT, "Effect": "Deny", "Condition": foreign})
+
+    assert allows(policy, replace(SEND, source_arn=source)) is allowed

@@ -11,7 +11,7 @@ from scripts.docs import commands, pages
 def reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reference with one page of parts and no page of a command."""
     monkeypatch.setattr(pages, "REFERENCE", tmp_path)
-    monkeypatch.setattr(pages, "_parts", lambda: {"keys.md": {"one": "1\n", "two": "2\n"}})
+    monkeypatch.setattr(pages, "made_parts", lambda: {"keys.md": {"one": "1\n", "two": "2\n"}})
     monkeypatch.setattr(commands, "pages", lambda: {"a.md": "A\n"})
     (tmp_path / "cli").mkdir()
     (tmp_path / "keys.md").write_text(

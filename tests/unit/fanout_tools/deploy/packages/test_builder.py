@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.deploy.packages import archive, build, layers
+from fanout_tools.deploy.packages.sources import digest
 from fanout_tools.project import project
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\n"
@@ -112,4 +113,7 @@ def test_the_target_says_what_it_is_for(repository: Path) -> None:
     _made(repository, "aws")
 
     told = json.loads((repository / "out" / "aws" / "target.json").read_text())
+    recorded = told.pop("sources")
     assert told == {"runtime": "python3.13", "architecture": None}
+    assert recorded["../../services"] == digest(repository / "services")
+    assert {Path(path).name for path in recorded} == {"services", "contracts", "fanout", "fanout_router"}

@@ -3,7 +3,9 @@
 pip really runs, on wheels in a directory instead of an index.
 """
 
+import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,14 @@ def test_what_pip_cannot_get_is_named(tmp_path: Path, constraints: Path) -> None
         layers.build(tmp_path / "layer.zip", ["saw"], constraints, LOCAL, "x86_64")
 
 
+@pytest.mark.parametrize(("python", "runtime"), [("3.9", "3.9"), ("3.11", "3.11"), ("3.13", "3.13"), ("3.15", "3.13")])
+def test_a_python_newer_than_the_provider_knows_has_the_newest_runtimes_name(python: str, runtime: str) -> None:
+    target = replace(LOCAL, python=python)
+
+    assert json.loads(target.description({}))["runtime"] == f"python{runtime}"
+    assert target.arguments("x86_64", uv=False) == ["--only-binary=:all:"]  # built for this very interpreter
+
+
 def test_lambdas_platform_is_told_to_the_installer() -> None:
     target = aws(["arm64", "x86_64", "arm64"])
 
@@ -98,4 +108,5 @@ def test_lambdas_platform_is_told_to_the_installer() -> None:
     assert "--platform=manylinux2014_aarch64" in target.arguments("arm64", uv=False)
     assert "--python-version=3.13" in target.arguments("x86_64", uv=False)
     assert "--python-platform=aarch64-manylinux_2_34" in target.arguments("arm64", uv=True)
-    assert target.description() == '{"runtime": "python3.13", "architecture": null}\n'
+    told = json.loads(target.description({"../services": "0"}))
+    assert told == {"runtime": "python3.13", "architecture": None, "sources": {"../services": "0"}}

@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 
 from fanout_tools.deploy.traffic import Alias, LambdaAliases, Traffic, TrafficError, Worker, ringing_alarms
 
-WORKER = Worker(name="billing", function="f-billing", alias="live", version="4", alarms=("a",))
+WORKER = Worker(name="billing", function="f-billing", alias="live", version="4", live="3", alarms=("a",))
 SEEN = Alias(version="3", revision="r1", weights={})
 REQUEST = {
     "FunctionName": "f-billing",
@@ -81,12 +81,7 @@ def test_alarms_that_cannot_be_read_are_told_with_the_reason() -> None:
 
 
 def test_terraforms_output_is_read() -> None:
-    read = Traffic.read(
-        {
-            "steps": [10],
-            "minutes": 5,
-            "workers": {"billing": {"function": "f-billing", "alias": "live", "version": "4", "alarms": ["a"]}},
-        }
-    )
+    billing = {"function": "f-billing", "alias": "live", "version": "4", "live": "3", "alarms": ["a"]}
+    read = Traffic.read({"steps": [10], "minutes": 5, "workers": {"billing": billing}})
 
     assert (read.workers, read.strategy.steps, read.strategy.step_s) == ((WORKER,), (10,), 300)

@@ -17,7 +17,7 @@ STEPS = Strategy(steps=(10, 50), step_s=300)
 
 
 def worker(name: str = "billing", version: str = "4") -> Worker:
-    return Worker(name=name, function=f"f-{name}", alias="live", version=version, alarms=(f"{name}-errors",))
+    return Worker(name=name, function=f"f-{name}", alias="live", version=version, live="3", alarms=(f"{name}-errors",))
 
 
 @dataclass

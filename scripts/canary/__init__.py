@@ -1,0 +1,1 @@
+"""Sabotage of a deployment, hop by hop: what ``fanout canary`` has to name."""

@@ -1,0 +1,1 @@
+"""A canary through every hop of a deployment: what ``fanout canary`` does."""
