@@ -5,7 +5,6 @@ configures.
 import argparse
 import asyncio
 import gc
-import io
 import logging
 import multiprocessing
 import signal
@@ -23,10 +22,10 @@ from fanout_router.processes import Supervisor
 from fanout_router.server import Router
 
 _log = logging.getLogger(__name__)
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 _FAILED, _INTERRUPTED = 2, 130
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,8 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = _settings(options)
         logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
-        give_up = options.command == "run"
-        return _runner()((_serve if settings.processes == 1 else _supervise)(settings, give_up=give_up))
+        if settings.processes > 1:
+            return _runner()(_supervise(settings))
+        return _runner()(_serve(settings, give_up=options.command == "run"))
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
         return _FAILED
@@ -138,6 +138,11 @@ class _Stop:
         self.at_once = asyncio.Event()
         self.unloadable = False
 
+    def listen(self, *signals: signal.Signals) -> None:
+        """Be asked by these signals."""
+        for number in signals:
+            asyncio.get_running_loop().add_signal_handler(number, self.signalled)
+
     def signalled(self) -> None:
         """Stop in order; when asked again, at once."""
         (self.at_once if self.asked.is_set() else self.asked).set()
@@ -148,38 +153,38 @@ class _Stop:
         self.asked.set()
         self.at_once.set()
 
+    async def before(self, ending: Coroutine[Any, Any, object]) -> bool:
+        """Whether this came to its end before the router was asked to stop at once; else it is cancelled."""
+        loop = asyncio.get_running_loop()
+        task, again = loop.create_task(ending), loop.create_task(self.at_once.wait())
+        await asyncio.wait({task, again}, return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        if task.done():
+            await task
+            return True
+        task.cancel()
+        return False
 
-async def _serve(settings: RouterSettings, *, give_up: bool, admin_socket: str = "") -> int:
-    """Serve until stopped. With ``give_up`` an app that cannot be loaded ends it: nobody will mend it meanwhile.
 
-    With ``admin_socket`` this is one process of several: signals are the supervisor's to hear and to pass on.
-    """
+async def _serve(settings: RouterSettings, *, give_up: bool) -> int:
+    """Serve until stopped. With ``give_up`` an app that cannot be loaded ends it: nobody will fix it meanwhile."""
     stop = _Stop()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.signalled)
-    loop.add_signal_handler(signal.SIGINT, (lambda: None) if admin_socket else stop.signalled)
-    router = Router(settings, admin_socket)
+    stop.listen(signal.SIGTERM, signal.SIGINT)
+    router = Router(settings)
     await router.start()
-    loop.add_signal_handler(signal.SIGHUP, _reload, router)
     if give_up:
         for fleet in router.fleets:
             fleet.on_unloadable = stop.cannot_load
+    _announce(settings, router.ports["client"], router.ports["admin"])
+    return await _until_stopped(router, stop)
+
+
+async def _until_stopped(router: Router, stop: _Stop) -> int:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, router)
     _calm_collector()
-    if admin_socket:
-        _stop_with_supervisor(stop)
-        Path(admin_socket).with_suffix(".up").touch()
-    else:
-        _announce(settings, router.ports["client"], router.ports["admin"])
     await stop.asked.wait()
-    draining = loop.create_task(router.drain())
-    again = loop.create_task(stop.at_once.wait())
-    await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
-    again.cancel()
-    drained = draining.done()
-    if drained:
-        await draining
-    else:
-        draining.cancel()
+    drained = await stop.before(router.drain())
+    if not drained:
         await router.close(0.0)
     if stop.unloadable:
         print("fanout-router: the app cannot be loaded, as said above", file=sys.stderr)
@@ -187,49 +192,34 @@ async def _serve(settings: RouterSettings, *, give_up: bool, admin_socket: str =
     return 0 if drained else _INTERRUPTED
 
 
-def _announce(settings: RouterSettings, port: int, admin_port: int) -> None:
-    scheme = "https" if settings.certificate else "http"
-    print(
-        f"fanout-router: clients on {scheme}://{settings.host}:{port}, "
-        f"health and metrics on http://{settings.admin_host}:{admin_port}",
-        flush=True,
-    )
-
-
-async def _supervise(settings: RouterSettings, *, give_up: bool) -> int:
-    """Run several processes until stopped."""
-    stop = _Stop()
-    loop = asyncio.get_running_loop()
-    supervisor = Supervisor(settings, partial(work, give_up=give_up))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.signalled)
-    loop.add_signal_handler(signal.SIGHUP, supervisor.pass_on, signal.SIGHUP)
-    supervisor.start()
+def _reload(router: Router) -> None:
     try:
-        server = await loop.create_server(
-            lambda: AdminProtocol(supervisor.registry, supervisor.ready, supervisor.refresh),
-            settings.admin_host,
-            settings.admin_port,
-        )
-        admin_port = server.sockets[0].getsockname()[1]
-        await supervisor.serve(stop.asked, lambda: _announce(supervisor.settings, supervisor.settings.port, admin_port))
-        await supervisor.drain(stop.at_once)
-    finally:
-        supervisor.close()
-    return _INTERRUPTED if stop.at_once.is_set() else 0
+        router.reload_certificates()
+        _log.info("the certificates are read anew")
+    except DispatchError as error:
+        _log.error("the certificates stay as they were: %s", error)
 
 
-def work(settings: RouterSettings, admin_socket: str, *, give_up: bool) -> None:
+def work(settings: RouterSettings, admin_socket: str) -> None:
     """Be one process of several; its supervisor answers for it."""
     logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # lines of several processes, each of them whole
-        sys.stdout.reconfigure(line_buffering=True)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # lines of several processes, each whole
     try:
-        code = _runner()(_serve(settings, give_up=give_up, admin_socket=admin_socket))
+        _runner()(_work(settings, admin_socket))
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
-        code = _FAILED
-    sys.exit(code)
+        sys.exit(_FAILED)
+
+
+async def _work(settings: RouterSettings, admin_socket: str) -> int:
+    stop = _Stop()
+    stop.listen(signal.SIGTERM)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is for the supervisor to say
+    _stop_with_supervisor(stop)
+    router = Router(settings, admin_socket)
+    await router.start()
+    Path(admin_socket).with_suffix(".up").touch()
+    return await _until_stopped(router, stop)
 
 
 def _stop_with_supervisor(stop: _Stop) -> None:
@@ -246,9 +236,30 @@ def _stop_with_supervisor(stop: _Stop) -> None:
     loop.add_reader(sentinel, gone)
 
 
-def _reload(router: Router) -> None:
+async def _supervise(settings: RouterSettings) -> int:
+    stop = _Stop()
+    stop.listen(signal.SIGTERM, signal.SIGINT)
+    supervisor = Supervisor(settings, work)
+    supervisor.start()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
     try:
-        router.reload_certificates()
-        _log.info("the certificates are read anew")
-    except DispatchError as error:
-        _log.error("the certificates stay as they were: %s", error)
+        server = await loop.create_server(
+            lambda: AdminProtocol(supervisor.registry, supervisor.ready, supervisor.refresh),
+            settings.admin_host,
+            settings.admin_port,
+        )
+        admin_port = server.sockets[0].getsockname()[1]
+        announce = partial(_announce, supervisor.settings, supervisor.settings.port, admin_port)
+        return 0 if await stop.before(supervisor.serve(stop.asked, announce)) else _INTERRUPTED
+    finally:
+        supervisor.close()
+
+
+def _announce(settings: RouterSettings, port: int, admin_port: int) -> None:
+    scheme = "https" if settings.certificate else "http"
+    print(
+        f"fanout-router: clients on {scheme}://{settings.host}:{port}, "
+        f"health and metrics on http://{settings.admin_host}:{admin_port}",
+        flush=True,
+    )

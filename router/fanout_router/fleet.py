@@ -96,7 +96,14 @@ class Fleet:
         self._throttled_until = 0.0
         self._throttled = False
         self._has_opened = False
+        self._avoided = 0
         self._closing = False
+
+    @property
+    def cold_starts_avoided(self) -> int:
+        """Requests beyond the first of each invocation, which waited for no cold start; never falls."""
+        self._avoided = max(self._avoided, self.dispatcher.counts.finished - self.invoked)
+        return self._avoided
 
     def count(self, state: State) -> int:
         """Environments in a state."""

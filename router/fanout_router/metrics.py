@@ -5,7 +5,7 @@ additions only.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -100,7 +100,7 @@ class RouterCollector(Collector):
             desired.add_metric([fleet.name], fleet.desired)
             cold.add_metric([fleet.name], fleet.cold_start_s)
             invokes.add_metric([fleet.name], fleet.invoked)
-            avoided.add_metric([fleet.name], max(0, fleet.dispatcher.counts.finished - fleet.invoked))
+            avoided.add_metric([fleet.name], fleet.cold_starts_avoided)
             for result, count in fleet.results.items():
                 results.add_metric([fleet.name, result], count)
         yield from (environments, desired, breaker, cold, invokes, results, avoided)
@@ -126,7 +126,10 @@ def _fleet_gauges(fleet: Fleet, environments: GaugeMetricFamily, breaker: GaugeM
 
 
 def registry(router: "Router") -> CollectorRegistry:
-    """A registry of the router's metrics alone."""
+    """A registry of the router's metrics, and of its process's: CPU time, memory, files, garbage collection."""
     found = CollectorRegistry(auto_describe=False)
     found.register(RouterCollector(router))
+    ProcessCollector(registry=found)
+    PlatformCollector(registry=found)
+    GCCollector(registry=found)
     return found

@@ -34,10 +34,6 @@ _log = logging.getLogger(__name__)
 _RESTART_S = 1.0
 """Between the end of a process and the start of the next in its place."""
 _LOOK_EVERY_S = 0.1
-_CLOSE_S = 10.0
-"""For a process to end behind its drain."""
-_CANNOT_SERVE = 2
-"""The exit code of a process that need not be started again."""
 _ANSWER_S = 5.0
 """For a process to tell its numbers."""
 
@@ -159,9 +155,9 @@ class Supervisor:
         return self._socket(index).with_suffix(".up")
 
     async def serve(self, stop: asyncio.Event, up: Callable[[], object]) -> None:
-        """Watch the processes until ``stop``; ``up`` is called once when all are up.
+        """Watch the processes until ``stop``, then let them drain; ``up`` is called once when all are up.
 
-        :raises ConfigError: a process ended before it was up, or because it can not serve.
+        :raises ConfigError: a process ended before it was up.
         """
         loop = asyncio.get_running_loop()
         told = False
@@ -173,36 +169,35 @@ class Supervisor:
                 up()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _LOOK_EVERY_S)
+        await self.drain()
 
     def _look_at(self, worker: _Worker, now: float) -> None:
         if worker.process.is_alive():
             worker.was_up = worker.was_up or self._up(worker.index).exists()
-        elif not worker.was_up or worker.process.exitcode == _CANNOT_SERVE:
-            raise ConfigError(f"process {worker.index} cannot serve: it ended with code {worker.process.exitcode}")
+        elif not worker.was_up:
+            raise ConfigError(f"process {worker.index} ended before it was up, with code {worker.process.exitcode}")
         elif worker.restart_at == math.inf:
             _log.error("process %d has died with code %s", worker.index, worker.process.exitcode)
             worker.restart_at = now + _RESTART_S
         elif worker.restart_at <= now:
             worker.process, worker.restart_at = self._spawn(worker.index), math.inf
 
-    def pass_on(self, number: int) -> None:
-        """Send a signal to every process."""
+    def reload(self) -> None:
+        """Tell every process to read its certificates anew."""
         for worker in self.workers:
-            if worker.process.is_alive() and worker.process.pid is not None:
-                os.kill(worker.process.pid, number)
+            if worker.process.pid is not None and worker.process.is_alive():
+                os.kill(worker.process.pid, signal.SIGHUP)
 
-    async def drain(self, at_once: asyncio.Event) -> None:
-        """Tell every process to drain, and once more when it has to be ``at_once``; wait for them."""
+    async def drain(self) -> None:
+        """Tell every process to drain, and wait for them as long as that may take."""
         self.stopping = True
-        self.pass_on(signal.SIGTERM)
+        for worker in self.workers:
+            worker.process.terminate()
         loop = asyncio.get_running_loop()
-        until = loop.time() + self.settings.drain_s + _CLOSE_S
-        hurried = False
+        until = loop.time() + self.settings.drain_s + 10
         while any(worker.process.is_alive() for worker in self.workers) and loop.time() < until:
-            if at_once.is_set() and not hurried:
-                hurried, until = True, loop.time() + _CLOSE_S
-                self.pass_on(signal.SIGTERM)
             await asyncio.sleep(_LOOK_EVERY_S)
+        self.close()
 
     def close(self) -> None:
         """End what is left."""

@@ -148,6 +148,9 @@ class ClientConnection(Protocol):
 
     deadline: float
     transport: asyncio.Transport
+    front: "Front"
+    peer: str
+    """The address of the connection's other end."""
 
     def expire(self) -> None:
         """The deadline has passed."""

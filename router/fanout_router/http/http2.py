@@ -9,7 +9,7 @@ import base64
 import re
 import secrets
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from fanout_router.control import Outbox
 from fanout_router.errors import WireError
@@ -20,7 +20,6 @@ from fanout_router.http.request import (
     STATUS_OF,
     UNKNOWN_LENGTH,
     ClientRequest,
-    Connection,
     RefusedError,
     check,
     refusal_parts,
@@ -46,7 +45,17 @@ _NOT_IN_HTTP2 = frozenset(
 class RequestHead:
     """A request's head. ``length`` is what Content-Length says; None without one."""
 
-    __slots__ = ("client", "expects_continue", "fields", "given_id", "host", "length", "method", "target", "upgrade")
+    __slots__ = (
+        "client",
+        "expects_continue",
+        "fields",
+        "given_id",
+        "host",
+        "length",
+        "method",
+        "target",
+        "upgrade",
+    )
 
     def __init__(self, method: bytes, target: bytes, host: bytes) -> None:
         self.method = method
@@ -160,31 +169,14 @@ def response_headers(fields: bytes, status: int) -> Headers | None:
     return headers
 
 
-class StreamConnection(Connection, Protocol):
-    """The connection of a stream, as far as its request needs it."""
-
-    credit_at: int
-    """Bytes of a request's body above which their credit is returned to the client."""
-
-    @property
-    def front(self) -> Front:
-        """What all client connections share."""
-
-    def answered(self, request: "StreamRequest") -> None:
-        """A response has been handed to its stream in full."""
-
-    def closed(self, request: "StreamRequest", /) -> None:
-        """A request is over, one way or the other."""
-
-
 class StreamRequest(ClientRequest):
     """A client's request and its stream. ``touched`` is when the client last moved it on, by the front's clock."""
 
     __slots__ = ("_bodyless", "_declared", "_remaining", "over", "stalled", "stream", "submitted", "touched", "upgrade")
 
-    protocol: StreamConnection
+    protocol: "Http2Protocol"
 
-    def __init__(self, protocol: StreamConnection, stream: Stream) -> None:
+    def __init__(self, protocol: "Http2Protocol", stream: Stream) -> None:
         super().__init__()
         self.protocol = protocol
         self.stream = stream
@@ -336,13 +328,13 @@ class StreamRequest(ClientRequest):
         checked = check(head)
         if checked is None:
             return False
-        if end and self.method != b"HEAD" and not checked.fits(0):
-            return False
         status = checked.status
         if self.upgrade and status < 300:  # any 2xx would tell the client that it has its tunnel (RFC 8441 section 5)
             status = 200 if status == 101 else 0
         headers = response_headers(checked.fields, status)
         if headers is None or status < 200:
+            return False
+        if end and self.method != b"HEAD" and not checked.fits(0):
             return False
         self.status = status
         if checked.status == 101:

@@ -7,17 +7,19 @@ HTTP/1.0 or beside a length, two lengths, and a Host that is missing, given twic
 
 import re
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from fanout_router.http.chunks import ChunkedBody
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated
 from fanout_router.http.forwarded import Origin
-from fanout_router.http.front import Front
 from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, special_lines, without
-from fanout_router.http.request import RefusedError, Request, RequestConnection
+from fanout_router.http.request import RefusedError, Request
 from fanout_router.messages import BODY, END, HEAD, HEADER
 
-__all__ = ["ReaderConnection", "RequestReader"]
+if TYPE_CHECKING:
+    from fanout_router.http.http1 import ClientProtocol
+
+__all__ = ["RequestReader"]
 
 _pack = HEADER.pack
 _methods = METHODS.get
@@ -43,35 +45,10 @@ Values = Mapping[bytes, bytes]
 _NOTHING: Values = {}
 
 
-class ReaderConnection(RequestConnection, Protocol):
-    """The connection whose requests are read: it takes what is read, and answers what is no request."""
-
-    closing: bool
-
-    @property
-    def front(self) -> Front:
-        """What all client connections share."""
-
-    def enqueue(self, request: Request) -> None:
-        """Serve a request in its turn; more of it may come."""
-
-    def body_received(self, request: Request, data: bytes) -> None:
-        """A part of a request's body."""
-
-    def request_complete(self, request: Request) -> None:
-        """A request with a body is whole."""
-
-    def refuse(self, status: int) -> None:
-        """Answer what never became a request, after those before it, and close."""
-
-    def switch(self, request: Request, data: bytes) -> None:
-        """A request asks for a tunnel: what comes behind it, with ``data``, is no HTTP."""
-
-
 class RequestReader:
     """Reads the requests of one connection; a bad one is refused through the connection."""
 
-    def __init__(self, connection: ReaderConnection, peer: str, scheme: str) -> None:
+    def __init__(self, connection: "ClientProtocol", peer: str, scheme: str) -> None:
         self.current: Request | None = None
         """The request being read, or read last."""
         self.in_head = False

@@ -1,19 +1,19 @@
 """One request of a client connection: the exchange whose response is written to that client, or its refusal."""
 
-import asyncio
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from fanout_router.errors import DispatchError
 from fanout_router.exchange import Exchange, Failure
 
 if TYPE_CHECKING:
     from fanout_router.dispatcher import Dispatcher
-    from fanout_router.http.front import Route
+    from fanout_router.http.front import ClientConnection, Route
+    from fanout_router.http.http1 import ClientProtocol
 
-__all__ = ["ClientRequest", "Connection"]
+__all__ = ["ClientRequest"]
 
 _HOP_BY_HOP = frozenset(
     {
@@ -177,23 +177,6 @@ class RefusedError(DispatchError):
         self.status = status
 
 
-class _IdSource(Protocol):
-    """What makes our request ids unlike another router's."""
-
-    id_prefix: bytes
-
-
-class Connection(Protocol):
-    """A client connection, as far as a request's id needs it."""
-
-    peer: str
-    """The address of the connection's other end."""
-
-    @property
-    def front(self) -> _IdSource:
-        """What all client connections share."""
-
-
 class ClientRequest(Exchange):
     """A client's request, once its head is read. Subclasses set the slots, each at once with its own."""
 
@@ -211,7 +194,7 @@ class ClientRequest(Exchange):
         "upload_size",
     )
 
-    protocol: Connection
+    protocol: "ClientConnection"
     route: "Route"
     dispatcher: "Dispatcher"
     method: bytes
@@ -238,23 +221,6 @@ class ClientRequest(Exchange):
         return self.client or self.protocol.peer
 
 
-class RequestConnection(Connection, Protocol):
-    """The connection of a request, as far as its response needs it."""
-
-    transport: asyncio.Transport
-    write_paused: bool
-    """The client reads slower than the app answers."""
-
-    def finished(self, request: "Request") -> None:
-        """A response has been written in full."""
-
-    def cut(self, request: "Request") -> None:
-        """A response cannot be finished: end the connection so that the client sees it."""
-
-    def resume_upload(self) -> None:
-        """Read on after a pause."""
-
-
 class Request(ClientRequest):
     """A client's request. Responses are written straight to the client's transport."""
 
@@ -273,9 +239,9 @@ class Request(ClientRequest):
         "upload",
     )
 
-    protocol: RequestConnection
+    protocol: "ClientProtocol"
 
-    def __init__(self, protocol: RequestConnection) -> None:
+    def __init__(self, protocol: "ClientProtocol") -> None:
         Exchange.__init__(self)  # by name: half the price of super() on the hottest path
         self.protocol = protocol
         self.method = b""

@@ -16,7 +16,7 @@ variable "alarm_emails" {
 }
 
 variable "bus_grants" {
-  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  description = "How the bus may write to the domains' topics, service or role: see docs/how-to/first-deploy.md."
   type        = string
   default     = "service"
 }

@@ -65,7 +65,7 @@ variable "traffic_shift" {
 }
 
 variable "bus_grants" {
-  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  description = "How the bus may write to the domains' topics, service or role: see docs/how-to/first-deploy.md."
   type        = string
   default     = "service"
 }

@@ -42,7 +42,7 @@ variable "router" {
 }
 
 variable "bus_grants" {
-  description = "How the bus may write to the domains' topics, service or role: see docs/first-deploy.md."
+  description = "How the bus may write to the domains' topics, service or role: see docs/how-to/first-deploy.md."
   type        = string
   default     = "service"
 }

@@ -7,7 +7,7 @@
 # - a target's role is allowed by the same page and by the announcement of March 2025
 #   (https://aws.amazon.com/about-aws/whats-new/2025/03/amazon-eventbridge-iam-execution-role-all-targets/), while its older
 #   versions warn of lost deliveries on encrypted topics.
-# "service" holds under each of them; "role" is narrower: docs/first-deploy.md says how to try it.
+# "service" holds under each of them; "role" is narrower: docs/how-to/first-deploy.md says how to try it.
 
 locals {
   domain           = replace(var.source_name, ".", "-")

@@ -120,7 +120,8 @@ def test_a_hangup_reads_the_certificate_anew_and_drops_no_request(tmp_path: Path
 
 
 def _certificate(port: int) -> bytes:
-    context = ssl._create_unverified_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as secure:
         return secure.getpeercert(binary_form=True) or b""
 

@@ -9,7 +9,7 @@ import pytest
 from scripts.mutants.fixture import PLANS
 from scripts.paths import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "first-deploy.md"
+PAGE = REPOSITORY / "docs" / "how-to" / "first-deploy.md"
 SERVICES = {"appautoscaling": "application-autoscaling", "sfn": "states"}
 OF_A_ROUTER = ("aws_ecr", "aws_ecs", "aws_lb", "aws_security_group", "aws_vpc_security_group")
 BY_HAND = ("aws_ses",)

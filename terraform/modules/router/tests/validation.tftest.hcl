@@ -72,6 +72,13 @@ run "makes_a_router_that_may_only_invoke_its_functions" {
     error_message = "the load balancer's subnets are believed, not the whole VPC"
   }
   assert {
+    condition = alltrue([
+      for metric in ["Requests", "Errors5xx", "QueueDepth", "QueueTime", "Environments", "Invokes", "BreakerOpen"] :
+      contains(flatten(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets[*].properties.metrics), metric)
+    ])
+    error_message = "the dashboard has every metric that the routers publish"
+  }
+  assert {
     condition     = aws_lb.this.idle_timeout == 60 && aws_lb.this.drop_invalid_header_fields && aws_lb_target_group.this.deregistration_delay == "45"
     error_message = "the load balancer's times follow the router's"
   }
