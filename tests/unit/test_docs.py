@@ -33,8 +33,6 @@ ROOTS = [
 NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|tf|hcl|md|yaml|json|txt|toml))(?:::\w+)?`")
 EXAMPLES = ("build/", "services/tracking/", "services/NAME/")
 """What commands make, and what a reader is asked to write."""
-SHOP = () if (REPOSITORY / "services" / "inventory").exists() else ("services/", "contracts/", "shared/contracts/")
-"""The sample shop, which a fork may have removed while pages still tell of it."""
 
 
 def _page(path: Path) -> str:
@@ -42,9 +40,10 @@ def _page(path: Path) -> str:
 
 
 def _named(page: Path) -> list[str]:
-    return [name for name in NAMED.findall(page.read_text(encoding="utf-8")) if not name.startswith((*EXAMPLES, *SHOP))]
+    return [name for name in NAMED.findall(page.read_text(encoding="utf-8")) if not name.startswith(EXAMPLES)]
 
 
+@pytest.mark.shop  # a fork\'s pages may still tell of it
 @pytest.mark.parametrize("page", PAGES, ids=_page)
 def test_a_file_that_a_page_names_is_there(page: Path) -> None:
     gone = [name for name in _named(page) if not any((root / name).exists() for root in ROOTS)]
@@ -54,11 +53,26 @@ def test_a_file_that_a_page_names_is_there(page: Path) -> None:
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
+@pytest.mark.shop  # a fork\'s pages may still tell of it
 @pytest.mark.parametrize("page", PAGES, ids=_page)
 def test_a_link_leads_to_a_file(page: Path) -> None:
     """GIVEN a page WHEN it links to a file of the repository THEN the file is there; `make docs` holds the anchors."""
     links = [link.replace("%20", " ") for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_a_page_that_code_names_is_there() -> None:
+    """GIVEN docstrings, messages and Terraform's comments WHEN they name a page of docs/ THEN it is there."""
+    rooms = ("shared", "router", "services", "scripts", "terraform", "tests")
+    sources = [it for room in rooms for kind in ("py", "tf", "hcl") for it in (REPOSITORY / room).rglob(f"*.{kind}")]
+    named = {
+        (page, source.relative_to(REPOSITORY).as_posix())
+        for source in sources
+        if ".terraform" not in source.parts
+        for page in re.findall(r"(?<![\w/])docs/[\w/-]+\.md", source.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 10
+    assert {it for it in named if not (REPOSITORY / it[0]).exists()} == set()
 
 
 SHELL = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)
@@ -72,6 +86,7 @@ def _commands(page: Path, program: str) -> set[str]:
     return {*inline, *(line.strip().removeprefix(f"{program} ") for line in lines if line.strip().startswith(program))}
 
 
+@pytest.mark.shop  # a fork\'s pages may still tell of it
 @pytest.mark.parametrize("page", PAGES, ids=_page)
 def test_a_target_that_a_page_names_is_in_the_makefile(page: Path) -> None:
     targets = set(re.findall(r"^([a-z][\w-]*):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))

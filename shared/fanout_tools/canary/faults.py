@@ -62,8 +62,8 @@ def raised_fault(deployed: Deployed, worker: str, since_ms: int) -> Fault | None
 
 
 _BY_CODE = {
-    "NO_PERMISSIONS": "the grant does not hold: see `bus_grants` in docs/terraform.md",
-    "SDK_CLIENT_ERROR": "the call was refused, by a grant or a key: see `bus_grants` in docs/terraform.md",
+    "NO_PERMISSIONS": "the grant does not hold: see `bus_grants` in docs/how-to/first-deploy.md",
+    "SDK_CLIENT_ERROR": "the call was refused, by a grant or a key: see `bus_grants` in docs/how-to/first-deploy.md",
     "NO_RESOURCE": "`make deploy` puts it back",
 }
 """What to do about EventBridge's error codes

@@ -94,7 +94,7 @@ resource "aws_kms_key" "this" {
   })
 }
 
-# Whatever is in a queue, an object, a table or a log can be read no more without it: docs/terraform.md says how to leave it.
+# Whatever is in a queue, an object, a table or a log can be read no more without it: docs/reference/terraform.md says how to leave it.
 module "guard" {
   source = "../guard"
 

@@ -28,7 +28,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _plan(services: Path, data_dir: Path) -> list[str]:
     """The problems that a plan of these services ends with."""
     own = services.parent / "schemas"
-    contracts = own if own.is_dir() else REPOSITORY / "shared" / "contracts" / "schemas"
+    contracts = own if own.is_dir() else CASES[0].parents[2] / "schemas"
     variables = [f"-var=services_dir={services}", f"-var=contracts_dir={contracts}"]
     state = f"-state={data_dir / 'terraform.tfstate'}"
     try:

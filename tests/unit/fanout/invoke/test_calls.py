@@ -163,7 +163,7 @@ def test_a_worker_answers_directly_as_well(make_worker: MakeWorker) -> None:
 
     assert worker.lambda_handler({"n": 1}, CONTEXT) == 2
     beat = worker.lambda_handler({keep_warm.KEY: 0}, CONTEXT)
-    assert beat == {"heartbeat": "probe", "environment": keep_warm.ENVIRONMENT}
+    assert beat == {"heartbeat": "probe", "environment": keep_warm.ENVIRONMENT, "canaries": True}
 
 
 def test_no_concurrency_is_refused() -> None:

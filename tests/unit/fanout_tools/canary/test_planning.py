@@ -59,7 +59,6 @@ def test_the_core_knows_each_of_this_repositorys_canaries() -> None:
 
     found = planned(declared)
 
-    assert len(declared.workflows) == 1
     assert len(found) == sum(len(it.subscribes) for it in declared.manifests.values())
     for canary in found:
         assert isinstance(canary, Canary)

@@ -5,10 +5,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
 from fanout.events.event import Event
 from fanout_tools.catalogue.catalogue import Declarations, catalogue, fields
 from fanout_tools.catalogue.document import html, markdown
 from fanout_tools.catalogue.topology import Topology
+
+pytestmark = pytest.mark.shop
 
 ORDERS = "shop.orders/OrderPlaced"
 

@@ -8,6 +8,8 @@ from fanout_tools.catalogue.topology import Kind, Topology
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.project import project
 
+pytestmark = pytest.mark.shop
+
 KEPT = project().root / "docs" / "reference" / "topology.json"
 FIX = "docs/ is out of date: run `make diagram-docs`"
 

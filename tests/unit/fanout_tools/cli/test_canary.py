@@ -16,6 +16,8 @@ from fanout_tools.canary.run import Result, Times, Verdict
 from fanout_tools.cli import app as fanout
 from fanout_tools.cli import canary
 
+pytestmark = pytest.mark.shop
+
 WELL = Result(Pair("a/B", "billing"), Verdict.DELIVERED, times=Times(15, 41, None), version="3")
 LATE = Result(Pair("a/B", "loyalty"), Verdict.LATE, note="the worker is paused")
 FAULT = Fault(Hop.SUBSCRIPTION, "topic -> queue", "the queue is not subscribed to the topic")

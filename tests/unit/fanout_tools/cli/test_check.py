@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from ..conftest import Run
+
+pytestmark = pytest.mark.shop
 
 SCHEMAS = Path("shared/contracts/schemas")
 GOLDEN = Path("shared/contracts/golden")

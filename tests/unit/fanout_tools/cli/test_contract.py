@@ -9,6 +9,8 @@ import pytest
 
 from ..conftest import Run
 
+pytestmark = pytest.mark.shop
+
 INVOICE = Path("shared/contracts/schemas/shop.billing/InvoiceIssued.v1.json")
 OBJECT = Path("shared/contracts/schemas/aws.s3/Object Created.v1.json")
 

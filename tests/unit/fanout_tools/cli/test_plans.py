@@ -8,6 +8,8 @@ from fanout_tools.cli.app import run
 from fanout_tools.project import project
 from scripts.mutants.fixture import FIXTURE
 
+pytestmark = pytest.mark.shop
+
 KEPT = project().root / "docs" / "reference" / "topology.json"
 
 

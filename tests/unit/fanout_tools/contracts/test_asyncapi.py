@@ -18,6 +18,8 @@ from fanout_tools.contracts.snapshots import read_all, schema
 from fanout_tools.declarations.worker import Manifest, load_all
 from fanout_tools.project import project as project_of
 
+pytestmark = pytest.mark.shop
+
 ROOT = Path(__file__).parents[4]
 
 # What AsyncAPI 3.0.0 knows of each object: (required members, all members).

@@ -10,6 +10,8 @@ from scripts.mutants.fixture import FIXTURE
 
 from ..conftest import Run
 
+pytestmark = pytest.mark.shop
+
 PLAN = ("--plan", str(FIXTURE / "plan.json"), "--services", str(FIXTURE / "services"))
 
 

@@ -40,12 +40,14 @@ def declare(services: Path, text: str, folder: str = "shop") -> None:
 
 
 def test_the_projects_own_web_functions_load() -> None:
-    """GIVEN the services WHEN they are loaded THEN the storefront is a web function, and no worker."""
+    """GIVEN the services WHEN they are loaded THEN every web function is there, and none is a worker."""
     workers = load_workers(SERVICES)
     events = [contract.contract.identifier for contract in load_contracts()]
 
-    assert list(load_all(SERVICES, workers, events=events)) == ["storefront"]
-    assert "storefront" not in workers
+    found = load_all(SERVICES, workers, events=events)
+
+    assert list(found) == sorted(it.parent.name for it in SERVICES.glob("*/web.yaml"))
+    assert not found.keys() & workers.keys()
 
 
 def test_every_default(services: Path) -> None:

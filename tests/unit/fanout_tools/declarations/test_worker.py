@@ -21,15 +21,7 @@ def events() -> list[str]:
 
 def test_the_projects_own_workers_load(events: list[str]) -> None:
     """GIVEN the services WHEN they are loaded THEN every one is there, in the order of the names."""
-    assert list(load_all(SERVICES, events=events)) == [
-        "audit",
-        "billing",
-        "inventory",
-        "loyalty",
-        "notifications",
-        "report",
-        "thumbnails",
-    ]
+    assert list(load_all(SERVICES, events=events)) == sorted(it.parent.name for it in SERVICES.glob("*/worker.yaml"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
