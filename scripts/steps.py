@@ -116,13 +116,17 @@ def _execute(step: Step) -> Done:
 
 
 def _digest(step: Step) -> str:
-    """Of the inputs' names and contents; empty where there are none."""
+    """Of the inputs' names and contents, wherever the repository lies; empty where there are none."""
     if not step.inputs:
         return ""
-    digest = hashlib.sha256(repr((list(step.command), step.versions)).encode())
+    digest = hashlib.sha256(_anywhere(repr((list(step.command), step.versions))))
     for file in sorted({file for given in step.inputs for file in _files(given)}):
-        digest.update(f"\0{file}\0{file.stat().st_size}\0".encode() + file.read_bytes())
+        digest.update(_anywhere(f"\0{file}\0{file.stat().st_size}\0") + file.read_bytes())
     return digest.hexdigest()
+
+
+def _anywhere(text: str) -> bytes:
+    return text.replace(str(REPOSITORY), "").encode()
 
 
 def _files(given: Path) -> Iterator[Path]:

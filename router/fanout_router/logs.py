@@ -122,6 +122,7 @@ class EmfLog:
                 "BreakerOpen": int(fleet.breaker.state is not BreakerState.CLOSED),
             }
             self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._out.flush()
 
     def _totals(self, fleet: "Fleet") -> _Totals:
         statuses = self._router.front.counts[fleet.name].statuses

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fanout_tools.canary.deployed import Deployed
-from fanout_tools.canary.evidence import Depth, depth
+from fanout_tools.canary.evidence import depth
 from fanout_tools.canary.faults import Hop
 from fanout_tools.declarations.naming import ALIAS
 from fanout_tools.declarations.worker import Manifest, Via
 
-__all__ = ["Sabotage", "sabotages"]
+__all__ = ["Sabotage", "grants", "sabotages"]
 
 DEFAULT_BUS = "default"
 PATIENCE_S = 120
@@ -57,6 +57,40 @@ def sabotages(deployed: Deployed, manifests: Mapping[str, Manifest]) -> Iterator
         yield Sabotage(Hop.MAPPING, name, (worker,), _without_mapping(deployed, queue))
         yield Sabotage(Hop.MAPPING, name, (worker,), _disabled_mapping(deployed, queue))
         yield Sabotage(Hop.FUNCTION, deployed.names.function(worker), (worker,), _broken_import(deployed, worker))
+
+
+def grants(deployed: Deployed, manifests: Mapping[str, Manifest]) -> Iterator[Sabotage]:
+    """Each policy that lets EventBridge or SNS write, for an emulator that enforces them."""
+    behind: dict[str, set[str]] = {}
+    for worker, manifest in manifests.items():
+        queue = deployed.names.queue(worker, fifo=manifest.queue.fifo)
+        yield Sabotage(Hop.QUEUE, queue, (worker,), _ungranted_queue(deployed, queue))
+        if manifest.via is Via.TOPIC:
+            for each in manifest.subscribes:
+                behind.setdefault(deployed.names.topic(each.event.partition("/")[0]), set()).add(worker)
+    for topic, workers in behind.items():
+        yield Sabotage(Hop.TOPIC, topic, tuple(sorted(workers)), _ungranted_topic(deployed, topic))
+
+
+NOBODY = json.dumps({"Version": "2012-10-17", "Statement": []})
+
+
+@contextmanager
+def _ungranted_queue(deployed: Deployed, queue: str) -> Iterator[None]:
+    sqs, url = deployed.client("sqs"), deployed.queue_url(queue)
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": NOBODY})
+    yield
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": before})
+
+
+@contextmanager
+def _ungranted_topic(deployed: Deployed, topic: str) -> Iterator[None]:
+    sns, arn = deployed.client("sns"), deployed.arn("sns", topic)
+    before = sns.get_topic_attributes(TopicArn=arn)["Attributes"]["Policy"]
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=NOBODY)
+    yield
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=before)
 
 
 def _rules(
@@ -162,7 +196,8 @@ def _stays(deployed: Deployed, queue: str) -> bool:
     """Whether the queue keeps a message for longer than a mapping at work leaves it there."""
     until = time.monotonic() + TAKEN_WITHIN_S
     while time.monotonic() < until:
-        if depth(deployed, queue) != Depth(1, 0):
+        found = depth(deployed, queue)
+        if found is None or found.waiting == 0 or found.in_flight > 0:
             return False
         time.sleep(0.2)
     return True

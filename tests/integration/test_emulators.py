@@ -25,6 +25,10 @@ ROLE = "arn:aws:iam::000000000000:role/function"
 DEADLINE_SECONDS = 20.0
 
 
+OPEN = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]})
+"""The policy of a queue that every service may write to."""
+
+
 @dataclass(frozen=True)
 class Emulator:
     """A running emulator."""
@@ -49,10 +53,10 @@ class Emulator:
         run = load(self.run_dir)
         return [pid for server in run.servers for pid in members(server.process)] if run else []
 
-    def queue(self, name: str) -> tuple[str, str]:
+    def queue(self, name: str, *, open_to_services: bool = True) -> tuple[str, str]:
         """A new queue: its URL and its ARN."""
         sqs = self.client("sqs")
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        url = sqs.create_queue(QueueName=name, Attributes={"Policy": OPEN} if open_to_services else {})["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         return url, arn
 
@@ -205,6 +209,18 @@ def test_a_topic_delivers_to_its_queue(emulator: Emulator) -> None:
     sns.publish(TopicArn=topic, Message="an order")
 
     assert [message["Body"] for message in emulator.received(url)] == ["an order"]
+
+
+@pytest.mark.gap(emulator="ministack", reason="it delivers without a grant", runs=False)
+def test_what_no_policy_grants_is_in_the_dead_letter_queue(emulator: Emulator) -> None:
+    url, arn = emulator.queue("refused")
+    _, closed = emulator.queue("closed", open_to_services=False)
+    rule_with_target(emulator, "ungranted", closed, DeadLetterConfig={"Arn": arn})
+
+    put_event(emulator, "ungranted")
+
+    [message] = emulator.received(url)
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
 
 
 @pytest.mark.gap(emulator="ministack", reason="it ignores the dead-letter queue of a rule's target", runs=False)

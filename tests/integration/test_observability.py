@@ -8,6 +8,8 @@ import pytest
 
 from tests.integration.platform import NAMESPACE, Platform, client, eventually
 
+OPEN = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}]})
+"""The policy of a queue that every service may write to."""
 QUIET = "reader"
 """The worker that no other test has reject anything."""
 
@@ -36,7 +38,7 @@ def test_a_stuck_event_rings(platform: Platform) -> None:
     wanted = f"{platform.names.dead_letter_queue(QUIET)}-not-empty"
     assert _alarms()[wanted]["StateValue"] != "ALARM", f"another test fills the DLQ of {QUIET}"
     sqs, sns = client("sqs"), client("sns")
-    listener = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    listener = sqs.create_queue(QueueName="listener", Attributes={"Policy": OPEN})["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=listener, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=platform.outputs()["alarm_topic"], Protocol="sqs", Endpoint=arn)
 

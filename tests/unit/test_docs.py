@@ -146,6 +146,7 @@ DIRECTIVE = re.compile(r"^::: ([\w.]+)$", re.MULTILINE)
 INTERNAL = {
     "fanout.aws.BoundedSession",
     "fanout.aws.forbid_late_retry",
+    "fanout.errors.CanaryError",
     "fanout.keep_warm",
     "fanout.payloads.Deposit",
     "fanout.powertools",

@@ -40,11 +40,13 @@ class ProxyApplication(Application):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def startup(self) -> None:
-        """Start the server, unless it runs, and wait until it answers its health path with a status below 500.
+        """Start the server and wait until it answers its health path with a status below 500. One that was started
+        before, and took no connection any more, is ended first.
 
         :raises AdapterError: it ended, or did not answer in time.
         """
-        if self._command and (self._process is None or self._process.returncode is not None):
+        await self._end_server()
+        if self._command:
             self._process = await asyncio.create_subprocess_exec(*shlex.split(self._command))
         loop = asyncio.get_running_loop()
         until = loop.time() + self._health_timeout_s
@@ -95,6 +97,12 @@ class ProxyApplication(Application):
         """Close the connections and end the server."""
         for upstream in list(self._open):
             upstream.transport.abort()
+        await self._end_server()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _end_server(self) -> None:
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             process.terminate()

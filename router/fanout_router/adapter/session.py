@@ -245,6 +245,8 @@ class Session(asyncio.Protocol):
         if code:
             self.reason = f"router_error_{code:#x}"
         self._draining = True
+        if not self._channels:
+            self._finish()
 
     def connection_failed(self, error: WireError) -> None:
         """The router broke HTTP/2."""

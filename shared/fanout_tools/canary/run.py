@@ -184,7 +184,9 @@ class _Run:
         found = fault(self.deployed, manifest, canary)
         if found is not None and found.hop == Hop.MAPPING and worker in self.paused:
             return Result(canary.pair, Verdict.LATE, note="the worker is paused")
-        found = found or (dead and dead_fault(dead)) or raised_fault(self.deployed, worker, int(sent_s * 1000))
+        if found is None and dead is not None:
+            found = missing_grant(self.deployed, manifest, canary) or dead_fault(dead)
+        found = found or raised_fault(self.deployed, worker, int(sent_s * 1000))
         if found is not None:
             return Result(canary.pair, Verdict.FAILED, found)
         queue = self.deployed.names.queue(worker, fifo=manifest.queue.fifo)

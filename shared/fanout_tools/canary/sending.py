@@ -46,6 +46,8 @@ def sending(deployed: Deployed, canaries: Sequence[Canary]) -> Iterator[Sending]
 
 
 def _put_events(deployed: Deployed, canaries: Sequence[Canary], done: Sending) -> None:
+    from botocore.exceptions import ClientError
+
     for start in range(0, len(canaries), MAX_ENTRIES):
         chunk = canaries[start : start + MAX_ENTRIES]
         entries = [
@@ -58,7 +60,11 @@ def _put_events(deployed: Deployed, canaries: Sequence[Canary], done: Sending) -
             for it in chunk
         ]
         done.at_s |= dict.fromkeys((it.id for it in chunk), time.time())
-        answered = deployed.client("events").put_events(Entries=entries)["Entries"]
+        try:
+            answered = deployed.client("events").put_events(Entries=entries)["Entries"]
+        except ClientError as error:
+            done.refused |= dict.fromkeys((it.id for it in chunk), str(error))
+            continue
         for canary, entry in zip(chunk, answered, strict=True):
             if "ErrorCode" in entry:
                 done.refused[canary.id] = f"{entry['ErrorCode']}: {entry.get('ErrorMessage', '')}"

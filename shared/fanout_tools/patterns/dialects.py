@@ -12,7 +12,18 @@ from typing import Any
 
 from fanout.errors import PatternError
 
-__all__ = ["EVENTBRIDGE", "RESERVED_IN_OR", "SNS", "Dialect", "check_limits", "decode", "describe", "quoted", "refusal"]
+__all__ = [
+    "EVENTBRIDGE",
+    "RESERVED_IN_OR",
+    "SNS",
+    "Dialect",
+    "check_limits",
+    "decode",
+    "describe",
+    "quoted",
+    "refusal",
+    "value_combinations",
+]
 
 
 def refusal(place: str, problem: str, fix: str) -> PatternError:
@@ -208,7 +219,7 @@ def check_limits(pattern: dict[str, Any], dialect: Dialect) -> None:
         "split it into several rules",
     )
     _check(
-        _value_combinations(pattern, dialect),
+        value_combinations(pattern, dialect),
         dialect.max_value_combinations,
         "combinations of its values (values x depth, multiplied over all keys)",
         dialect,
@@ -232,15 +243,15 @@ def _or_combinations(node: Any, dialect: Dialect) -> int:
     return own * prod(_or_combinations(child, dialect) for child in node.values())
 
 
-def _value_combinations(node: Any, dialect: Dialect, depth: int = 1, combinations: int = 1) -> int:
+def value_combinations(node: Any, dialect: Dialect, depth: int = 1, combinations: int = 1) -> int:
     """``combinations`` times (values x depth) of each key below; the branches of an ``$or`` add up."""
     if not isinstance(node, dict):
         return combinations
     for name, value in node.items():
         if isinstance(value, list) and dialect.is_or(name, value):
-            combinations = sum(_value_combinations(branch, dialect, depth, combinations) for branch in value)
+            combinations = sum(value_combinations(branch, dialect, depth, combinations) for branch in value)
         elif isinstance(value, dict):
-            combinations = _value_combinations(value, dialect, depth + 1, combinations)
+            combinations = value_combinations(value, dialect, depth + 1, combinations)
         elif isinstance(value, list):
             combinations *= max(len(value), 1) * depth
     return combinations

@@ -70,3 +70,28 @@ locals {
     )) if startswith(source, "aws.")
   }
 }
+
+# SNS refuses a subscription whose filter has too many combinations, after everything else has been made.
+module "filters" {
+  source = "../filters"
+
+  policies = merge([for name, sources in local.filters : { for source, policy in sources : "${name} ${source}" => policy }]...)
+}
+
+locals {
+  too_many_combinations = [
+    for key, number in module.filters.combinations :
+    "services/${local.workers[split(" ", key)[0]].folder}/worker.yaml: subscribes: ${split(" ", key)[1]}: its filter has ${number} combinations; SNS takes ${local.most_combinations}: write fewer values into where, or via: bus"
+    if number > local.most_combinations
+  ]
+  most_combinations = 150
+}
+
+resource "terraform_data" "filters" {
+  lifecycle {
+    precondition {
+      condition     = length(local.too_many_combinations) == 0
+      error_message = join("\n", local.too_many_combinations)
+    }
+  }
+}

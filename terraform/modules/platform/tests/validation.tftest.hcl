@@ -135,6 +135,19 @@ run "refuses_a_workflow_that_is_not_well_declared" {
   expect_failures = [terraform_data.workflows, aws_s3_bucket.packages]
 }
 
+run "refuses_a_filter_of_more_combinations_than_sns_takes" {
+  command = plan
+
+  variables {
+    services_dir = "./tests/wide_filters"
+  }
+  assert {
+    condition     = length(local.too_many_combinations) == 1 && strcontains(local.too_many_combinations[0], "billing/worker.yaml: subscribes: shop.orders: its filter has 324 combinations")
+    error_message = "the file, the domain and the number are told: ${join("; ", local.too_many_combinations)}"
+  }
+  expect_failures = [terraform_data.filters, aws_s3_bucket.packages]
+}
+
 run "refuses_a_router_without_a_web_function" {
   command = plan
 

@@ -1,8 +1,10 @@
 """One invocation against routers of every kind: deaf, silent, hostile, gone. They are scripted, on loopback."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -76,6 +78,9 @@ class FakeRouter(asyncio.Protocol):
 async def app(scope: Message, receive: Receive, send: Send) -> None:
     if scope["path"] == "/stand":
         await asyncio.sleep(3_600)
+    while scope["path"] == "/deaf" and not OVER:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.001)
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"ok"})
 
@@ -114,6 +119,31 @@ def play(
             return await asyncio.wait_for(running, 10)
 
     return asyncio.run(run())
+
+
+OVER: list[bool] = []
+"""Tells apps that ignore everything else to end."""
+
+
+def test_a_channel_that_is_reset_is_replaced_until_as_many_calls_are_stuck() -> None:
+    """GIVEN an app that ends no call WHEN as many channels are reset as there are THEN the session leaves."""
+    router = FakeRouter()
+
+    def opened(count: int) -> bool:
+        return len(router.channels) == count
+
+    async def act(router: FakeRouter, _running: asyncio.Task[dict[str, Any]]) -> None:
+        for number in range(CHANNELS):
+            await until(partial(opened, CHANNELS + number))
+            channel = router.channels[number]
+            channel.ask(b"POST /deaf HTTP/1.1\r\nhost: a\r\n\r\n")
+            channel.stream.reset(frames.CANCEL)
+        await until(lambda: router.goaways)
+        OVER.append(True)
+
+    summary = play(router, act)
+    assert (summary["reason"], summary["cancelled"]) == ("stuck", CHANNELS)
+    assert len(router.offered) == 2 * CHANNELS - 1
 
 
 @pytest.fixture

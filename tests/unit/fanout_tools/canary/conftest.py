@@ -113,8 +113,11 @@ class Events:
     put: list[dict[str, Any]] = field(default_factory=list)
     on_put: Callable[[dict[str, Any]], None] = lambda _entry: None
     refuses: bool = False
+    denies: bool = False
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        if self.denies:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "not you"}}, "PutEvents")
         if self.refuses:
             return {"Entries": [{"ErrorCode": "AccessDenied", "ErrorMessage": "not you"} for _ in Entries]}
         self.put += Entries

@@ -130,6 +130,16 @@ def test_a_bus_or_bucket_that_takes_nothing_is_named(stage: Stage) -> None:
     assert found["thumbs"].fault.hop is Hop.BUCKET
 
 
+def test_a_deployer_who_may_not_publish_is_told(delivering: Stage) -> None:
+    """GIVEN a deployer without the permission WHEN run THEN the bus is named, and the other way is still tried."""
+    delivering.client("events").denies = True
+
+    found = results(delivering)
+
+    assert "AccessDeniedException" in str(found["billing"].fault)
+    assert found["thumbs"].verdict is Verdict.DELIVERED
+
+
 def test_a_hop_that_is_gone_fails_its_pair(stage: Stage) -> None:
     """GIVEN a disabled mapping and canaries that nobody tells of WHEN run THEN the mapping is named; the queue of the
     other pair is empty and all is as declared, so that it is told as lost."""
@@ -201,6 +211,25 @@ def test_what_eventbridge_could_not_deliver_tells_why(stage: Stage) -> None:
         "target fanout-test-shop-orders-undelivered: the canary is in it: NO_PERMISSIONS: Access denied; the grant"
     )
     assert left(stage, queue) == [event, "no JSON"]
+
+
+def test_a_grant_that_is_gone_is_named_in_the_place_of_the_dlq(stage: Stage) -> None:
+    """GIVEN a canary in a DLQ, and a topic whose policy lets nobody in WHEN run THEN the topic is named."""
+
+    def on_put(entry: dict[str, Any]) -> None:
+        body = {"source": entry["Source"], "detail-type": entry["DetailType"], "detail": json.loads(entry["Detail"])}
+        dead_letter(stage, "fanout-test-shop-orders-undelivered", json.dumps(body), ERROR_CODE="NO_PERMISSIONS")
+
+    stage.client("events").on_put = on_put
+    nobody = json.dumps({"Version": "2012-10-17", "Statement": []})
+    topic = stage.deployed.arn("sns", "fanout-test-shop-orders")
+    stage.client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=nobody)
+
+    fault = results(stage)["billing"].fault
+
+    assert fault is not None
+    assert (fault.hop, fault.name) == (Hop.TOPIC, "fanout-test-shop-orders")
+    assert left(stage, "fanout-test-shop-orders-undelivered") == []
 
 
 def test_what_sns_could_not_deliver_is_told_without_a_reason(stage: Stage) -> None:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from fanout_tools.canary.faults import Hop
-from fanout_tools.canary.hops import fault
+from fanout_tools.canary.hops import fault, missing_grant
 from fanout_tools.canary.planning import Canary, plan
-from scripts.canary.sabotages import sabotages
+from scripts.canary.sabotages import grants, sabotages
 from tests.unit.fanout_tools.canary.conftest import MANIFESTS, Stage, stage
 
 __all__ = ["stage"]
@@ -51,3 +51,24 @@ def test_what_is_taken_away_is_put_back(stage: Stage, hop: Hop) -> None:
             found = [fault(stage.deployed, MANIFESTS[it.pair.worker], it) for it in canaries(stage)]
             assert {(it.hop, it.name) for it in found if it is not None} == {(sabotage.hop, sabotage.name)}
         assert [fault(stage.deployed, MANIFESTS[it.pair.worker], it) for it in canaries(stage)] == [None, None]
+
+
+def test_each_grant_is_taken_away_and_put_back(stage: Stage) -> None:
+    """GIVEN a topic and two queues WHEN the grant of each is taken away THEN it is the one that is missing, and
+    afterwards none is."""
+
+    def missing() -> list[tuple[str, str]]:
+        found = [missing_grant(stage.deployed, MANIFESTS[it.pair.worker], it) for it in canaries(stage)]
+        return [(it.hop, it.name) for it in found if it is not None]
+
+    tried = list(grants(stage.deployed, MANIFESTS))
+
+    assert [(it.hop, it.name) for it in tried] == [
+        (Hop.QUEUE, "fanout-test-billing"),
+        (Hop.QUEUE, "fanout-test-thumbs"),
+        (Hop.TOPIC, "fanout-test-shop-orders"),
+    ]
+    for sabotage in tried:
+        with sabotage.done:
+            assert missing() == [(sabotage.hop, sabotage.name)]
+        assert missing() == []

@@ -16,6 +16,7 @@ def install_fanout_fixes() -> None:
         gateway,
         lambda_alias_destinations,
         lambda_alias_weights,
+        resource_policies,
         sqs_redrive_allow,
     )
 
@@ -26,6 +27,7 @@ def install_fanout_fixes() -> None:
         events_dead_letter,
         lambda_alias_destinations,
         lambda_alias_weights,
+        resource_policies,
         sqs_redrive_allow,
     ):
         fix.install()

@@ -43,6 +43,12 @@ def install() -> None:
     TargetSender.process_event = process_event
 
 
+def _code(error: Exception) -> str:
+    """EventBridge has a word of its own for what a policy refuses."""
+    code = str(getattr(error, "response", {}).get("Error", {}).get("Code", "SDK_CLIENT_ERROR"))
+    return "NO_PERMISSIONS" if code == "AccessDenied" else code
+
+
 def _bury(sender: "TargetSender", event: dict[str, Any], error: Exception, retries: int) -> None:
     """Send ``event`` to the dead-letter queue of the target, if it has one."""
     from localstack.aws.connect import connect_to
@@ -56,7 +62,7 @@ def _bury(sender: "TargetSender", event: dict[str, Any], error: Exception, retri
     attributes = {
         "RULE_ARN": sender.rule_arn,
         "TARGET_ARN": sender.arn,
-        "ERROR_CODE": getattr(error, "response", {}).get("Error", {}).get("Code", "SDK_CLIENT_ERROR"),
+        "ERROR_CODE": _code(error),
         "ERROR_MESSAGE": str(error),
         "RETRY_ATTEMPTS": str(retries),
         "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",

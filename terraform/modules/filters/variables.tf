@@ -1,0 +1,4 @@
+variable "policies" {
+  description = "Filter policies (JSON), each by a name of its own."
+  type        = map(string)
+}
