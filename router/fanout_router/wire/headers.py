@@ -3,12 +3,10 @@ request's headers.
 """
 
 import re
-from typing import cast
 
 import hpack
 
-from fanout_router.errors import WireError
-from fanout_router.wire import frames
+from fanout_router.wire.compressed import HeaderDecoder
 
 _REQUEST_PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
 _EXTENDED_PSEUDO = _REQUEST_PSEUDO | {b":protocol"}
@@ -27,7 +25,7 @@ class HeaderCodec:
     __slots__ = ("_decoder", "_encoder")
 
     def __init__(self, header_list: int) -> None:
-        self._decoder = hpack.Decoder(max_header_list_size=header_list)
+        self._decoder = HeaderDecoder(header_list)
         self._encoder = hpack.Encoder()
 
     def encode(self, headers: Headers) -> bytes:
@@ -43,12 +41,7 @@ class HeaderCodec:
 
         :raises WireError: the block is malformed, or larger than the limit once decompressed.
         """
-        try:
-            return cast("Headers", [(bytes(n), bytes(v)) for n, v in self._decoder.decode(block, raw=True)])
-        except hpack.OversizedHeaderListError:
-            raise WireError(frames.ENHANCE_YOUR_CALM, "header list too large") from None
-        except (hpack.HPACKError, UnicodeDecodeError, IndexError):
-            raise WireError(frames.COMPRESSION_ERROR, "header block cannot be decoded") from None
+        return self._decoder.decode(block)
 
 
 def malformed_request(headers: Headers, *, connect_protocol: bool = False) -> str | None:
