@@ -20,6 +20,9 @@ from scripts.test_legs import CHECK
 
 __all__ = ["code", "docs", "main", "terraform"]
 
+WHOLE: Final = ["--whole"] if (REPOSITORY / "services" / "storefront").exists() else []
+"""With the sample shop the plans hold all that fanout allows; without it an allowance may be unused."""
+
 PROVEN: Final = ("local", "prod")
 """The environments of whose plans it is proven that no event is lost."""
 _DECLARED: Final = (REPOSITORY / "services", REPOSITORY / "shared" / "contracts" / "schemas")
@@ -50,7 +53,7 @@ def terraform() -> Iterator[Step]:
     known = version()
     for environment in PROVEN:
         python = (REPOSITORY / "shared" / "fanout", _TOOLS, REPOSITORY / "constraints.txt")
-        command = [str(Path(sys.executable).with_name("fanout")), "check-plan", environment]
+        command = [str(Path(sys.executable).with_name("fanout")), "check-plan", environment, *WHOLE]
         yield Step(f"check-plan {environment}", command, inputs=(TREE, *_DECLARED, *python), versions=known)
     modules = {file.parent.parent for file in TREE.glob("modules/*/tests/*.tftest.hcl")}
     for module in sorted(modules, key=lambda each: (-_size(each), each)):

@@ -30,7 +30,15 @@ PlanFile = Annotated[Path | None, typer.Option(help="A plan in JSON, instead of 
 
 
 def check_plan(
-    env: Annotated[str, typer.Argument(help="A folder of terraform/environments.")] = "local", *, plan: PlanFile = None
+    env: Annotated[str, typer.Argument(help="A folder of terraform/environments.")] = "local",
+    *,
+    plan: PlanFile = None,
+    whole: Annotated[
+        bool,
+        typer.Option(
+            "--whole", help="Also refuse what fanout allows and the plan does not hold: for its own repository."
+        ),
+    ] = False,
 ) -> None:
     """Prove from an environment's plan that no event is lost in silence, and that every role and key is as it must
     be; the exit code is 1 where something is wrong, each with the fix."""
@@ -38,7 +46,7 @@ def check_plan(
         Plan.read(read(plan) if plan else plan_environment(env)),
         load_all(project().services),
         starts=declared_patterns(project().services),
-        allowed=_allowed(env),
+        allowed=_allowed(env, whole=whole),
         declared=(said := declared(project().environments / env)),
     )
     _report(found)
@@ -48,9 +56,9 @@ def check_plan(
         raise typer.Exit(1)
 
 
-def _allowed(env: str) -> list[Allowed]:
+def _allowed(env: str, *, whole: bool) -> list[Allowed]:
     """fanout's own list, and the project's beside its environments."""
-    entries = read_allowed(env, foreign=project().vendor_record.exists())
+    entries = read_allowed(env, foreign=not whole)
     own = project().terraform / "check_plan_allowed.yaml"
     return [*entries, *(read_allowed(env, own) if own.exists() else [])]
 

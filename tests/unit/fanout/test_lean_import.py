@@ -10,6 +10,7 @@ import pytest
 
 from fanout_tools.declarations.worker import load, worker_name
 from fanout_tools.deploy.packages.functions import worker_requirements
+from fanout_tools.project import project
 
 SERVICES = Path(__file__).parents[3] / "services"
 HEAVY = ["boto3", "botocore", "yaml", "rich", "typer", "fanout_tools.declarations.worker", "fanout_tools.patterns"]
@@ -21,6 +22,8 @@ def _pack(folder: Path, into: Path) -> None:
     manifest = load(folder / "worker.yaml")
     declared = {"name": worker_name(folder), **manifest.model_dump(mode="json"), "derived": manifest.derived}
     (into / "worker.yaml").write_text(json.dumps(declared))
+    contracts = project().contracts
+    shutil.copytree(contracts, into.parents[1] / contracts.name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 @pytest.mark.parametrize("folder", sorted(p.parent for p in SERVICES.glob("*/worker.yaml")), ids=lambda p: p.name)

@@ -14,8 +14,8 @@ mock_provider "aws" {
 
 variables {
   namespace     = "fanout-test"
-  services_dir  = "../../../services"
-  contracts_dir = "../../../shared/contracts/schemas"
+  services_dir  = "../../../tests/unit/fanout_tools/declarations/manifest_cases/good/services"
+  contracts_dir = "../../../tests/unit/fanout_tools/declarations/schemas"
   packages_dir  = "./tests/packages"
 }
 
