@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fanout_tools.deploy import terraform
+from fanout_tools.project import project
 from scripts.paths import REPOSITORY
 
 MODULE = REPOSITORY / "terraform" / "modules" / "manifests"
@@ -27,8 +28,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _plan(services: Path, data_dir: Path) -> list[str]:
     """The problems that a plan of these services ends with."""
-    own = services.parent / "schemas"
-    contracts = own if own.is_dir() else CASES[0].parents[2] / "schemas"
+    own = project(REPOSITORY).schemas if services == project(REPOSITORY).services else services.parent / "schemas"
+    contracts = own.resolve() if own.is_dir() else CASES[0].parents[2] / "schemas"
     variables = [f"-var=services_dir={services}", f"-var=contracts_dir={contracts}"]
     state = f"-state={data_dir / 'terraform.tfstate'}"
     try:
@@ -49,7 +50,7 @@ def test_each_case_is_told_as_python_tells_it(expected: Path, data_dir: Path) ->
 
 
 def test_the_repositorys_own_workers_are_good(data_dir: Path) -> None:
-    assert _plan(REPOSITORY / "services", data_dir) == []
+    assert _plan(project(REPOSITORY).services, data_dir) == []
 
 
 def _python_alone(line: str) -> bool:
