@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prepare(names: Names) -> dict[str, str]:
-    """Fill the shelf; answers the storefront's environment, as Terraform would give it."""
+    """Fill the shelf; returns the storefront's environment, as Terraform would give it."""
     workers = load_all(REPOSITORY / "services")
     deployment = Deployment(names, workers)
     deployment.depths()  # says what is missing before anything is served

@@ -155,7 +155,7 @@ def contracts() -> list[type[Event]]:
 
 
 def load_contracts(package: str = "contracts") -> list[type[Event]]:
-    """Import every module of the contracts' package and answer its contracts.
+    """Import every module of the contracts' package and return its contracts.
 
     :raises ContractError: a contract is declared wrongly or twice.
     """

@@ -18,7 +18,7 @@ class GatherStore(Protocol):
     """
 
     def create(self, gather: ScatterGather, request: Envelope) -> ScatterGather:
-        """Keep a new gather with the event that was scattered; answers the gather as it is kept, which is an older one
+        """Keep a new gather with the event that was scattered; returns the gather as it is kept, which is an older one
         if it was there already."""
 
     def read(self, gather_id: str) -> ScatterGather | None:
@@ -31,7 +31,7 @@ class GatherStore(Protocol):
         """
 
     def keep(self, gather_id: str, part: Part) -> Part:
-        """Keep what a part reported; answers what is kept: the part's first report stays."""
+        """Keep what a part reported; returns what is kept: the part's first report stays."""
 
     def mark_done(self, gather_id: str, index: int) -> ScatterGather | None:
         """Count a part whose report is kept, unless it is counted already, or the gather closed or unknown: then

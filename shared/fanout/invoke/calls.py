@@ -109,7 +109,7 @@ def warm_up(
     timeout_s: float = 60.0,
     client: LambdaClient | None = None,
 ) -> int:
-    """Have Lambda start so many environments; answers how many there are.
+    """Have Lambda start so many environments; returns how many there are.
 
     Lambda gives a call to an idle environment before it starts one, so that the keep-warm pings have to overlap:
     all are sent at once, and each keeps its environment busy for ``hold_s``, which has to be longer than it takes

@@ -54,12 +54,12 @@ class Relay:
     """Of the last batch: relayed, held (to come again), refused."""
 
     def relay(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Publish what stream records tell of; answers the sequence numbers of those that have to come again."""
+        """Publish what stream records tell of; returns the sequence numbers of those that have to come again."""
         written = [Written.from_stream(record) for record in records if record["eventName"] == "INSERT"]
         return [each.sequence_number for each in self.publish(written)]
 
     def publish(self, written: Sequence[Written]) -> list[Written]:
-        """Publish events, of each partition in order; answers those that have to come again."""
+        """Publish events, of each partition in order; returns those that have to come again."""
         partitions: dict[str, deque[Written]] = {}
         for each in written:
             partitions.setdefault(each.partition, deque()).append(each)

@@ -84,7 +84,7 @@ class Context:
         causation_id: str | None = None,
         gather: str | None = None,
     ) -> str:
-        """Publish an event that this one caused, once the handler has returned; answers its event_id.
+        """Publish an event that this one caused, once the handler has returned; returns its event_id.
 
         Its correlation is this event's, its cause this event, and its event_id follows from this event's, the worker
         and how many it published before: a handler that runs again publishes the same ids, which its subscribers
@@ -117,7 +117,7 @@ class Context:
 
     def scatter(self, parts: Iterable[Event], *, into: type[Event], deadline: timedelta) -> str:
         """Publish the parts of this event, once the handler has returned, and gather what their handlers return into
-        one event; answers the gather's id.
+        one event; returns the gather's id.
 
         :param into: the contract of the gathered event; a function declared with ``worker.gathers`` makes it.
         :param deadline: from now; what has not come by then is missing from the gathered event. At most 7 days.

@@ -95,7 +95,7 @@ class _Places:
         self.labels = {it.id: label(it, WIDTHS[it.layer] - 2 * PADDING) for it in topology.nodes}
 
     def bands(self) -> float:
-        """Queues, functions and stores, band by band; then what belongs to no worker. Answers the lowest edge."""
+        """Queues, functions and stores, band by band; then what belongs to no worker. Returns the lowest edge."""
         y = float(MARGIN + HEADING)
         for owner in self._owners():
             nodes = [it for it in self.topology.nodes if it.worker == owner and it.layer >= Layer.QUEUE]

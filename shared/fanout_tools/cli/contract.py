@@ -134,7 +134,7 @@ def export(
 
 
 def _tell(findings: Iterable[Finding]) -> int:
-    """Say each finding; answers how many are breaking."""
+    """Say each finding; returns how many are breaking."""
     broken = 0
     for finding in findings:
         broken += finding.breaking

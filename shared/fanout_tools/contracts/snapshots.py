@@ -44,7 +44,7 @@ def contract_in(path: Path) -> Contract | None:
 
 
 def write(contracts: Iterable[type[Event]], directory: Path) -> list[Path]:
-    """Write each contract's snapshot; answers the files that changed or are new."""
+    """Write each contract's snapshot; returns the files that changed or are new."""
     changed = []
     for contract in contracts:
         path, wanted = path_of(contract.contract, directory), text(contract)
