@@ -12,20 +12,22 @@ from fanout_router.http.request import RefusedError
 __all__ = ["ChunkedBody"]
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+# No possessive quantifier over a group: before Python 3.11.5 some match wrongly (CPython issue 106052). None is needed:
+# an extension, or a field, begins with what the one before it cannot hold, so that there is one way to read a line.
 _EXTENSION = (
     rb";"
     + _TOKEN
-    + rb'++(?:=(?:"(?:[\t\x20!\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*+"|'
+    + rb'++(?:=(?:"(?:[\t\x20!\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"|'
     + _TOKEN
     + rb"++))?"
 )
 _FIELD = _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n"
 
-_size = re.compile(rb"0*+([0-9A-Fa-f]{0,15})((?:" + _EXTENSION + rb")*+)\r\n").match
+_size = re.compile(rb"0*+([0-9A-Fa-f]{0,15})((?:" + _EXTENSION + rb")*)\r\n").match
 _begun_size = re.compile(rb"0*+[0-9A-Fa-f]{0,15}(?:;[\t\x20-\x7e\x80-\xff]*+)?\r?").fullmatch
-_trailers = re.compile(rb"(?:" + _FIELD + rb")*+\r\n").match
+_trailers = re.compile(rb"(?:" + _FIELD + rb")*\r\n").match
 _begun_trailers = re.compile(
-    rb"(?:" + _FIELD + rb")*+(?:" + _TOKEN + rb"++(?::[\t\x20-\x7e\x80-\xff]*+)?)?\r?"
+    rb"(?:" + _FIELD + rb")*(?:" + _TOKEN + rb"++(?::[\t\x20-\x7e\x80-\xff]*+)?)?\r?"
 ).fullmatch
 _framing_in_trailers = re.compile(rb"(?:^|\n)(?:content-length|transfer-encoding|host):", re.IGNORECASE).search
 _LONGEST_LINE = 16_384
