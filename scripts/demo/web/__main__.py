@@ -27,11 +27,14 @@ from fanout_tools.cli.options import LOCAL
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import load_all
+from fanout_tools.project import project
 from scripts.demo import shelf
 from scripts.demo.web.walk import CheckError, walk
 from scripts.paths import REPOSITORY
 
 APP = "services.storefront.app:app"
+CONTRACTS = str(project(REPOSITORY).contracts.parent)
+"""Where the environments' processes find the contracts, which a package holds for a function."""
 DRAIN_S = 5.0
 """Someone may watch an order that never ends."""
 
@@ -43,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         os.environ.update(_prepare(reach(LOCAL, given.namespace)))
         os.chdir(REPOSITORY)  # where the environments find the app
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [CONTRACTS, os.environ.get("PYTHONPATH")]))
         asyncio.run(_serve(_settings(0 if given.check else given.port), check=given.check))
     except CheckError as error:
         print(f"demo-web: {error}", file=sys.stderr)
