@@ -9,6 +9,7 @@ limits are what a newcomer bears: 5 minutes for a first event that was consumed,
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,6 +45,8 @@ class Newcomer:
 
     def build_wheel(self) -> None:
         """What the package index has; it is no part of what the newcomer waits for."""
+        # What an earlier wheel was made of: setuptools would pack modules from there that are gone.
+        shutil.rmtree(REPOSITORY / "build" / "lib", ignore_errors=True)
         run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", self.wheels, REPOSITORY])
 
     @property

@@ -19,12 +19,11 @@ import re
 import sys
 import tomllib
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from fanout_tools.errors import ToolError
+from fanout_tools.errors import ToolError, near_miss
 
 if TYPE_CHECKING:
     from fanout.events.event import Event
@@ -145,8 +144,7 @@ def _read(root: Path, settings: dict[str, Any]) -> Project:
     keys = [*folders, "namespace"]
     for key, value in settings.items():
         if key not in keys:
-            near = get_close_matches(key, keys, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(keys)}"
+            hint = f"{near_miss(key, keys)}there are {', '.join(keys)}"
             raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: no such key; {hint}")
         if not isinstance(value, str) or not value:
             raise ProjectError(f"{root / 'pyproject.toml'}: tool.fanout.{key}: must be a text")

@@ -12,7 +12,7 @@ from tests.integration.platform import NAMESPACE, Platform, client
 
 def test_a_second_plan_shows_no_drift(platform: Platform) -> None:
     """GIVEN what was just applied WHEN it is planned again THEN nothing is to change but what the list explains."""
-    platform.terraformed.drift(EMULATOR)
+    platform.terraformed.drift(EMULATOR, whole=True)
 
 
 def test_both_sides_give_the_same_names(platform: Platform) -> None:

@@ -27,16 +27,16 @@ SNS_PRINCIPAL = "sns.amazonaws.com"
 
 def missing_grant(deployed: Deployed, manifest: Manifest, canary: Canary) -> Fault | None:
     """The first hop whose policy lets nobody of the hop before in; None: all do, or roles say it."""
-    return next(_Way(deployed, manifest, canary).missing_grants(), None)
+    return next(_Route(deployed, manifest, canary).missing_grants(), None)
 
 
 def fault(deployed: Deployed, manifest: Manifest, canary: Canary) -> Fault | None:
     """The first hop that is not as it should be; None: all are."""
-    return next(_Way(deployed, manifest, canary).faults(), None)
+    return next(_Route(deployed, manifest, canary).faults(), None)
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Route:
     deployed: Deployed
     manifest: Manifest
     canary: Canary
@@ -170,7 +170,7 @@ class _Way:
         function = self.deployed.names.function(self.canary.pair.worker)
         name, client = f"{self._queue_name} -> {function}:{ALIAS}", self.deployed.client("lambda")
         mappings = client.list_event_source_mappings(EventSourceArn=self._queue_arn)["EventSourceMappings"]
-        [mapping] = [it for it in mappings if it["FunctionArn"].endswith(f":{function}:{ALIAS}")] or [None]
+        mapping = next((it for it in mappings if it["FunctionArn"].endswith(f":{function}:{ALIAS}")), None)
         if mapping is None:
             return Fault(Hop.MAPPING, name, "no event source mapping takes from the queue")
         if mapping.get("State") in ("Disabled", "Disabling"):

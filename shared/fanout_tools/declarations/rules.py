@@ -5,12 +5,12 @@ The same rules in the same words stand in ``terraform/modules/manifests``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from fanout.errors import PatternError
 from fanout_tools.declarations import routing
+from fanout_tools.errors import near_miss
 
 if TYPE_CHECKING:
     from fanout_tools.declarations.worker import Manifest, Permission
@@ -194,8 +194,7 @@ def unknown_events(named: Iterable[tuple[str, str]], events: Collection[str]) ->
     """Those of the named events (by key) that no contract declares."""
     for key, event in named:
         if event not in events:
-            near = difflib.get_close_matches(event, events, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            hint = near_miss(event, events)
             yield f"{key}: {event}: no such event; {hint}declare it in the contracts or correct the name"
 
 

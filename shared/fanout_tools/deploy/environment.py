@@ -172,10 +172,16 @@ class Deployment:
         """What became of a canary for each pair of event and worker; empty if nothing is deployed.
 
         :param limit_s: see :func:`fanout_tools.canary.run.run`.
+        :raises TerraformError: the environment does not tell its bus.
         """
         outputs = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
         if "traffic" not in outputs:
             return []
+        if "bus" not in outputs:
+            raise terraform.TerraformError(
+                f"{self.root}: has no output bus, which canaries are sent to; add "
+                'output "bus" { value = module.platform.bus }, or give --no-canary'
+            )
         region = outputs["traffic"]["region"]
         deployed = Deployed(Names(outputs["bus"]["name"]), cache(lambda service: self._client(service, region)))
         return canary.run(deployed, Declared.read(project()), limit_s=limit_s)
@@ -204,16 +210,17 @@ class Deployment:
             terraform.run(self.root, "state", "rm", *guards, data_dir=self.data_dir, env=self.env, capture=True)
         return guards
 
-    def drift(self, emulator: str) -> int:
+    def drift(self, emulator: str, *, whole: bool = False) -> int:
         """How many known differences a second plan shows.
 
+        :param whole: see :func:`fanout_tools.deploy.drift.check`.
         :raises DriftError: it shows others.
         """
         plan = f"-out={self.data_dir.resolve() / 'drift.tfplan'}"
         terraform.run(self.root, "plan", PARALLELISM, plan, data_dir=self.data_dir, env=self.env, capture=True)
         shown = ("show", "-json", plan.removeprefix("-out="))
         text = terraform.run(self.root, *shown, data_dir=self.data_dir, env=self.env, capture=True)
-        return len(check_drift.check(json.loads(text), emulator, whole=not project().vendor_record.exists()))
+        return len(check_drift.check(json.loads(text), emulator, whole=whole))
 
 
 def _approved() -> bool:

@@ -3,11 +3,11 @@ secrets, and the modules that its package does not hold."""
 
 import ast
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.errors import near_miss
 
 __all__ = ["declared_names", "problems"]
 
@@ -56,8 +56,7 @@ def _packed(folder: Path) -> Iterator[Path]:
 
 
 def _fix(kind: str, name: str, declared: set[tuple[str, str]], file: str) -> str:
-    near = get_close_matches(name, sorted(other for of, other in declared if of == kind), 1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = near_miss(name, sorted(other for of, other in declared if of == kind))
     if kind in ("table", "bucket"):
         return f"{hint}name {kind}:{name} in the permissions of {file}"
     return f"{hint}name it in the {kind}s of {file}"

@@ -99,6 +99,11 @@ def _balanced(kind: str) -> Callable[[Account, Values], dict[str, Any]]:
     return identity
 
 
+def _schedule(account: Account, it: Values) -> dict[str, Any]:
+    path = f"{it.get('group_name') or 'default'}/{it['name']}"
+    return {"arn": account.arn("scheduler", f"schedule/{path}"), "id": path}
+
+
 def _repository(account: Account, it: Values) -> dict[str, Any]:
     url = f"{account.number}.dkr.ecr.{account.region}.amazonaws.com/{it['name']}"
     return {"arn": account.arn("ecr", f"repository/{it['name']}"), "id": it["name"], "repository_url": url}
@@ -133,6 +138,8 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_lb": _balanced("app"),
     "aws_lb_target_group": _balanced("targetgroup"),
     "aws_s3_bucket": _bucket,
+    "aws_scheduler_schedule": _schedule,
+    "aws_scheduler_schedule_group": _named("scheduler", "schedule-group/"),
     "aws_sfn_state_machine": _machine,
     "aws_security_group": _security_group,
     "aws_sns_topic": _topic,

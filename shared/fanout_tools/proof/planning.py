@@ -72,7 +72,9 @@ def _workspace(root: Path, services: Path, work: Path) -> Path:
     copy = work / "terraform" / "environments" / root.name
     shutil.copytree(root, copy, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
     (copy / "check_plan_override.tf").write_text(_BACKEND, encoding="utf-8")
-    (work / "terraform" / "modules").symlink_to(project().terraform / "modules")
+    for beside in project().terraform.iterdir():
+        if beside.name != "environments":
+            (work / "terraform" / beside.name).symlink_to(beside)
     contracts = project().contracts.resolve().relative_to(project().root).parts[0]
     (work / contracts).symlink_to(project().root / contracts)
     (work / "services").symlink_to(services.resolve())

@@ -55,6 +55,10 @@ def new_event(of: Project, event: str, fields: Sequence[str] = ("id:str",)) -> l
             "parts or more in lower case, a name in CamelCase"
         )
     source, name = found.groups()
+    if source.startswith("aws."):
+        raise ScaffoldError(
+            f"{event}: AWS's own events are not ours to declare anew; `fanout new worker --s3 BUCKET` knows S3's"
+        )
     declared = {text.partition(":")[0]: _field(text) for text in fields}
     module = of.contracts / f"{source.rpartition('.')[2].replace('-', '_')}.py"
     _refuse_declared(of, module, name)

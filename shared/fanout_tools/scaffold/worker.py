@@ -17,6 +17,7 @@ from fanout_tools.scaffold.files import fill, refuse_existing, snake, write
 __all__ = ["new_worker"]
 
 OBJECT_CREATED: Final = "aws.s3/Object Created"
+SCHEDULES: Final = "schedules.yaml"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -48,20 +49,20 @@ def new_worker(
         raise ScaffoldError(f"{name}: a worker's name has lower-case letters, digits and _, a letter first, 31 at most")
     folder = of.services / name
     refuse_existing(folder)
-    made: list[Path] = []
-    wanted = list(on)
+    events = [_declared(of, identifier) for identifier in on]  # before anything is written
     if schedule is not None:
-        _check_schedule(schedule)
-        due = f"{of.namespace}.clock/{_camel(name)}Due"
-        made += new_event(of, due, ["reason:str"])
-        made += _scheduled(of, name, schedule, due)
-        wanted.append(due)
+        _check_schedule(of, schedule)
+    made: list[Path] = []
+    if schedule is not None:
+        due = _Event(f"{of.namespace}.clock/{_camel(name)}Due", f"{of.contracts.name}.clock", f"{_camel(name)}Due")
+        made += [*new_event(of, due.identifier, ["reason:str"]), *_scheduled(of, name, schedule, due.identifier)]
+        events.append(due)
     if bucket is not None:
-        made += _object_created(of)
-        wanted.append(OBJECT_CREATED)
-    if not wanted:
+        event, written = _object_created(of)
+        made += written
+        events.append(event)
+    if not events:
         raise ScaffoldError(f"{name}: name what it handles: --on EVENT, --s3 BUCKET or --schedule 'rate(1 day)'")
-    events = [_event(of, identifier) for identifier in wanted]
     files = {
         folder / "worker.yaml": _declaration(folder, name, events, bucket),
         folder / "handler.py": _handler(name, events),
@@ -72,7 +73,7 @@ def new_worker(
     return [*made, *write(files)]
 
 
-def _event(of: Project, identifier: str) -> _Event:
+def _declared(of: Project, identifier: str) -> _Event:
     declared = {contract.contract.identifier: contract for contract in of.load_contracts()}
     if (contract := declared.get(identifier)) is None:
         raise ScaffoldError(
@@ -120,23 +121,31 @@ def _test(of: Project, folder: Path, name: str, events: Sequence[_Event]) -> str
     return fill("worker/test_handler.py", worker=name, services=package, up=str(up), golden=contracts, events=names)
 
 
-def _object_created(of: Project) -> list[Path]:
-    """The contract of S3's event, where the project has none."""
-    if any(contract.contract.identifier == OBJECT_CREATED for contract in of.load_contracts()):
-        return []
+def _object_created(of: Project) -> tuple[_Event, list[Path]]:
+    """S3's event; its contract is written where the project has none."""
+    for contract in of.load_contracts():
+        if contract.contract.identifier == OBJECT_CREATED:
+            return _Event(OBJECT_CREATED, contract.__module__, contract.__name__), []
     written = write({of.contracts / "s3.py": fill("worker/s3.py")})
     example = {"bucket": {"name": "uploads"}, "object": {"key": "folder/file.txt", "size": 12}}
-    return written + keep(of, OBJECT_CREATED, example)
+    event = _Event(OBJECT_CREATED, f"{of.contracts.name}.s3", "ObjectCreated")
+    return event, [*written, *keep(of, OBJECT_CREATED, example)]
 
 
-def _check_schedule(expression: str) -> None:
+def _check_schedule(of: Project, expression: str) -> None:
     if not re.fullmatch(r"(rate|cron|at)\(.+\)", expression):
         raise ScaffoldError(f"{expression}: write EventBridge Scheduler's rate(1 day), cron(0 6 * * ? *) or at(...)")
+    for root in sorted(of.environments.glob("*/main.tf")):
+        if SCHEDULES not in root.read_text(encoding="utf-8"):
+            line = f'schedules = yamldecode(file("${{path.root}}/../../{SCHEDULES}"))'
+            raise ScaffoldError(
+                f"{root}: reads no {SCHEDULES}, and would not have the schedule; add `{line}` to its platform"
+            )
 
 
 def _scheduled(of: Project, name: str, expression: str, event: str) -> list[Path]:
     """Added to ``terraform/schedules.yaml``, which the environments read."""
-    file = of.terraform / "schedules.yaml"
+    file = of.terraform / SCHEDULES
     before = file.read_text(encoding="utf-8") if file.exists() else fill("worker/schedules.yaml")
     entry = fill("worker/schedule.yaml", name=name.replace("_", "-"), expression=expression, event=event)
     file.write_text(before + entry, encoding="utf-8")

@@ -37,6 +37,10 @@ module "naming" {
   namespace   = var.namespace
 }
 
+locals {
+  schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
+}
+
 module "platform" {
   source = "../../modules/platform"
 
@@ -44,6 +48,7 @@ module "platform" {
   services_dir       = "${path.root}/../../../services"
   contracts_dir      = "${path.root}/../../../shared/contracts/schemas"
   packages_dir       = "${path.root}/../../../build/packages/aws"
+  schedules          = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   force_destroy      = true
   bus_grants         = var.bus_grants
   log_retention_days = 14

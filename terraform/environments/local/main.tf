@@ -28,6 +28,10 @@ provider "aws" {
   }
 }
 
+locals {
+  schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
+}
+
 module "platform" {
   source = "../../modules/platform"
 
@@ -42,7 +46,7 @@ module "platform" {
   archive_days            = 1
   autoscaling             = false # MiniStack has no Application Auto Scaling
   tls_only                = false # emulators answer on plain HTTP
-  schedules               = var.schedules
+  schedules               = merge(yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}"), var.schedules)
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
   bus_grants              = var.bus_grants

@@ -38,6 +38,10 @@ module "naming" {
   namespace   = var.namespace
 }
 
+locals {
+  schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
+}
+
 module "platform" {
   source = "../../modules/platform"
 
@@ -45,6 +49,7 @@ module "platform" {
   services_dir          = "${path.root}/../../../services"
   contracts_dir         = "${path.root}/../../../shared/contracts/schemas"
   packages_dir          = "${path.root}/../../../build/packages/aws"
+  schedules             = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   customer_managed_key  = true
   bus_grants            = var.bus_grants
   archive_days          = 90

@@ -307,3 +307,13 @@ def test_a_deploy_ends_with_canaries(
     assert run(["deploy", "local", "--port", "1", *arguments]) == exit_code
     assert asked == ([] if arguments else [("fanout-here", "eu-north-1")])
     assert ("mapping the-queue: the mapping is Disabled; enable it" in capsys.readouterr().err) is bool(exit_code)
+
+
+def test_an_environment_that_does_not_tell_its_bus_is_named(
+    calls: list[Call], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(terraform, "outputs", lambda *_args, **_options: {"traffic": {"region": "eu-north-1"}})
+    monkeypatch.setattr(deploy.Deployment, "shift", lambda _: None)
+
+    assert run(["deploy", "local", "--port", "1"]) == 1
+    assert 'has no output bus, which canaries are sent to; add output "bus"' in capsys.readouterr().err

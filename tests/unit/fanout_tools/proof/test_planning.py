@@ -45,6 +45,21 @@ def test_a_resource_gets_the_identity_that_its_name_makes() -> None:
     assert resource.get("id") is None  # it was not unknown
 
 
+@pytest.mark.parametrize(
+    ("kind", "values", "arn"),
+    [
+        ("aws_scheduler_schedule_group", {"name": "g"}, "schedule-group/g"),
+        ("aws_scheduler_schedule", {"name": "s", "group_name": "g"}, "schedule/g/s"),
+        ("aws_scheduler_schedule", {"name": "s"}, "schedule/default/s"),
+    ],
+)
+def test_a_schedule_is_named_with_its_group(kind: str, values: dict[str, str], arn: str) -> None:
+    """GIVEN a schedule or its group WHEN identified THEN roles that trust the group by its ARN trust one of the plan."""
+    shown = identified(_shown(kind, unknown={"arn": True}, **values))
+
+    assert next(iter(Plan.read(shown).resources)).arn == f"arn:aws:scheduler:us-east-1:000000000000:{arn}"
+
+
 def test_an_unnamed_resource_gets_an_identity_of_its_own() -> None:
     first = identified(_shown("aws_other_thing", unknown={"arn": True}))
     second = identified(_shown("aws_another_thing", unknown={"arn": True}))

@@ -64,6 +64,11 @@ def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fan
         (("worker", "confirmation", "--on", "shopping.orders/OrderPlaced"), "is there already"),
         (("worker", "other", "--on", "shopping.orders/OrderPlacd"), "did you mean shopping.orders/OrderPlaced? "),
         (("worker", "other"), "other: name what it handles: --on EVENT, --s3 BUCKET or --schedule"),
+        (("event", "aws.s3/ObjectCreated"), "aws.s3/ObjectCreated: AWS's own events are not ours"),
+        (
+            ("worker", "other", "--schedule", "rate(1 day)", "--s3", "files", "--on", "shopping.orders/None"),
+            "shopping.orders/None: no contract declares it",
+        ),
         (("worker", "Other", "--on", "shopping.orders/OrderPlaced"), "Other: a worker's name has lower-case letters"),
         (("worker", "other", "--schedule", "daily"), "daily: write EventBridge Scheduler's rate(1 day)"),
         (("project", "Bad_Name"), "Bad_Name: cannot be a project's name"),
@@ -73,3 +78,17 @@ def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fan
         assert told in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert {file for file in made.root.rglob("*") if "__pycache__" not in file.parts} == before
+
+
+def test_a_schedule_that_an_environment_would_not_have_is_refused(made: Project, fanout: Fanout) -> None:
+    root = made.environments / "prod" / "main.tf"
+    before = root.read_text()
+    root.write_text(before.replace("schedules.yaml", "other.yaml"))
+    try:
+        done = fanout("new", "worker", "hourly", "--schedule", "rate(1 hour)")
+    finally:
+        root.write_text(before)
+
+    assert done.returncode == 1
+    assert "prod/main.tf: reads no schedules.yaml, and would not have the schedule; add `schedules = " in done.stderr
+    assert not (made.services / "hourly").exists()
