@@ -54,7 +54,7 @@ def test_a_resource_gets_the_identity_that_its_name_makes() -> None:
     ],
 )
 def test_a_schedule_is_named_with_its_group(kind: str, values: dict[str, str], arn: str) -> None:
-    """GIVEN a schedule or its group WHEN identified THEN roles that trust the group by its ARN trust one of the plan."""
+    """GIVEN a schedule or its group WHEN identified THEN roles that trust the group trust one of the plan."""
     shown = identified(_shown(kind, unknown={"arn": True}, **values))
 
     assert next(iter(Plan.read(shown).resources)).arn == f"arn:aws:scheduler:us-east-1:000000000000:{arn}"
