@@ -293,6 +293,7 @@ class _Upstream(asyncio.Protocol):
         if call is not None:
             complete = call.ended
             call.send(b"", True)
+            self.transport.resume_reading()  # its last part may have had to wait, and nobody tells an ended call
             if self._keep and complete:
                 self._app.release(self)
             else:
