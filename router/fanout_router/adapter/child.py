@@ -46,7 +46,8 @@ class Child:
             *(sys.executable, "-I", "-S", "-c", _GUARD), stdin=asyncio.subprocess.PIPE, start_new_session=True
         )
         try:
-            process = await asyncio.create_subprocess_exec(*shlex.split(command), process_group=0)
+            # A session is a process group as well, and uvloop knows of no other way to one.
+            process = await asyncio.create_subprocess_exec(*shlex.split(command), start_new_session=True)
         except OSError:
             await _dismiss(guard)
             raise

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from fanout_router.adapter.child import Child
 
@@ -69,7 +71,10 @@ def test_a_killed_adapter_leaves_nothing_behind(family: tuple[str, Path]) -> Non
     eventually(lambda: not lives(grandchild))
 
 
-def test_a_program_that_ends_in_order_has_a_code_and_no_guard_is_left(family: tuple[str, Path]) -> None:
+@pytest.mark.parametrize("run_on", [asyncio.run, uvloop.run])
+def test_a_program_that_ends_in_order_has_a_code_and_no_guard_is_left(
+    family: tuple[str, Path], run_on: Callable[[Coroutine[Any, Any, int | None]], int | None]
+) -> None:
     command, told = family
 
     async def run() -> int | None:
@@ -80,7 +85,7 @@ def test_a_program_that_ends_in_order_has_a_code_and_no_guard_is_left(family: tu
         await child.end()
         return child.returncode
 
-    assert asyncio.run(run()) == -15
+    assert run_on(run()) == -15
     if os.path.isdir("/proc"):
         mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
         assert not [pid for pid in mine if b"killpg" in Path(f"/proc/{pid}/cmdline").read_bytes()]
