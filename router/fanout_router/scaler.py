@@ -59,7 +59,7 @@ class QueueScaler:
     """The scaler of the router; see the top of this module for the reasoning."""
 
     _RATE_WINDOW_S = 5.0
-    _RECENT_S = 0.3
+    _RECENT_S = 0.2
     _TREND_WINDOW_S = 12.0
     _SIGMAS = 1.5
     _MOST_GROWTH = 0.5
