@@ -1,4 +1,4 @@
-"""What feeds a new worker beside other workers' events: the clock and foreign queues, in files that every environment
+"""What feeds a new worker beside other workers' events: the clock and external queues, in files that every environment
 reads."""
 
 from __future__ import annotations
