@@ -42,7 +42,13 @@ RULES: Final[tuple[Rule, ...]] = (
     workflows.sound,
     workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (dead_letters.alarmed, dead_letters.told, pipes.pipe_failures_told, serving.watched, workflows.failures_told)
+ALARMS: Final[tuple[Rule, ...]] = (
+    dead_letters.alarmed,
+    dead_letters.told,
+    pipes.pipe_failures_told,
+    serving.watched,
+    workflows.failures_told,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
