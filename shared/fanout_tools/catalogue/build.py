@@ -236,12 +236,8 @@ def add(plan: Plan, canvas: Canvas, publishers: Publishers, bus: Resource) -> No
     """Draw every source, with its line to the bus."""
     web = list(_web_functions(plan, canvas))
     planned = {canvas.short(str(it.get("function_name"))) for it in web}
-    for node in (
-        *_publishers(publishers, planned),
-        *_buses(plan, canvas, bus),
-        *_schedules(plan, bus),
-        *_pipes(plan, bus),
-    ):
+    others = (*_buses(plan, canvas, bus), *_schedules(plan, bus), *_pipes(plan, bus))
+    for node in (*_publishers(publishers, planned), *others):
         canvas.put(node)
         canvas.connect(node.id, bus)
     for function in web:

@@ -107,7 +107,7 @@ def said(plan: Plan) -> Iterator[Finding]:
 
 
 def pipe_failures_told(plan: Plan) -> Iterator[Finding]:
-    """An alarm counts the executions of each pipe that failed, wholly or in part, from the first, and tells somebody."""
+    """An alarm counts each pipe's executions that failed, wholly or in part, from the first, and tells somebody."""
     for pipe in plan.of("aws_pipes_pipe"):
         alarms = [it for it in plan.of("aws_cloudwatch_metric_alarm") if pipe.get("name") in pipes_watched(it)]
         if not any(_wakes(alarm, pipe) for alarm in alarms):
