@@ -28,12 +28,16 @@ def spoilt(plan: Plan) -> Iterator[tuple[Resource, str, Plan, tuple[str, ...]]]:
     """Each resource, what was done to it, the plan with that, and the further resources that a finding may name."""
     for pipe in plan.of("aws_pipes_pipe"):
         for change, resource in (*_changed(plan, pipe), *_policies(plan, pipe)):
-            roles = (it.address for it in plan.of("aws_iam_role") if it.get("id") == resource.get("role"))
-            yield resource, change, plan.changed(resource), tuple(roles)
+            yield resource, change, plan.changed(resource), tuple(_roles(plan, pipe))
         for alarm in plan.of("aws_cloudwatch_metric_alarm"):
             if pipe.get("name") in pipes_watched(alarm):
                 for change, resource in _alarms(alarm):
                     yield resource, change, plan.changed(resource), (pipe.address,)
+
+
+def _roles(plan: Plan, pipe: Resource) -> Iterator[str]:
+    """That is where a finding on what the pipe may do is."""
+    yield from (it.address for it in plan.of("aws_iam_role") if it.arn == pipe.get("role_arn"))
 
 
 def _changed(plan: Plan, pipe: Resource) -> Iterator[tuple[str, Resource]]:
