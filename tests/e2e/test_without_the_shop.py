@@ -16,7 +16,7 @@ from scripts.paths import BUILD, REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "how-to" / "remove-the-sample-shop.md"
 EVENT, WORKER = "acme.parcels/ParcelSent", "tracking"
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
 
 
 class Fork:
