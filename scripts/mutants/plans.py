@@ -16,7 +16,7 @@ from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
-from scripts.mutants import sources
+from scripts.mutants import pipes, sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -49,6 +49,8 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _containers(plan)
     for resource, change, mutated in sources.spoilt(plan):
         yield _mutant(resource, change, mutated, *_governed(plan, resource))
+    for resource, change, mutated, others in pipes.spoilt(plan):
+        yield _mutant(resource, change, mutated, *others)
     yield from _removals(plan)
     yield from _dead_letter_mutants(plan)
     yield from _ownership_mutants(plan)
@@ -210,6 +212,7 @@ def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
     yield from _leaning_functions(plan, resource)
     yield from _leaning_tables(plan, resource)
     yield from _leaning_routers(plan, resource)
+    yield from pipes.leaning(plan, resource)
     if resource.type in ("aws_kms_key", "aws_kms_alias"):
         yield from (
             it.address

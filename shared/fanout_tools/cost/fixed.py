@@ -135,7 +135,6 @@ _UNPRICED: Final = (
     "aws_ecr_repository",
     "aws_elasticache",
     "aws_kinesis",
-    "aws_pipes_pipe",
     "aws_route53_zone",
     "aws_s3_bucket",
     "aws_scheduler_schedule",

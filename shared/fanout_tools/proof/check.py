@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, grants, keys, serving, workers, workflows
+from fanout_tools.proof import canaries, dead_letters, grants, keys, pipes, serving, workers, workflows
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -30,6 +30,9 @@ RULES: Final[tuple[Rule, ...]] = (
     keys.logged,
     keys.key_scoped,
     keys.key_by_service,
+    pipes.fed,
+    pipes.permitted,
+    pipes.said,
     serving.invoking,
     serving.started,
     serving.contained,
@@ -39,7 +42,13 @@ RULES: Final[tuple[Rule, ...]] = (
     workflows.sound,
     workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (dead_letters.alarmed, dead_letters.told, serving.watched, workflows.failures_told)
+ALARMS: Final[tuple[Rule, ...]] = (
+    dead_letters.alarmed,
+    dead_letters.told,
+    pipes.pipe_failures_told,
+    serving.watched,
+    workflows.failures_told,
+)
 
 
 @dataclass(frozen=True, kw_only=True)

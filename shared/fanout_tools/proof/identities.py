@@ -137,6 +137,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_lambda_layer_version": _layer,
     "aws_lb": _balanced("app"),
     "aws_lb_target_group": _balanced("targetgroup"),
+    "aws_pipes_pipe": _named("pipes", "pipe/"),
     "aws_s3_bucket": _bucket,
     "aws_scheduler_schedule": _schedule,
     "aws_scheduler_schedule_group": _named("scheduler", "schedule-group/"),

@@ -149,6 +149,24 @@ variable "schedules" {
   default = {}
 }
 
+variable "queues" {
+  description = "Queues that are not the platform's, whose messages are put on the bus, by the source's name: queue (its name in the environment's account and region, or its ARN: an environment elsewhere takes nothing from it), event (<source>/<Name>), namespaces (of the environments that take from it; null: of all), and what modules/queue_source lets one choose."
+  type = map(object({
+    queue          = string
+    event          = string
+    schema_version = optional(number, 1)
+    batch_size     = optional(number, 10)
+    kms_key        = optional(string)
+    namespaces     = optional(set(string))
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for it in var.queues : contains(local.known_events, it.event)])
+    error_message = "No contract declares an event of queues: ${join(", ", [for name, it in var.queues : "${name}: ${it.event}" if !contains(local.known_events, it.event)])}; declare it or correct the name."
+  }
+}
+
 variable "keep_warm" {
   description = "The workers that get a heartbeat every so many minutes, so that their first event waits for no cold start."
   type = object({

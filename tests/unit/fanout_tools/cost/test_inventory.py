@@ -91,6 +91,10 @@ def test_without_a_router_none_is_counted(plan: Plan) -> None:
     assert (found.tasks, found.web, found.balancers) == ((), (), 0)
 
 
+def test_the_events_that_pipes_make_are_known(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    assert inventory(plan, manifests, EVENTS).piped == {"shop.orders/OrderPlaced"}
+
+
 def test_what_costs_by_use_and_is_not_calculated_is_named() -> None:
     counted = {"aws_s3_bucket": 2, "aws_s3_bucket_policy": 2, "aws_sfn_state_machine": 1, "aws_iam_role": 5}
 

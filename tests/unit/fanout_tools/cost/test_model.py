@@ -123,6 +123,14 @@ def test_an_event_of_aws_is_charged_as_it_comes_and_as_it_is_forwarded() -> None
     )
 
 
+def test_an_event_from_an_external_queue_is_charged_by_its_pipe_too() -> None:
+    piped = replace(small(), piped=frozenset({EVENT}))
+
+    (pipe,) = (it for it in bill(piped, month(1e6, 70_000), Mix(), PRICES) if it.item == "taken from a queue")
+
+    assert pipe.usd == pytest.approx(0.80)
+
+
 def test_duplicates_and_retries_cost_reads_and_writes() -> None:
     items = _items(bill(small(), month(), Mix(duplicates=0.5, retries=0.5), PRICES))
 

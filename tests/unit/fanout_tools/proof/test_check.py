@@ -55,7 +55,7 @@ def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
 
     assert {it.address for it in missed if it.rule == "alarm"} == {
         it.address
-        for it in plan.of("aws_sqs_queue", "aws_lb_target_group", "aws_sfn_state_machine")
+        for it in plan.of("aws_sqs_queue", "aws_lb_target_group", "aws_pipes_pipe", "aws_sfn_state_machine")
         if "main" not in it.address
     }
     assert not [it for it in excused if it.rule == "alarm"]
