@@ -51,6 +51,7 @@ module "platform" {
   schedules          = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   force_destroy      = true
   bus_grants         = var.bus_grants
+  canary             = var.canary
   log_retention_days = 14
   observability      = { alarm_emails = var.alarm_emails }
 }

@@ -52,6 +52,7 @@ module "platform" {
   schedules             = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   customer_managed_key  = true
   bus_grants            = var.bus_grants
+  canary                = var.canary
   archive_days          = 90
   claims_retention_days = 118 # as the archive, and 28 days in queue and DLQ after a replay
   publishers            = var.publishers

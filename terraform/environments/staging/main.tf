@@ -52,6 +52,7 @@ module "platform" {
   schedules            = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   customer_managed_key = true
   bus_grants           = var.bus_grants
+  canary               = var.canary
   archive_days         = 14
   publishers           = var.publishers
   force_destroy        = true

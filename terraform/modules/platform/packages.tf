@@ -10,8 +10,9 @@ locals {
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
   dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"])
   own_layers    = toset([for name in concat(keys(local.workers), keys(local.web)) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays))
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries))
   relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
+  canaries      = var.canary == null ? [] : ["canary"]
 
   packages = {
     for name, worker in local.workers : name => {
@@ -37,6 +38,19 @@ locals {
       runtime      = local.target.runtime
       architecture = local.architectures[local.outbox_workers[0]]
       layers       = [aws_lambda_layer_version.this["dependencies-${local.architectures[local.outbox_workers[0]]}"].arn]
+    }
+  ])
+  # On the layer of some workers: it needs no other.
+  canary_architecture = try(sort(values(local.architectures))[0], "")
+  canary_package = one([
+    for canary in local.canaries : {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package[canary].key
+      hash         = local.hashes[canary]
+      handler      = "fanout_tools.canary.scheduled.handler"
+      runtime      = local.target.runtime
+      architecture = local.canary_architecture
+      layers       = [aws_lambda_layer_version.this["dependencies-${local.canary_architecture}"].arn]
     }
   ])
   layers = setunion(local.dependencies, local.own_layers)
