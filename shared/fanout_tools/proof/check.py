@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, grants, keys, serving, workers, workflows
+from fanout_tools.proof import canaries, dead_letters, grants, keys, scheduled, serving, workers, workflows
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -30,6 +30,7 @@ RULES: Final[tuple[Rule, ...]] = (
     keys.logged,
     keys.key_scoped,
     keys.key_by_service,
+    scheduled.invoking,
     serving.invoking,
     serving.started,
     serving.contained,
@@ -39,7 +40,13 @@ RULES: Final[tuple[Rule, ...]] = (
     workflows.sound,
     workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (dead_letters.alarmed, dead_letters.told, serving.watched, workflows.failures_told)
+ALARMS: Final[tuple[Rule, ...]] = (
+    dead_letters.alarmed,
+    dead_letters.told,
+    scheduled.watched,
+    serving.watched,
+    workflows.failures_told,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,5 +86,6 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
         yield from rule(plan)
     yield from workers.permitted(plan, manifests)
     yield from dead_letters.unmatched_kept(plan, manifests)
+    yield from scheduled.permitted(plan, manifests)
     for owned in (workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)
