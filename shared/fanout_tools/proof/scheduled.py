@@ -19,7 +19,11 @@ __all__ = ["ALARMS", "invoking", "permitted", "watched"]
 
 LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 ALARMS: Final[Mapping[str, Mapping[str, object]]] = {
-    "CanaryFailedHops": {"comparison_operator": "GreaterThanThreshold", "threshold": 0},
+    "CanaryFailedHops": {
+        "comparison_operator": "GreaterThanThreshold",
+        "threshold": 0,
+        "treat_missing_data": "ignore",  # between two runs there is no news
+    },
     "CanarySuccessfulRuns": {
         "comparison_operator": "LessThanThreshold",
         "threshold": 1,
@@ -146,8 +150,7 @@ def _event_buckets(plan: Plan, names: Names, manifests: Mapping[str, Manifest]) 
                 yield from (
                     it
                     for it in plan.of("aws_s3_bucket")
-                    if str(it.get("bucket")).startswith(prefix)
-                    and str(it.get("bucket")).removeprefix(prefix).isdigit()
+                    if str(it.get("bucket")).startswith(prefix) and str(it.get("bucket")).removeprefix(prefix).isdigit()
                 )
 
 
@@ -167,7 +170,10 @@ def watched(plan: Plan) -> Iterator[Finding]:
     schedules = [it for it in plan.of("aws_scheduler_schedule") if block(it, "target").get("arn") == function.arn]
     if not any(it.get("state") != "DISABLED" for it in schedules):
         yield Finding(
-            address=function.address, rule="alarm", problem="no schedule invokes it", fix="give it one in modules/schedule"
+            address=function.address,
+            rule="alarm",
+            problem="no schedule invokes it",
+            fix="give it one in modules/schedule",
         )
     for metric, wanted in ALARMS.items():
         alarms = [it for it in plan.of("aws_cloudwatch_metric_alarm") if it.get("metric_name") == metric]

@@ -45,7 +45,7 @@ locals {
       {
         # Neither knows resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
         # and list_amazonsns.html there.
-        Sid      = "Unscoped"
+        Sid      = "Lists"
         Effect   = "Allow"
         Action   = ["lambda:ListEventSourceMappings", "sns:GetSubscriptionAttributes"]
         Resource = ["*"]
