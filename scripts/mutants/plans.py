@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource, deliveries, document
-from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof import scheduled
+from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched

@@ -56,8 +56,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 def _packed() -> Project:
     """The project as the package holds it."""
-    folders = {name: ROOT / name for name in ("services", "contracts", "terraform", "build")}
-    return Project(ROOT, **folders)
+    services, contracts, terraform, build = (ROOT / it for it in ("services", "contracts", "terraform", "build"))
+    return Project(ROOT, services=services, contracts=contracts, terraform=terraform, build=build)
 
 
 def _tell(results: Sequence[Result]) -> list[str]:

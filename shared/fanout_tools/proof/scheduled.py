@@ -1,5 +1,5 @@
-"""What happens by the clock: Scheduler may do what its schedules ask; and canaries by the clock can look at every hop, send
-nothing but canaries, and are missed when they fall silent.
+"""What happens by the clock: Scheduler may do what its schedules ask; canaries can look at every hop, send nothing but
+canaries, and are missed when they fall silent.
 
 A canary whose role lacks a call would fail in place of the hop that it should have named.
 """

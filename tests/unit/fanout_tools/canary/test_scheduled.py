@@ -73,7 +73,7 @@ def test_a_fault_is_told_once_and_fails_the_invocation(
     failed = [Result(pair, Verdict.FAILED, FAULT) for pair in (ORDER, other)]
     ended(monkeypatch, *failed, DELIVERED)
 
-    with pytest.raises(CanaryFailedError, match="^mapping fanout-test-billing -> live: the mapping is Disabled; "):
+    with pytest.raises(CanaryFailedError, match=r"^mapping fanout-test-billing -> live: the mapping is Disabled; "):
         handler({}, None)
 
     [line] = caplog.records
