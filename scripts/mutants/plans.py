@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource, deliveries, document
+from fanout_tools.proof import scheduled
 from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
@@ -41,6 +42,8 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     """All mutants of a plan, in the plan's order."""
     for resource in plan.resources:
         for change, spoilt in _VALUES.get(resource.type, {}).items():
+            if _retries_alone(resource):
+                continue
             if all(resource.get(name) != value for name, value in spoilt.items()):
                 yield _mutant(resource, change, plan.changed(resource.having(**spoilt)))
         for attribute in _POLICIES:
@@ -56,6 +59,12 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
     yield from _canary_mutants(plan)
+    yield from _clock_mutants(plan)
+
+
+def _retries_alone(resource: Resource) -> bool:
+    """Whether it says of invocations how often they are tried, and nothing of what is lost: canaries are."""
+    return resource.type == "aws_lambda_function_event_invoke_config" and not resource.get("destination_config")
 
 
 _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
@@ -312,6 +321,36 @@ def _canary_mutants(plan: Plan) -> Iterator[Mutant]:
                 continue
             spoilt = plan.changed(hop.writer.having(event_pattern=json.dumps(wide)))
             yield _mutant(hop.writer, f"{hop.carrier.address} takes canaries", spoilt, hop.carrier.address)
+
+
+def _clock_mutants(plan: Plan) -> Iterator[Mutant]:
+    """Schedules that lead nowhere or lose what they cannot hand over; canaries that nobody sends or misses."""
+    canary = next(it for it in plan.of("aws_lambda_function") if it.get("function_name").endswith("-canary"))
+    for schedule in plan.of("aws_scheduler_schedule"):
+        target = schedule.get("target")[0]
+        for change, spoilt in _TARGETS.items():
+            yield _mutant(schedule, change, plan.changed(schedule.having(target=[{**target, **spoilt}])))
+        yield _mutant(schedule, "off", plan.changed(schedule.having(state="DISABLED")), canary.address)
+        yield _mutant(schedule, "removed", plan.without(schedule.address), canary.address)
+    for alarm in plan.of("aws_cloudwatch_metric_alarm"):
+        if alarm.get("metric_name") in scheduled.ALARMS:
+            yield _mutant(alarm, "removed", plan.without(alarm.address), canary.address)
+            for change, values in _CANARY_ALARMS.items():
+                if any(alarm.get(name) != value for name, value in values.items()):
+                    yield _mutant(alarm, change, plan.changed(alarm.having(**values)), canary.address)
+
+
+_TARGETS: Final[dict[str, dict[str, Any]]] = {
+    "another role": {"role_arn": "arn:aws:iam::999999999999:role/elsewhere"},
+    "a target elsewhere": {"arn": ELSEWHERE},
+    "no dead-letter queue": {"dead_letter_config": []},
+    "a dead-letter queue elsewhere": {"dead_letter_config": [{"arn": ELSEWHERE}]},
+}
+_CANARY_ALARMS: Final[dict[str, dict[str, Any]]] = {
+    **{change: _ALARMS[change] for change in ("a high threshold", "no actions", "actions off", "another metric")},
+    "the other way": {"comparison_operator": "GreaterThanOrEqualToThreshold"},
+    "content with silence": {"treat_missing_data": "notBreaching"},
+}
 
 
 def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,6 +90,7 @@ class Platform:
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
             "TF_VAR_queues": json.dumps(_queues(emulator)),
+            "TF_VAR_canary": json.dumps({"every": "rate(8 hours)", "limit_s": 120}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
@@ -178,6 +180,21 @@ class Platform:
             }
             for message in found.values()
         ]
+
+    @contextmanager
+    def switched_off(self, worker: str) -> Iterator[None]:
+        """Disable a worker's mapping for a while."""
+        functions, uuid = client("lambda"), self.outputs()["workers"][worker]["mapping"]
+
+        def switch(state: str) -> None:
+            functions.update_event_source_mapping(UUID=uuid, Enabled=state == "Enabled")
+            eventually(lambda: functions.get_event_source_mapping(UUID=uuid)["State"], state.__eq__, f"it is {state}")
+
+        switch("Disabled")
+        try:
+            yield
+        finally:
+            switch("Enabled")
 
     def quiet(self) -> None:
         """Wait until no queue of a worker has a message, in several looks in a row."""

@@ -39,6 +39,10 @@ METRICS: Final = len(Outcome) + 2
 REUSE_S: Final = 300
 """How long SQS and SNS use a data key before they ask KMS for the next."""
 MONTH_S: Final = HOURS * 3600
+CANARY_S: Final = 15
+"""A run in which all is well, with cold starts."""
+CANARY_METRICS: Final = 3
+""":mod:`fanout_tools.canary.scheduled`."""
 DAYS: Final = HOURS / 24
 
 
@@ -225,6 +229,7 @@ def upkeep(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> 
     lines += _watching(inventory, prices)
     lines += _keys(inventory, done, prices)
     lines += _router(inventory, mix, prices)
+    lines += _canaries(inventory, prices)
     return [it for it in lines if it.quantity]
 
 
@@ -267,6 +272,19 @@ def _keys(inventory: Inventory, done: list[Load], prices: Prices) -> Iterator[Li
     if any(load.received for load in done):
         yield line(prices, "kms.request", "topics' keys", 2 * periods * inventory.fixed.encrypted_topics)
         yield line(prices, "kms.request", "tables' keys", periods * inventory.fixed.encrypted_tables)
+
+
+def _canaries(inventory: Inventory, prices: Prices) -> Iterator[Line]:
+    """What a run sends, and the function itself. That the workers see them is a few events more of theirs."""
+    canary = inventory.fixed.canary
+    if canary is None:
+        return
+    runs = MONTH_S / canary.every_s
+    compute = runs * CANARY_S * canary.memory_mb / 1024
+    yield line(prices, "events.custom", "canaries", runs * len(inventory.ways))
+    yield line(prices, "lambda.request", "canaries", runs)
+    yield line(prices, f"lambda.{canary.architecture}_gb_s", "canaries", compute)
+    yield line(prices, "cloudwatch.metric", "canaries' metrics", CANARY_METRICS)
 
 
 def _router(inventory: Inventory, mix: Mix, prices: Prices) -> Iterator[Line]:

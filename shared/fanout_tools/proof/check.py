@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, grants, keys, pipes, serving, workers, workflows
+from fanout_tools.proof import canaries, dead_letters, grants, keys, pipes, scheduled, serving, workers, workflows
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -33,6 +33,7 @@ RULES: Final[tuple[Rule, ...]] = (
     pipes.fed,
     pipes.permitted,
     pipes.said,
+    scheduled.invoking,
     serving.invoking,
     serving.started,
     serving.contained,
@@ -46,6 +47,7 @@ ALARMS: Final[tuple[Rule, ...]] = (
     dead_letters.alarmed,
     dead_letters.told,
     pipes.pipe_failures_told,
+    scheduled.watched,
     serving.watched,
     workflows.failures_told,
 )
@@ -88,5 +90,6 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
         yield from rule(plan)
     yield from workers.permitted(plan, manifests)
     yield from dead_letters.unmatched_kept(plan, manifests)
+    yield from scheduled.permitted(plan, manifests)
     for owned in (workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)

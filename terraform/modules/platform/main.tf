@@ -150,6 +150,29 @@ module "schedule" {
   schedules         = var.schedules
   heartbeats        = { for name, worker in module.worker : name => "${worker.function.arn}:${worker.function.alias}" if contains(var.keep_warm.workers, name) }
   heartbeat_minutes = var.keep_warm.minutes
+  canary = var.canary == null ? null : {
+    function = module.canary[0].function.arn
+    every    = var.canary.every
+    paused   = var.canary.paused
+  }
+}
+
+module "canary" {
+  source = "../canary"
+  count  = var.canary == null ? 0 : 1
+
+  deployment         = local.deployment
+  security           = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  package            = local.canary_package
+  every              = var.canary.every
+  limit_s            = var.canary.limit_s
+  workers            = { for name, worker in local.workers : name => worker.batch.window_s }
+  sources            = keys(module.topic)
+  event_buckets      = local.event_buckets
+  bus_arn            = module.bus.arn
+  alarm_topic        = module.observability.alarm_topic
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
 }
 
 locals {

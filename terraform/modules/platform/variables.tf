@@ -176,6 +176,21 @@ variable "keep_warm" {
   default = {}
 }
 
+variable "canary" {
+  description = "How often a function in this account sends a canary for each pair of event and worker, as `fanout canary` does: rate(15 minutes); how long one may take from end to end; and the workers that are paused on purpose, which are late and not failed. null: none."
+  type = object({
+    every   = string
+    limit_s = optional(number, 60)
+    paused  = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for name in try(var.canary.paused, []) : contains(keys(local.workers), name)])
+    error_message = "canary.paused names what is no worker."
+  }
+}
+
 variable "traffic_shift" {
   description = "How new code of a worker gets its events. {}: all at once. Else its share of the invocations in percent, step by step, each for so many minutes, before all; an alarm of the worker meanwhile gives all back to the old code."
   type = object({
@@ -233,7 +248,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
+    condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {

@@ -3,6 +3,7 @@
 A worker's has its folder, the core library and the contracts; its ``worker.yaml`` is packed with all defaults filled in
 and as JSON, which is YAML too but is read faster. A web function's has the adapter besides, by which it serves through
 the router. The package of the outbox's relay is the core library with the routes of the events that go through it.
+That of the scheduled canary is the core with what it needs of the tools, and what the project declares.
 """
 
 import json
@@ -14,9 +15,12 @@ from pathlib import Path
 import fanout
 from fanout.publish import Routes
 from fanout_tools.declarations import worker as manifest
+from fanout_tools.deploy.packages import tools
 from fanout_tools.project import DISTRIBUTION, Project
 
 __all__ = [
+    "CANARY",
+    "canary_entries",
     "core",
     "fanout_requirements",
     "relay_entries",
@@ -31,6 +35,9 @@ DECLARATIONS = frozenset({"requirements.txt", "web.yaml", "worker.yaml"})
 SECRET = frozenset({".jks", ".key", ".p12", ".pem", ".pfx"})
 """Endings of the files that keys are kept in: what a function is to hold goes to Secrets Manager, a certificate that is
 no secret has ``.crt``. What begins with a dot is left out too: ``.env``, ``.git``, ``.aws``."""
+
+CANARY = "fanout_tools.canary.scheduled"
+"""The module whose ``handler`` sends canaries by the clock."""
 
 POWERTOOLS = ["aws-lambda-powertools"]
 """What ``powertools: true`` of a worker.yaml asks for."""
@@ -107,6 +114,17 @@ def relay_entries(routes: Routes) -> dict[str, bytes]:
     """
     packed = core()
     packed["fanout/outbox/routes.json"] = (json.dumps(routes.to_json(), indent=1) + "\n").encode()
+    return packed
+
+
+def canary_entries(of: Project) -> dict[str, bytes]:
+    """What the package of the scheduled canary holds, by name in the archive: no handler, and of the contracts the
+    golden events alone. All that it imports beside is in the platform's own layer."""
+    packed = core() | {name: file.read_bytes() for name, file in tools.modules(CANARY).items()}
+    for file in [*of.services.glob("*/worker.yaml"), *of.services.glob("*/workflow.yaml")]:
+        packed[f"services/{file.parent.name}/{file.name}"] = file.read_bytes()
+    for file in of.golden.glob("*/*.json"):
+        packed[f"contracts/golden/{file.parent.name}/{file.name}"] = file.read_bytes()
     return packed
 
 
