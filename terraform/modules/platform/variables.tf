@@ -220,7 +220,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in keys(local.web) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
