@@ -177,7 +177,7 @@ run "is_called_by_everybody_through_its_url_alone" {
   assert {
     condition = (
       aws_lambda_function_url.this[0].invoke_mode == "RESPONSE_STREAM"
-      && aws_lambda_function.this.environment[0].variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/fanout_router/adapter/stream"
+      && aws_lambda_function.this.environment[0].variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/fanout_stream"
     )
     error_message = "only the adapter's own loop streams"
   }
