@@ -30,8 +30,9 @@ from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
-NOT_HELD = {"localstack": {"scribe"}}
-"""The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
+NOT_HELD = {"localstack": {"scribe", "desk", "vault"}}
+"""What an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find; and
+LocalStack's community edition has no HTTP APIs."""
 PATIENCE_S = 240.0
 WARM = "billing"
 """A worker that gets keep-warm pings by the clock, and answers direct invocations too."""
