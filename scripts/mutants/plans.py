@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource, deliveries, document
+from fanout_tools.plans import front_doors as doors
 from fanout_tools.proof import scheduled
 from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
-from scripts.mutants import pipes, sources
+from scripts.mutants import front_doors, pipes, sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -52,9 +53,12 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _containers(plan)
     for resource, change, mutated in sources.spoilt(plan):
         yield _mutant(resource, change, mutated, *_governed(plan, resource))
-    for resource, change, mutated, others in pipes.spoilt(plan):
+    for resource, change, mutated, others in [*pipes.spoilt(plan), *front_doors.spoilt(plan)]:
         yield _mutant(resource, change, mutated, *others)
     yield from _removals(plan)
+    for resource, left in front_doors.removals(plan):
+        name, mutated = f"{resource.address}: its function is not reached", plan.without(resource.address)
+        yield Mutant(name=name, type=resource.type, plan=mutated, addresses=frozenset(left))
     yield from _dead_letter_mutants(plan)
     yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
@@ -244,6 +248,7 @@ def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
     if resource.type in ("aws_lambda_function", "aws_lambda_function_event_invoke_config"):
         aliases = plan.of("aws_lambda_alias")
         yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
+        yield from (it.at.address for it in doors(plan) if it.name == resource.get("function_name"))
 
 
 def _leaning_tables(plan: Plan, resource: Resource) -> Iterator[str]:

@@ -31,8 +31,9 @@ from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
-NOT_HELD = {"localstack": {"scribe"}}
-"""The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
+NOT_HELD = {"localstack": {"scribe", "desk", "vault"}}
+"""What an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find; and
+LocalStack's community edition has no HTTP APIs."""
 PATIENCE_S = 240.0
 EXTERNAL_QUEUE = "legacy-orders"
 """A queue that is not the platform's, whose messages a pipe puts on the bus; on LocalStack, which moves them."""

@@ -229,12 +229,17 @@ variable "workflow_tracing" {
 }
 
 variable "web" {
-  description = "The web functions to deploy, by name, of those that a web.yaml in services_dir declares: what differs between environments, and the route, which is what a router does with it (see modules/router)."
+  description = "By name of those that a web.yaml in services_dir declares, what differs between environments: limits, variables, whose tokens an HTTP API takes, and the route, which is what a router does with it (see modules/router). A web function that is reached through a router is deployed where it is named here; any other, in every environment."
   type = map(object({
     reserved_concurrency = optional(number)
     environment          = optional(map(string), {})
     parameters           = optional(map(string), {})
     secrets              = optional(map(string), {})
+    error_rate_percent   = optional(number, 5)
+    jwt = optional(object({
+      issuer   = string
+      audience = list(string)
+    }))
     route = optional(object({
       host           = optional(string, "")
       prefix         = optional(string, "/")
@@ -248,7 +253,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
@@ -299,7 +304,7 @@ variable "router" {
   default = null
 
   validation {
-    condition     = var.router == null || length(var.web) > 0
-    error_message = "A router needs a web function to serve: name one in web."
+    condition     = var.router == null || length(local.routed) > 0
+    error_message = "A router needs a web function to serve: name one in web that is declared via: router, or leave the router out."
   }
 }
