@@ -6,7 +6,20 @@ from collections.abc import Sequence
 import typer
 
 from fanout.errors import FanoutError
-from fanout_tools.cli import build, canary, check, contract, deploy, emulators, new, outbox, plans, publish, status
+from fanout_tools.cli import (
+    build,
+    canary,
+    check,
+    contract,
+    deploy,
+    emulators,
+    new,
+    outbox,
+    plans,
+    publish,
+    status,
+    trace,
+)
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
 
@@ -44,6 +57,8 @@ app.command("reset", rich_help_panel=LOCAL)(emulators.reset)
 app.command("emulator-status", rich_help_panel=LOCAL)(emulators.status)
 app.command("publish", rich_help_panel=OPERATE)(publish.command)
 app.command("status", rich_help_panel=OPERATE)(status.command)
+app.command("trace", rich_help_panel=OPERATE)(trace.trace_command)
+app.command("why", rich_help_panel=OPERATE)(trace.why_command)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 
