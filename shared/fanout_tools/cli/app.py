@@ -44,6 +44,7 @@ app.command("reset", rich_help_panel=LOCAL)(emulators.reset)
 app.command("emulator-status", rich_help_panel=LOCAL)(emulators.status)
 app.command("publish", rich_help_panel=OPERATE)(publish.command)
 app.command("status", rich_help_panel=OPERATE)(status.command)
+app.command("top", rich_help_panel=OPERATE)(status.top)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 
