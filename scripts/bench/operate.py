@@ -103,7 +103,11 @@ def main() -> int:
     """Run it; returns the exit code."""
     with stand_in() as url, tempfile.TemporaryDirectory() as folder:
         os.environ |= {f"AWS_ENDPOINT_URL_{service}": url for service in ("SQS", "CLOUDWATCH", "LAMBDA", "STS")}
-        os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": "eu-central-1"}
+        os.environ |= {
+            "AWS_ACCESS_KEY_ID": "bench",
+            "AWS_SECRET_ACCESS_KEY": "bench",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+        }
         os.environ["PYTHONPATH"] = os.pathsep.join(str(Path(it).resolve()) for it in ("shared", "router"))
         project_in(Path(folder))
         workers = topology()

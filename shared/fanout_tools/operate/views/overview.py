@@ -202,7 +202,7 @@ def _troubles(worker: WorkerPlace, facts: Facts, main: Depth | None, dead: Depth
     if dead.held:
         yield f"{dead.held} in its DLQ: fanout dlq group {worker.name}"
     if worker.name in facts.mapped:
-        yield from _untaken(facts.mapped[worker.name], main)
+        yield from _untaken(worker.name, facts.mapped[worker.name], main)
     age_s, slo_s = facts.ages_s.get(worker.queue), worker.manifest.slo.age_s
     if age_s is not None and age_s > slo_s:
         yield f"its oldest event waits for {age_s:.0f} s; its slo.age_s is {slo_s}"
@@ -210,8 +210,8 @@ def _troubles(worker: WorkerPlace, facts: Facts, main: Depth | None, dead: Depth
         yield f"{died} of its invocations died: fanout logs {worker.name}"
 
 
-def _untaken(mapped: Mapped | None, main: Depth) -> Iterator[str]:
+def _untaken(worker: str, mapped: Mapped | None, main: Depth) -> Iterator[str]:
     if mapped is None:
         yield "nobody takes from its queue: there is no event source mapping"
     elif mapped.paused and main.held:
-        yield f"is paused, and {main.held} wait: fanout resume"
+        yield f"is paused, and {main.held} wait: fanout resume {worker}"
