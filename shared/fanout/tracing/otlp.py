@@ -146,7 +146,8 @@ def export(
         with urlopen(request, timeout=timeout_s) as response:
             answer = response.read()
     except HTTPError as error:
-        text = error.read(500).decode(errors="replace")
+        with error:  # it is the response too
+            text = error.read(500).decode(errors="replace")
         raise ExportError(f"{url}: {error.code}: {text}", may_pass=error.code in RETRYABLE) from error
     except (URLError, TimeoutError, OSError) as error:
         raise ExportError(f"{url}: {getattr(error, 'reason', error)}", may_pass=True) from error

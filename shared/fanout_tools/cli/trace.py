@@ -17,9 +17,10 @@ from fanout.events.envelope import Envelope
 from fanout.events.event import contract_of
 from fanout.publish import wrap
 from fanout.tracing.otlp import export
-from fanout_tools.cli.endpoint import reach
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace
+from fanout_tools.cli.endpoint import topology_of
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import console
+from fanout_tools.cli.windows import seconds_of
 from fanout_tools.declarations import reading
 from fanout_tools.declarations.worker import worker_name
 from fanout_tools.operate.reading import Reading
@@ -36,7 +37,6 @@ __all__ = ["trace_command", "why_command"]
 
 STUCK = 4
 WATCH_S = 2.0
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 COLOURS = {Fate.HANDLED: "green", Fate.DEAD: "red", Fate.UNDELIVERED: "red", Fate.LOST: "bold red"}
 
 Event = Annotated[
@@ -64,6 +64,7 @@ def trace_command(
     watch: Annotated[bool, typer.Option(help="Look again every 2 s, until nothing is under way.")] = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
+    services: Services,
     as_json: AsJson = False,
 ) -> None:
     """Follow an event: who had it, what became of it there, what it caused, and when; and for each subscriber that has
@@ -72,11 +73,13 @@ def trace_command(
     It is found by the records of the workers, for as long as they keep them. The exit status is 3 if nothing is known
     of it, 4 if something is in a DLQ, undelivered or possibly lost.
 
-    Example: fanout trace 80b4c862-0d0e-4d0b-a7a4-9a4f0f6f3f3e --env prod --html incident.html
+        fanout trace 80b4c862-0d0e-4d0b-a7a4-9a4f0f6f3f3e --env prod
+
+        fanout trace order:o-1997-0042 --since 1d --html incident.html --env prod
     """
-    topology = Topology.of(project(), reach(env, namespace))
+    topology = topology_of(env, namespace, services)
     while True:
-        search, found = _trace(topology, identity, event, data, since, logs=logs)
+        search, found = _trace(topology, services, identity, event, data, since, logs=logs)
         print(json.dumps(found.to_json())) if as_json else _print(found)
         if not watch or not any(fate in (Fate.WAITING, Fate.RETRYING, Fate.HELD) for fate in found.count()):
             break
@@ -101,17 +104,18 @@ def why_command(
     logs: Logs = True,
     env: Env = LOCAL,
     namespace: Namespace = None,
+    services: Services,
     as_json: AsJson = False,
 ) -> None:
     """Why a worker has, or has not, had an event: one reason.
 
     The exit status is 3 if nothing is known of the event, 4 if it is in a DLQ, undelivered or possibly lost.
 
-    Example: fanout why 80b4c862-0d0e-4d0b-a7a4-9a4f0f6f3f3e loyalty --env prod
+        fanout why 80b4c862-0d0e-4d0b-a7a4-9a4f0f6f3f3e loyalty --env prod
     """
-    topology = Topology.of(project(), reach(env, namespace))
+    topology = topology_of(env, namespace, services)
     place = topology.worker(worker)
-    search, _ = _trace(topology, identity, event, data, since, logs=logs)
+    search, _ = _trace(topology, services, identity, event, data, since, logs=logs)
     search.ask_about(place)
     name = search.evidence.names.get(identity, "")
     found = reason(facts_of(search.evidence, worker, place.manifest, name, identity))
@@ -124,14 +128,14 @@ def why_command(
 
 
 def _trace(
-    topology: Topology, identity: str, event: str | None, data: Path | None, since: str, *, logs: bool
+    topology: Topology, services: Path, identity: str, event: str | None, data: Path | None, since: str, *, logs: bool
 ) -> tuple[Search, Trace]:
     search = Search(
         topology,
         Reading(topology, aws.client),
-        workflow_events=dict(_workflow_events()),
+        workflow_events=dict(_workflow_events(services)),
         read_logs=logs,
-        since=time.time() - _seconds(since),
+        since=time.time() - seconds_of(since),
     )
     if data is not None:
         search.know(_envelope(identity, event, data))
@@ -146,8 +150,8 @@ def _print(found: Trace) -> None:
     console.print(Text(tree.summary(found)))
 
 
-def _workflow_events() -> Iterator[tuple[str, str]]:
-    for file in sorted(project().services.glob("*/workflow.yaml")):
+def _workflow_events(services: Path) -> Iterator[tuple[str, str]]:
+    for file in sorted(services.glob("*/workflow.yaml")):
         declared = reading.read(file)
         if isinstance(declared, dict) and isinstance(declared.get("event"), str):
             yield worker_name(file.parent), declared["event"]
@@ -169,9 +173,3 @@ def _envelope(identity: str, event: str | None, file: Path) -> Envelope:
         raise EventError(f"{file}: holds no whole message; say with --event which event the data are of")
     project().load_contracts()
     return wrap(contract_of(event).from_input(value), event_id=identity)
-
-
-def _seconds(text: str) -> int:
-    if not (text[:-1].isdecimal() and text[-1:] in SECONDS):
-        raise typer.BadParameter(f"{text}: write a number and s, m, h or d, such as 15m", param_hint="--since")
-    return int(text[:-1]) * SECONDS[text[-1]]
