@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from fanout_tools.canary.deployed import found
+from fanout_tools.declarations.naming import ALIAS
 from fanout_tools.operate.evidence import Execution, QueueState
 from fanout_tools.operate.topology import WorkerPlace
 
@@ -49,11 +51,8 @@ def _state(sqs: SQSClient, functions: LambdaClient, place: WorkerPlace) -> Queue
 
 
 def _attributes(sqs: SQSClient, url: str) -> Mapping[str, str] | None:
-    try:
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    except sqs.exceptions.QueueDoesNotExist:
-        return None
-    return {str(name): value for name, value in found.items()}
+    answer = found(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["All"])
+    return None if answer is None else answer["Attributes"]
 
 
 def _count(attributes: Mapping[str, str]) -> int:
@@ -62,13 +61,11 @@ def _count(attributes: Mapping[str, str]) -> int:
 
 def _paused(functions: LambdaClient, function: str) -> bool:
     """Whether none of its mappings is at work."""
-    found: list[Any] = []
-    for name in (f"{function}:live", function):
-        try:
-            found += functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-        except functions.exceptions.ResourceNotFoundException:
-            continue
-    return bool(found) and all(each.get("State") in ("Disabled", "Disabling") for each in found)
+    answers = (
+        found(functions.list_event_source_mappings, FunctionName=each) for each in (f"{function}:{ALIAS}", function)
+    )
+    mappings = [mapping for answer in answers if answer for mapping in answer["EventSourceMappings"]]
+    return bool(mappings) and all(each.get("State") in ("Disabled", "Disabling") for each in mappings)
 
 
 def executions(
@@ -88,15 +85,15 @@ def executions(
             looked += 1
             if looked > MAX_EXECUTIONS:
                 return
-            found = states.describe_execution(executionArn=listed["executionArn"])
-            event_id = _event_id(found.get("input", ""))
+            described = states.describe_execution(executionArn=listed["executionArn"])
+            event_id = _event_id(described.get("input", ""))
             if event_id in event_ids:
-                ended = found.get("stopDate")
+                ended = described.get("stopDate")
                 yield (
                     event_id,
                     Execution(
                         workflow=workflow,
-                        status=found["status"],
+                        status=described["status"],
                         started_at=started,
                         ended_at=ended.timestamp() if ended else None,
                     ),
