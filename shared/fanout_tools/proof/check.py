@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, grants, keys, serving, workers, workflows
+from fanout_tools.proof import canaries, dead_letters, forwarding, grants, keys, serving, workers, workflows
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -22,6 +22,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.consumed_queues,
     dead_letters.invocations_kept,
     canaries.contained,
+    forwarding.forwarded,
     grants.granted,
     grants.scoped,
     grants.log_policies,

@@ -140,6 +140,21 @@ module "worker" {
   log_retention_days = var.log_retention_days
 }
 
+module "traces" {
+  source = "../traces"
+  count  = length(local.forwarders)
+
+  deployment         = local.deployment
+  security           = local.security
+  package            = local.forwarder_package
+  endpoint           = var.traces.endpoint
+  headers_secret     = var.traces.headers_secret
+  log_groups         = { for name, worker in module.worker : name => worker.log_group }
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
+  iam_dialect        = var.iam_dialect
+}
+
 module "schedule" {
   source = "../schedule"
 

@@ -77,6 +77,8 @@ def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Ite
         path = out / "outbox-relay.zip"
         entries = functions.relay_entries(routing.routes(events, manifests))
         yield Package(path=path, built=archive.write(path, entries))
+    path = out / "span-forwarder.zip"
+    yield Package(path=path, built=archive.write(path, functions.core()))
 
 
 def _folders(of: Project, declaration: str = "worker.yaml") -> list[Path]:
