@@ -38,7 +38,8 @@ def wrap(
     :param expires_at: a worker drops the event after it.
     :param gather: see :class:`fanout.events.envelope.Metadata`.
     :param now: when it is published; the time now unless given.
-    :raises EventError: a number of its data is NaN or infinite, which JSON has no word for.
+    :raises EventError: a number of its data is NaN or infinite, which JSON has no word for; or an id is longer than a
+        worker reads.
     """
     contract = event.contract
     identity = event_id or str(uuid4())
@@ -54,6 +55,7 @@ def wrap(
         expires_at=_iso(expires_at) if expires_at else None,
         gather=gather,
     )
+    metadata.refuse_unbounded()
     data = event.to_data()
     if wrong := _non_finite_of(data):
         raise EventError(f"{contract}: {wrong}")

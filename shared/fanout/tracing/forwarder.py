@@ -1,8 +1,9 @@
 """The function that sends the spans of workers' batches to a collector as they are logged.
 
 It is subscribed to the workers' log groups by the term ``spans``. CloudWatch Logs invokes it asynchronously
-(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html): what fails for the moment is raised,
-so that Lambda tries again; the spans have the same ids then. What the collector will never take is told in the log.
+(https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/SubscriptionFilters.html): what fails for the moment is
+raised, so that Lambda tries again; the spans have the same ids then. What the collector will never take is told in the
+log.
 """
 
 from __future__ import annotations

@@ -26,6 +26,12 @@ __all__ = [
     "worker_requirements",
 ]
 
+DECLARATIONS = frozenset({"requirements.txt", "web.yaml", "worker.yaml"})
+
+SECRET = frozenset({".jks", ".key", ".p12", ".pem", ".pfx"})
+"""Endings of the files that keys are kept in: what a function is to hold goes to Secrets Manager, a certificate that is
+no secret has ``.crt``. What begins with a dot is left out too: ``.env``, ``.git``, ``.aws``."""
+
 POWERTOOLS = ["aws-lambda-powertools"]
 """What ``powertools: true`` of a worker.yaml asks for."""
 
@@ -79,16 +85,19 @@ def _declaration(file: Path, routes: Routes) -> bytes:
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """What of a folder runs in Lambda, by its name within it: neither tests nor declarations."""
+    """What of a folder runs in Lambda, by its name within it: neither tests nor declarations, nor what is hidden, has
+    the name of a private key, or is a link to somewhere else."""
+    inside = folder.resolve()
     for file in folder.rglob("*"):
         name = file.relative_to(folder)
-        if file.is_file() and not _left_out(name):
+        if file.is_file() and not _left_out(name) and file.resolve().is_relative_to(inside):
             yield name.as_posix(), file.read_bytes()
 
 
 def _left_out(name: Path) -> bool:
     is_test = "tests" in name.parts[:-1] or name.name.startswith("test_") or name.name == "conftest.py"
-    return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "web.yaml", "worker.yaml"}
+    is_secret = name.suffix in SECRET or any(part.startswith(".") for part in name.parts)
+    return is_test or is_secret or "__pycache__" in name.parts or name.name in DECLARATIONS
 
 
 def relay_entries(routes: Routes) -> dict[str, bytes]:

@@ -100,3 +100,20 @@ def test_powertools_is_in_the_layer_of_the_worker_that_asks_for_it(repository: P
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     [extra] = project["optional-dependencies"]["powertools"]
     assert extra.partition(">=")[0] == "aws-lambda-powertools"
+
+
+def test_secrets_and_links_to_elsewhere_are_not_packed(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """GIVEN what lies about in a developer's folder WHEN it is packed THEN only what runs is there."""
+    folder, outside = repository / "services" / "stock_keeper", tmp_path_factory.mktemp("elsewhere") / "passwords"
+    outside.write_text("secret")
+    for name in (".env", "key.pem", ".git/config", ".aws/credentials", "rules/tls.key", "rules/limits.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    (folder / "passwords").symlink_to(outside)
+    (folder / "inside.py").symlink_to(folder / "handler.py")
+
+    packed = {name for name, _ in functions.files(folder)}
+
+    assert packed == {"__init__.py", "handler.py", "inside.py", "rules/limits.py", "rules/limits.json"}
