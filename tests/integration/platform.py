@@ -78,7 +78,7 @@ class Platform:
         stage = _stage(work_dir / "stage", workers)
         for _ in packages.build(project(stage), "local", work_dir / "packages"):
             pass
-        data_dir = work_dir / "terraform"
+        data_dir = work_dir / f"terraform-{emulator}"  # its name is the log's too
         shutil.rmtree(data_dir, ignore_errors=True)  # the state of an emulator that is gone
         terraform.init(ROOT, data_dir=data_dir)
         variables = {
