@@ -6,7 +6,22 @@ from collections.abc import Sequence
 import typer
 
 from fanout.errors import FanoutError
-from fanout_tools.cli import build, canary, check, contract, deploy, emulators, new, outbox, plans, publish, status
+from fanout_tools.cli import (
+    build,
+    canary,
+    check,
+    compare,
+    contract,
+    deploy,
+    doctor,
+    emulators,
+    logs,
+    new,
+    outbox,
+    plans,
+    publish,
+    status,
+)
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
 
@@ -44,6 +59,10 @@ app.command("reset", rich_help_panel=LOCAL)(emulators.reset)
 app.command("emulator-status", rich_help_panel=LOCAL)(emulators.status)
 app.command("publish", rich_help_panel=OPERATE)(publish.command)
 app.command("status", rich_help_panel=OPERATE)(status.command)
+app.command("top", rich_help_panel=OPERATE)(status.top)
+app.command("logs", rich_help_panel=OPERATE)(logs.command)
+app.command("compare", rich_help_panel=OPERATE)(compare.command)
+app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-__all__ = ["console", "print_rows"]
+__all__ = ["complain", "console", "print_rows", "table"]
 
 console = Console(highlight=False, soft_wrap=True)
 """Standard output; styles vanish when it is no terminal."""
@@ -31,14 +32,18 @@ def print_rows(
         for row in rows:
             print("\t".join(_cell(row.get(column)) for column in columns))
         return
-    rows = list(rows)
-    table = Table(title=title, title_justify="left")
+    console.print(table(columns, list(rows), title=title))
+
+
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> Table:
+    """The rows as a terminal shows them."""
+    made = Table(title=title, title_justify="left")
     for column in columns:
-        numeric = all(isinstance(row.get(column), int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
+        made.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    console.print(table)
+        made.add_row(*(escape(_cell(row.get(column))) for column in columns))
+    return made
 
 
 def complain(text: str) -> None:
