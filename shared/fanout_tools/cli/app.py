@@ -10,14 +10,18 @@ from fanout_tools.cli import (
     build,
     canary,
     check,
+    compare,
     contract,
     deploy,
+    doctor,
     emulators,
+    logs,
     new,
     outbox,
     plans,
     publish,
     status,
+    tail,
     trace,
 )
 from fanout_tools.cost import command as cost
@@ -60,6 +64,10 @@ app.command("status", rich_help_panel=OPERATE)(status.command)
 app.command("top", rich_help_panel=OPERATE)(status.top)
 app.command("trace", rich_help_panel=OPERATE)(trace.trace_command)
 app.command("why", rich_help_panel=OPERATE)(trace.why_command)
+app.command("logs", rich_help_panel=OPERATE)(logs.command)
+app.command("compare", rich_help_panel=OPERATE)(compare.command)
+app.command("tail", rich_help_panel=OPERATE)(tail.command)
+app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 

@@ -29,8 +29,8 @@ class NotDeployedError(FanoutError):
 FEW = 5
 """Of so many workers all is asked, also what costs a call for each."""
 
-LAST_FAILURES = """fields @timestamp, @message, @log
-| filter ispresent(outcome) or level in ["ERROR", "CRITICAL"] or @message like /Task timed out|Runtime exited/
+LAST_FAILURES = f"""fields @timestamp, @message, @log
+| filter {logs.FAILURE}
 | sort @timestamp desc
 | limit 100"""
 

@@ -6,7 +6,17 @@ from typing import Any, Final
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, forwarding, grants, keys, serving, workers, workflows
+from fanout_tools.proof import (
+    canaries,
+    dead_letters,
+    forwarding,
+    grants,
+    keys,
+    operators,
+    serving,
+    workers,
+    workflows,
+)
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -37,6 +47,9 @@ RULES: Final[tuple[Rule, ...]] = (
     serving.serving,
     serving.reached,
     serving.redirected,
+    operators.journal,
+    operators.people,
+    operators.sweeping,
     workflows.sound,
     workflows.invoking,
 )

@@ -175,7 +175,8 @@ def _holds(operator: str, key: str, values: tuple[str, ...], context: Mapping[st
     if key not in context:
         return True if operator.endswith("IfExists") else None
     # A key of one value: any of it is all of it.
-    actual, bare = context[key], operator.removesuffix("IfExists").removeprefix("ForAnyValue:")
+    bare = operator.removesuffix("IfExists").removeprefix("ForAnyValue:").removeprefix("ForAllValues:")
+    actual = context[key]
     if bare in ("ArnEquals", "ArnLike", "StringLike"):
         return any(matches(value, actual) for value in values)
     if bare in ("StringEquals", "Bool"):

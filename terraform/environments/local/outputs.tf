@@ -42,3 +42,8 @@ output "workflows" {
   description = "The workflows by name: the state machine, and the queue of what could not start it."
   value       = module.platform.workflows
 }
+
+output "operators" {
+  description = "The journal's table, and the policies to give to people on call."
+  value       = module.platform.operators
+}

@@ -47,3 +47,8 @@ output "router" {
   description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
   value       = module.platform.router
 }
+
+output "operators" {
+  description = "The journal's table, and the policies to give to people on call."
+  value       = module.platform.operators
+}

@@ -282,7 +282,7 @@ locals {
   store_rules = {
     for folder, worker in local.sound : folder => concat(
       [
-        for name in ["gather", "idempotency", "outbox"] : {
+        for name in ["gather", "idempotency", "operations", "outbox"] : {
           broken = contains(keys(worker.tables), name)
           text   = "tables.${name}: is the name of a table of the platform's own; rename it"
         }

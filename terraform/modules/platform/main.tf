@@ -82,6 +82,15 @@ module "outbox" {
   iam_dialect        = var.iam_dialect
 }
 
+module "operators" {
+  source = "../operators"
+
+  deployment    = local.deployment
+  protect       = var.protect
+  security      = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  force_destroy = var.force_destroy
+}
+
 module "topic" {
   source   = "../topic"
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))

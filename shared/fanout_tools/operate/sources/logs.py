@@ -21,7 +21,7 @@ from fanout_tools.operate.fast import MISSING, Fast, FastError
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import WorkerPlace
 
-__all__ = ["Line", "Told", "ask_insights", "lines_of", "sum_up", "told"]
+__all__ = ["FAILURE", "ROWS", "Line", "Told", "ask_insights", "lines_of", "sum_up", "told"]
 
 INSIGHTS_GROUPS: Final = 50
 """Of one query (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
@@ -31,6 +31,9 @@ UNDER_WAY: Final = frozenset({"Scheduled", "Running"})
 
 DEATH: Final = re.compile(r"Task timed out after|Runtime exited|Runtime\.OutOfMemory|signal: killed")
 """What Lambda writes when it ends an invocation that did not answer."""
+
+FAILURE: Final = 'ispresent(outcome) or level in ["ERROR", "CRITICAL"] or @message like /Task timed out|Runtime exited/'
+"""The same, and what workers log of failures, as a condition of an Insights query."""
 
 
 @dataclass(frozen=True, slots=True)
