@@ -13,13 +13,17 @@ from fanout_tools.cli import (
     compare,
     contract,
     deploy,
+    dlq,
     doctor,
     emulators,
     logs,
     new,
+    operations,
     outbox,
+    pause,
     plans,
     publish,
+    replay,
     status,
     tail,
     trace,
@@ -68,6 +72,11 @@ app.command("logs", rich_help_panel=OPERATE)(logs.command)
 app.command("compare", rich_help_panel=OPERATE)(compare.command)
 app.command("tail", rich_help_panel=OPERATE)(tail.command)
 app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
+app.command("pause", rich_help_panel=OPERATE)(pause.pause)
+app.command("resume", rich_help_panel=OPERATE)(pause.resume)
+app.command("replay", rich_help_panel=OPERATE)(replay.command)
+app.add_typer(operations.app, name="operations", rich_help_panel=OPERATE)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 
