@@ -19,7 +19,7 @@ from fanout.publish import wrap
 from fanout.tracing.otlp import export
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import console
+from fanout_tools.cli.output import console, printable
 from fanout_tools.cli.windows import seconds_of
 from fanout_tools.declarations import reading
 from fanout_tools.declarations.worker import worker_name
@@ -122,7 +122,7 @@ def why_command(
     if as_json:
         print(json.dumps({"event_id": identity, "worker": worker, "fate": found.fate.value, "reason": found.text}))
     else:
-        console.print(Text(f"{worker}: {found.fate.value}{': ' if found.text else ''}{found.text}"))
+        console.print(Text(printable(": ".join(filter(None, (worker, found.fate.value, found.text))))))
     if found.fate.bad:
         raise typer.Exit(STUCK)
 
@@ -146,7 +146,7 @@ def _trace(
 
 def _print(found: Trace) -> None:
     for text, fate in tree.lines(found):
-        console.print(Text(text, style=COLOURS.get(fate, "") if fate else "bold"))
+        console.print(Text(printable(text), style=COLOURS.get(fate, "") if fate else "bold"))
     console.print(Text(tree.summary(found)))
 
 

@@ -11,9 +11,9 @@ from fanout.events.envelope import Envelope
 from fanout.tracing.hops import Hop
 
 __all__ = [
-    "DeadLetter",
     "Evidence",
     "Execution",
+    "Failure",
     "GatherState",
     "QueueState",
     "Record",
@@ -56,7 +56,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+class Failure:
     """A message that was given up: in a worker's DLQ, or that of a hop before it; or a try that failed."""
 
     event_id: str
@@ -64,7 +64,6 @@ class DeadLetter:
     place: str | None = None
     """File and line in the worker's code."""
     attempts: int | None = None
-    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +124,13 @@ class Evidence:
     """Whether the workers' logs were searched, so that what they do not tell did not happen then."""
     envelopes: dict[str, Envelope] = field(default_factory=dict)
     """Of events whose data are at hand, by event id."""
-    dead: dict[tuple[str, str], DeadLetter] = field(default_factory=dict)
+    dead: dict[tuple[str, str], Failure] = field(default_factory=dict)
     """By worker and event id."""
-    failures: dict[tuple[str, str], DeadLetter] = field(default_factory=dict)
+    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     """The last one that its log tells of, by worker and event id."""
     dead_read: frozenset[str] = frozenset()
     """The workers whose DLQ was read to its end."""
-    undelivered: dict[tuple[str, str], DeadLetter] = field(default_factory=dict)
+    undelivered: dict[tuple[str, str], Failure] = field(default_factory=dict)
     """What did not reach a worker's queue, by worker and event id."""
     queues: dict[str, QueueState] = field(default_factory=dict)
     gathers: dict[str, GatherState] = field(default_factory=dict)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from fanout_tools.canary.deployed import MISSING
+from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.evidence import Execution, QueueState
 from fanout_tools.operate.sources import hops, standing
+from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 from fanout_tools.operate.sources.records import Records
 from fanout_tools.operate.topology import Topology, WorkerPlace
 
 __all__ = ["Reading"]
+
+MOST_LETTERS = 1_000
+"""Of one dead-letter queue: each ten are a call, and are hidden from others for a moment."""
+
+UNREADABLE = MISSING | {"AccessDenied", "AccessDeniedException"}
+"""To see a message is to receive it, which is a right of its own."""
 
 
 class Reading(Records):
@@ -38,3 +49,13 @@ class Reading(Records):
     def executions(self, workflow: str, event_ids: Mapping[str, float]) -> Iterable[tuple[str, Execution]]:
         machine = self._topology.workflows[workflow]
         return standing.executions(self._client("stepfunctions"), machine, workflow, event_ids)
+
+    def letters(self, queue_url: str, max_receives: int) -> tuple[Sequence[DeadLetter], bool]:
+        queue = DeadLetterQueue(self._client("sqs"), queue_url, max_receives)
+        try:
+            browsed = queue.browse(MOST_LETTERS)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in UNREADABLE:
+                return [], False
+            raise
+        return browsed.letters, browsed.whole

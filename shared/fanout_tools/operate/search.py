@@ -15,17 +15,20 @@ from fanout.errors import EventError, FanoutError
 from fanout.events.envelope import Envelope
 from fanout.idempotency.store import event_key, id_key
 from fanout.tracing.hops import hops_of
-from fanout_tools.operate.evidence import DeadLetter, Evidence, Execution, GatherState, QueueState, Record, Written
+from fanout_tools.operate.dead_letters import DeadLetter, Kind
+from fanout_tools.operate.evidence import Evidence, Execution, Failure, GatherState, QueueState, Record, Written
 from fanout_tools.operate.sources.hops import failure_in, ordered
 from fanout_tools.operate.sources.records import Probe
 from fanout_tools.operate.topology import Topology, WorkerPlace
-from fanout_tools.operate.views.trace import caused_ids, gather_ids, of_gather, trace
+from fanout_tools.operate.views.trace import Trace, caused_ids, gather_ids, of_gather, trace
 from fanout_tools.operate.views.why import Fate
 
 __all__ = ["NotFoundError", "Search", "Sources"]
 
 AROUND_S = 900.0
 """Before and after what is known of an event's time, that logs are searched for it."""
+
+UNDELIVERED = (Kind.UNDELIVERED_BY_EVENTBRIDGE, Kind.UNDELIVERED_BY_SNS)
 
 TIMERS = ("fanout.gather/WokenUp", "fanout.gather/PartWasLate", "fanout.gather/PartReported")
 """Messages in a gathering worker's own queue: they say nothing that the gather does not."""
@@ -51,6 +54,9 @@ class Sources(Protocol):
     def queues(self, workers: Iterable[WorkerPlace]) -> Mapping[str, QueueState]: ...
 
     def executions(self, workflow: str, event_ids: Mapping[str, float]) -> Iterable[tuple[str, Execution]]: ...
+
+    def letters(self, queue_url: str, max_receives: int) -> tuple[Sequence[DeadLetter], bool]:
+        """What is in a dead-letter queue, and whether that is all; nothing of one that may not be read."""
 
 
 @dataclass
@@ -195,7 +201,7 @@ class Search:
         for line in ordered(lines):
             if failure := failure_in(line):
                 worker, event_id, told = failure
-                self.evidence.failures[worker, event_id] = DeadLetter(event_id=event_id, **told)
+                self.evidence.failures[worker, event_id] = Failure(event_id=event_id, **told)
         self.evidence.logs_read = True
 
     def _roots(self, identity: str, root: str) -> list[str]:
@@ -219,7 +225,54 @@ class Search:
         self._read_executions()
         found = trace(roots, self.evidence, manifests)
         missing = {branch.worker for _, branch in found.branches() if branch.reason.fate is not Fate.HANDLED}
-        self.evidence.queues.update(self.sources.queues([self.topology.workers[each] for each in sorted(missing)]))
+        places = [self.topology.workers[each] for each in sorted(missing)]
+        self.evidence.queues.update(self.sources.queues(places))
+        for place in places:
+            state = self.evidence.queues.get(place.name)
+            if state is not None and state.dead:
+                self._read_dead_letters(place)
+        self._read_undelivered(trace(roots, self.evidence, manifests))
+
+    def _read_dead_letters(self, place: WorkerPlace) -> None:
+        letters, whole = self.sources.letters(place.dead_letter_queue_url, place.manifest.queue.max_receives)
+        for letter in letters:
+            undelivered = letter.kind in UNDELIVERED
+            self._keep(letter, [place.name], self.evidence.undelivered if undelivered else self.evidence.dead)
+        self.evidence.dead_read |= {place.name} if whole else set()
+
+    def _read_undelivered(self, found: Trace) -> None:
+        """The hops before the queues of those that seem to have lost an event."""
+        lost: dict[str, set[str]] = {}
+        for node, branch in found.branches():
+            if branch.reason.fate is Fate.LOST:
+                place = self.topology.workers[branch.worker]
+                for queue in self._before(place, node.event.partition("/")[0]):
+                    lost.setdefault(queue, set()).add(place.name)
+        for queue, workers in lost.items():
+            letters, _ = self.sources.letters(self.topology.place.queue_url(queue), 1)
+            for letter in letters:
+                self._keep(letter, workers, self.evidence.undelivered)
+
+    def _before(self, place: WorkerPlace, source: str) -> Iterator[str]:
+        """The queues of what could not be delivered on the way to a worker's own."""
+        names = self.topology.names
+        if place.manifest.via == "topic":
+            yield names.undelivered_queue(source)
+        if place.undelivered_queue:
+            yield place.undelivered_queue
+        yield names.undelivered_bus_queue
+
+    def _keep(self, letter: DeadLetter, workers: Iterable[str], kept: dict[tuple[str, str], Failure]) -> None:
+        event_id = letter.event_id
+        if event_id is None or not self.evidence.known(event_id):
+            return
+        if letter.envelope is not None:
+            self.know(letter.envelope)
+        cause = ": ".join(filter(None, (letter.cause, letter.text)))
+        failure = Failure(
+            event_id=event_id, cause=cause, place=letter.attributes.get("error_at"), attempts=letter.tries or None
+        )
+        kept |= {(worker, event_id): failure for worker in workers}
 
     def _name_children(self) -> None:
         """An event that nobody has a record of, and whose publisher publishes one kind only, is of that kind."""

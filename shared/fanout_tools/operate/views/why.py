@@ -19,8 +19,8 @@ from fanout.tracing.hops import Hop
 from fanout_tools.declarations.routing import patterns_of
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.operate.evidence import (
-    DeadLetter,
     Evidence,
+    Failure,
     QueueState,
     Record,
     RecordState,
@@ -96,10 +96,10 @@ class Facts:
     record: Record | None = None
     tries: Sequence[Hop] = ()
     logs_read: bool = False
-    dead: DeadLetter | None = None
+    dead: Failure | None = None
     dead_read: bool = False
-    undelivered: DeadLetter | None = None
-    failure: DeadLetter | None = None
+    undelivered: Failure | None = None
+    failure: Failure | None = None
     """The last one that its log tells of."""
     envelope: Envelope | None = None
     published_at: float | None = None
@@ -296,7 +296,7 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def _told(failure: DeadLetter) -> str:
+def _told(failure: Failure) -> str:
     return f"{failure.cause} ({failure.place})" if failure.place else failure.cause
 
 

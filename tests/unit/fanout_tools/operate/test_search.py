@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fanout.events.envelope import Envelope
 from fanout.idempotency.store import derived_id, event_key
+from fanout_tools.operate.dead_letters import DeadLetter, read
 from fanout_tools.operate.evidence import GatherState
 from fanout_tools.operate.search import NotFoundError, Search
 from fanout_tools.operate.views.trace import of_gather, trace
@@ -188,3 +191,40 @@ def test_a_gather_is_told_with_its_parts_and_its_end() -> None:
     [report] = root.branches
     assert report.gathers == [gather]
     assert sorted(child.event for child in report.children) == ["shop.r/Done", *parts]
+
+
+def letter(known: Envelope, **attributes: str) -> DeadLetter:
+    """A message of a dead-letter queue with the event."""
+    body = {"source": known.source, "detail-type": known.name, "detail": json.loads(known.detail())}
+    values = {name: {"StringValue": value} for name, value in attributes.items()}
+    message = {"MessageId": "m", "ReceiptHandle": "r", "Body": json.dumps(body), "MessageAttributes": values}
+    return read(message, max_receives=3)
+
+
+def test_dead_letters_give_the_cause_and_the_data() -> None:
+    """GIVEN an event in one worker's DLQ, that another filters out by its data, and that no topic could be given WHEN
+    traced THEN the causes are the letters', and the filter is judged by the data that they hold."""
+    where = [{"event": "shop.orders/OrderPlaced", "where": {"total": [{"numeric": [">", 25]}]}}]
+    workers = {
+        "inventory": manifest("shop.orders/OrderPlaced"),
+        "loyalty": manifest("shop.orders/OrderPlaced").model_validate({"description": "d", "subscribes": where}),
+        "mail": manifest("shop.orders/OrderPlaced"),
+    }
+    event = "shop.orders/OrderPlaced"
+    bus = Bus(
+        topology(workers), {(event, "inventory"): Fate.DEAD, (event, "loyalty"): Fate.LOST, (event, "mail"): Fate.LOST}
+    )
+    bus.publish(event, ROOT, ROOT)
+    known = envelope(event, ROOT, ROOT, total=20)
+    rejected = letter(known, error_type="Reject", error_message="no stock", worker="inventory", error_at="handler.py:3")
+    bus.dead_letters = {
+        "fanout-test-inventory-dlq": [rejected, letter(replace(known, metadata=replace(known.metadata, event_id="x")))],
+        "fanout-test-shop-orders-undelivered": [letter(known, RULE_ARN="r", ERROR_CODE="NO_PERMISSIONS")],
+    }
+    searched = search(bus, read_logs=False)
+    found = trace(searched.find(ROOT), searched.evidence, workers)
+
+    told = {branch.worker: (branch.reason.fate, branch.reason.text) for _, branch in found.branches()}
+    assert told["inventory"] == (Fate.DEAD, "Reject: no stock (handler.py:3)")
+    assert told["mail"] == (Fate.UNDELIVERED, "NO_PERMISSIONS")
+    assert told["loyalty"] == (Fate.FILTERED, "detail.data.total is 20; wanted a number > 25")

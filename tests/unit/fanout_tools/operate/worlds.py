@@ -11,6 +11,7 @@ from fanout.events.envelope import Envelope, Metadata
 from fanout.idempotency.store import derived_id, event_key
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.evidence import Execution, GatherState, QueueState, Record, RecordState, Written
 from fanout_tools.operate.sources.records import Probe
 from fanout_tools.operate.topology import Place, Topology, WorkerPlace
@@ -54,6 +55,8 @@ class Bus:
     queued: dict[str, int] = field(default_factory=dict)
     truth: set[tuple[str, str, str]] = field(default_factory=set)
     """(worker, event id, fate) of each delivery."""
+    dead_letters: dict[str, list[DeadLetter]] = field(default_factory=dict)
+    """By queue."""
     calls: int = 0
 
     def publish(self, event: str, event_id: str, correlation_id: str, depth: int = 0) -> None:
@@ -130,3 +133,6 @@ class Bus:
 
     def executions(self, workflow: str, event_ids: Mapping[str, float]) -> list[tuple[str, Execution]]:
         return []
+
+    def letters(self, queue_url: str, max_receives: int) -> tuple[list[DeadLetter], bool]:
+        return self.dead_letters.get(queue_url.rpartition("/")[2], []), False

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fanout_tools.operate.evidence import DeadLetter, Execution
+from fanout_tools.operate.evidence import Execution, Failure
 from fanout_tools.operate.search import Search
 from fanout_tools.operate.views import tree
 from fanout_tools.operate.views.html import page
@@ -34,7 +34,7 @@ def found(request: pytest.FixtureRequest) -> Trace:
     bus.publish("shop.orders/OrderPlaced", ROOT, ROOT)
     search = Search(bus.topology, bus, read_logs=request.param, since=NOW - 3600, clock=lambda: NOW)
     roots = search.find(ROOT)
-    search.evidence.dead["inventory", ROOT] = DeadLetter(event_id=ROOT, cause="Reject: not in stock: <CD-7>")
+    search.evidence.dead["inventory", ROOT] = Failure(event_id=ROOT, cause="Reject: not in stock: <CD-7>")
     search.evidence.executions[ROOT] = [Execution(workflow="fulfilment", status="RUNNING", started_at=NOW)]
     return trace(roots, search.evidence, manifests)
 

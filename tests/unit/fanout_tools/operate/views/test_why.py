@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from fanout.tracing.hops import Hop
 from fanout_tools.declarations.worker import Manifest
-from fanout_tools.operate.evidence import DeadLetter, QueueState, Record, RecordState
+from fanout_tools.operate.evidence import Failure, QueueState, Record, RecordState
 from fanout_tools.operate.views.why import Facts, Fate, reason
 
 from ..worlds import NOW, envelope, manifest
 
 EVENT = "shop.orders/OrderPlaced"
-LETTER = DeadLetter(event_id="e", cause="KeyError: sku", place="inventory/handler.py:31")
+LETTER = Failure(event_id="e", cause="KeyError: sku", place="inventory/handler.py:31")
 
 
 def hop(outcome: str, **more: Any) -> Hop:
