@@ -64,6 +64,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _workflow_mutants(plan)
     yield from _canary_mutants(plan)
     yield from _clock_mutants(plan)
+    yield from _operators_mutants(plan)
 
 
 def _retries_alone(resource: Resource) -> bool:
@@ -380,6 +381,29 @@ def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:
 
 
 _OWNED: Final = ("FANOUT_GATHER_QUEUES", "FANOUT_GATHER_TABLE", "FANOUT_IDEMPOTENCY_TABLE")
+
+
+def _operators_mutants(plan: Plan) -> Iterator[Mutant]:
+    """A journal that can be unwritten or not restored, observers who read payloads, a sweeper that reaches the rest."""
+    journal = next(it for it in plan.of("aws_dynamodb_table") if it.get("name").endswith("-operations"))
+    unrestorable = journal.having(point_in_time_recovery=[{"enabled": False}])
+    yield _mutant(journal, "not restorable", plan.changed(unrestorable))
+    for policy in plan.of("aws_iam_policy"):
+        more = {"Effect": "Allow", "Action": ["dynamodb:DeleteItem"], "Resource": [journal.arn]}
+        yield _mutant(policy, "deletes from the journal", plan.changed(_more(policy, more)))
+        if policy.get("name").endswith("-observer"):
+            reads = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage"], "Resource": [ELSEWHERE]}
+            yield _mutant(policy, "reads payloads", plan.changed(_more(policy, reads)))
+    sweeper = next(it for it in plan.of("aws_iam_role_policy") if it.get("name") == "sweeper")
+    queue = next(plan.of("aws_sqs_queue"))
+    reaches = {"Effect": "Allow", "Action": ["sqs:DeleteQueue"], "Resource": [queue.arn]}
+    role = next(it for it in plan.of("aws_iam_role") if it.get("name") == sweeper.get("role"))
+    yield _mutant(sweeper, "deletes what stays", plan.changed(_more(sweeper, reaches)), role.address)
+
+
+def _more(policy: Resource, statement: dict[str, Any]) -> Resource:
+    whole = document(policy.get("policy"))
+    return policy.having(policy=json.dumps({**whole, "Statement": [*whole["Statement"], statement]}))
 
 
 def _mentions(policy: Resource, table: Resource) -> bool:

@@ -82,6 +82,15 @@ module "outbox" {
   iam_dialect        = var.iam_dialect
 }
 
+module "operators" {
+  source = "../operators"
+
+  deployment    = local.deployment
+  protect       = var.protect
+  security      = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  force_destroy = var.force_destroy
+}
+
 module "topic" {
   source   = "../topic"
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))
@@ -138,6 +147,21 @@ module "worker" {
   vpc                = var.vpc
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days
+}
+
+module "traces" {
+  source = "../traces"
+  count  = length(local.forwarders)
+
+  deployment         = local.deployment
+  security           = local.security
+  package            = local.forwarder_package
+  endpoint           = var.traces.endpoint
+  headers_secret     = var.traces.headers_secret
+  log_groups         = { for name, worker in module.worker : name => worker.log_group }
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
+  iam_dialect        = var.iam_dialect
 }
 
 module "schedule" {

@@ -79,6 +79,15 @@ variable "observability" {
   default = {}
 }
 
+variable "traces" {
+  description = "Where the workers' spans are sent as they are logged, OTLP/HTTP, and the secret of the header fields; without an endpoint nowhere: see modules/traces."
+  type = object({
+    endpoint       = optional(string)
+    headers_secret = optional(string)
+  })
+  default = {}
+}
+
 variable "customer_managed_key" {
   description = "Encrypt bus, topics, queues, tables, buckets and logs with a KMS key of the platform's own; else with keys of AWS."
   type        = bool
