@@ -22,6 +22,7 @@ from fanout_tools.cli import (
     publish,
     status,
     tail,
+    tune,
 )
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
@@ -63,6 +64,7 @@ app.command("status", rich_help_panel=OPERATE)(status.command)
 app.command("top", rich_help_panel=OPERATE)(status.top)
 app.command("logs", rich_help_panel=OPERATE)(logs.command)
 app.command("compare", rich_help_panel=OPERATE)(compare.command)
+app.command("tune", rich_help_panel=OPERATE)(tune.command)
 app.command("tail", rich_help_panel=OPERATE)(tail.command)
 app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
