@@ -48,9 +48,12 @@ def command(
     rounds: Annotated[int, typer.Option(min=1, help="Warm invocations of each.")] = 10,
     strategy: Annotated[Strategy, typer.Option(help="What the point is chosen by.")] = Strategy.BALANCED,
     from_: Annotated[
-        Path | None, typer.Option("--from", help="Events to take, a line of JSON each; else golden ones.")
+        Path | None,
+        typer.Option("--from", exists=True, dir_okay=False, help="Events to take, a line of JSON each; else golden."),
     ] = None,
-    reports: Annotated[Path | None, typer.Option(help="Choose by recorded reports; nothing is invoked.")] = None,
+    reports: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Choose by recorded reports; nothing is invoked.")
+    ] = None,
     record: Annotated[Path | None, typer.Option(help="Keep the reports in this file.")] = None,
     picture: Annotated[Path | None, typer.Option("--svg", help="Draw the curve into this file.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Put the chosen numbers into worker.yaml.")] = False,

@@ -10,7 +10,8 @@ import pytest
 
 from fanout import Context, Reject, aws
 from fanout_tools.operate.actions.tune import batch_of
-from tests.unit.fanout.conftest import MakeWorker, ThingFollowed, ThingHappened
+
+from .conftest import MakeWorker, ThingFollowed, ThingHappened
 
 BODY = json.dumps(
     {
