@@ -40,8 +40,8 @@ def another_version(platform: Platform, worker: str) -> Iterator[None]:
 
 
 def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platform: Platform) -> None:
-    """GIVEN an event that a worker handles, and one that a newer version of it cannot WHEN asked THEN status counts both
-    and exits with 4, logs have both events' records, and compare names the newer version's cause."""
+    """GIVEN an event that a worker handles, and one that a newer version of it cannot WHEN asked THEN status counts it
+    and exits with 4, logs have its record, and compare names the newer version's cause."""
     handled, poison = wrap(order("probe")), wrap(order("probe", order_id=f"poison-{uuid4()}"))
     platform.publisher.publish(handled)
     eventually(lambda: platform.item("effects", order_id=handled.data["order_id"]), bool, "the order is handled")
@@ -82,8 +82,8 @@ def test_status_of_nothing_says_so(platform: Platform) -> None:
 
 
 def test_tail_shows_what_passes_and_leaves_nothing(platform: Platform) -> None:
-    """GIVEN a tail of one event WHEN such an event is published THEN it is shown without its data, and rule and queue are
-    gone; a doctor finds nothing left."""
+    """GIVEN a tail of one event WHEN such an event is published THEN it is shown without its data, and rule and queue
+    are gone; a doctor finds nothing left."""
     arguments = ["tail", "shop.orders/OrderPlaced", "--count", "1", "--for", "120", "--json"]
     command = [sys.executable, "-c", "from fanout_tools.cli import main; main()", *arguments]
     options = ["--namespace", platform.names.namespace, "--services", str(platform.services)]
