@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,8 +31,9 @@ from scripts.paths import REPOSITORY
 
 ROOT = REPOSITORY / "terraform" / "environments" / "local"
 NAMESPACE = "fanout-test"
-NOT_HELD = {"localstack": {"scribe"}}
-"""The workers that an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find."""
+NOT_HELD = {"localstack": {"scribe", "desk", "vault"}}
+"""What an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find; and
+LocalStack's community edition has no HTTP APIs."""
 PATIENCE_S = 240.0
 EXTERNAL_QUEUE = "legacy-orders"
 """A queue that is not the platform's, whose messages a pipe puts on the bus; on LocalStack, which moves them."""
@@ -89,6 +91,7 @@ class Platform:
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
             "TF_VAR_queues": json.dumps(_queues(emulator)),
+            "TF_VAR_canary": json.dumps({"every": "rate(8 hours)", "limit_s": 120}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
@@ -178,6 +181,21 @@ class Platform:
             }
             for message in found.values()
         ]
+
+    @contextmanager
+    def switched_off(self, worker: str) -> Iterator[None]:
+        """Disable a worker's mapping for a while."""
+        functions, uuid = client("lambda"), self.outputs()["workers"][worker]["mapping"]
+
+        def switch(state: str) -> None:
+            functions.update_event_source_mapping(UUID=uuid, Enabled=state == "Enabled")
+            eventually(lambda: functions.get_event_source_mapping(UUID=uuid)["State"], state.__eq__, f"it is {state}")
+
+        switch("Disabled")
+        try:
+            yield
+        finally:
+            switch("Enabled")
 
     def quiet(self) -> None:
         """Wait until no queue of a worker has a message, in several looks in a row."""

@@ -5,35 +5,57 @@ The metadata's ``event_id`` is fanout's own: it is the same over retries, duplic
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Self
 
 import orjson
 
 from fanout.errors import EventError
 
-__all__ = ["DataReference", "Envelope", "Metadata", "child_traceparent", "new_traceparent", "trace_id"]
+__all__ = [
+    "DataReference",
+    "Envelope",
+    "Metadata",
+    "child_traceparent",
+    "new_traceparent",
+    "span_id",
+    "trace_id",
+]
 
 # An id of zeros alone is none.
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_UUID = re.compile(r"(?!0{8}-0)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def new_traceparent() -> str:
-    """The context of a new trace, sampled."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+def new_traceparent(event_id: str, correlation_id: str) -> str:
+    """The context of an event that begins a trace, sampled. It follows from the two ids, so that an event that is
+    published again is in the same trace, and whoever knows the ids can make its spans: the trace is the correlation's,
+    its id the correlation's own where that is a UUID."""
+    return f"00-{_trace_of(correlation_id)}-{span_id(event_id)}-01"
 
 
-def child_traceparent(parent: str | None) -> str:
-    """The context of a new span in the parent's trace; of a new trace where the parent is none or malformed, as the
+def child_traceparent(parent: str | None, event_id: str, correlation_id: str) -> str:
+    """The context of a caused event in the parent's trace; as a new trace where the parent is none or malformed, as the
     standard demands."""
     found = _TRACEPARENT.fullmatch(parent or "")
     if found is None:
-        return new_traceparent()
-    return f"00-{found[1]}-{os.urandom(8).hex()}-{found[2]}"
+        return new_traceparent(event_id, correlation_id)
+    return f"00-{found[1]}-{span_id(event_id)}-{found[2]}"
+
+
+def span_id(what: str) -> str:
+    """The id of the span that stands for something, as an event's publication: 64 bits of BLAKE2b, in hexadecimal."""
+    return blake2b(what.encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def _trace_of(correlation_id: str) -> str:
+    if _UUID.fullmatch(correlation_id):
+        return correlation_id.replace("-", "")
+    return blake2b(correlation_id.encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def trace_id(traceparent: str | None) -> str | None:

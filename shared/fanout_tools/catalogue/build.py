@@ -291,6 +291,8 @@ def _schedules(plan: Plan, bus: Resource) -> Iterator[Node]:
             event = _detail_type(target)
             name = str(schedule.get("name"))
             yield _source(Kind.SCHEDULE, name, name, (str(schedule.get("schedule_expression")), event))
+        elif str(target.get("arn")).endswith(f":function:{names_of(plan).function('canary')}"):
+            yield _source(Kind.SCHEDULE, "canary", "canary", (str(schedule.get("schedule_expression")), "every pair"))
 
 
 def _pipes(plan: Plan, bus: Resource) -> Iterator[Node]:

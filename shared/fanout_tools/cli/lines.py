@@ -93,10 +93,11 @@ def _of_cloudevent(value: object) -> Envelope:
         raise EventError("dataref: such an event carries a part of its data only; put them all into data")
     stated = envelope.metadata.schema_version if isinstance(value, dict) and "schemaversion" in value else None
     contract = _publishable(envelope.identifier, stated)
+    given = envelope.metadata
     metadata = replace(
-        envelope.metadata,
+        given,
         schema_version=contract.contract.version,
-        traceparent=envelope.metadata.traceparent or new_traceparent(),
+        traceparent=given.traceparent or new_traceparent(given.event_id, given.correlation_id),
     )
     return replace(envelope, metadata=metadata, data=contract.from_input(envelope.data).to_data())
 

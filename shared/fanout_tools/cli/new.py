@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from fanout_tools import scaffold
+from fanout_tools.declarations.web import Via
 from fanout_tools.project import project
+from fanout_tools.scaffold.web import Auth
 
 __all__ = ["app", "vendor"]
 
@@ -64,9 +66,22 @@ def new_worker(
 
 
 @app.command("web")
-def new_web(name: str) -> None:
-    """Write a web function: an ASGI application, and its test."""
-    _tell(scaffold.new_web(project(), name))
+def new_web(
+    name: str,
+    *,
+    via: Annotated[Via, typer.Option(help="How requests reach it.")] = "router",
+    auth: Annotated[
+        Auth | None, typer.Option(help="Who may call: iam (url) or jwt (http_api), unless it is none: everybody.")
+    ] = None,
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Send answers while the app makes them: by way of a url.")
+    ] = False,
+) -> None:
+    """Write a web function: an ASGI application, and its test.
+
+    fanout new web hooks --via url --auth none
+    """
+    _tell(scaffold.new_web(project(), name, via=via, auth=auth, streaming=streaming))
 
 
 def vendor(

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["complain", "console", "print_rows", "printable"]
+__all__ = ["complain", "console", "print_rows", "printable", "table"]
 
 console = Console(highlight=False, markup=False, soft_wrap=True)
 """Standard output; styles vanish when it is no terminal."""
@@ -31,14 +31,18 @@ def print_rows(
         for row in rows:
             print("\t".join(_cell(row.get(column)).replace("\n", " ") for column in columns))
         return
-    rows = list(rows)
-    table = Table(title=title, title_justify="left")
+    console.print(table(columns, list(rows), title=title))
+
+
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> Table:
+    """The rows as a terminal shows them."""
+    made = Table(title=title, title_justify="left")
     for column in columns:
-        numeric = all(isinstance(row.get(column), int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
+        made.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    console.print(table)
+        made.add_row(*(_cell(row.get(column)) for column in columns))
+    return made
 
 
 def complain(text: str) -> None:

@@ -53,6 +53,7 @@ module "platform" {
   queues             = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
   force_destroy      = true
   bus_grants         = var.bus_grants
+  canary             = var.canary
   log_retention_days = 14
   observability      = { alarm_emails = var.alarm_emails }
 }

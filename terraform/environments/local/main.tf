@@ -52,6 +52,7 @@ module "platform" {
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
   bus_grants              = var.bus_grants
+  canary                  = var.canary
   traffic_shift           = var.traffic_shift
   observability           = { log_queries = false } # no emulator holds them
 

@@ -54,6 +54,7 @@ module "platform" {
   queues                = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
   customer_managed_key  = true
   bus_grants            = var.bus_grants
+  canary                = var.canary
   archive_days          = 90
   claims_retention_days = 118 # as the archive, and 28 days in queue and DLQ after a replay
   publishers            = var.publishers

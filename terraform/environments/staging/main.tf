@@ -54,6 +54,7 @@ module "platform" {
   queues               = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
   customer_managed_key = true
   bus_grants           = var.bus_grants
+  canary               = var.canary
   archive_days         = 14
   publishers           = var.publishers
   force_destroy        = true

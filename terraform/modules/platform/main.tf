@@ -82,6 +82,15 @@ module "outbox" {
   iam_dialect        = var.iam_dialect
 }
 
+module "operators" {
+  source = "../operators"
+
+  deployment    = local.deployment
+  protect       = var.protect
+  security      = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  force_destroy = var.force_destroy
+}
+
 module "topic" {
   source   = "../topic"
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))
@@ -140,6 +149,21 @@ module "worker" {
   log_retention_days = var.log_retention_days
 }
 
+module "traces" {
+  source = "../traces"
+  count  = length(local.forwarders)
+
+  deployment         = local.deployment
+  security           = local.security
+  package            = local.forwarder_package
+  endpoint           = var.traces.endpoint
+  headers_secret     = var.traces.headers_secret
+  log_groups         = { for name, worker in module.worker : name => worker.log_group }
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
+  iam_dialect        = var.iam_dialect
+}
+
 module "schedule" {
   source = "../schedule"
 
@@ -150,6 +174,29 @@ module "schedule" {
   schedules         = var.schedules
   heartbeats        = { for name, worker in module.worker : name => "${worker.function.arn}:${worker.function.alias}" if contains(var.keep_warm.workers, name) }
   heartbeat_minutes = var.keep_warm.minutes
+  canary = var.canary == null ? null : {
+    function = module.canary[0].function.arn
+    every    = var.canary.every
+    paused   = var.canary.paused
+  }
+}
+
+module "canary" {
+  source = "../canary"
+  count  = var.canary == null ? 0 : 1
+
+  deployment         = local.deployment
+  security           = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  package            = local.canary_package
+  every              = var.canary.every
+  limit_s            = var.canary.limit_s
+  workers            = { for name, worker in local.workers : name => worker.batch.window_s }
+  sources            = keys(module.topic)
+  event_buckets      = local.event_buckets
+  bus_arn            = module.bus.arn
+  alarm_topic        = module.observability.alarm_topic
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
 }
 
 locals {

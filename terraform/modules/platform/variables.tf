@@ -79,6 +79,15 @@ variable "observability" {
   default = {}
 }
 
+variable "traces" {
+  description = "Where the workers' spans are sent as they are logged, OTLP/HTTP, and the secret of the header fields; without an endpoint nowhere: see modules/traces."
+  type = object({
+    endpoint       = optional(string)
+    headers_secret = optional(string)
+  })
+  default = {}
+}
+
 variable "customer_managed_key" {
   description = "Encrypt bus, topics, queues, tables, buckets and logs with a KMS key of the platform's own; else with keys of AWS."
   type        = bool
@@ -176,6 +185,21 @@ variable "keep_warm" {
   default = {}
 }
 
+variable "canary" {
+  description = "How often a function in this account sends a canary for each pair of event and worker, as `fanout canary` does: rate(15 minutes); how long one may take from end to end; and the workers that are paused on purpose, which are late and not failed. null: none."
+  type = object({
+    every   = string
+    limit_s = optional(number, 60)
+    paused  = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for name in try(var.canary.paused, []) : contains(keys(local.workers), name)])
+    error_message = "canary.paused names what is no worker."
+  }
+}
+
 variable "traffic_shift" {
   description = "How new code of a worker gets its events. {}: all at once. Else its share of the invocations in percent, step by step, each for so many minutes, before all; an alarm of the worker meanwhile gives all back to the old code."
   type = object({
@@ -214,12 +238,17 @@ variable "workflow_tracing" {
 }
 
 variable "web" {
-  description = "The web functions to deploy, by name, of those that a web.yaml in services_dir declares: what differs between environments, and the route, which is what a router does with it (see modules/router)."
+  description = "By name of those that a web.yaml in services_dir declares, what differs between environments: limits, variables, whose tokens an HTTP API takes, and the route, which is what a router does with it (see modules/router). A web function that is reached through a router is deployed where it is named here; any other, in every environment."
   type = map(object({
     reserved_concurrency = optional(number)
     environment          = optional(map(string), {})
     parameters           = optional(map(string), {})
     secrets              = optional(map(string), {})
+    error_rate_percent   = optional(number, 5)
+    jwt = optional(object({
+      issuer   = string
+      audience = list(string)
+    }))
     route = optional(object({
       host           = optional(string, "")
       prefix         = optional(string, "/")
@@ -233,7 +262,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
@@ -284,7 +313,7 @@ variable "router" {
   default = null
 
   validation {
-    condition     = var.router == null || length(var.web) > 0
-    error_message = "A router needs a web function to serve: name one in web."
+    condition     = var.router == null || length(local.routed) > 0
+    error_message = "A router needs a web function to serve: name one in web that is declared via: router, or leave the router out."
   }
 }

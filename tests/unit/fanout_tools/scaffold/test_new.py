@@ -42,11 +42,15 @@ def test_events_and_workers_are_added_and_stay_sound(made: Project, fanout: Fano
         ("worker", "imports", "--from-queue", "arn:aws:sqs:eu-west-1:111122223333:legacy", "--field", "sku:str"),
         ("worker", "returned", "--from-queue", "returns.fifo", "--on", "shopping.returns/ItemReturned"),
         ("web", "page"),
+        ("web", "hooks", "--via", "url", "--auth", "none", "--streaming"),
+        ("web", "api", "--via", "http_api"),
     ):
         done = fanout("new", *arguments)
         assert done.returncode == 0, done.stderr
 
     _sound(made)
+    hooks = yaml.safe_load((made.services / "hooks" / "web.yaml").read_text())
+    assert hooks == {"description": "Hooks", "via": "url", "url": {"auth": "none", "streaming": True}}
     schedules = yaml.safe_load((made.terraform / "schedules.yaml").read_text())
     assert schedules == {
         "nightly": {
@@ -67,6 +71,8 @@ def test_events_and_workers_are_added_and_stay_sound(made: Project, fanout: Fano
 def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fanout: Fanout) -> None:
     before = {file for file in made.root.rglob("*") if "__pycache__" not in file.parts}
     for arguments, told in (
+        (("web", "site", "--via", "url", "--auth", "jwt"), "--auth jwt: via url it is iam or none"),
+        (("web", "site", "--streaming"), "--streaming is for --via url: the router streams whatever it is told"),
         (("event", "OrderShipped"), "OrderShipped: write <source>/<Name>, such as shopping.orders/OrderShipped"),
         (("event", "shopping.orders/OrderPlaced"), "declares OrderPlaced already"),
         (("event", "shopping.orders/X", "--field", "id:text"), "id:text: write name:type, such as order_id:str"),
