@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource, deliveries, document
+from fanout_tools.plans import front_doors as doors
 from fanout_tools.proof import scheduled
 from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
-from scripts.mutants import sources
+from scripts.mutants import front_doors, pipes, sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -52,12 +53,18 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _containers(plan)
     for resource, change, mutated in sources.spoilt(plan):
         yield _mutant(resource, change, mutated, *_governed(plan, resource))
+    for resource, change, mutated, others in [*pipes.spoilt(plan), *front_doors.spoilt(plan)]:
+        yield _mutant(resource, change, mutated, *others)
     yield from _removals(plan)
+    for resource, left in front_doors.removals(plan):
+        name, mutated = f"{resource.address}: its function is not reached", plan.without(resource.address)
+        yield Mutant(name=name, type=resource.type, plan=mutated, addresses=frozenset(left))
     yield from _dead_letter_mutants(plan)
     yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
     yield from _canary_mutants(plan)
     yield from _clock_mutants(plan)
+    yield from _operators_mutants(plan)
 
 
 def _retries_alone(resource: Resource) -> bool:
@@ -219,6 +226,7 @@ def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
     yield from _leaning_functions(plan, resource)
     yield from _leaning_tables(plan, resource)
     yield from _leaning_routers(plan, resource)
+    yield from pipes.leaning(plan, resource)
     if resource.type in ("aws_kms_key", "aws_kms_alias"):
         yield from (
             it.address
@@ -241,6 +249,7 @@ def _leaning_functions(plan: Plan, resource: Resource) -> Iterator[str]:
     if resource.type in ("aws_lambda_function", "aws_lambda_function_event_invoke_config"):
         aliases = plan.of("aws_lambda_alias")
         yield from (it.address for it in aliases if it.get("function_name") == resource.get("function_name"))
+        yield from (it.at.address for it in doors(plan) if it.name == resource.get("function_name"))
 
 
 def _leaning_tables(plan: Plan, resource: Resource) -> Iterator[str]:
@@ -372,6 +381,29 @@ def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:
 
 
 _OWNED: Final = ("FANOUT_GATHER_QUEUES", "FANOUT_GATHER_TABLE", "FANOUT_IDEMPOTENCY_TABLE")
+
+
+def _operators_mutants(plan: Plan) -> Iterator[Mutant]:
+    """A journal that can be unwritten or not restored, observers who read payloads, a sweeper that reaches the rest."""
+    journal = next(it for it in plan.of("aws_dynamodb_table") if it.get("name").endswith("-operations"))
+    unrestorable = journal.having(point_in_time_recovery=[{"enabled": False}])
+    yield _mutant(journal, "not restorable", plan.changed(unrestorable))
+    for policy in plan.of("aws_iam_policy"):
+        more = {"Effect": "Allow", "Action": ["dynamodb:DeleteItem"], "Resource": [journal.arn]}
+        yield _mutant(policy, "deletes from the journal", plan.changed(_more(policy, more)))
+        if policy.get("name").endswith("-observer"):
+            reads = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage"], "Resource": [ELSEWHERE]}
+            yield _mutant(policy, "reads payloads", plan.changed(_more(policy, reads)))
+    sweeper = next(it for it in plan.of("aws_iam_role_policy") if it.get("name") == "sweeper")
+    queue = next(plan.of("aws_sqs_queue"))
+    reaches = {"Effect": "Allow", "Action": ["sqs:DeleteQueue"], "Resource": [queue.arn]}
+    role = next(it for it in plan.of("aws_iam_role") if it.get("name") == sweeper.get("role"))
+    yield _mutant(sweeper, "deletes what stays", plan.changed(_more(sweeper, reaches)), role.address)
+
+
+def _more(policy: Resource, statement: dict[str, Any]) -> Resource:
+    whole = document(policy.get("policy"))
+    return policy.having(policy=json.dumps({**whole, "Statement": [*whole["Statement"], statement]}))
 
 
 def _mentions(policy: Resource, table: Resource) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fanout_tools.plans import Plan, Resource, block, names_of
+from fanout_tools.plans import Plan, Resource, block, front_doors, names_of
 
 __all__ = ["Canary", "Fixed", "Task", "WebFunction", "fixed", "unpriced"]
 
@@ -26,11 +26,13 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class WebFunction:
-    """A function that a router keeps running."""
+    """A function that serves requests."""
 
     name: str
     memory_mb: int
     architecture: str
+    via: str = "router"
+    """As in its web.yaml. A router keeps its functions running; others run by the request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,27 +144,27 @@ def _canary(plan: Plan) -> Canary | None:
 
 
 def _web(plan: Plan) -> Iterator[WebFunction]:
-    """Functions that nothing feeds and no clock invokes, in a plan that has a router."""
-    if not list(plan.of("aws_ecs_service")):
-        return
+    """Functions with a front door; and, in a plan that has a router, those that nothing feeds and no clock invokes."""
+    doors = {it.name: it.via for it in front_doors(plan)}
+    routed = bool(list(plan.of("aws_ecs_service")))
     fed = [str(it.get("function_name")) for it in plan.of("aws_lambda_event_source_mapping")]
     fed += [str(block(it, "target").get("arn")) for it in plan.of("aws_scheduler_schedule")]
     for function in plan.of("aws_lambda_function"):
-        if not any(it == function.get("function_name") or it.startswith(function.arn) for it in fed):
+        name = str(function.get("function_name"))
+        if name in doors or (routed and not any(it == name or it.startswith(function.arn) for it in fed)):
             architecture = next(iter(function.get("architectures") or ()), "x86_64")
-            memory = function.get("memory_size") or 128
-            yield WebFunction(name=str(function.get("function_name")), memory_mb=memory, architecture=architecture)
+            memory, via = function.get("memory_size") or 128, doors.get(name, "router")
+            yield WebFunction(name=name, memory_mb=memory, architecture=architecture, via=via)
 
 
 _UNPRICED: Final = (
-    "aws_apigateway",
+    "aws_api_gateway",
     "aws_cloudfront",
     "aws_cloudwatch_composite_alarm",
     "aws_db_",
     "aws_ecr_repository",
     "aws_elasticache",
     "aws_kinesis",
-    "aws_pipes_pipe",
     "aws_route53_zone",
     "aws_s3_bucket",
     "aws_scheduler_schedule",

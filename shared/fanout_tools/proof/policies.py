@@ -178,7 +178,8 @@ def _holds(operator: str, key: str, values: tuple[str, ...], context: Mapping[st
     if key not in context:  # of no value all are as they should be
         return True if operator.endswith("IfExists") or operator.startswith(_EVERY) else None
     # A key of one value: any of it is all of it.
-    actual, bare = context[key], operator.removesuffix("IfExists").removeprefix("ForAnyValue:").removeprefix(_EVERY)
+    bare = operator.removesuffix("IfExists").removeprefix("ForAnyValue:").removeprefix(_EVERY)
+    actual = context[key]
     if bare in ("ArnEquals", "ArnLike", "StringLike"):
         return any(matches(value, actual) for value in values)
     if bare in ("StringEquals", "Bool"):

@@ -46,6 +46,19 @@ variable "schedules" {
   default = {}
 }
 
+variable "queues" {
+  description = "Queues whose messages are put on the bus; see modules/platform."
+  type = map(object({
+    queue          = string
+    event          = string
+    schema_version = optional(number, 1)
+    batch_size     = optional(number, 10)
+    kms_key        = optional(string)
+    namespaces     = optional(set(string))
+  }))
+  default = {}
+}
+
 variable "keep_warm" {
   description = "Workers to keep warm; see modules/platform."
   type = object({

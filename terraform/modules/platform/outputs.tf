@@ -80,3 +80,8 @@ output "router" {
   description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
   value       = one(module.router[*])
 }
+
+output "operators" {
+  description = "The journal's table, and the policies to give to people on call."
+  value       = module.operators
+}

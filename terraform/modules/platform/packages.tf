@@ -10,9 +10,10 @@ locals {
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
   dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"])
   own_layers    = toset([for name in concat(keys(local.workers), keys(local.web)) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries))
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries, local.forwarders))
   relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
   canaries      = var.canary == null ? [] : ["canary"]
+  forwarders    = var.traces.endpoint == null ? [] : ["span-forwarder"]
 
   packages = {
     for name, worker in local.workers : name => {
@@ -51,6 +52,19 @@ locals {
       runtime      = local.target.runtime
       architecture = local.canary_architecture
       layers       = [aws_lambda_layer_version.this["dependencies-${local.canary_architecture}"].arn]
+    }
+  ])
+
+  # Likewise on what the first of the workers runs on.
+  forwarder_package = one([
+    for forwarder in local.forwarders : {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package[forwarder].key
+      hash         = local.hashes[forwarder]
+      handler      = "fanout.tracing.forwarder.handler"
+      runtime      = local.target.runtime
+      architecture = values(local.architectures)[0]
+      layers       = [aws_lambda_layer_version.this["dependencies-${values(local.architectures)[0]}"].arn]
     }
   ])
   layers = setunion(local.dependencies, local.own_layers)

@@ -80,6 +80,8 @@ def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Ite
     if manifests:
         path = out / "canary.zip"
         yield Package(path=path, built=archive.write(path, functions.canary_entries(of)))
+    path = out / "span-forwarder.zip"
+    yield Package(path=path, built=archive.write(path, functions.core()))
 
 
 def _folders(of: Project, declaration: str = "worker.yaml") -> list[Path]:

@@ -84,6 +84,17 @@ def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
     assert inputs.endswith("arm64")
 
 
+def test_a_web_function_that_streams_is_started_by_the_adapter(repository: Path) -> None:
+    """GIVEN a web function that streams WHEN built THEN the script that starts it is there, and may be run."""
+    folder = repository / "services" / "shop"
+    folder.mkdir()
+    (folder / "web.yaml").write_text("description: Probe\nvia: url\nurl: { streaming: true }\n")
+    _made(repository, "aws")
+
+    with zipfile.ZipFile(repository / "out" / "aws" / "web" / "shop.zip") as zipped:
+        assert zipped.getinfo("fanout_stream").external_attr >> 16 & 0o777 == 0o755
+
+
 def test_a_second_build_changes_nothing(repository: Path) -> None:
     assert all(_made(repository, "local").values())
     assert not any(_made(repository, "local").values())

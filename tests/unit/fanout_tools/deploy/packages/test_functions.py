@@ -181,3 +181,44 @@ def test_powertools_is_in_the_layer_of_the_worker_that_asks_for_it(repository: P
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     [extra] = project["optional-dependencies"]["powertools"]
     assert extra.partition(">=")[0] == "aws-lambda-powertools"
+
+
+def test_secrets_and_links_to_elsewhere_are_not_packed(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """GIVEN what lies about in a developer's folder WHEN it is packed THEN only what runs is there."""
+    folder, outside = repository / "services" / "stock_keeper", tmp_path_factory.mktemp("elsewhere") / "passwords"
+    outside.write_text("secret")
+    for name in (".env", "key.pem", ".git/config", ".aws/credentials", "rules/tls.key", "rules/limits.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    (folder / "passwords").symlink_to(outside)
+    (folder / "inside.py").symlink_to(folder / "handler.py")
+
+    packed = {name for name, _ in functions.files(folder)}
+
+    assert packed == {"__init__.py", "handler.py", "inside.py", "rules/limits.py", "rules/limits.json"}
+
+
+def test_the_script_of_a_streaming_function_finds_what_the_managed_runtime_would(tmp_path: Path) -> None:
+    """GIVEN what Lambda gives a wrapper script: the interpreter, and the managed runtime's arguments WHEN run THEN the
+    adapter's loop runs in it, with the paths of code, layers and runtime, and nothing of those arguments."""
+    package = tmp_path / "fanout_router" / "adapter"
+    package.mkdir(parents=True)
+    (tmp_path / "fanout_router" / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "streaming.py").write_text("import os, sys\nprint(os.environ['PYTHONPATH'], sys.argv[1:])\n")
+    script = tmp_path / "fanout_stream"
+    script.write_bytes(functions.STREAM)
+    script.chmod(0o755)
+    told = {
+        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "PYTHONPATH": "/var/runtime",
+    }
+
+    done = subprocess.run(
+        [script, sys.executable, "/var/runtime/bootstrap.py"], env=told, capture_output=True, check=True, text=True
+    )
+
+    assert done.stdout == f"{tmp_path}:/opt/python/lib/python3.13/site-packages:/opt/python:/var/runtime []\n"
