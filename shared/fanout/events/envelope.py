@@ -285,7 +285,10 @@ class Envelope:
             return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
         data = detail.get("data")
         if not isinstance(data, dict):
-            raise EventError("detail.data: must be a mapping; is the publisher fanout's?")
+            raise EventError(
+                f"detail.data: must be a mapping, not {type(data).__name__}; is the publisher fanout's? Of an external "
+                "queue's message, they are its body, which has to be a JSON object"
+            )
         return cls(source=source, name=name, metadata=Metadata.from_json(detail.get("metadata")), data=data)
 
     def pack(self) -> dict[str, Any]:

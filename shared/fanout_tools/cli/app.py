@@ -27,6 +27,7 @@ from fanout_tools.cli import (
     status,
     tail,
     trace,
+    tune,
 )
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
@@ -70,6 +71,7 @@ app.command("trace", rich_help_panel=OPERATE)(trace.trace_command)
 app.command("why", rich_help_panel=OPERATE)(trace.why_command)
 app.command("logs", rich_help_panel=OPERATE)(logs.command)
 app.command("compare", rich_help_panel=OPERATE)(compare.command)
+app.command("tune", rich_help_panel=OPERATE)(tune.command)
 app.command("tail", rich_help_panel=OPERATE)(tail.command)
 app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)

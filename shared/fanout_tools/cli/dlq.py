@@ -156,7 +156,7 @@ def show(
     namespace: Namespace = None,
     services: Services,
 ) -> None:
-    """Show one message as JSON, and what the worker's idempotency store knows of its event; no payload unless asked for.
+    """Show one message as JSON, with what the fence knows of its event, and no payload unless asked for.
 
     Example: fanout dlq show inventory 80b4c862 --body
     """
