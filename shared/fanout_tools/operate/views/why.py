@@ -175,7 +175,8 @@ def _moved(facts: Facts) -> Reason | None:
     if not (begins_anew or rejected):
         return None
     cause = f"{_told(facts.failure)}; " if facts.failure else ""
-    if facts.dead_read or (facts.queue is not None and facts.queue.dead == 0):
+    empty = facts.dead_read or (facts.queue is not None and facts.queue.dead == 0)
+    if empty and not _fresh(facts):
         return Reason(Fate.REMOVED, f"{cause}it was in the DLQ, and is there no more: redriven, dropped or expired")
     return Reason(Fate.DEAD, f"{cause}moved to the DLQ")
 
@@ -294,6 +295,12 @@ _RULES: tuple[Rule, ...] = (
     _not_told,
     _lost,
 )
+
+
+def _fresh(facts: Facts) -> bool:
+    """Whether so little time has passed since the last that is known of it that queues may not tell of it yet."""
+    moments = [hop.ended_ms / 1000 for hop in facts.tries] or [facts.published_at or 0.0]
+    return facts.now - max(moments) < GRACE_S
 
 
 def _told(failure: Failure) -> str:

@@ -70,6 +70,10 @@ CASES: dict[str, tuple[dict[str, Any], Fate, str]] = {
         "KeyError: sku (inventory/handler.py:31); moved to the DLQ"),
     "moved, and gone from there": (
         {"record": record(RecordState.RELEASED, tries=0), "queue": EMPTY}, Fate.REMOVED, "redriven, dropped"),
+    "moved just now": (
+        {"record": record(RecordState.RELEASED, tries=0), "queue": EMPTY,
+         "tries": [hop("rejected", logged_ms=NOW * 1000)]},
+        Fate.DEAD, "moved to the DLQ"),
     "rejected, as the log says": ({"tries": [hop("rejected")], "dead_read": True}, Fate.REMOVED, "there no more"),
     "released": ({"record": record(RecordState.RELEASED, tries=2), "failure": LETTER}, Fate.RETRYING,
                  "2 tries failed; it comes again: KeyError"),
