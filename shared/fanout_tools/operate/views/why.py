@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -158,7 +158,11 @@ def _handled(facts: Facts) -> Reason | None:
 
 
 def _dead(facts: Facts) -> Reason | None:
-    return None if facts.dead is None else Reason(Fate.DEAD, _told(facts.dead))
+    """What the letter says; where in the code, the log may say alone."""
+    if facts.dead is None:
+        return None
+    place = facts.dead.place or (facts.failure.place if facts.failure else None)
+    return Reason(Fate.DEAD, _told(replace(facts.dead, place=place)))
 
 
 def _held(facts: Facts) -> Reason | None:

@@ -60,6 +60,9 @@ CASES: dict[str, tuple[dict[str, Any], Fate, str]] = {
         {"record": record(RecordState.COMPLETED), "dead": LETTER}, Fate.HANDLED, ""),
     "only the log knows": ({"tries": [hop("handled")]}, Fate.HANDLED, "no record of it is kept any more"),
     "dead": ({"dead": LETTER}, Fate.DEAD, "KeyError: sku (inventory/handler.py:31)"),
+    "dead, and the log says where": (
+        {"dead": Failure(event_id="e", cause="KeyError: sku"), "failure": LETTER}, Fate.DEAD,
+        "KeyError: sku (inventory/handler.py:31)"),
     "dead though its claim is left": (
         {"dead": LETTER, "record": record(RecordState.DIED)}, Fate.DEAD, "KeyError"),
     "held": (
