@@ -21,7 +21,7 @@ from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.views.compare import Comparison, Version, compare
 
-__all__ = ["command"]
+__all__ = ["command", "lines_of_versions"]
 
 QUERY = f"""fields @timestamp, @message, @log
 | filter ispresent(received) or {logs.FAILURE}
@@ -57,7 +57,7 @@ def command(
         raise typer.BadParameter("name both versions, or none", param_hint="OLDER NEWER")
     topology = topology_of(env, namespace, services)
     place, window = topology.worker(worker), since(since_)
-    seen = compare(worker, asyncio.run(_lines(topology, worker, window)), older, newer)
+    seen = compare(worker, asyncio.run(lines_of_versions(topology, worker, window)), older, newer)
     if as_json:
         print(json.dumps(seen.to_json()))
     else:
@@ -66,7 +66,8 @@ def command(
         raise typer.Exit(4)
 
 
-async def _lines(topology: Topology, worker: str, window: Window) -> Sequence[Line]:
+async def lines_of_versions(topology: Topology, worker: str, window: Window) -> Sequence[Line]:
+    """What a worker has logged of batches and failures, the oldest first."""
     place = topology.worker(worker)
     async with Fast.reached(topology.place) as fast:
         if topology.place.endpoint is None:
