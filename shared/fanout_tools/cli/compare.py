@@ -11,7 +11,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import console, print_rows
+from fanout_tools.cli.output import console, print_rows, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.cost import prices
 from fanout_tools.operate.fast import Fast
@@ -79,7 +79,7 @@ def _print(seen: Comparison, memory_mb: int, architecture: str) -> None:
     price = prices.load()[f"lambda.{architecture}_gb_s"].each * memory_mb / 1024 / 1000
     print_rows(COLUMNS, [_row(it, price) for it in (seen.older, seen.newer)], title=f"worker {seen.worker}")
     for line in seen.worse:
-        console.print(f"! {line}", markup=False)
+        console.print(printable(f"! {line}"))
     if not seen.worse:
         console.print("the newer version is no worse")
 

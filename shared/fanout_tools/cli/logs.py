@@ -11,7 +11,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import complain, console
+from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.sources import logs
@@ -101,4 +101,4 @@ def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
             continue
         cause = " ".join(filter(None, (entry.error_type, entry.error_at)))
         text = f"{entry.time}  {entry.worker:14} {entry.level:8} {entry.text}"
-        console.print(f"{text}  [{cause}]" if cause else text, markup=False)
+        console.print(printable(f"{text}  [{cause}]" if cause else text))

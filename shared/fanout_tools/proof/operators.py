@@ -74,6 +74,21 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
 }
 """What the commands call, by the policy that lets them: an action, and the name of a thing of the deployment."""
+_BEYOND: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
+    ("iam:PassRole", "role/{}.sweeper", {"iam:passedtoservice": "lambda.amazonaws.com"}, "give the sweeper to others"),
+    (
+        "dynamodb:GetItem",
+        "table/{}-any-idempotency",
+        {"dynamodb:attributes": "data", "dynamodb:select": "SPECIFIC_ATTRIBUTES"},
+        "read what handlers returned",
+    ),
+    (
+        "lambda:UpdateEventSourceMapping",
+        "event-source-mapping:any",
+        {"lambda:functionarn": "arn:aws:lambda:eu-central-1:999999999999:function:elsewhere"},
+        "pause any function",
+    ),
+)
 _TOLD: Final = {
     "dynamodb:attributes": "status",
     "dynamodb:select": "SPECIFIC_ATTRIBUTES",
@@ -124,9 +139,20 @@ def _needs(plan: Plan, policy: Resource, needs: tuple[tuple[str, str], ...]) -> 
             _of(policy), Request(action=action, resource=_arn(plan, action, on), told={**_TOLD, **_function(plan)})
         ):
             yield _finding(policy, f"does not allow {action} on {on or 'anything'}", "allow it")
+    yield from _bounded(plan, policy)
     keys = any(plan.of("aws_kms_key"))
     if keys and policy.get("name") == f"{names_of(plan).namespace}-observer":
         yield from _key(plan, policy)
+
+
+def _bounded(plan: Plan, policy: Resource) -> Iterator[Finding]:
+    """What a policy allows under a condition, it does not allow otherwise."""
+    for action, on, told, problem in _BEYOND:
+        of_results = policy.get("name") != f"{names_of(plan).namespace}-observer"  # an investigator may see these
+        if action.startswith("dynamodb:") and of_results:
+            continue
+        if allows(_of(policy), Request(action=action, resource=_arn(plan, action, on), told=told)):
+            yield _finding(policy, f"lets {action} {problem}", "add the condition that modules/operators has")
 
 
 def _key(plan: Plan, policy: Resource) -> Iterator[Finding]:

@@ -87,11 +87,15 @@ class _Pages:
 class SQS(ModelSQS):
     """The model with what operators call beside workers."""
 
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
     def receive_message(self, **request: Any) -> dict[str, Any]:
         queue = self._queue(request, "ReceiveMessage")
         received = queue.receive(request["MaxNumberOfMessages"])
         for message in received:
-            message.visible_at = queue._clock.now + request["VisibilityTimeout"]
+            message.visible_at = self.clock.now + request["VisibilityTimeout"]
         return {
             "Messages": [
                 {
@@ -110,7 +114,7 @@ class SQS(ModelSQS):
 
     def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
         queue = self._queue(request, "GetQueueAttributes")
-        hidden = sum(message.visible_at > queue._clock.now for message in queue.messages)
+        hidden = sum(message.visible_at > self.clock.now for message in queue.messages)
         return {
             "Attributes": {
                 "ApproximateNumberOfMessages": str(len(queue.messages) - hidden),
@@ -167,7 +171,7 @@ class Deployment:
         place = Place("123456789012", region)
         self.topology = Topology.made({"billing": manifest}, Names("shop-prod"), place)
         self.worker: WorkerPlace = self.topology.worker("billing")
-        self.sqs, self.dynamodb = SQS(), DynamoDB()
+        self.sqs, self.dynamodb = SQS(self.clock), DynamoDB()
         self.queue = self.sqs.add(ModelQueue(self.worker.queue_url, self.clock, fifo=fifo))
         self.dlq = self.sqs.add(ModelQueue(self.worker.dead_letter_queue_url, self.clock, fifo=fifo))
         self.dynamodb.create(self.topology.names.operations_table, "op", "step")
