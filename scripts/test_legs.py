@@ -22,6 +22,7 @@ CHECK = Step("fanout check", [str(Path(sys.executable).with_name("fanout")), "ch
 AT_ONCE = steps.CORES + 1
 """A leg waits for its emulator half of the time."""
 END_TO_END = Step("end to end", [*PYTEST, "tests/e2e"])
+APPS = Step("real apps", [*PYTEST, "tests/apps"])
 UNIT = Step("unit", [*PYTEST, "--numprocesses", "auto", "--dist", "loadfile"])
 
 
@@ -33,6 +34,7 @@ def legs() -> Iterator[Step]:
     yield END_TO_END
     yield UNIT
     yield integration("ministack")
+    yield APPS
     try:
         find_python("3.13")
     except PythonMissingError as missing:

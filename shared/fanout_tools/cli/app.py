@@ -25,6 +25,9 @@ from fanout_tools.cli import (
     publish,
     replay,
     status,
+    tail,
+    trace,
+    tune,
 )
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
@@ -64,8 +67,12 @@ app.command("emulator-status", rich_help_panel=LOCAL)(emulators.status)
 app.command("publish", rich_help_panel=OPERATE)(publish.command)
 app.command("status", rich_help_panel=OPERATE)(status.command)
 app.command("top", rich_help_panel=OPERATE)(status.top)
+app.command("trace", rich_help_panel=OPERATE)(trace.trace_command)
+app.command("why", rich_help_panel=OPERATE)(trace.why_command)
 app.command("logs", rich_help_panel=OPERATE)(logs.command)
 app.command("compare", rich_help_panel=OPERATE)(compare.command)
+app.command("tune", rich_help_panel=OPERATE)(tune.command)
+app.command("tail", rich_help_panel=OPERATE)(tail.command)
 app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
 app.command("pause", rich_help_panel=OPERATE)(pause.pause)

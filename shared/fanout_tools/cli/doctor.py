@@ -24,8 +24,8 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Check what breaks in the night: credentials and role, clock, workers that are not deployed or paused for over a
-    day, messages near the end of their retention, workers that forget too early, dead letters under mode claim,
-    leftovers of commands that did not end, alarms that nobody hears, runtimes.
+    day, messages near the end of their retention, dead letters under mode claim, leftovers of commands that did not
+    end, alarms that nobody hears, runtimes.
 
     The exit status is 4 when a check is bad; warnings do not change it.
 

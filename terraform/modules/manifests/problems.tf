@@ -360,7 +360,7 @@ locals {
       [
         for folder in folders :
         { folder = folder, text = "name: ${name}: is a name of the platform's own; rename the folder" }
-        if contains(["outbox", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
+        if contains(["canary", "outbox", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
       ],
       [
         for index, folder in folders :

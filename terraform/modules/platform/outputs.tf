@@ -61,6 +61,11 @@ output "traffic" {
   }
 }
 
+output "canary" {
+  description = "The function that sends canaries by the clock, and its log group; null when there is none."
+  value       = one(module.canary[*])
+}
+
 output "workflows" {
   description = "The workflows by name: the state machine, and the queue of what could not start it."
   value       = { for name, workflow in module.workflow : name => { arn = workflow.arn, undelivered_queue = workflow.undelivered_queue } }

@@ -21,7 +21,7 @@ from fanout_tools.operate.fast import MISSING, Fast, FastError
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import WorkerPlace
 
-__all__ = ["FAILURE", "ROWS", "Line", "Told", "ask_insights", "lines_of", "sum_up", "told"]
+__all__ = ["FAILURE", "ROWS", "Line", "Told", "ask_insights", "insights_rows", "lines_of", "sum_up", "told"]
 
 INSIGHTS_GROUPS: Final = 50
 """Of one query (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html)."""
@@ -104,12 +104,25 @@ async def ask_insights(
 ) -> Sequence[Line]:
     """What the query finds in the logs of these workers, the oldest first; it has to name ``@timestamp``,
     ``@message`` and ``@log``, and the fields of a line stand beside them."""
+    rows = await insights_rows(fast, workers, window, query, sleep=sleep)
+    return sorted((_line(worker, row) for worker, row in rows), key=lambda line: line.at_ms)
+
+
+async def insights_rows(
+    fast: Fast,
+    workers: Iterable[WorkerPlace],
+    window: Window,
+    query: str,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Sequence[tuple[str, Mapping[str, str]]]:
+    """What the query finds: a worker and the fields of a row; it has to name ``@log``."""
     groups = {worker.log_group: worker.name for worker in workers}
     names = list(groups)
     chunks = [names[start : start + INSIGHTS_GROUPS] for start in range(0, len(names), INSIGHTS_GROUPS)]
     found = await asyncio.gather(*(_insights(fast, chunk, window, query, sleep) for chunk in chunks))
-    lines = [_row(row, groups) for rows in found for row in rows]
-    return sorted(lines, key=lambda line: line.at_ms)
+    rows = [{cell["field"]: cell["value"] for cell in row} for answer in found for row in answer]
+    return [(groups[row["@log"].rpartition(":")[2]], row) for row in rows]
 
 
 async def _insights(
@@ -135,11 +148,9 @@ async def _insights(
     return results
 
 
-def _row(row: Sequence[Mapping[str, str]], groups: Mapping[str, str]) -> Line:
-    values = {cell["field"]: cell["value"] for cell in row}
-    at = datetime.fromisoformat(values["@timestamp"]).replace(tzinfo=UTC)
-    group = values.get("@log", "").partition(":")[2] or next(iter(groups))
-    return Line.read(groups.get(group, group), int(at.timestamp() * 1000), values.get("@message", "").rstrip("\n"))
+def _line(worker: str, row: Mapping[str, str]) -> Line:
+    at = datetime.fromisoformat(row["@timestamp"]).replace(tzinfo=UTC)
+    return Line.read(worker, int(at.timestamp() * 1000), row.get("@message", "").rstrip("\n"))
 
 
 @dataclass(frozen=True)

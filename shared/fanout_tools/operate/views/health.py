@@ -76,7 +76,6 @@ def examine(topology: Topology, seen: Symptoms) -> list[Finding]:
         ("deployed", _deployed(workers, seen), f"all of {len(workers)} workers; `fanout plan` tells what would change"),
         ("paused", _paused(workers, seen), "no worker is paused for longer than a day"),
         ("expiry", _expiry(workers, seen), "no message is near the end of its retention"),
-        ("memory", _memory(workers), "each worker remembers an event for as long as it may come back"),
         ("claim", _claims(workers, seen), "no worker with idempotency.mode claim has dead letters"),
         ("leftovers", _leftovers(seen), "nothing is left of tails, replays and tunings"),
         ("alarms", _alarms(topology, seen), "somebody is told of alarms"),
@@ -144,15 +143,6 @@ def _expiry(workers: Iterable[WorkerPlace], seen: Symptoms) -> Iterator[Finding]
             if left_s < (1 - NEAR) * days * DAY_S:
                 fix = f"fanout dlq ls {it.name}" if queue == it.dead_letter_queue else f"fanout status {it.name}"
                 yield Finding("expiry", State.ILL, f"SQS deletes the oldest of {queue} in {left_s / 3600:.0f} h", fix)
-
-
-def _memory(workers: Iterable[WorkerPlace]) -> Iterator[Finding]:
-    for it in workers:
-        bound_s = (_days(it) + DLQ_RETENTION_DAYS) * DAY_S
-        if it.records_table and it.manifest.ttl_s < bound_s:
-            hours = f"{it.manifest.ttl_s // 3600} h; it may come back for {bound_s // 3600} h"
-            said = f"{it.name} forgets an event after {hours}"
-            yield Finding("memory", State.WARNING, said, "leave idempotency.ttl_hours out of worker.yaml")
 
 
 def _claims(workers: Iterable[WorkerPlace], seen: Symptoms) -> Iterator[Finding]:
