@@ -29,7 +29,7 @@ def redrive(platform: Platform, pattern: str) -> subprocess.CompletedProcess[str
 def test_an_incident_is_worked_off(platform: Platform) -> None:
     """GIVEN orders of an article that is not in stock WHEN they are redriven by canary THEN the first comes back and
     the others stay; WHEN the article is there and they are redriven again THEN each order takes one piece."""
-    sku, customer = f"cd-{uuid4().hex[:8]}", f"incident-{uuid4().hex[:8]}"
+    sku, customer = f"cd-0{uuid4().hex[:8]}", f"incident-{uuid4().hex[:8]}"
     pattern = json.dumps({"detail": {"data": {"customer_id": [customer]}}})
     orders = incident(platform, sku, customer)
 
