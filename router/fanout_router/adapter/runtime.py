@@ -44,6 +44,7 @@ class Runtime:
 
     def __init__(self, app: Application) -> None:
         self.app = app
+        """What is served."""
         self._loop = _new_loop()
         self.stuck = False
         """Something of the app could not be ended: the environment is to be replaced."""
@@ -121,6 +122,7 @@ class ServedApp:
 
     def __init__(self, app: Any) -> None:
         self.runtime = Runtime(adapt(app))
+        """The app, and the loop it lives on."""
 
     def __call__(self, event: dict[str, Any], context: Any) -> Any:
         """Serve an invocation; see :meth:`Runtime.handle`."""
