@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
 from fanout_tools.proof.check import check
@@ -40,10 +41,11 @@ def verdicts() -> Iterator[Verdict]:
     """The rules' verdict on every mutant of the fixture; the fixture itself passes, which a unit test holds."""
     manifests, allowed = load_all(FIXTURE / "services"), read("fixture")
     starts = declared_patterns(FIXTURE / "services")
+    web = web_manifest.load_all(FIXTURE / "services", manifests)
     for grants, file in PLANS.items():
         for mutant in mutants(Plan.read(json.loads(file.read_text(encoding="utf-8")))):
             if grants == "service" or ".module.topic[" in mutant.name:  # all else is the same in both
-                proof = check(mutant.plan, manifests, starts=starts, allowed=allowed, declared=Declared())
+                proof = check(mutant.plan, manifests, starts=starts, web=web, allowed=allowed, declared=Declared())
                 yield Verdict(mutant=mutant, findings=proof.findings)
 
 

@@ -4,6 +4,6 @@ environments.
 
 from fanout_router.adapter.compress import Compress
 from fanout_router.adapter.proxy import ProxyApplication
-from fanout_router.adapter.runtime import Runtime, adapt, load, serve
+from fanout_router.adapter.runtime import Runtime, ServedApp, adapt, load, serve
 
-__all__ = ["Compress", "ProxyApplication", "Runtime", "adapt", "load", "serve"]
+__all__ = ["Compress", "ProxyApplication", "Runtime", "ServedApp", "adapt", "load", "serve"]

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from fanout_router.adapter.call import Application, Call
+from fanout_router.adapter.call import Application, Call, ResponseChannel
 from fanout_router.errors import AdapterError
 from fanout_router.messages import MessageReader
 
@@ -74,17 +74,26 @@ async def answer(app: Application, event: Event) -> dict[str, Any]:
 
     :raises AdapterError: the event's method is none, or a field holds a line break.
     """
-    body = event.get("body") or ""
-    data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     channel = _Answer()
-    call = Call(channel, _head(event, len(data)), end=True)
-    if data:
-        call.body.append(data)
+    call = call_of(channel, event)
     app.handle(call)
     await channel.done
     if channel.failed:
         return _response(event, b"HTTP/1.1 502 Bad Gateway\r\n\r\n", b"")
     return _response(event, channel.head, b"" if call.method == b"HEAD" else bytes(channel.body))
+
+
+def call_of(channel: ResponseChannel, event: Event) -> Call:
+    """The call that an HTTP event is.
+
+    :raises AdapterError: the event's method is none, or a field holds a line break.
+    """
+    body = event.get("body") or ""
+    data = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
+    call = Call(channel, _head(event, len(data)), end=True)
+    if data:
+        call.body.append(data)
+    return call
 
 
 # -- the request --
@@ -161,10 +170,21 @@ def _query(event: Event) -> str:
 # -- the response --
 
 
-def _response(event: Event, head: bytes, body: bytes) -> dict[str, Any]:
+def head_of_response(head: bytes) -> dict[str, Any]:
+    """Status, fields and cookies of a response as a function URL wants them."""
+    status, _, fields = _parsed(head)
+    cookies = [value for name, value in fields if name == "set-cookie"]
+    return {"statusCode": status, "headers": _joined(fields), "cookies": cookies}
+
+
+def _parsed(head: bytes) -> tuple[int, str, list[tuple[str, str]]]:
     lines = head[:-4].decode("latin-1").split("\r\n")
     status, reason = int(lines[0].split(" ")[1]), lines[0].split(" ", 2)[2]
-    fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]
+    return status, reason, [(name, value) for name, _, value in (line.partition(": ") for line in lines[1:])]
+
+
+def _response(event: Event, head: bytes, body: bytes) -> dict[str, Any]:
+    status, reason, fields = _parsed(head)
     text = _as_text(dict(fields), body)
     found: dict[str, Any] = {
         "statusCode": status,

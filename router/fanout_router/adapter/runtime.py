@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar, cast
 
 from fanout_router.adapter.asgi import AsgiApplication, AsgiCallable
@@ -29,7 +29,6 @@ _EXIT_WITHIN_S = 5.0
 _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
-Handler = Callable[[dict[str, Any], Any], Any]
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:
@@ -44,13 +43,14 @@ class Runtime:
     """An app and the event loop it lives on, from the environment's init phase to its end."""
 
     def __init__(self, app: Application) -> None:
-        self._app = app
+        self.app = app
+        """What is served."""
         self._loop = _new_loop()
         self.stuck = False
         """Something of the app could not be ended: the environment is to be replaced."""
-        self._complete(app.startup())
+        self.complete(app.startup())
 
-    def _complete(self, what: Coroutine[Any, Any, _Result]) -> _Result:
+    def complete(self, what: Coroutine[Any, Any, _Result]) -> _Result:
         """Run to the end. A task of the app's own that exits is not allowed to take its neighbours with it."""
         task = self._loop.create_task(what)
         while True:
@@ -66,31 +66,39 @@ class Runtime:
 
         :raises AdapterError: the event is none of them.
         """
-        if self._app.ended:
-            self._complete(self._app.startup())
+        self.restart()
         if "dispatch" in event:
             callback = Callback.parse(event["dispatch"])
             drain_after = max(seconds_left(context) - _DRAIN_MARGIN_S, 1.0)
-            summary = self._complete(Session.run(self._app, callback, drain_after))
+            summary = self.complete(Session.run(self.app, callback, drain_after))
             self._settle(min(_SETTLE_S, seconds_left(context) - _ANSWER_MARGIN_S))
             return summary
         if is_http(event):
-            response = self._complete(answer(self._app, event))
-            self._settle(seconds_left(context) - _ANSWER_MARGIN_S)
+            response = self.complete(answer(self.app, event))
+            self.settle_before(context)
             return response
         if event.get("heartbeat"):
             return {"heartbeat": True}
         raise AdapterError("the event is no order of the router, no HTTP request and no keep-warm ping")
 
+    def restart(self) -> None:
+        """Start the app again where it has ended."""
+        if self.app.ended:
+            self.complete(self.app.startup())
+
+    def settle_before(self, context: Any) -> None:
+        """Let what runs behind an answer end, while there is time."""
+        self._settle(seconds_left(context) - _ANSWER_MARGIN_S)
+
     def _settle(self, patience_s: float) -> None:
-        left = self._complete(self._app.settle(patience_s))
+        left = self.complete(self.app.settle(patience_s))
         if left:
             self.stuck = True
             _log.error("%d calls of the app cannot be ended: this environment is replaced", left)
 
     def close(self) -> None:
         """Run the app's shutdown."""
-        self._complete(self._app.shutdown())
+        self.complete(self.app.shutdown())
         self._loop.close()
 
 
@@ -109,21 +117,28 @@ def adapt(app: Any) -> Application:
     return WsgiApplication(cast("WsgiCallable", app))
 
 
-def serve(app: Any) -> Handler:
-    """A Lambda handler that serves ``app`` through the router: ``handler = serve(app)`` is all a module
-    needs.
+class ServedApp:
+    """The Lambda handler of an app."""
 
-    The app starts at once, in Lambda's init phase.
-    """
-    runtime = Runtime(adapt(app))
+    def __init__(self, app: Any) -> None:
+        self.runtime = Runtime(adapt(app))
+        """The app, and the loop it lives on."""
 
-    def handler(event: dict[str, Any], context: Any) -> Any:
-        result = runtime.handle(event, context)
-        if runtime.stuck and "dispatch" in event:
+    def __call__(self, event: dict[str, Any], context: Any) -> Any:
+        """Serve an invocation; see :meth:`Runtime.handle`."""
+        result = self.runtime.handle(event, context)
+        if self.runtime.stuck and "dispatch" in event:
             raise SystemExit("the app cannot be ended")  # Lambda then takes another environment
         return result
 
-    return handler
+
+def serve(app: Any) -> ServedApp:
+    """A Lambda handler that serves ``app``, through the router, a function URL or API Gateway: ``handler = serve(app)``
+    is all a module needs.
+
+    The app starts at once, in Lambda's init phase.
+    """
+    return ServedApp(app)
 
 
 def load(name: str) -> Any:

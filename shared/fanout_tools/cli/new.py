@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from fanout_tools import scaffold
+from fanout_tools.declarations.web import Via
 from fanout_tools.project import project
+from fanout_tools.scaffold.web import Auth
 
 __all__ = ["app", "vendor"]
 
@@ -47,15 +49,39 @@ def new_worker(
     on: Annotated[list[str] | None, typer.Option(help="An event that it handles, <source>/<Name>; repeatable.")] = None,
     s3: Annotated[str | None, typer.Option(help="A bucket of its own, whose new objects it handles.")] = None,
     schedule: Annotated[str | None, typer.Option(help="The clock: 'rate(1 day)', 'cron(0 6 * * ? *)'.")] = None,
+    from_queue: Annotated[
+        str | None,
+        typer.Option(help="A queue that is not the platform's, by name or ARN: its messages are the event of --on."),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="name:type, of --from-queue's messages where no --on names a declared event; repeatable."),
+    ] = None,
 ) -> None:
     """Write a worker: its declaration, its handler, and a test that delivers golden events to it."""
-    _tell(scaffold.new_worker(project(), name, on=on or [], bucket=s3, schedule=schedule))
+    made = scaffold.new_worker(
+        project(), name, on=on or [], bucket=s3, schedule=schedule, queue=from_queue, fields=field or []
+    )
+    _tell(made)
 
 
 @app.command("web")
-def new_web(name: str) -> None:
-    """Write a web function: an ASGI application, and its test."""
-    _tell(scaffold.new_web(project(), name))
+def new_web(
+    name: str,
+    *,
+    via: Annotated[Via, typer.Option(help="How requests reach it.")] = "router",
+    auth: Annotated[
+        Auth | None, typer.Option(help="Who may call: iam (url) or jwt (http_api), unless it is none: everybody.")
+    ] = None,
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Send answers while the app makes them: by way of a url.")
+    ] = False,
+) -> None:
+    """Write a web function: an ASGI application, and its test.
+
+    fanout new web hooks --via url --auth none
+    """
+    _tell(scaffold.new_web(project(), name, via=via, auth=auth, streaming=streaming))
 
 
 def vendor(

@@ -13,6 +13,7 @@ from fanout_tools.catalogue.build import topology
 from fanout_tools.catalogue.catalogue import declarations
 from fanout_tools.catalogue.documents import DOCS, NAMES, documents, kept
 from fanout_tools.catalogue.topology import Topology
+from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
 from fanout_tools.plans.file import plan_file, read
@@ -42,10 +43,12 @@ def check_plan(
 ) -> None:
     """Prove from an environment's plan that no event is lost in silence, and that every role and key is as it must
     be; the exit code is 1 where something is wrong, each with the fix."""
+    manifests = load_all(project().services)
     found = check(
         Plan.read(read(plan) if plan else plan_environment(env)),
-        load_all(project().services),
+        manifests,
         starts=declared_patterns(project().services),
+        web=web_manifest.load_all(project().services, manifests),
         allowed=_allowed(env, whole=whole),
         declared=(said := declared(project().environments / env)),
     )

@@ -1,12 +1,13 @@
 """What costs money by the month whether or not an event comes: alarms, dashboards, keys, the router's machines."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fanout_tools.plans import Plan, Resource
+from fanout_tools.plans import Plan, Resource, block, front_doors, names_of
 
-__all__ = ["Fixed", "Task", "WebFunction", "fixed", "unpriced"]
+__all__ = ["Canary", "Fixed", "Task", "WebFunction", "fixed", "unpriced"]
 
 HIGH_RESOLUTION_S: Final = 60
 """An alarm with a shorter period than this is one of high resolution."""
@@ -25,9 +26,20 @@ class Task:
 
 @dataclass(frozen=True, kw_only=True)
 class WebFunction:
-    """A function that a router keeps running."""
+    """A function that serves requests."""
 
     name: str
+    memory_mb: int
+    architecture: str
+    via: str = "router"
+    """As in its web.yaml. A router keeps its functions running; others run by the request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canary:
+    """The function that sends canaries by the clock."""
+
+    every_s: int
     memory_mb: int
     architecture: str
 
@@ -47,6 +59,7 @@ class Fixed:
     """The longest of the functions' log groups; 0: for ever."""
     tasks: tuple[Task, ...] = ()
     web: tuple[WebFunction, ...] = ()
+    canary: Canary | None = None
     balancers: int = 0
     nat_gateways: int = 0
     addresses: int = 0
@@ -69,6 +82,7 @@ def fixed(plan: Plan) -> Fixed:
         log_retention_days=0 if 0 in days else max(days, default=0),
         tasks=tuple(_tasks(plan)),
         web=tuple(_web(plan)),
+        canary=_canary(plan),
         balancers=len(list(plan.of("aws_lb"))),
         nat_gateways=len(list(plan.of("aws_nat_gateway"))),
         addresses=len(list(plan.of("aws_eip"))),
@@ -115,27 +129,42 @@ def _tasks(plan: Plan) -> Iterator[Task]:
             )
 
 
+def _canary(plan: Plan) -> Canary | None:
+    name = names_of(plan).function("canary")
+    for schedule in plan.of("aws_scheduler_schedule"):
+        function = plan.at(block(schedule, "target").get("arn"))
+        rate = re.fullmatch(r"rate\(([0-9]+) (minute|hour)s?\)", str(schedule.get("schedule_expression")))
+        if rate and function and function.get("function_name") == name:
+            return Canary(
+                every_s=int(rate[1]) * (60 if rate[2] == "minute" else 3600),
+                memory_mb=function.get("memory_size") or 128,
+                architecture=next(iter(function.get("architectures") or ()), "x86_64"),
+            )
+    return None
+
+
 def _web(plan: Plan) -> Iterator[WebFunction]:
-    """Functions that nothing feeds, in a plan that has a router."""
-    if not list(plan.of("aws_ecs_service")):
-        return
+    """Functions with a front door; and, in a plan that has a router, those that nothing feeds and no clock invokes."""
+    doors = {it.name: it.via for it in front_doors(plan)}
+    routed = bool(list(plan.of("aws_ecs_service")))
     fed = [str(it.get("function_name")) for it in plan.of("aws_lambda_event_source_mapping")]
+    fed += [str(block(it, "target").get("arn")) for it in plan.of("aws_scheduler_schedule")]
     for function in plan.of("aws_lambda_function"):
-        if not any(it == function.get("function_name") or it.startswith(function.arn) for it in fed):
+        name = str(function.get("function_name"))
+        if name in doors or (routed and not any(it == name or it.startswith(function.arn) for it in fed)):
             architecture = next(iter(function.get("architectures") or ()), "x86_64")
-            memory = function.get("memory_size") or 128
-            yield WebFunction(name=str(function.get("function_name")), memory_mb=memory, architecture=architecture)
+            memory, via = function.get("memory_size") or 128, doors.get(name, "router")
+            yield WebFunction(name=name, memory_mb=memory, architecture=architecture, via=via)
 
 
 _UNPRICED: Final = (
-    "aws_apigateway",
+    "aws_api_gateway",
     "aws_cloudfront",
     "aws_cloudwatch_composite_alarm",
     "aws_db_",
     "aws_ecr_repository",
     "aws_elasticache",
     "aws_kinesis",
-    "aws_pipes_pipe",
     "aws_route53_zone",
     "aws_s3_bucket",
     "aws_scheduler_schedule",

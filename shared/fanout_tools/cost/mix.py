@@ -68,10 +68,14 @@ class WorkerMix(_Section):
 
 
 class WebMix(_Section):
-    """What a router does."""
+    """What a router does, and what is asked of web functions that no router stands before."""
 
-    environments: float = Field(default=1, ge=0, description="of each web function, running in the mean")
+    environments: float = Field(default=1, ge=0, description="of each web function behind a router, in the mean")
     lcu: float = Field(default=1, ge=0, description="load balancer capacity units, in the mean")
+    requests: float = Field(default=1_000_000, ge=0, description="a month, to each web function without a router")
+    request_ms: float = Field(default=50, ge=0, description="of its function, each")
+    request_kib: float = Field(default=4, ge=0, description="of request or answer, the larger, by way of an HTTP API")
+    request_log_bytes: int = Field(default=1_000, ge=0, description="Lambda's three lines, and an access log's")
 
 
 class Mix(_Section):

@@ -11,18 +11,16 @@ from math import ceil
 from typing import Final
 
 from fanout.outcomes import Outcome
+from fanout_tools.cost import web
 from fanout_tools.cost.inventory import Inventory, Topic, Worker
 from fanout_tools.cost.mix import Mix, Traffic
-from fanout_tools.cost.prices import Line, Prices, line
+from fanout_tools.cost.prices import DAYS, GB, HOURS, MONTH_S, Line, Prices, line
 from fanout_tools.declarations.worker import IdempotencyMode
 
 __all__ = ["Load", "bill", "loads", "upkeep"]
 
 CHUNK: Final = 64 * 1024
 """EventBridge, SNS and SQS charge a payload by such chunks, each as one event or request."""
-GB: Final = 1e9
-HOURS: Final = 730
-"""Of a month, as AWS's own calculator has it."""
 POLLERS: Final = 5
 """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html: Lambda starts with five."""
 POLL_S: Final = 20
@@ -38,8 +36,10 @@ METRICS: Final = len(Outcome) + 2
 """A worker's in CloudWatch: one an outcome, records received, milliseconds a batch (:mod:`fanout.worker`)."""
 REUSE_S: Final = 300
 """How long SQS and SNS use a data key before they ask KMS for the next."""
-MONTH_S: Final = HOURS * 3600
-DAYS: Final = HOURS / 24
+CANARY_S: Final = 15
+"""A run in which all is well, with cold starts."""
+CANARY_METRICS: Final = 3
+""":mod:`fanout_tools.canary.scheduled`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +109,8 @@ def _published(inventory: Inventory, traffic: Traffic, prices: Prices, event: st
         yield line(prices, "events.between_buses", "default bus to ours", charged, event=event)
     else:
         yield line(prices, "events.custom", "events published", charged, event=event)
+    if event in inventory.piped:
+        yield line(prices, "events.pipe", "taken from a queue", charged, event=event)
     for days in inventory.archives:
         yield line(prices, "events.archive_gb", "archived", count * size / GB, event=event)
         kept = days / (HOURS / 24) if days else 1.0  # for ever: what one month adds
@@ -222,7 +224,9 @@ def upkeep(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> 
     lines += _kept_logs(inventory, done, mix, prices)
     lines += _watching(inventory, prices)
     lines += _keys(inventory, done, prices)
-    lines += _router(inventory, mix, prices)
+    lines += web.served(inventory, mix, prices)
+    lines += web.routed(inventory, mix, prices)
+    lines += _canaries(inventory, prices)
     return [it for it in lines if it.quantity]
 
 
@@ -267,16 +271,14 @@ def _keys(inventory: Inventory, done: list[Load], prices: Prices) -> Iterator[Li
         yield line(prices, "kms.request", "tables' keys", periods * inventory.fixed.encrypted_tables)
 
 
-def _router(inventory: Inventory, mix: Mix, prices: Prices) -> Iterator[Line]:
-    for task in inventory.fixed.tasks:
-        hours, platform = task.tasks * HOURS, f"fargate.{task.architecture}"
-        yield line(prices, f"{platform}_vcpu_h", f"{task.name}: processors", hours * task.vcpu)
-        yield line(prices, f"{platform}_gb_h", f"{task.name}: memory", hours * task.gb)
-    for function in inventory.fixed.web:
-        seconds = mix.web.environments * MONTH_S * function.memory_mb / 1024
-        yield line(prices, f"lambda.{function.architecture}_gb_s", f"{function.name}: environments", seconds)
-    yield line(prices, "elb.hour", "load balancers", inventory.fixed.balancers * HOURS)
-    yield line(prices, "elb.lcu_h", "load balancers' work", inventory.fixed.balancers * mix.web.lcu * HOURS)
-    yield line(prices, "vpc.nat_h", "NAT gateways", inventory.fixed.nat_gateways * HOURS)
-    yield line(prices, "vpc.address_h", "public addresses", inventory.fixed.addresses * HOURS)
-    yield line(prices, "vpc.endpoint_h", "interface endpoints", inventory.fixed.endpoints * HOURS)
+def _canaries(inventory: Inventory, prices: Prices) -> Iterator[Line]:
+    """What a run sends, and the function itself. That the workers see them is a few events more of theirs."""
+    canary = inventory.fixed.canary
+    if canary is None:
+        return
+    runs = MONTH_S / canary.every_s
+    compute = runs * CANARY_S * canary.memory_mb / 1024
+    yield line(prices, "events.custom", "canaries", runs * len(inventory.ways))
+    yield line(prices, "lambda.request", "canaries", runs)
+    yield line(prices, f"lambda.{canary.architecture}_gb_s", "canaries", compute)
+    yield line(prices, "cloudwatch.metric", "canaries' metrics", CANARY_METRICS)

@@ -9,8 +9,13 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
-__all__ = ["PRICES", "Line", "Price", "Prices", "line", "load"]
+__all__ = ["DAYS", "GB", "HOURS", "MONTH_S", "PRICES", "Line", "Price", "Prices", "line", "load"]
 
+GB: Final = 1e9
+HOURS: Final = 730
+"""Of a month, as AWS's own calculator has it."""
+DAYS: Final = HOURS / 24
+MONTH_S: Final = HOURS * 3600
 PRICES: Final = Path(__file__).with_name("prices-us-east-1.yaml")
 
 

@@ -4,11 +4,14 @@ The proof (docs/explanation/proof.md), the picture and catalogue (docs/how-to/dr
 (docs/reference/cost.md) share this one reader, so that they speak of the same thing.
 """
 
+from fanout_tools.plans.front_doors import FrontDoor, Permission, front_doors, permissions
 from fanout_tools.plans.hops import Hop, consumers, dead_letter_queues, deliveries, function_of
 from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources, unknown_values
 
 __all__ = [
+    "FrontDoor",
     "Hop",
+    "Permission",
     "Plan",
     "Resource",
     "block",
@@ -16,8 +19,10 @@ __all__ = [
     "dead_letter_queues",
     "deliveries",
     "document",
+    "front_doors",
     "function_of",
     "names_of",
+    "permissions",
     "resources",
     "unknown_values",
 ]

@@ -4,9 +4,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, grants, keys, serving, workers, workflows
+from fanout_tools.proof import (
+    canaries,
+    dead_letters,
+    forwarding,
+    front_doors,
+    grants,
+    keys,
+    operators,
+    pipes,
+    scheduled,
+    serving,
+    workers,
+    workflows,
+)
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -22,6 +36,8 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.consumed_queues,
     dead_letters.invocations_kept,
     canaries.contained,
+    forwarding.forwarded,
+    forwarding.permitted,
     grants.granted,
     grants.scoped,
     grants.log_policies,
@@ -30,16 +46,34 @@ RULES: Final[tuple[Rule, ...]] = (
     keys.logged,
     keys.key_scoped,
     keys.key_by_service,
+    pipes.fed,
+    pipes.permitted,
+    pipes.said,
+    scheduled.invoking,
+    front_doors.passed,
+    front_doors.narrow,
+    front_doors.limited,
     serving.invoking,
     serving.started,
     serving.contained,
     serving.serving,
     serving.reached,
     serving.redirected,
+    operators.journal,
+    operators.people,
+    operators.sweeping,
     workflows.sound,
     workflows.invoking,
 )
-ALARMS: Final[tuple[Rule, ...]] = (dead_letters.alarmed, dead_letters.told, serving.watched, workflows.failures_told)
+ALARMS: Final[tuple[Rule, ...]] = (
+    dead_letters.alarmed,
+    dead_letters.told,
+    pipes.pipe_failures_told,
+    scheduled.watched,
+    front_doors.told,
+    serving.watched,
+    workflows.failures_told,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +90,14 @@ def check(
     manifests: Mapping[str, Manifest],
     *,
     starts: Mapping[str, Mapping[str, Any]],
+    web: Mapping[str, WebManifest],
     allowed: Iterable[Allowed],
     declared: Declared,
 ) -> Proof:
     """Judge a plan by all rules.
 
     :param starts: the declared workflows: :func:`fanout_tools.proof.workflows.declared_patterns`.
+    :param web: the declared web functions.
     :param allowed: the wide grants that are explained, of this environment.
     :param declared: what the environment says of itself.
     :raises PlanError: the plan is not of one platform.
@@ -69,6 +105,7 @@ def check(
     ways = list(paths(plan, manifests))
     found = set(_found(plan, manifests, declared))
     found.update(workflows.started(plan, starts))
+    found.update(front_doors.as_declared(plan, web))
     found.update(finding for way in ways for finding in way.findings)
     found.update(unexplained(grants.narrow(plan), allowed))
     return Proof(paths=ways, findings=sorted(found))
@@ -79,5 +116,6 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
         yield from rule(plan)
     yield from workers.permitted(plan, manifests)
     yield from dead_letters.unmatched_kept(plan, manifests)
+    yield from scheduled.permitted(plan, manifests)
     for owned in (workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)

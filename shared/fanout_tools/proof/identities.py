@@ -54,7 +54,18 @@ def _function(account: Account, it: Values) -> dict[str, Any]:
 
 def _alias(account: Account, it: Values) -> dict[str, Any]:
     arn = account.arn("lambda", f"function:{it['function_name']}:{it['name']}")
-    return {"arn": arn, "id": arn, "function_version": it.get("function_version") or "1"}
+    invoke = f"arn:{account.partition}:apigateway:{account.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
+    return {"arn": arn, "id": arn, "function_version": it.get("function_version") or "1", "invoke_arn": invoke}
+
+
+def _api(account: Account, it: Values) -> dict[str, Any]:
+    number = uuid.uuid5(uuid.NAMESPACE_URL, it["address"]).hex[:10]
+    return {
+        "arn": f"arn:{account.partition}:apigateway:{account.region}::/apis/{number}",
+        "id": number,
+        "execution_arn": account.arn("execute-api", number),
+        "api_endpoint": f"https://{number}.execute-api.{account.region}.amazonaws.com",
+    }
 
 
 def _layer(account: Account, it: Values) -> dict[str, Any]:
@@ -81,6 +92,10 @@ def _named(service: str, prefix: str, name: str = "name") -> Callable[[Account, 
 
 def _topic(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("sns", it["name"]))
+
+
+def _policy(account: Account, it: Values) -> dict[str, Any]:
+    return dict.fromkeys(("arn", "id"), account.world_arn("iam", f"policy/{it['name']}"))
 
 
 def _machine(account: Account, it: Values) -> dict[str, Any]:
@@ -120,6 +135,7 @@ def _security_group(account: Account, it: Values) -> dict[str, Any]:
 
 
 _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
+    "aws_apigatewayv2_api": _api,
     "aws_cloudwatch_event_archive": _named("events", "archive/"),
     "aws_cloudwatch_event_bus": _named("events", "event-bus/"),
     "aws_cloudwatch_event_rule": _rule,
@@ -129,6 +145,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_ecr_repository": _repository,
     "aws_ecs_cluster": lambda account, it: dict.fromkeys(("arn", "id"), account.arn("ecs", f"cluster/{it['name']}")),
     "aws_ecs_task_definition": _task_definition,
+    "aws_iam_policy": _policy,
     "aws_iam_role": lambda account, it: {"arn": account.world_arn("iam", f"role/{it['name']}"), "id": it["name"]},
     "aws_kms_alias": _named("kms", ""),
     "aws_kms_key": _key,
@@ -137,6 +154,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_lambda_layer_version": _layer,
     "aws_lb": _balanced("app"),
     "aws_lb_target_group": _balanced("targetgroup"),
+    "aws_pipes_pipe": _named("pipes", "pipe/"),
     "aws_s3_bucket": _bucket,
     "aws_scheduler_schedule": _schedule,
     "aws_scheduler_schedule_group": _named("scheduler", "schedule-group/"),

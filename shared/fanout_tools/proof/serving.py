@@ -22,6 +22,7 @@ __all__ = [
     "configured_needs",
     "contained",
     "invoking",
+    "permitted",
     "reached",
     "redirected",
     "routers",
@@ -122,14 +123,18 @@ def serving(plan: Plan) -> Iterator[Finding]:
             elif not any(it.get("function_name") == alias.get("function_name") for it in router.functions(plan)):
                 yield _lacks(alias, f"its function {alias.get('function_name')} is not in the plan", "name one that is")
         for function in router.functions(plan):
-            role = plan.at(function.get("role"))
-            if role is None:
-                yield _lacks(function, f"its role {function.get('role')} is not in the plan", "name one that is")
-                continue
-            yield from _assumed(role, "lambda.amazonaws.com")
-            yield from _allowed(plan, role, _logging(plan, f"/aws/lambda/{function.get('function_name')}"))
-            needs = [*_publishing(plan, function), *_connecting(function), *configured_needs(function)]
-            yield from _allowed(plan, role, needs)
+            yield from permitted(plan, function)
+
+
+def permitted(plan: Plan, function: Resource) -> Iterator[Finding]:
+    """A web function may write its log, and do what its environment names."""
+    role = plan.at(function.get("role"))
+    if role is None:
+        yield _lacks(function, f"its role {function.get('role')} is not in the plan", "name one that is")
+        return
+    yield from _assumed(role, "lambda.amazonaws.com")
+    yield from _allowed(plan, role, _logging(plan, f"/aws/lambda/{function.get('function_name')}"))
+    yield from _allowed(plan, role, [*_publishing(plan, function), *_connecting(function), *configured_needs(function)])
 
 
 def configured_needs(function: Resource) -> Iterator[Need]:

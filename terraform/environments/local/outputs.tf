@@ -42,3 +42,13 @@ output "workflows" {
   description = "The workflows by name: the state machine, and the queue of what could not start it."
   value       = module.platform.workflows
 }
+
+output "web" {
+  description = "Where web functions without a router are called, by name."
+  value       = { for name, function in module.platform.web : name => function.address if function.address != null }
+}
+
+output "operators" {
+  description = "The journal's table, and the policies to give to people on call."
+  value       = module.platform.operators
+}

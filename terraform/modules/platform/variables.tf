@@ -60,10 +60,11 @@ variable "claims_retention_days" {
 }
 
 variable "iam_dialect" {
-  description = "How an emulator's IAM differs from AWS's: further names of actions, and which of those have no resource."
+  description = "How an emulator's IAM differs from AWS's: further names of actions, which of those have no resource, and whether it asks for a function without its version."
   type = object({
-    aliases  = optional(map(list(string)), {})
-    unscoped = optional(set(string), [])
+    aliases     = optional(map(list(string)), {})
+    unscoped    = optional(set(string), [])
+    unqualified = optional(bool, false)
   })
   default = {}
 }
@@ -75,6 +76,15 @@ variable "observability" {
     error_rate_percent = optional(number, 5)
     worker_dashboards  = optional(bool, true)
     log_queries        = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "traces" {
+  description = "Where the workers' spans are sent as they are logged, OTLP/HTTP, and the secret of the header fields; without an endpoint nowhere: see modules/traces."
+  type = object({
+    endpoint       = optional(string)
+    headers_secret = optional(string)
   })
   default = {}
 }
@@ -149,6 +159,24 @@ variable "schedules" {
   default = {}
 }
 
+variable "queues" {
+  description = "Queues that are not the platform's, whose messages are put on the bus, by the source's name: queue (its name in the environment's account and region, or its ARN: an environment elsewhere takes nothing from it), event (<source>/<Name>), namespaces (of the environments that take from it; null: of all), and what modules/queue_source lets one choose."
+  type = map(object({
+    queue          = string
+    event          = string
+    schema_version = optional(number, 1)
+    batch_size     = optional(number, 10)
+    kms_key        = optional(string)
+    namespaces     = optional(set(string))
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for it in var.queues : contains(local.known_events, it.event)])
+    error_message = "No contract declares an event of queues: ${join(", ", [for name, it in var.queues : "${name}: ${it.event}" if !contains(local.known_events, it.event)])}; declare it or correct the name."
+  }
+}
+
 variable "keep_warm" {
   description = "The workers that get a heartbeat every so many minutes, so that their first event waits for no cold start."
   type = object({
@@ -156,6 +184,21 @@ variable "keep_warm" {
     minutes = optional(number, 5)
   })
   default = {}
+}
+
+variable "canary" {
+  description = "How often a function in this account sends a canary for each pair of event and worker, as `fanout canary` does: rate(15 minutes); how long one may take from end to end; and the workers that are paused on purpose, which are late and not failed. null: none."
+  type = object({
+    every   = string
+    limit_s = optional(number, 60)
+    paused  = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for name in try(var.canary.paused, []) : contains(keys(local.workers), name)])
+    error_message = "canary.paused names what is no worker."
+  }
 }
 
 variable "traffic_shift" {
@@ -196,12 +239,17 @@ variable "workflow_tracing" {
 }
 
 variable "web" {
-  description = "The web functions to deploy, by name, of those that a web.yaml in services_dir declares: what differs between environments, and the route, which is what a router does with it (see modules/router)."
+  description = "By name of those that a web.yaml in services_dir declares, what differs between environments: limits, variables, whose tokens an HTTP API takes, and the route, which is what a router does with it (see modules/router). A web function that is reached through a router is deployed where it is named here; any other, in every environment."
   type = map(object({
     reserved_concurrency = optional(number)
     environment          = optional(map(string), {})
     parameters           = optional(map(string), {})
     secrets              = optional(map(string), {})
+    error_rate_percent   = optional(number, 5)
+    jwt = optional(object({
+      issuer   = string
+      audience = list(string)
+    }))
     route = optional(object({
       host           = optional(string, "")
       prefix         = optional(string, "/")
@@ -215,7 +263,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.web) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
@@ -266,7 +314,7 @@ variable "router" {
   default = null
 
   validation {
-    condition     = var.router == null || length(var.web) > 0
-    error_message = "A router needs a web function to serve: name one in web."
+    condition     = var.router == null || length(local.routed) > 0
+    error_message = "A router needs a web function to serve: name one in web that is declared via: router, or leave the router out."
   }
 }

@@ -1,21 +1,40 @@
-# The web functions and, where there is one, the router in front of them.
+# The web functions and, where there is one, the router in front of those that are reached through it.
 
 locals {
   web_files = { for file in fileset(var.services_dir, "*/web.yaml") : replace(dirname(file), "_", "-") => file }
 
+  web_declared = { for name, file in local.web_files : name => try(yamldecode(file("${var.services_dir}/${file}")), {}) }
+  web_timeouts = { router = 900, url = 60, http_api = 30 }
+
+  # What needs no router is deployed as it is declared; what needs one, where the environment says so.
+  web_settings = merge(
+    { for name, declared in local.web_declared : name => local.web_plain if try(declared.via, "router") != "router" },
+    var.web,
+  )
+  web_plain = { reserved_concurrency = null, environment = {}, parameters = {}, secrets = {}, jwt = null, error_rate_percent = 5, route = null }
+
   # Name => the web function as its web.yaml declares it, with the defaults of shared/fanout_tools/declarations/web.py.
   web = {
-    for name, declared in { for name in keys(var.web) : name => try(yamldecode(file("${var.services_dir}/${local.web_files[name]}")), {}) } : name => {
+    for name, settings in local.web_settings : name => {
       folder       = try(dirname(local.web_files[name]), name)
-      description  = try(declared.description, "")
-      publishes    = length(try(declared.publishes, [])) > 0
-      permissions  = try([for it in declared.permissions : { actions = it.actions, resources = it.resources }], [])
-      memory_mb    = try(declared.function.memory_mb, 512)
-      timeout_s    = try(declared.function.timeout_s, 900)
-      architecture = coalesce(local.target.architecture, try(declared.function.architecture, "arm64"))
+      description  = try(local.web_declared[name].description, "")
+      publishes    = length(try(local.web_declared[name].publishes, [])) > 0
+      permissions  = try([for it in local.web_declared[name].permissions : { actions = it.actions, resources = it.resources }], [])
+      via          = try(local.web_declared[name].via, "router")
+      url          = { auth = try(local.web_declared[name].url.auth, "iam"), streaming = try(local.web_declared[name].url.streaming, false) }
+      memory_mb    = try(local.web_declared[name].function.memory_mb, 512)
+      timeout_s    = try(local.web_declared[name].function.timeout_s, local.web_timeouts[try(local.web_declared[name].via, "router")])
+      architecture = coalesce(local.target.architecture, try(local.web_declared[name].function.architecture, "arm64"))
+      http_api = {
+        auth  = try(local.web_declared[name].http_api.auth, "jwt")
+        jwt   = settings.jwt != null ? settings.jwt : try(local.web_declared[name].http_api.jwt, null)
+        rate  = try(local.web_declared[name].http_api.rate, 100)
+        burst = try(local.web_declared[name].http_api.burst, 200)
+      }
     }
   }
-  web_vpc = var.router == null ? var.vpc : {
+  routed = toset([for name, function in local.web : name if function.via == "router"])
+  router_vpc = var.router == null ? var.vpc : {
     subnet_ids         = var.router.vpc.private_subnet_ids
     security_group_ids = toset([module.router[0].web_security_group]) # no splat: that would wait for the whole module
   }
@@ -29,6 +48,9 @@ module "web" {
   security    = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
   name        = each.key
   description = each.value.description
+  via         = each.value.via
+  url         = each.value.url
+  http_api    = each.value.http_api
   package = {
     bucket       = aws_s3_bucket.packages.id
     key          = aws_s3_object.package["web/${each.key}"].key
@@ -43,17 +65,19 @@ module "web" {
   }
   memory_mb            = each.value.memory_mb
   timeout_s            = each.value.timeout_s
-  reserved_concurrency = var.web[each.key].reserved_concurrency
+  reserved_concurrency = local.web_settings[each.key].reserved_concurrency
   environment = merge(
-    { for name, values in local.store_variables[each.key] : name => values[0] }, var.web[each.key].environment, var.function_environment,
+    { for name, values in local.store_variables[each.key] : name => values[0] }, local.web_settings[each.key].environment, var.function_environment,
   )
   publishes          = each.value.publishes
   bus                = { name = module.bus.name, arn = module.bus.arn }
   claims_bucket      = module.store.claims_bucket
-  parameters         = var.web[each.key].parameters
-  secrets            = var.web[each.key].secrets
+  parameters         = local.web_settings[each.key].parameters
+  secrets            = local.web_settings[each.key].secrets
   permissions        = local.permissions[each.key]
-  vpc                = local.web_vpc
+  vpc                = contains(local.routed, each.key) ? local.router_vpc : var.vpc
+  alarm_topic        = module.observability.alarm_topic
+  error_rate_percent = local.web_settings[each.key].error_rate_percent
   log_retention_days = var.log_retention_days
 }
 
@@ -84,6 +108,6 @@ module "router" {
       alias                = module.web[name].function.alias
       timeout_s            = local.web[name].timeout_s
       reserved_concurrency = function.reserved_concurrency
-    })
+    }) if contains(local.routed, name)
   }
 }

@@ -1,10 +1,14 @@
-# A web function: an ASGI or WSGI app in Lambda, which a router invokes and which serves what the router sends it; see
-# docs/explanation/router.md. Its alias `live` is what is invoked.
+# A web function: an ASGI or WSGI app in Lambda. Its alias `live` is what is invoked: by a router, which it then serves
+# (docs/explanation/router.md), by a function URL (url.tf), or by an HTTP API (http_api.tf).
 
 locals {
   name     = "${var.deployment.namespace}-${var.name}"
   location = "${var.deployment.region}:${var.deployment.account_id}"
   arns     = "arn:${var.deployment.partition}"
+  # Of what stands before the function, one or none: lists, for `count`.
+  url       = var.via == "url" ? [var.url] : []
+  http_api  = var.via == "http_api" ? [var.http_api] : []
+  streaming = try(local.url[0].streaming, false)
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -34,6 +38,8 @@ resource "aws_lambda_function" "this" {
       { FANOUT_NAMESPACE = var.deployment.namespace },
       !var.publishes ? {} : { FANOUT_BUS = var.bus.name, FANOUT_CLAIMS_BUCKET = var.claims_bucket.name },
       module.configuration.environment,
+      # Python's managed runtime sends an answer when it is whole; the adapter's own loop sends it as it comes.
+      local.streaming ? { AWS_LAMBDA_EXEC_WRAPPER = "/var/task/fanout_stream" } : {},
       var.environment,
     )
   }
@@ -52,7 +58,7 @@ resource "aws_lambda_function" "this" {
 
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "The version that routers invoke"
+  description      = "The version that is invoked"
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
 }

@@ -1,5 +1,5 @@
 output "function" {
-  description = "The function and the alias that routers invoke."
+  description = "The function and the alias that is invoked."
   value = {
     name      = aws_lambda_function.this.function_name
     arn       = aws_lambda_function.this.arn
@@ -11,4 +11,14 @@ output "function" {
 output "role" {
   description = "The name of the role that the function runs with."
   value       = aws_iam_role.this.name
+}
+
+output "address" {
+  description = "Where the function is called; null behind a router, which has the address."
+  value       = one(concat(aws_lambda_function_url.this[*].function_url, aws_apigatewayv2_api.this[*].api_endpoint))
+}
+
+output "access_log" {
+  description = "The log group of the HTTP API's requests; null where there is none."
+  value       = one(aws_cloudwatch_log_group.access[*].name)
 }

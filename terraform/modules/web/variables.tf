@@ -48,14 +48,92 @@ variable "memory_mb" {
   }
 }
 
+variable "via" {
+  description = "How requests reach the function: through a router, by a function URL, or by an HTTP API."
+  type        = string
+  default     = "router"
+
+  validation {
+    condition     = contains(["router", "url", "http_api"], var.via)
+    error_message = "A web function is reached via router, url or http_api."
+  }
+}
+
+variable "url" {
+  description = "The function URL of `via = url`: who may call (iam or none), and whether an answer is sent while it is made."
+  type = object({
+    auth      = optional(string, "iam")
+    streaming = optional(bool, false)
+  })
+  default = {}
+
+  validation {
+    condition     = contains(["iam", "none"], var.url.auth)
+    error_message = "A function URL is open to those whom IAM allows (iam) or to everybody (none)."
+  }
+}
+
+variable "http_api" {
+  description = "The HTTP API of `via = http_api`: who may call (jwt or none), whose tokens it takes, and how many requests a second."
+  type = object({
+    auth = optional(string, "jwt")
+    jwt = optional(object({
+      issuer   = string
+      audience = list(string)
+    }))
+    rate  = optional(number, 100)
+    burst = optional(number, 200)
+  })
+  default = {}
+
+  validation {
+    condition     = var.via != "http_api" || (var.http_api.auth == "jwt" && var.http_api.jwt != null) || (var.http_api.auth == "none" && var.http_api.jwt == null)
+    error_message = "An HTTP API takes tokens (jwt), and is told whose, or lets everybody call (none)."
+  }
+  validation {
+    condition     = var.http_api.jwt == null ? true : startswith(var.http_api.jwt.issuer, "https://") && length(var.http_api.jwt.audience) > 0
+    error_message = "Tokens have an issuer, which is an https:// address, and at least one audience."
+  }
+  validation {
+    condition     = var.http_api.rate >= 1 && var.http_api.burst >= 1
+    error_message = "An HTTP API that takes no request a second, or none at once, answers 429 to all."
+  }
+}
+
+variable "alarm_topic" {
+  description = "ARN of the topic that alarms speak to; a function behind a router has no alarm of its own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.via == "router" || var.alarm_topic != null
+    error_message = "Somebody has to be told when requests fail: give the ARN of the alarms' topic."
+  }
+}
+
+variable "error_rate_percent" {
+  description = "The share of requests that may be answered with 5xx, in three of five minutes, before it is an alarm."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.error_rate_percent > 0 && var.error_rate_percent < 100
+    error_message = "A share of failed requests is over 0 and under 100 percent."
+  }
+}
+
 variable "timeout_s" {
-  description = "How long an environment lives; its router replaces it before that."
+  description = "Via a router: how long an environment lives, which is replaced before that; else how long a request may take."
   type        = number
   default     = 900
 
   validation {
-    condition     = var.timeout_s >= 60 && var.timeout_s <= 900
+    condition     = var.via == "router" ? var.timeout_s >= 60 && var.timeout_s <= 900 : true
     error_message = "An environment is drained 30 s before its function's timeout: timeout_s is 60 to 900."
+  }
+  validation {
+    condition     = var.timeout_s >= 1 && var.timeout_s <= (var.via == "http_api" ? 30 : 900)
+    error_message = "A request has 15 minutes at most, and 30 s by way of an HTTP API."
   }
 }
 

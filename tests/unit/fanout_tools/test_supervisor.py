@@ -45,6 +45,16 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Signals that whoever started the tests ignores, as ``nohup`` and a shell's ``&`` do, are heeded in them."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def parent(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts a process that supervises the stubborn child, and ends both afterwards."""

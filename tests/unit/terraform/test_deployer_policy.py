@@ -10,7 +10,7 @@ from scripts.mutants.fixture import PLANS
 from scripts.paths import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "how-to" / "first-deploy.md"
-SERVICES = {"appautoscaling": "application-autoscaling", "sfn": "states"}
+SERVICES = {"apigatewayv2": "apigateway", "appautoscaling": "application-autoscaling", "sfn": "states"}
 OF_A_ROUTER = ("aws_ecr", "aws_ecs", "aws_lb", "aws_security_group", "aws_vpc_security_group")
 BY_HAND = ("aws_ses",)
 

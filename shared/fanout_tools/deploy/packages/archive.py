@@ -16,7 +16,7 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 UNIX = 3
 FILE_MODE = 0o100644
-LIBRARY_MODE = 0o100755
+PROGRAM_MODE = 0o100755
 
 
 def write(path: Path, entries: Mapping[str, bytes]) -> bool:
@@ -29,7 +29,7 @@ def write(path: Path, entries: Mapping[str, bytes]) -> bool:
     draft = path.with_name(f"{path.name}.part")
     with zipfile.ZipFile(draft, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(entries.items()):
-            archive.writestr(_info(name), content)
+            archive.writestr(_info(name, content), content)
     differs = not path.exists() or path.read_bytes() != draft.read_bytes()
     draft.replace(path)
     return differs
@@ -40,9 +40,9 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _info(name: str) -> zipfile.ZipInfo:
+def _info(name: str, content: bytes) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, date_time=EARLIEST)
     info.compress_type = zipfile.ZIP_DEFLATED
     info.create_system = UNIX
-    info.external_attr = (LIBRARY_MODE if name.endswith(".so") else FILE_MODE) << 16
+    info.external_attr = (PROGRAM_MODE if name.endswith(".so") or content.startswith(b"#!") else FILE_MODE) << 16
     return info

@@ -1,5 +1,8 @@
 """MiniStack's application, bounded: its server answers while functions start. Run by MiniStack's own environment.
 
+A function that streams is started by a wrapper script, which MiniStack does not run: its answers are whole there, and
+are taken as such, where MiniStack would hand their JSON to the client.
+
 MiniStack unpacks a function's layers for each process that it starts, in threads of the process whose event loop
 answers every call. Twenty threads that hold Python's lock in turn, 5 ms each, delay each step of an answer by 100 ms:
 its health page took 1 to 3 s on two shared cores, and calls were seen to take 10 to 20 s under more load.
@@ -11,6 +14,7 @@ from typing import Any, Final
 
 from ministack.app import app  # type: ignore[import-not-found, unused-ignore]
 from ministack.core import lambda_runtime  # type: ignore[import-not-found, unused-ignore]
+from ministack.services import lambda_svc  # type: ignore[import-not-found, unused-ignore]
 
 __all__ = ["app"]
 
@@ -27,5 +31,12 @@ def _spawn_in_turn(self: Any, *args: Any, **options: Any) -> Any:
         return _spawn(self, *args, **options)
 
 
+def _whole(result: Any, cors_headers: Any) -> Any:
+    """The answer of a function URL that streams."""
+    response, _ = lambda_svc.lambda_execute_result_to_api_proxy_response(result)
+    return lambda_svc._function_url_proxy_response(response, cors_headers)
+
+
 lambda_runtime.Worker._spawn = _spawn_in_turn
+lambda_svc._function_url_stream_response = _whole
 sys.setswitchinterval(SWITCH_S)

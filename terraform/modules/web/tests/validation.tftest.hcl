@@ -109,3 +109,136 @@ run "refuses_a_vpc_without_a_subnet" {
   }
   expect_failures = [var.vpc]
 }
+
+run "has_an_address_behind_nobody_but_a_router" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_lambda_function_url.this) + length(aws_apigatewayv2_api.this) == 0
+      && length(aws_cloudwatch_metric_alarm.errors) == 0 && output.address == null
+    )
+    error_message = "a function behind a router has no other address"
+  }
+}
+
+run "is_called_by_those_whom_iam_allows" {
+  command = plan
+
+  variables {
+    via         = "url"
+    timeout_s   = 60
+    alarm_topic = "arn:aws:sns:eu-central-1:111122223333:alarms"
+  }
+  assert {
+    condition     = aws_lambda_function_url.this[0].authorization_type == "AWS_IAM" && aws_lambda_function_url.this[0].invoke_mode == "BUFFERED"
+    error_message = "a URL asks for signatures, and answers are whole, unless it is said otherwise"
+  }
+  assert {
+    condition     = length(aws_lambda_permission.url) + length(aws_cloudformation_stack.url) == 0
+    error_message = "the callers' own policies allow them"
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.errors["url"].alarm_name == "fanout-test-shop-5xx"
+      && aws_cloudwatch_metric_alarm.throttles["url"].dimensions == tomap({ FunctionName = "fanout-test-shop" })
+    )
+    error_message = "failed and refused requests are told"
+  }
+}
+
+run "is_called_by_everybody_through_its_url_alone" {
+  command = plan
+
+  variables {
+    via         = "url"
+    url         = { auth = "none", streaming = true }
+    timeout_s   = 900
+    alarm_topic = "arn:aws:sns:eu-central-1:111122223333:alarms"
+  }
+  override_resource {
+    target          = aws_lambda_alias.live
+    override_during = plan
+    values          = { arn = "arn:aws:lambda:eu-central-1:111122223333:function:fanout-test-shop:live" }
+  }
+  assert {
+    condition = jsondecode(aws_cloudformation_stack.url[0].template_body).Resources.Invoke.Properties == {
+      Action                = "lambda:InvokeFunction"
+      FunctionName          = "arn:aws:lambda:eu-central-1:111122223333:function:fanout-test-shop:live"
+      InvokedViaFunctionUrl = true
+      Principal             = "*"
+    }
+    error_message = "nobody may invoke the function past its URL"
+  }
+  assert {
+    condition     = aws_lambda_permission.url[0].function_url_auth_type == "NONE" && aws_lambda_function_url.this[0].authorization_type == "NONE"
+    error_message = "an open URL needs both permissions"
+  }
+  assert {
+    condition = (
+      aws_lambda_function_url.this[0].invoke_mode == "RESPONSE_STREAM"
+      && aws_lambda_function.this.environment[0].variables["AWS_LAMBDA_EXEC_WRAPPER"] == "/var/task/fanout_stream"
+    )
+    error_message = "only the adapter's own loop streams"
+  }
+}
+
+run "is_called_by_bearers_of_tokens" {
+  command = plan
+
+  variables {
+    via         = "http_api"
+    http_api    = { jwt = { issuer = "https://id.example", audience = ["shop"] }, rate = 5, burst = 10 }
+    timeout_s   = 20
+    alarm_topic = "arn:aws:sns:eu-central-1:111122223333:alarms"
+  }
+  assert {
+    condition = (
+      aws_apigatewayv2_route.this[0].authorization_type == "JWT"
+      && aws_apigatewayv2_authorizer.this[0].jwt_configuration[0].issuer == "https://id.example"
+      && aws_apigatewayv2_integration.this[0].timeout_milliseconds == 20000
+    )
+    error_message = "tokens are checked, and the gateway waits as long as the function may take"
+  }
+  assert {
+    condition = (
+      aws_apigatewayv2_stage.this[0].default_route_settings[0].throttling_rate_limit == 5
+      && aws_apigatewayv2_stage.this[0].default_route_settings[0].throttling_burst_limit == 10
+      && aws_cloudwatch_log_group.access[0].name == "/aws/vendedlogs/http-api/fanout-test-shop"
+    )
+    error_message = "requests are limited and logged"
+  }
+}
+
+run "refuses_to_be_open_without_saying_so" {
+  command = plan
+
+  variables {
+    via         = "http_api"
+    timeout_s   = 30
+    alarm_topic = "arn:aws:sns:eu-central-1:111122223333:alarms"
+  }
+  expect_failures = [var.http_api]
+}
+
+run "refuses_a_request_longer_than_its_gateway_waits" {
+  command = plan
+
+  variables {
+    via         = "http_api"
+    http_api    = { auth = "none", rate = 0 }
+    timeout_s   = 31
+    alarm_topic = "arn:aws:sns:eu-central-1:111122223333:alarms"
+  }
+  expect_failures = [var.timeout_s, var.http_api]
+}
+
+run "refuses_failures_that_nobody_is_told_of" {
+  command = plan
+
+  variables {
+    via = "url"
+    url = { auth = "key" }
+  }
+  expect_failures = [var.alarm_topic, var.url]
+}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout_tools.cost.fixed import Fixed, Task, WebFunction
+from fanout_tools.cost.fixed import Canary, Fixed, Task, WebFunction
 from fanout_tools.cost.mix import Mix, WebMix, WorkerMix
 from fanout_tools.cost.model import METRICS, bill, chunks, loads, upkeep
 from fanout_tools.cost.prices import Line, load
@@ -121,6 +121,14 @@ def test_an_event_of_aws_is_charged_as_it_comes_and_as_it_is_forwarded() -> None
     assert _items(bill(inventory, traffic, Mix(), PRICES)) == pytest.approx(
         {"events.aws_opt_in AWS's own events": 1.0, "events.between_buses default bus to ours": 1.0}
     )
+
+
+def test_an_event_from_an_external_queue_is_charged_by_its_pipe_too() -> None:
+    piped = replace(small(), piped=frozenset({EVENT}))
+
+    (pipe,) = (it for it in bill(piped, month(1e6, 70_000), Mix(), PRICES) if it.item == "taken from a queue")
+
+    assert pipe.usd == pytest.approx(0.80)
 
 
 def test_duplicates_and_retries_cost_reads_and_writes() -> None:
@@ -274,6 +282,26 @@ def test_environments_that_are_kept_ready_cost_all_month() -> None:
     assert next(it.usd for it in lines if it.item == "kept ready") == pytest.approx(2_628_000 * 0.0000033334)
 
 
+def test_a_function_without_a_router_costs_its_requests() -> None:
+    """GIVEN a function URL and an HTTP API, and no router WHEN nothing is asked THEN nothing is paid; WHEN a million
+    requests are THEN each is paid by its time, and those of the API by their size too."""
+    web = tuple(WebFunction(name=via, memory_mb=512, architecture="arm64", via=via) for via in ("url", "http_api"))
+    fixed = Fixed(web=web, log_retention_days=365)
+    mix = WebMix(requests=1_000_000, request_ms=100, request_kib=513, request_log_bytes=500)
+
+    assert not [it for it in _upkeep_of(fixed, Mix(web=WebMix(requests=0))) if it.startswith(("url", "http_api"))]
+    items = _upkeep_of(fixed, Mix(web=mix))
+
+    assert items["http_api: HTTP API"] == pytest.approx(2.0)
+    assert "url: HTTP API" not in items
+    for via in ("url", "http_api"):
+        assert items[f"{via}: invocations"] == pytest.approx(0.2)
+        assert items[f"{via}: compute"] == pytest.approx(50_000 * 0.0000133334)
+        assert items[f"{via}: logs written"] == pytest.approx(0.25)
+        assert items[f"{via}: logs kept"] == pytest.approx(0.5 * 12 * 0.03)
+    assert not [it for it in items if "environments" in it or "load balancers" in it]
+
+
 def test_a_router_costs_its_tasks_balancer_and_environments() -> None:
     fixed = Fixed(
         tasks=(Task(name="router", tasks=2, vcpu=0.5, gb=1.0, architecture="arm64"),),
@@ -293,3 +321,17 @@ def test_a_router_costs_its_tasks_balancer_and_environments() -> None:
     assert items["NAT gateways"] == pytest.approx(730 * 0.045)
     assert items["public addresses"] == pytest.approx(730 * 0.005)
     assert items["interface endpoints"] == pytest.approx(1460 * 0.01)
+
+
+def test_canaries_by_the_clock_cost_their_events_and_their_function() -> None:
+    """GIVEN canaries for one pair every quarter of an hour WHEN a month is without events THEN 2,920 runs are paid."""
+    canary = Canary(every_s=900, memory_mb=512, architecture="arm64")
+    lines = upkeep(replace(small(), fixed=Fixed(canary=canary)), month(0), Mix(), PRICES)
+
+    found = {it.price: it.quantity for it in lines if it.item.startswith("canaries")}
+    assert found == {
+        "events.custom": 2_920 * len(small().ways),
+        "lambda.request": 2_920,
+        "lambda.arm64_gb_s": 2_920 * 15 * 0.5,
+        "cloudwatch.metric": 3,
+    }

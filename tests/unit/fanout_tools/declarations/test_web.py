@@ -60,9 +60,13 @@ def test_every_default(services: Path) -> None:
         "description": "Probe",
         "owner": None,
         "publishes": [],
-        "function": {"memory_mb": 512, "timeout_s": 900, "architecture": "arm64"},
+        "via": "router",
+        "url": None,
+        "http_api": None,
+        "function": {"memory_mb": 512, "timeout_s": None, "architecture": "arm64"},
         "permissions": [],
     }
+    assert declared.timeout_s == 900
     assert declared.environment(Names("fanout-dev"), ACCOUNT) == {"FANOUT_NAMESPACE": "fanout-dev"}
 
 
@@ -90,10 +94,10 @@ def test_its_environment_names_what_it_may_use(services: Path) -> None:
     [
         ("", "the file: null: must be a mapping"),
         ("owner: shop\n", "description: missing; add it"),
-        ("description: P\nsubscribes: []\n", "subscribes: unknown key; write one of description, function, owner, "),
+        ("description: P\nsubscribes: []\n", "subscribes: unknown key; write one of description, function, http_api, "),
         (
-            "description: P\nfunction: { timeout_s: 29 }\n",
-            "function.timeout_s: 29: must be a whole number from 30 to 900",
+            "description: P\nfunction: { timeout_s: 901 }\n",
+            "function.timeout_s: 901: must be a whole number from 1 to 900",
         ),
         ("description: P\ndescription: Q\n", "description: is written twice, again at line 2; keep one"),
         (
@@ -111,6 +115,53 @@ def test_a_bad_file_is_refused(services: Path, text: str, said: str) -> None:
     declare(services, text)
     with pytest.raises(ManifestError) as refusal:
         load_all(services, WORKERS, events=["shop.orders/OrderPlaced"])
+    assert str(refusal.value).startswith(f"services/shop/web.yaml: {said}")
+
+
+JWT = "jwt: { issuer: 'https://id.example', audience: [shop] }"
+
+
+@pytest.mark.parametrize(
+    ("text", "timeout_s"),
+    [
+        ("via: url", 60),
+        ("via: url\nurl: { auth: none, streaming: true }\nfunction: { timeout_s: 900 }", 900),
+        ("via: http_api\nhttp_api: { auth: none }", 30),
+        (f"via: http_api\nhttp_api: {{ rate: 5, burst: 9, {JWT} }}\nfunction: {{ timeout_s: 3 }}", 3),
+    ],
+)
+def test_a_web_function_needs_no_router(services: Path, text: str, timeout_s: int) -> None:
+    """GIVEN a way of its own WHEN loaded THEN its function has the time that the way has."""
+    declare(services, f"description: P\n{text}\n")
+    assert load_all(services, WORKERS)["shop"].timeout_s == timeout_s
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("via: alb", 'via: "alb": must be one of router, url, http_api'),
+        ("url: {}", "url: is of no use via router; remove it, or write via: url"),
+        (f"via: url\nhttp_api: {{ {JWT} }}", "http_api: is of no use via url; remove it, or write via: http_api"),
+        ("via: url\nurl: { auth: jwt }", 'url.auth: "jwt": must be one of iam, none'),
+        ("function: { timeout_s: 30 }", "function.timeout_s: 30: must be 60 to 900 via router: an environment is "),
+        (
+            "via: http_api\nhttp_api: { auth: none }\nfunction: { timeout_s: 31 }",
+            "function.timeout_s: 31: must be 1 to 30 via http_api: an HTTP API answers 503 after 30 s, ",
+        ),
+        ("via: http_api", "http_api.jwt: missing; name issuer and audience, or write auth: none, "),
+        (f"via: http_api\nhttp_api: {{ auth: none, {JWT} }}", "http_api.jwt: is of no use with auth: none; "),
+        (
+            "via: http_api\nhttp_api: { jwt: { issuer: 'http://id.example', audience: [a] } }",
+            'http_api.jwt.issuer: "http://id.example": must match ^https://',
+        ),
+        ("via: http_api\nhttp_api: { rate: 0 }", "http_api.rate: 0: must be a whole number from 1 to 10000"),
+    ],
+)
+def test_what_does_not_go_with_its_way_is_refused(services: Path, text: str, said: str) -> None:
+    """GIVEN a key that its way does not know or cannot keep WHEN loaded THEN the error says what to write."""
+    declare(services, f"description: P\n{text}\n")
+    with pytest.raises(ManifestError) as refusal:
+        load_all(services, WORKERS)
     assert str(refusal.value).startswith(f"services/shop/web.yaml: {said}")
 
 

@@ -1,4 +1,4 @@
-"""MiniStack is started through the bounded application."""
+"""MiniStack is started through the bounded application, which gives streamed answers whole."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ for name, parts in {"ministack": {}, "ministack.app": {"app": "app"}, "ministack
     vars(sys.modules[name]).update(parts)
 runtime = types.ModuleType("ministack.core.lambda_runtime")
 runtime.Worker = Worker
+services, functions = types.ModuleType("ministack.services"), types.ModuleType("ministack.services.lambda_svc")
+functions.lambda_execute_result_to_api_proxy_response = lambda result: (result["body"], None)
+functions._function_url_proxy_response = lambda response, cors: (response["statusCode"], cors, response["body"])
+services.lambda_svc = functions
+sys.modules |= {"ministack.services": services, "ministack.services.lambda_svc": functions}
 sys.modules["ministack.core"].lambda_runtime = sys.modules["ministack.core.lambda_runtime"] = runtime
 import fanout_ministack
 threads = [threading.Thread(target=Worker()._spawn) for _ in range(8)]
@@ -37,6 +42,8 @@ while Worker.now < 2:
     time.sleep(0.001)
 gate.set()
 [thread.join(30) for thread in threads]
+answer = functions._function_url_stream_response({"body": {"statusCode": 201, "body": "hi"}}, {"a": "b"})
+assert answer == (201, {"a": "b"}, "hi"), answer
 print(fanout_ministack.app, Worker.most, Worker.now, sys.getswitchinterval() < 0.001)
 """
 

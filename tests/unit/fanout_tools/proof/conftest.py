@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from fanout_tools.declarations.web import load_all as load_web
 from fanout_tools.declarations.worker import Manifest, load_all
 from fanout_tools.plans import Plan
 from fanout_tools.proof.check import check
@@ -13,6 +14,7 @@ from fanout_tools.proof.workflows import declared_patterns
 from scripts.mutants.fixture import FIXTURE
 
 STARTS = declared_patterns(FIXTURE / "services")
+WEB = load_web(FIXTURE / "services", load_all(FIXTURE / "services"))
 
 Judge = Callable[[Plan], list[Finding]]
 
@@ -30,4 +32,8 @@ def manifests() -> Mapping[str, Manifest]:
 @pytest.fixture
 def judge(manifests: Mapping[str, Manifest]) -> Judge:
     """All rules over a plan."""
-    return lambda plan: check(plan, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
+
+    def judged(plan: Plan) -> list[Finding]:
+        return check(plan, manifests, starts=STARTS, web=WEB, allowed=read("fixture"), declared=Declared()).findings
+
+    return judged

@@ -7,13 +7,20 @@ from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan, document
 from fanout_tools.proof.check import check
 from fanout_tools.proof.findings import Declared, read
-from tests.unit.fanout_tools.proof.conftest import STARTS, Judge
+from tests.unit.fanout_tools.proof.conftest import STARTS, WEB, Judge
 
+TOLD = (
+    "aws_sqs_queue",
+    "aws_lb_target_group",
+    "aws_sfn_state_machine",
+    "aws_lambda_function_url",
+    "aws_apigatewayv2_integration",
+)
 WORKER = 'module.platform.module.worker["billing"]'
 
 
 def test_the_good_plan_has_every_pair_whole_and_no_finding(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
-    proof = check(plan, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared())
+    proof = check(plan, manifests, starts=STARTS, web=WEB, allowed=read("fixture"), declared=Declared())
 
     assert proof.findings == []
     assert [(path.event, path.worker) for path in proof.paths] == [
@@ -48,16 +55,23 @@ def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
 ) -> None:
     silent = Plan(tuple(it for it in plan.resources if it.type != "aws_cloudwatch_metric_alarm"))
     # the alarms' topic and key grant nobody any more
-    missed = check(silent, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
+    missed = check(silent, manifests, starts=STARTS, web=WEB, allowed=read("fixture"), declared=Declared()).findings
     excused = check(
-        silent, manifests, starts=STARTS, allowed=read("fixture"), declared=Declared(no_alarms="a test")
+        silent, manifests, starts=STARTS, web=WEB, allowed=read("fixture"), declared=Declared(no_alarms="a test")
     ).findings
 
     assert {it.address for it in missed if it.rule == "alarm"} == {
         it.address
-        for it in plan.of("aws_sqs_queue", "aws_lb_target_group", "aws_sfn_state_machine")
+        for it in plan.of(
+            "aws_sqs_queue",
+            "aws_lb_target_group",
+            "aws_pipes_pipe",
+            "aws_sfn_state_machine",
+            "aws_lambda_function_url",
+            "aws_apigatewayv2_integration",
+        )
         if "main" not in it.address
-    }
+    } | {"module.platform.module.canary[0].aws_lambda_function.this"}
     assert not [it for it in excused if it.rule == "alarm"]
 
 
@@ -66,7 +80,7 @@ def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
 ) -> None:
     more = {**manifests, "newcomer": manifests["billing"]}
 
-    found = check(plan, more, starts=STARTS, allowed=read("fixture"), declared=Declared()).findings
+    found = check(plan, more, starts=STARTS, web=WEB, allowed=read("fixture"), declared=Declared()).findings
 
     assert "aws_sqs_queue fanout-fixture-newcomer" in {it.address for it in found}
 
@@ -88,7 +102,7 @@ def test_a_worker_that_may_not_fetch_large_data_is_told_by_its_role(plan: Plan, 
 def test_a_declared_workflow_that_is_not_there_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
     starts = {**STARTS, "returns": {"source": ["shop.orders"], "detail-type": ["OrderReturned"]}}
 
-    found = check(plan, manifests, starts=starts, allowed=read("fixture"), declared=Declared()).findings
+    found = check(plan, manifests, starts=starts, web=WEB, allowed=read("fixture"), declared=Declared()).findings
 
     told = "is declared and not in the plan; let modules/workflow make it"
     assert [str(it) for it in found] == [f"aws_sfn_state_machine fanout-fixture-returns: workflow: {told}"]

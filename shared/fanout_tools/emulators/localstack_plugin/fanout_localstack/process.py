@@ -33,6 +33,7 @@ __all__ = ["FunctionProcess", "InitError", "Outcome"]
 MAX_RESPONSE_BYTES: Final = 6_291_556
 
 _MAX_LOG_BYTES: Final = 1 << 20
+_TASK_ROOT: Final = "/var/task/"
 
 
 class InitError(Exception):
@@ -63,7 +64,7 @@ class FunctionProcess:
         self.api = RuntimeApi(self._events)
         self._log = log
         self._log_read = 0
-        command = [str(python), "-m", "awslambdaric", handler]
+        command = _command(code, environment, [str(python), "-m", "awslambdaric", handler])
         try:
             self._process = _spawn(command, code, {**environment, **self.api.environment}, log)
         except OSError:
@@ -156,6 +157,16 @@ class FunctionProcess:
             return self._events.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             return None
+
+
+def _command(code: Path, environment: Mapping[str, str], runtime: list[str]) -> list[str]:
+    """What is run: the runtime, or the function's own wrapper script, which is told how the runtime would be."""
+    wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER", "")
+    if not wrapper.startswith(_TASK_ROOT):
+        return runtime  # of a layer: those have no place of their own on this machine
+    script = code / wrapper.removeprefix(_TASK_ROOT)
+    script.chmod(0o755)  # LocalStack unpacks code without its modes
+    return [str(script), *runtime]
 
 
 def _spawn(command: list[str], code: Path, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:

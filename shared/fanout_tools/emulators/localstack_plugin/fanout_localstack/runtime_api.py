@@ -4,9 +4,11 @@ AWS documents it under "Using the Lambda runtime API" in the Lambda developer gu
 
 The runtime interface client in the function's process asks for the next invocation, and posts the result or
 an error. Everything it says is put on one queue, so that whoever runs the environment reads one ordered
-story.
+story. Answers that are sent in parts are gathered.
 """
 
+import base64
+import json
 import queue
 import threading
 from dataclasses import dataclass
@@ -124,13 +126,26 @@ def _handler_for(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
             self._answer(200, invocation.payload, _headers_of(invocation))
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self._body()
+            if self.headers.get("Lambda-Runtime-Function-Response-Mode") == "streaming":
+                body = _gathered(body)
             event = _event_of(self.path, body)
             if event is None:
                 self._answer(404)
                 return
             api.said(event)
             self._answer(202, b'{"status":"OK"}')
+
+        def _body(self) -> bytes:
+            if self.headers.get("Transfer-Encoding") != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass  # trailers
+            return b"".join(parts)
 
         def _answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
             self.send_response(status)
@@ -151,6 +166,13 @@ def _headers_of(invocation: Invocation) -> dict[str, str]:
         "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
         "Lambda-Runtime-Trace-Id": invocation.trace_id,
     }
+
+
+def _gathered(streamed: bytes) -> bytes:
+    """A streamed answer as a whole one, as LocalStack's function URLs know but those."""
+    prelude, _, body = streamed.partition(bytes(8))
+    whole = {**json.loads(prelude), "body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return json.dumps(whole).encode()
 
 
 def _event_of(path: str, body: bytes) -> Event | None:

@@ -51,6 +51,17 @@ def test_the_context_tells_request_arn_and_time_left(start):
     assert 0 < left <= 3000
 
 
+def test_a_wrapper_script_in_the_code_starts_the_runtime(start, code):
+    (code("") / "wrapper").write_text('#!/bin/sh\nWRAPPED=yes exec "$@"\n')
+    process = start(
+        "import os\ndef handler(event, context):\n    return os.environ['WRAPPED']\n",
+        AWS_LAMBDA_EXEC_WRAPPER="/var/task/wrapper",
+    )
+    process.wait_until_ready(20)
+
+    assert json.loads(process.invoke(invocation(), 20).payload) == "yes"
+
+
 def test_a_raised_error_is_an_error_with_its_type_and_leaves_the_process_usable(start):
     process = start("def handler(event, context):\n    raise KeyError('stock')\n")
     process.wait_until_ready(20)

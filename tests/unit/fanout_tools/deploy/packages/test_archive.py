@@ -40,12 +40,12 @@ def test_another_content_gives_another_hash(tmp_path: Path) -> None:
     assert archive.sha256(tmp_path / "one.zip") != archive.sha256(tmp_path / "two.zip")
 
 
-def test_libraries_are_executable_and_the_rest_is_not(tmp_path: Path) -> None:
-    archive.write(tmp_path / "one.zip", {"a.py": b"", "a.so": b""})
+def test_libraries_and_scripts_are_executable_and_the_rest_is_not(tmp_path: Path) -> None:
+    archive.write(tmp_path / "one.zip", {"a.py": b"", "a.so": b"", "a": b"#!/bin/sh\n"})
 
     with zipfile.ZipFile(tmp_path / "one.zip") as written:
         modes = {info.filename: info.external_attr >> 16 & 0o777 for info in written.infolist()}
-    assert modes == {"a.py": 0o644, "a.so": 0o755}
+    assert modes == {"a.py": 0o644, "a.so": 0o755, "a": 0o755}
 
 
 @settings(deadline=None)

@@ -53,6 +53,7 @@ def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
         "layers/painter.zip",
         "workers/painter.zip",
         "workers/plain.zip",
+        "canary.zip",
     ]
 
 
@@ -83,6 +84,17 @@ def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
     assert inputs.endswith("arm64")
 
 
+def test_a_web_function_that_streams_is_started_by_the_adapter(repository: Path) -> None:
+    """GIVEN a web function that streams WHEN built THEN the script that starts it is there, and may be run."""
+    folder = repository / "services" / "shop"
+    folder.mkdir()
+    (folder / "web.yaml").write_text("description: Probe\nvia: url\nurl: { streaming: true }\n")
+    _made(repository, "aws")
+
+    with zipfile.ZipFile(repository / "out" / "aws" / "web" / "shop.zip") as zipped:
+        assert zipped.getinfo("fanout_stream").external_attr >> 16 & 0o777 == 0o755
+
+
 def test_a_second_build_changes_nothing(repository: Path) -> None:
     assert all(_made(repository, "local").values())
     assert not any(_made(repository, "local").values())
@@ -93,6 +105,15 @@ def test_only_the_changed_worker_is_packed_anew(repository: Path) -> None:
     (repository / "services" / "plain" / "handler.py").write_text("handler = 1\n")
 
     assert [name for name, built in _made(repository, "local").items() if built] == ["workers/plain.zip"]
+
+
+def test_a_changed_declaration_is_a_canarys_too(repository: Path) -> None:
+    """GIVEN packages WHEN what a worker subscribes to changes THEN its own is packed anew, and that of the canaries."""
+    _made(repository, "local")
+    (repository / "services" / "plain" / "worker.yaml").write_text(WORKER_YAML.replace("Placed", "Shipped"))
+
+    made = _made(repository, "local")
+    assert [name for name, built in made.items() if built] == ["workers/plain.zip", "canary.zip"]
 
 
 def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
@@ -106,7 +127,7 @@ def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
     # THEN so are its packages
     out = repository / "out" / "aws"
     left = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.zip"))
-    assert left == ["dependencies-arm64.zip", "workers/plain.zip"]
+    assert left == ["canary.zip", "dependencies-arm64.zip", "workers/plain.zip"]
 
 
 def test_the_target_says_what_it_is_for(repository: Path) -> None:
@@ -116,4 +137,5 @@ def test_the_target_says_what_it_is_for(repository: Path) -> None:
     recorded = told.pop("sources")
     assert told == {"runtime": "python3.13", "architecture": None}
     assert recorded["../../services"] == digest(repository / "services")
-    assert {Path(path).name for path in recorded} == {"services", "contracts", "fanout", "fanout_router"}
+    packed = {"services", "contracts", "fanout", "fanout_router"}
+    assert {Path(path).name for path in recorded} == packed | {"canary", "declarations", "patterns"}
