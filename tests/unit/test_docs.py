@@ -31,7 +31,7 @@ ROOTS = [
 """What a path in the docs may be relative to."""
 
 NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|tf|hcl|md|yaml|json|txt|toml))(?:::\w+)?`")
-EXAMPLES = ("build/", "services/tracking/", "services/NAME/")
+EXAMPLES = ("build/", "services/tracking/", "services/NAME/", "terraform/queues.yaml", "terraform/schedules.yaml")
 """What commands make, and what a reader is asked to write."""
 
 
@@ -150,6 +150,7 @@ INTERNAL = {
     "fanout.keep_warm",
     "fanout.payloads.Deposit",
     "fanout.powertools",
+    "fanout.tuning",
 }
 """Exported for the core's own modules; handlers, tests and operators have nothing to do with them."""
 
