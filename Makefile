@@ -13,14 +13,13 @@ TARGET ?= local
 MINUTES ?= 10
 ON = $(ENV) --emulator $(EMULATOR) $(if $(PORT),--port $(PORT))
 
-.PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m scripts.set_up
 
-.PHONY: setup lint docs check unit router-test integration e2e test plugin-test
+.PHONY: help setup lint docs check unit router-test test-apps integration e2e test plugin-test
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(RUN) scripts.lint
@@ -32,11 +31,13 @@ unit: setup ## Unit tests, on all cores: no network, no emulator
 	$(RUN) pytest --numprocesses auto --dist loadfile
 router-test: setup ## The router end to end: processes, sockets, kills (loopback only)
 	$(RUN) pytest tests/e2e/router
+test-apps: setup ## FastAPI, Starlette, Django, Flask and node on the router, each beside its usual server; clients, Chromium
+	$(RUN) pytest tests/apps
 integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)
 	FANOUT_TEST_EMULATOR=$(EMULATOR) $(RUN) pytest tests/integration
 e2e: setup ## `make demo` as a user runs it, with few orders
 	$(RUN) pytest tests/e2e
-test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end to end; a table of times
+test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end to end, real apps; a table of times
 	$(RUN) scripts.test_legs
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
 	$(RUN) scripts.plugin_tests

@@ -1,4 +1,4 @@
-"""All tests: what declares the workers first, then the unit tests and the legs beside each other.
+"""All tests: what declares the workers first, then the legs beside each other.
 
 ``python -m scripts.test_legs``. A leg needs an emulator or real processes, and has its own ports, its own Terraform
 state and its own folder under build/. LocalStack runs in host mode, with the plugin's own tests, where there is a
@@ -21,6 +21,8 @@ PYTEST = [sys.executable, "-m", "pytest"]
 CHECK = Step("fanout check", [str(Path(sys.executable).with_name("fanout")), "check"])
 AT_ONCE = steps.CORES + 1
 """A leg waits for its emulator half of the time."""
+END_TO_END = Step("end to end", [*PYTEST, "tests/e2e"])
+APPS = Step("real apps", [*PYTEST, "tests/apps"])
 UNIT = Step("unit", [*PYTEST, "--numprocesses", "auto", "--dist", "loadfile"])
 
 
@@ -29,21 +31,20 @@ def legs() -> Iterator[Step]:
 
     :raises PythonMissingError: LocalStack cannot; it is the last, so that the other legs are not lost.
     """
+    yield END_TO_END
+    yield UNIT
     yield integration("ministack")
-    end_to_end = Step("end to end", [*PYTEST, "tests/e2e"])
+    yield APPS
     try:
         find_python("3.13")
     except PythonMissingError as missing:
         try:
             find_engine()
         except DockerMissingError:
-            yield end_to_end
             raise missing from None
         yield integration("localstack-docker")
-        yield end_to_end
     else:
         yield integration("localstack")
-        yield end_to_end
         yield Step("LocalStack's plugin", [sys.executable, "-m", "scripts.plugin_tests"])
 
 
@@ -57,7 +58,7 @@ def main() -> int:
     if steps.report(checked):
         return 1
     found, left_out = _found()
-    code = steps.report([*checked, *steps.run([UNIT, *found], at_once=AT_ONCE)])
+    code = steps.report([*checked, *steps.run(found, at_once=AT_ONCE)])
     if left_out is not None:
         print(f"left out: integration on LocalStack, which needs Python 3.13 or Docker: {left_out}", file=sys.stderr)
         return 1 if os.environ.get("CI") else code

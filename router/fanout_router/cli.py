@@ -17,7 +17,8 @@ from typing import Any
 
 from fanout_router.admin import AdminProtocol
 from fanout_router.config import RouterSettings
-from fanout_router.errors import ConfigError, DispatchError
+from fanout_router.errors import ConfigError, DispatchError, UnloadableError
+from fanout_router.invokers.base import UNLOADABLE
 from fanout_router.processes import Supervisor
 from fanout_router.server import Router
 
@@ -36,9 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = _settings(options)
         logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
-        if settings.processes > 1:
-            return _runner()(_supervise(settings))
-        return _runner()(_serve(settings, give_up=options.command == "run"))
+        give_up = options.command == "run"
+        return _runner()((_supervise if settings.processes > 1 else _serve)(settings, give_up=give_up))
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
         return _FAILED
@@ -173,10 +173,14 @@ async def _serve(settings: RouterSettings, *, give_up: bool) -> int:
     router = Router(settings)
     await router.start()
     if give_up:
-        for fleet in router.fleets:
-            fleet.on_unloadable = stop.cannot_load
+        _give_up(router, stop)
     _announce(settings, router.ports["client"], router.ports["admin"])
     return await _until_stopped(router, stop)
+
+
+def _give_up(router: Router, stop: _Stop) -> None:
+    for fleet in router.fleets:
+        fleet.on_unloadable = stop.cannot_load
 
 
 async def _until_stopped(router: Router, stop: _Stop) -> int:
@@ -187,8 +191,7 @@ async def _until_stopped(router: Router, stop: _Stop) -> int:
     if not drained:
         await router.close(0.0)
     if stop.unloadable:
-        print("fanout-router: the app cannot be loaded, as said above", file=sys.stderr)
-        return _FAILED
+        raise UnloadableError
     return 0 if drained else _INTERRUPTED
 
 
@@ -200,24 +203,28 @@ def _reload(router: Router) -> None:
         _log.error("the certificates stay as they were: %s", error)
 
 
-def work(settings: RouterSettings, admin_socket: str) -> None:
+def work(settings: RouterSettings, admin_socket: str, *, give_up: bool) -> None:
     """Be one process of several; its supervisor answers for it."""
     logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # lines of several processes, each whole
     try:
-        _runner()(_work(settings, admin_socket))
+        _runner()(_work(settings, admin_socket, give_up=give_up))
+    except UnloadableError:
+        sys.exit(UNLOADABLE)
     except (DispatchError, OSError) as error:
         print(f"fanout-router: {error}", file=sys.stderr)
         sys.exit(_FAILED)
 
 
-async def _work(settings: RouterSettings, admin_socket: str) -> int:
+async def _work(settings: RouterSettings, admin_socket: str, *, give_up: bool) -> int:
     stop = _Stop()
     stop.listen(signal.SIGTERM)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is for the supervisor to say
     _stop_with_supervisor(stop)
     router = Router(settings, admin_socket)
     await router.start()
+    if give_up:
+        _give_up(router, stop)
     Path(admin_socket).with_suffix(".up").touch()
     return await _until_stopped(router, stop)
 
@@ -236,10 +243,10 @@ def _stop_with_supervisor(stop: _Stop) -> None:
     loop.add_reader(sentinel, gone)
 
 
-async def _supervise(settings: RouterSettings) -> int:
+async def _supervise(settings: RouterSettings, *, give_up: bool) -> int:
     stop = _Stop()
     stop.listen(signal.SIGTERM, signal.SIGINT)
-    supervisor = Supervisor(settings, work)
+    supervisor = Supervisor(settings, partial(work, give_up=give_up))
     supervisor.start()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, supervisor.reload)

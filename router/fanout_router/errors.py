@@ -2,6 +2,7 @@
 
     DispatchError
     +-- ConfigError            an option is wrong: fix the environment variable or the argument
+    |   +-- UnloadableError    the app cannot be loaded, whoever tries; its traceback has been printed
     +-- WireError              the peer broke HTTP/2, or a limit of ours: its connection is closed
     +-- ChannelError           the peer broke the message framing within a channel: its channel is reset
     +-- AdmissionError         an environment was not admitted to the control port
@@ -22,6 +23,7 @@ __all__ = [
     "DispatchError",
     "InvokeError",
     "ThrottledError",
+    "UnloadableError",
     "WireError",
 ]
 
@@ -32,6 +34,13 @@ class DispatchError(Exception):
 
 class ConfigError(DispatchError):
     """An option is wrong; the text names the option and its bounds."""
+
+
+class UnloadableError(ConfigError):
+    """The app cannot be loaded; its environment has printed the traceback."""
+
+    def __init__(self) -> None:
+        super().__init__("the app cannot be loaded, as said above")
 
 
 class WireError(DispatchError):

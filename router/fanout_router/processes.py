@@ -26,7 +26,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from fanout_router.config import FunctionSettings, RouterSettings
-from fanout_router.errors import ConfigError
+from fanout_router.errors import ConfigError, UnloadableError
+from fanout_router.invokers.base import UNLOADABLE
 
 __all__ = ["Supervisor", "share_of"]
 
@@ -158,6 +159,7 @@ class Supervisor:
         """Watch the processes until ``stop``, then let them drain; ``up`` is called once when all are up.
 
         :raises ConfigError: a process ended before it was up.
+        :raises UnloadableError: a process has found that the app cannot be loaded.
         """
         loop = asyncio.get_running_loop()
         told = False
@@ -174,6 +176,8 @@ class Supervisor:
     def _look_at(self, worker: _Worker, now: float) -> None:
         if worker.process.is_alive():
             worker.was_up = worker.was_up or self._up(worker.index).exists()
+        elif worker.process.exitcode == UNLOADABLE:
+            raise UnloadableError
         elif not worker.was_up:
             raise ConfigError(f"process {worker.index} ended before it was up, with code {worker.process.exitcode}")
         elif worker.restart_at == math.inf:

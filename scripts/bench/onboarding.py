@@ -26,7 +26,7 @@ __all__ = ["FIRST_S", "WORKER_S", "Newcomer", "main"]
 
 FIRST_S: Final = 300.0
 WORKER_S: Final = 90.0
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 300.0
 """How long an event may take to be consumed before the walk has failed."""
 
 

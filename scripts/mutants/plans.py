@@ -13,11 +13,12 @@ from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource, deliveries, document
 from fanout_tools.plans import front_doors as doors
+from fanout_tools.proof import scheduled
 from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
-from scripts.mutants import front_doors, sources
+from scripts.mutants import front_doors, pipes, sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -42,6 +43,8 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     """All mutants of a plan, in the plan's order."""
     for resource in plan.resources:
         for change, spoilt in _VALUES.get(resource.type, {}).items():
+            if _retries_alone(resource):
+                continue
             if all(resource.get(name) != value for name, value in spoilt.items()):
                 yield _mutant(resource, change, plan.changed(resource.having(**spoilt)))
         for attribute in _POLICIES:
@@ -50,7 +53,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _containers(plan)
     for resource, change, mutated in sources.spoilt(plan):
         yield _mutant(resource, change, mutated, *_governed(plan, resource))
-    for resource, change, mutated, others in front_doors.spoilt(plan):
+    for resource, change, mutated, others in [*pipes.spoilt(plan), *front_doors.spoilt(plan)]:
         yield _mutant(resource, change, mutated, *others)
     yield from _removals(plan)
     for resource, left in front_doors.removals(plan):
@@ -60,6 +63,13 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
     yield from _canary_mutants(plan)
+    yield from _clock_mutants(plan)
+    yield from _operators_mutants(plan)
+
+
+def _retries_alone(resource: Resource) -> bool:
+    """Whether it says of invocations how often they are tried, and nothing of what is lost: canaries are."""
+    return resource.type == "aws_lambda_function_event_invoke_config" and not resource.get("destination_config")
 
 
 _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
@@ -216,6 +226,7 @@ def _leaning(plan: Plan, resource: Resource) -> Iterator[str]:
     yield from _leaning_functions(plan, resource)
     yield from _leaning_tables(plan, resource)
     yield from _leaning_routers(plan, resource)
+    yield from pipes.leaning(plan, resource)
     if resource.type in ("aws_kms_key", "aws_kms_alias"):
         yield from (
             it.address
@@ -318,6 +329,36 @@ def _canary_mutants(plan: Plan) -> Iterator[Mutant]:
             yield _mutant(hop.writer, f"{hop.carrier.address} takes canaries", spoilt, hop.carrier.address)
 
 
+def _clock_mutants(plan: Plan) -> Iterator[Mutant]:
+    """Schedules that lead nowhere or lose what they cannot hand over; canaries that nobody sends or misses."""
+    canary = next(it for it in plan.of("aws_lambda_function") if it.get("function_name").endswith("-canary"))
+    for schedule in plan.of("aws_scheduler_schedule"):
+        target = schedule.get("target")[0]
+        for change, spoilt in _TARGETS.items():
+            yield _mutant(schedule, change, plan.changed(schedule.having(target=[{**target, **spoilt}])))
+        yield _mutant(schedule, "off", plan.changed(schedule.having(state="DISABLED")), canary.address)
+        yield _mutant(schedule, "removed", plan.without(schedule.address), canary.address)
+    for alarm in plan.of("aws_cloudwatch_metric_alarm"):
+        if alarm.get("metric_name") in scheduled.ALARMS:
+            yield _mutant(alarm, "removed", plan.without(alarm.address), canary.address)
+            for change, values in _CANARY_ALARMS.items():
+                if any(alarm.get(name) != value for name, value in values.items()):
+                    yield _mutant(alarm, change, plan.changed(alarm.having(**values)), canary.address)
+
+
+_TARGETS: Final[dict[str, dict[str, Any]]] = {
+    "another role": {"role_arn": "arn:aws:iam::999999999999:role/elsewhere"},
+    "a target elsewhere": {"arn": ELSEWHERE},
+    "no dead-letter queue": {"dead_letter_config": []},
+    "a dead-letter queue elsewhere": {"dead_letter_config": [{"arn": ELSEWHERE}]},
+}
+_CANARY_ALARMS: Final[dict[str, dict[str, Any]]] = {
+    **{change: _ALARMS[change] for change in ("a high threshold", "no actions", "actions off", "another metric")},
+    "the other way": {"comparison_operator": "GreaterThanOrEqualToThreshold"},
+    "content with silence": {"treat_missing_data": "notBreaching"},
+}
+
+
 def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:
     """Workers that reach another's records, give up at another count, or are not told where parts are gathered."""
     tables = [it for it in plan.of("aws_dynamodb_table") if it.get("name").endswith(("-idempotency", "-gather"))]
@@ -340,6 +381,29 @@ def _ownership_mutants(plan: Plan) -> Iterator[Mutant]:
 
 
 _OWNED: Final = ("FANOUT_GATHER_QUEUES", "FANOUT_GATHER_TABLE", "FANOUT_IDEMPOTENCY_TABLE")
+
+
+def _operators_mutants(plan: Plan) -> Iterator[Mutant]:
+    """A journal that can be unwritten or not restored, observers who read payloads, a sweeper that reaches the rest."""
+    journal = next(it for it in plan.of("aws_dynamodb_table") if it.get("name").endswith("-operations"))
+    unrestorable = journal.having(point_in_time_recovery=[{"enabled": False}])
+    yield _mutant(journal, "not restorable", plan.changed(unrestorable))
+    for policy in plan.of("aws_iam_policy"):
+        more = {"Effect": "Allow", "Action": ["dynamodb:DeleteItem"], "Resource": [journal.arn]}
+        yield _mutant(policy, "deletes from the journal", plan.changed(_more(policy, more)))
+        if policy.get("name").endswith("-observer"):
+            reads = {"Effect": "Allow", "Action": ["sqs:ReceiveMessage"], "Resource": [ELSEWHERE]}
+            yield _mutant(policy, "reads payloads", plan.changed(_more(policy, reads)))
+    sweeper = next(it for it in plan.of("aws_iam_role_policy") if it.get("name") == "sweeper")
+    queue = next(plan.of("aws_sqs_queue"))
+    reaches = {"Effect": "Allow", "Action": ["sqs:DeleteQueue"], "Resource": [queue.arn]}
+    role = next(it for it in plan.of("aws_iam_role") if it.get("name") == sweeper.get("role"))
+    yield _mutant(sweeper, "deletes what stays", plan.changed(_more(sweeper, reaches)), role.address)
+
+
+def _more(policy: Resource, statement: dict[str, Any]) -> Resource:
+    whole = document(policy.get("policy"))
+    return policy.having(policy=json.dumps({**whole, "Statement": [*whole["Statement"], statement]}))
 
 
 def _mentions(policy: Resource, table: Resource) -> bool:

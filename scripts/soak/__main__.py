@@ -29,12 +29,17 @@ class Soak:
     def __init__(self, router: RunningRouter, rng: random.Random, kills_per_thousand: int) -> None:
         self.outcomes: list[Outcome] = []
         self.kills: list[float] = []
-        self.memory = {"router": Samples(), "environment": Samples()}
+        self.memory = {"router": Samples()}
         self._router = router
         self._rng = rng
         self._kills_per_thousand = kills_per_thousand
-        self._spared = router.adapters()[0]
-        """The environment that is never killed, so that its memory can be watched."""
+        self._spared = 0
+        self._spare()
+
+    def _spare(self) -> None:
+        """Choose the environment that is not killed, so that its memory can be watched: until its time is over."""
+        self._spared = self._router.adapters()[0]
+        self.memory[f"environment {self._spared}"] = Samples()
 
     async def run(self, minutes: float, pause_s: float) -> None:
         """Send traffic for some minutes."""
@@ -68,7 +73,10 @@ class Soak:
     async def _sample(self, until: float) -> None:
         while time.monotonic() < until:
             self.memory["router"].values.append(_memory_mb(self._router.process.pid))
-            self.memory["environment"].values.append(_memory_mb(self._spared))
+            try:
+                self.memory[f"environment {self._spared}"].values.append(_memory_mb(self._spared))
+            except FileNotFoundError:
+                self._spare()
             await asyncio.sleep(_SAMPLE_EVERY_S)
 
 
@@ -110,11 +118,11 @@ def _report(soak: Soak, reconciliation: Reconciliation, stopped: int) -> int:
     problems = [f"{name}: {value:g}" for name, value in list(figures.items())[3:] if value]
     for name, samples in soak.memory.items():
         warm, end = samples.growth()
-        figures |= {f"{name}_warm_mb": warm, f"{name}_end_mb": end}
-        if end - warm > _GROWTH_MB[name]:
+        figures |= {f"{name}, warm, MB": warm, f"{name}, at its end, MB": end}
+        if end - warm > _GROWTH_MB[name.split()[0]]:
             problems.append(f"the {name}'s memory grew from {warm:.0f} to {end:.0f} MB")
     print(format_table(reconciliation.rows()))
-    print("\n".join(f"{name:<22}{value:>12,.6g}" for name, value in figures.items()))
+    print("\n".join(f"{name:<36}{value:>12,.6g}" for name, value in figures.items()))
     for outcome in reconciliation.unexplained[:20]:
         seconds = outcome.ended - outcome.started
         print(f"unexplained: {outcome.kind} {outcome.name}: {outcome.problem} after {seconds:.2f} s")

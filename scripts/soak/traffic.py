@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from scripts.soak import protocols
 from tests.e2e.router.support import exchange
 
 __all__ = ["KINDS", "Kind"]
@@ -99,7 +100,7 @@ async def _slow_reader(port: int, _name: str) -> str:
 
 
 KINDS = (
-    Kind("small", 450, _small),
+    Kind("small", 300, _small),
     Kind("slow app", 100, _slow),
     Kind("post", 200, _once),
     Kind("upload 1 MB", 60, _upload),
@@ -108,4 +109,9 @@ KINDS = (
     Kind("abort upload", 40, _abort),
     Kind("abort download", 20, _abort_download),
     Kind("slow reader", 20, _slow_reader),
+    Kind("HTTP/2", 70, protocols.http2),
+    Kind("WebSocket", 30, protocols.websocket),
+    Kind("WebSocket, HTTP/2", 20, protocols.websocket_over_http2),
+    Kind("leave HTTP/2", 15, protocols.leave_http2),
+    Kind("leave WebSocket", 15, protocols.leave_websocket),
 )

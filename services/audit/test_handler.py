@@ -1,5 +1,6 @@
 """Every event of the bus is a line in S3, whatever it is."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -40,19 +41,20 @@ def objects() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_a_batch_is_one_object_with_a_line_per_event() -> None:
-    """GIVEN three events, one of them AWS's own WHEN they come THEN one object, of the earliest's hour, has a line
-    for each, with metadata and data."""
+    """GIVEN three events, one of them AWS's own and of another year WHEN they come THEN one object, of the hour of
+    receipt, has a line for each, with metadata and data."""
     foreign = Envelope(
         source="aws.s3",
         name="Object Created",
         data={"object": {"key": "k"}},
-        metadata=Metadata(event_id="x", schema_version=1, correlation_id="x", published_at="2026-01-01T00:00:00Z"),
+        metadata=Metadata(event_id="x", schema_version=1, correlation_id="x", published_at="1971-01-01T00:00:00Z"),
     )
+    began = f"{datetime.now(UTC):%Y/%m/%d/%H}"
     deliveries = Rig(handler.worker).deliver(envelope(1), foreign, envelope(2))
 
     assert [delivery.outcome for delivery in deliveries] == [Outcome.HANDLED] * 3
     [(key, lines)] = objects().items()
-    assert key.removeprefix("events/").rpartition("/")[0] == "2026/01/01/00"
+    assert began <= key.removeprefix("events/").rpartition("/")[0] <= f"{datetime.now(UTC):%Y/%m/%d/%H}"
     assert key.endswith(".jsonl")
     assert [(line["source"], line["name"]) for line in lines] == [
         ("shop.billing", "InvoiceIssued"),

@@ -23,7 +23,7 @@ def charge(payload: Mapping[str, Any]) -> None:
     :raises Reject: its currency is not the ledger's, or it was refunded.
     :raises Retry: other orders were changing the same balance.
     """
-    order = OrderPlaced.model_validate(payload["order"])
+    order = OrderPlaced.from_data(payload["order"])
     check_currency(order)
     enter(order)
     entry = _entry(order.order_id)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from contracts.money import Money
 from contracts.orders import OrderPlaced
-from fanout import Reject, aws
+from fanout import EventError, Reject, aws
 from services.billing import handler
 from services.billing.charges import charge, refund
 
@@ -66,3 +66,13 @@ def test_in_any_order_an_order_is_charged_once_or_not_at_all(
 
     owed = sum(Decimal(balance["amount"]) for balance in items("balances"))
     assert owed == (Decimal("25.99") if calls and refund not in calls else 0)
+
+
+def test_an_order_that_breaks_its_contract_is_told_by_field_only(payload: dict[str, Any]) -> None:
+    """GIVEN a workflow's input with a bad address WHEN the step runs THEN its error, which Step Functions keeps, names
+    the field and not the address."""
+    wrong = {**payload, "order": {**payload["order"], "email": "jane doe@shop.example"}}
+
+    with pytest.raises(EventError, match="email") as raised:
+        charge(wrong)
+    assert "jane" not in str(raised.value)

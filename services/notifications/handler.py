@@ -28,14 +28,14 @@ def confirm(order: OrderPlaced, context: Context) -> None:
 @worker.step("confirm")
 def confirm_fulfilment(payload: Mapping[str, Any]) -> None:
     """A step of a workflow: at least one e-mail."""
-    order = OrderPlaced.model_validate(payload["order"])
+    order = OrderPlaced.from_data(payload["order"])
     send(_mail(order, f"Your order {order.order_id} is on its way", _text(order)))
 
 
 @worker.step("regret")
 def regret(payload: Mapping[str, Any]) -> None:
     """A step of a workflow: at least one e-mail."""
-    order = OrderPlaced.model_validate(payload["order"])
+    order = OrderPlaced.from_data(payload["order"])
     text = f"We are sorry: we cannot fulfil your order of {order.placed_on:%d %B %Y}. You are not charged for it.\n"
     send(_mail(order, f"Your order {order.order_id} cannot be fulfilled", text))
 

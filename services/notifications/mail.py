@@ -26,6 +26,10 @@ LONGEST_PAUSE_S = 900
 
 REMEMBERED_S = 18 * 86_400
 
+REFUSED = frozenset({"InvalidParameterValue", "MessageRejected"})
+"""The codes by which SES says that it never takes this e-mail, such as one to ``a,b@c``
+(https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html, and its common errors)."""
+
 logger = Logger(service="notifications")
 metrics = Metrics(namespace="fanout", service="notifications")
 
@@ -67,7 +71,9 @@ def send(mail: Mail) -> None:
             Message={"Subject": {"Data": mail["subject"]}, "Body": {"Text": {"Data": mail["text"]}}},
             Tags=[{"Name": "event_id", "Value": _tag(mail["tag"])}],
         )
-    except ses.exceptions.MessageRejected as error:
+    except ses.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in REFUSED:
+            raise
         raise Reject(f"order {mail['order_id']}: SES does not take its e-mail: {error}") from error
     metrics.add_metric(name="MailsSent", unit="Count", value=1)
     logger.info("e-mail sent", extra={"order_id": mail["order_id"], "subject": mail["subject"]})

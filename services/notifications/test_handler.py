@@ -131,8 +131,9 @@ def test_the_pauses_grow_while_ses_is_down(make_order: MakeOrder, monkeypatch: p
     assert (delivery.outcome, len(rig.dead_letters)) == (Outcome.REJECTED, 1)
 
 
+@pytest.mark.parametrize("code", sorted(mail.REFUSED))
 def test_an_address_that_ses_never_takes_is_rejected_and_opens_no_circuit(
-    make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+    make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     """GIVEN more orders with a bad address than the breaker bears failures WHEN they come THEN each is in the DLQ at
     once with SES's words, and the next good one is sent."""
@@ -141,7 +142,7 @@ def test_an_address_that_ses_never_takes_is_rejected_and_opens_no_circuit(
 
     def strict(**arguments: Any) -> Any:
         if arguments["Destination"]["ToAddresses"] == ["bad@shop.example"]:
-            raise ses.exceptions.MessageRejected({"Error": {"Code": "MessageRejected", "Message": "no"}}, "SendEmail")
+            raise ses.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "SendEmail")
         return send(**arguments)
 
     monkeypatch.setattr(ses, "send_email", strict)

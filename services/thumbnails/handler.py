@@ -5,7 +5,7 @@ import io
 from datetime import timedelta
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from contracts.media import (
     AlbumPhotograph,
@@ -112,7 +112,11 @@ def _open(key: str, content: bytes) -> Image.Image:
         if pixels > MAX_PIXELS:
             raise Reject(f"{key}: has {pixels} pixels; at most {MAX_PIXELS} are read")
         return ImageOps.exif_transpose(image).convert("RGB")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except (MemoryError, Reject):
+        raise
+    except Exception as error:
+        # Pillow's readers raise whatever a forged file makes them: ValueError, SyntaxError, struct.error. The bytes are
+        # in memory, and will be the same the next time.
         raise Reject(f"{key}: is not an image that can be read: {error}") from error
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from contracts.media import ObjectCreated, S3Bucket, S3Object, ThumbnailsCreated
 from fanout import Outcome, aws
@@ -161,6 +161,19 @@ def test_a_decompression_bomb_is_rejected(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert delivery.outcome is Outcome.REJECTED
     assert "bomb.png: is not an image that can be read" in str(delivery.cause)
+
+
+def test_a_text_that_unpacks_to_much_is_rejected() -> None:
+    """GIVEN a small PNG with a compressed text of many megabytes WHEN its event comes THEN it is rejected."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("comment", "x" * 80_000_000, zip=True)
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "PNG", pnginfo=texts)
+    assert len(buffer.getvalue()) < 100_000
+    [delivery] = Rig(handler.worker).deliver(upload(buffer.getvalue(), "text.png"))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "text.png: is not an image that can be read" in str(delivery.cause)
 
 
 def test_an_image_too_large_for_the_functions_memory_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,6 +273,10 @@ class Worker:
 
     @cached_property
     def _processor(self) -> Processor:
+        if "FANOUT_TUNE" in os.environ:
+            from fanout.tuning import processor
+
+            return processor(self.settings, self.handlers, self.policies, self._claim_check)
         # Read now, not when the first record fails: a deployment's mistake is to show at its first batch.
         queue_url, dlq_url = _environment("FANOUT_QUEUE_URL"), _environment("FANOUT_DLQ_URL")
         store, settings = self._store(), self.settings

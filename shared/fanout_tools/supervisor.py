@@ -95,8 +95,9 @@ def _wait(
             deadline = time.monotonic() + grace_s
             _forward(child, received[0])
         if len(received) > seen:
-            _say(f"waiting for {name} (process {child.pid}) to end in order; it is killed after {grace_s:.0f} s")
+            # Before the line, which one who waits for it answers with the next signal.
             seen = len(received)
+            _say(f"waiting for {name} (process {child.pid}) to end in order; it is killed after {grace_s:.0f} s")
         if time.monotonic() > deadline:
             _say(f"{name} did not end within {grace_s:.0f} s and is killed")
             _kill_group(child.pid)

@@ -16,7 +16,7 @@ from scripts.paths import BUILD, REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "how-to" / "remove-the-sample-shop.md"
 EVENT, WORKER = "acme.parcels/ParcelSent", "tracking"
-PATIENCE_S = 180.0
+PATIENCE_S = 300.0
 
 
 class Fork:
@@ -55,7 +55,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fork]:
         there.make("down")
 
 
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(3600)
 def test_a_fork_without_the_shop_has_all_it_had(fork: Fork) -> None:
     """GIVEN a copy WHEN the page's deletions are made, and an event and a worker are added THEN check, lint, unit
     tests, plan and deployment pass, and the worker handles what is published."""

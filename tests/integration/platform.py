@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ NOT_HELD = {"localstack": {"scribe", "desk", "vault"}}
 """What an emulator cannot have: DynamoDB is another's beside LocalStack, whose streams it does not find; and
 LocalStack's community edition has no HTTP APIs."""
 PATIENCE_S = 240.0
+EXTERNAL_QUEUE = "legacy-orders"
+"""A queue that is not the platform's, whose messages a pipe puts on the bus; on LocalStack, which moves them."""
 WARM = "billing"
 """A worker that gets keep-warm pings by the clock, and answers direct invocations too."""
 
@@ -79,7 +82,7 @@ class Platform:
         stage = _stage(work_dir / "stage", workers)
         for _ in packages.build(project(stage), "local", work_dir / "packages"):
             pass
-        data_dir = work_dir / "terraform"
+        data_dir = work_dir / f"terraform-{emulator}"  # its name is the log's too
         shutil.rmtree(data_dir, ignore_errors=True)  # the state of an emulator that is gone
         terraform.init(ROOT, data_dir=data_dir)
         variables = {
@@ -87,6 +90,8 @@ class Platform:
             "TF_VAR_services_dir": str(stage / "services"),
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
+            "TF_VAR_queues": json.dumps(_queues(emulator)),
+            "TF_VAR_canary": json.dumps({"every": "rate(8 hours)", "limit_s": 120}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
         terraformed = deploy.Deployment(root=ROOT, data_dir=data_dir, target="local", env=variables, asks=False)
@@ -177,6 +182,21 @@ class Platform:
             for message in found.values()
         ]
 
+    @contextmanager
+    def switched_off(self, worker: str) -> Iterator[None]:
+        """Disable a worker's mapping for a while."""
+        functions, uuid = client("lambda"), self.outputs()["workers"][worker]["mapping"]
+
+        def switch(state: str) -> None:
+            functions.update_event_source_mapping(UUID=uuid, Enabled=state == "Enabled")
+            eventually(lambda: functions.get_event_source_mapping(UUID=uuid)["State"], state.__eq__, f"it is {state}")
+
+        switch("Disabled")
+        try:
+            yield
+        finally:
+            switch("Enabled")
+
     def quiet(self) -> None:
         """Wait until no queue of a worker has a message, in several looks in a row."""
         for _ in range(3):
@@ -204,6 +224,11 @@ def tested_workers(emulator: str) -> Iterator[Path]:
             declared = any((worker / name).exists() for name in ("worker.yaml", "workflow.yaml", "web.yaml"))
             if declared and worker.name not in NOT_HELD.get(emulator, ()):
                 yield worker
+
+
+def _queues(emulator: str) -> dict[str, dict[str, str]]:
+    moved = emulator == "localstack"  # without the plugin, the image has no pipes
+    return {"legacy": {"queue": EXTERNAL_QUEUE, "event": OrderPlaced.contract.identifier}} if moved else {}
 
 
 def _stage(stage: Path, workers: Iterable[Path]) -> Path:

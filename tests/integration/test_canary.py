@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import boto3
 import pytest
+from botocore.config import Config
 
 from fanout_tools.canary.deployed import Deployed
 from fanout_tools.canary.planning import Declared
@@ -24,6 +29,34 @@ def test_every_pair_delivers(platform: Platform, results: list[Result]) -> None:
 
     assert failed == set()
     assert {it.pair.worker for it in results} == platform.deployment.manifests.keys()
+
+
+def _run_by_the_clock(platform: Platform, **event: object) -> dict[str, Any]:
+    """What the deployed function returns, or raises, to what Scheduler sends it."""
+    function = platform.names.function("canary")
+    patient = boto3.client("lambda", config=Config(read_timeout=300, retries={"total_max_attempts": 1}))
+    answer = patient.invoke(FunctionName=function, Payload=json.dumps(event))
+    told: dict[str, Any] = json.load(answer["Payload"])
+    return told
+
+
+def test_by_the_clock_every_pair_delivers(platform: Platform, results: list[Result]) -> None:
+    """GIVEN the deployed platform WHEN the function runs that Scheduler invokes THEN each pair comes through, by the
+    rights of its own role."""
+    assert _run_by_the_clock(platform) == {"delivered": len(results), "late": 0, "failed": 0, "unsent": 0}
+
+
+def test_by_the_clock_a_mapping_that_is_disabled_is_named(platform: Platform, results: list[Result]) -> None:
+    """GIVEN a worker whose mapping is disabled WHEN the function runs THEN the invocation fails with that hop; WHEN it
+    is told that the worker is paused THEN its pairs are late; WHEN the mapping is on again THEN nothing stays."""
+    pairs = sum(it.pair.worker == "loyalty" for it in results)
+    with platform.switched_off("loyalty"):
+        failed = _run_by_the_clock(platform)
+        paused = _run_by_the_clock(platform, paused=["loyalty"])
+
+    assert failed["errorType"] == "CanaryFailedError"
+    assert failed["errorMessage"].startswith(f"mapping {platform.names.queue('loyalty')} -> ")
+    assert paused == {"delivered": len(results) - pairs, "late": pairs, "failed": 0, "unsent": 0}
 
 
 def test_nothing_of_them_stays(platform: Platform, results: list[Result]) -> None:

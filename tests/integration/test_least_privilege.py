@@ -3,17 +3,25 @@ visibly and loses nothing; give it back, and the redelivery succeeds."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from typing import Final
+from functools import cache, partial
+from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from fanout.events.canary import MARK
 from fanout.invoke import Tree, invoke_all
 from fanout.publish import wrap
+from fanout_tools.canary.deployed import Deployed
+from fanout_tools.canary.planning import Declared
+from fanout_tools.canary.run import Verdict, run
 from fanout_tools.declarations.worker import load_all
+from fanout_tools.project import project
 from scripts.paths import REPOSITORY
 from tests.integration.conftest import EMULATOR
 from tests.integration.iam import provoke
@@ -207,6 +215,48 @@ def test_every_permission_is_on_trial(platform: Platform, worker: str) -> None:
 
     untried = Role(platform.names.function(worker)).permissions() - tried - gaps - invoked
     assert untried == set(), f"{worker}: what needs these? Add its trial, or take them from the role"
+
+
+CALLED: Final = {
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "lambda:Invoke": "lambda:InvokeFunction",
+}
+"""Calls that IAM knows by another name."""
+CANARY_OF_EARLIER: Final = json.dumps({"source": "canary.shop.billing", "detail-type": "X", "detail": {MARK: "0-1"}})
+STRAY: Final = "no event, which stays where it is"
+UNTRIED: Final = {
+    "logs:CreateLogStream",  # Lambda's own
+    "logs:PutLogEvents",
+    "s3:DeleteObjectVersion",  # of a bucket that keeps versions
+}
+
+
+def test_canaries_by_the_clock_need_what_their_role_permits(platform: Platform) -> None:
+    """GIVEN the role of the scheduled canary WHEN a run in its name finds all well, and another the mappings of two
+    workers disabled THEN no call is refused, and every permission was needed."""
+    role, called = Role(platform.names.function("canary"), policy="canary"), set[str]()
+    declared = Declared.read(project(platform.services.parent))
+
+    def record(model: Any, **_: object) -> None:
+        name = f"{model.service_model.endpoint_prefix}:{model.name}"
+        called.add(CALLED.get(name, name))
+
+    letters = platform.deployment.dead_letter_queue_url("loyalty")
+    with role.assumed() as session:
+        session.events.register("before-call", record)
+        make = partial(session.client, config=Config(s3={"addressing_style": "path"}, max_pool_connections=32))
+        deployed = Deployed(platform.names, cache(make))
+        well = run(deployed, declared, limit_s=120)
+        for body in (CANARY_OF_EARLIER, STRAY):
+            client("sqs").send_message(QueueUrl=letters, MessageBody=body)
+        with platform.switched_off("loyalty"), platform.switched_off("thumbnails"):
+            ill = run(deployed, declared, limit_s=120)
+
+    assert {it.verdict for it in well} == {Verdict.DELIVERED}
+    assert {it.pair.worker for it in ill if it.verdict is Verdict.FAILED} == {"loyalty", "thumbnails"}
+    assert {it.action for it in role.permissions()} - called - UNTRIED == set()
+    left = [it for it in platform.dead_letters("loyalty") if it["body"] in (CANARY_OF_EARLIER, STRAY)]
+    assert [it["body"] for it in left] == [STRAY]
 
 
 def test_an_event_through_the_bus_outlives_a_missing_permission(platform: Platform) -> None:

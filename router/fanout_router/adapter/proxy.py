@@ -5,15 +5,14 @@ ways; an Upgrade (WebSocket) becomes a tunnel.
 """
 
 import asyncio
-import contextlib
 import logging
 import select
-import shlex
 from typing import cast
 
 import httptools
 
 from fanout_router.adapter.call import Application, Call
+from fanout_router.adapter.child import Child
 from fanout_router.errors import AdapterError
 from fanout_router.exchange import IDEMPOTENT
 
@@ -34,7 +33,7 @@ class ProxyApplication(Application):
         self._command = command
         self._health_path = health_path
         self._health_timeout_s = health_timeout_s
-        self._process: asyncio.subprocess.Process | None = None
+        self._server: Child | None = None
         self._free: list[_Upstream] = []
         self._open: set[_Upstream] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,24 +46,24 @@ class ProxyApplication(Application):
         """
         await self._end_server()
         if self._command:
-            self._process = await asyncio.create_subprocess_exec(*shlex.split(self._command))
+            self._server = await Child.start(self._command)
         loop = asyncio.get_running_loop()
         until = loop.time() + self._health_timeout_s
         while not await self._healthy(until - loop.time()):
-            if self._process is not None and self._process.returncode is not None:
-                raise AdapterError(f"{self._command!r} ended with code {self._process.returncode} before it answered")
+            if self._server is not None and self._server.returncode is not None:
+                raise AdapterError(f"{self._command!r} ended with code {self._server.returncode} before it answered")
             if loop.time() >= until:
                 raise AdapterError(
                     f"nothing healthy at 127.0.0.1:{self._port}{self._health_path} within {self._health_timeout_s:g} s"
                 )
             await asyncio.sleep(0.05)
         self.ended = False
-        if self._process is not None:
-            self._keep(asyncio.get_running_loop().create_task(self._watch(self._process)))
+        if self._server is not None:
+            self._keep(asyncio.get_running_loop().create_task(self._watch(self._server)))
 
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        code = await process.wait()
-        if process is self._process:
+    async def _watch(self, server: Child) -> None:
+        code = await server.wait()
+        if server is self._server:
             self._server_gone(f"{self._command!r} ended with code {code}")
 
     def _server_gone(self, what: str) -> None:
@@ -103,14 +102,9 @@ class ProxyApplication(Application):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _end_server(self) -> None:
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            process.terminate()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        server, self._server = self._server, None
+        if server is not None:
+            await server.end()
 
     async def settle(self, patience_s: float) -> int:  # noqa: ARG002
         """See :class:`fanout_router.adapter.call.Application`. The server may be frozen from here on, and has no use
@@ -299,6 +293,7 @@ class _Upstream(asyncio.Protocol):
         if call is not None:
             complete = call.ended
             call.send(b"", True)
+            self.transport.resume_reading()  # its last part may have had to wait, and nobody tells an ended call
             if self._keep and complete:
                 self._app.release(self)
             else:

@@ -5,34 +5,57 @@ The metadata's ``event_id`` is fanout's own: it is the same over retries, duplic
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Self
 
 import orjson
 
 from fanout.errors import EventError
 
-__all__ = ["DataReference", "Envelope", "Metadata", "child_traceparent", "new_traceparent", "trace_id"]
+__all__ = [
+    "DataReference",
+    "Envelope",
+    "Metadata",
+    "child_traceparent",
+    "new_traceparent",
+    "span_id",
+    "trace_id",
+]
 
 # An id of zeros alone is none.
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+_UUID = re.compile(r"(?!0{8}-0)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def new_traceparent() -> str:
-    """The context of a new trace, sampled."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+def new_traceparent(event_id: str, correlation_id: str) -> str:
+    """The context of an event that begins a trace, sampled. It follows from the two ids, so that an event that is
+    published again is in the same trace, and whoever knows the ids can make its spans: the trace is the correlation's,
+    its id the correlation's own where that is a UUID."""
+    return f"00-{_trace_of(correlation_id)}-{span_id(event_id)}-01"
 
 
-def child_traceparent(parent: str | None) -> str:
-    """The context of a new span in the parent's trace; of a new trace where the parent is none or malformed, as the
+def child_traceparent(parent: str | None, event_id: str, correlation_id: str) -> str:
+    """The context of a caused event in the parent's trace; as a new trace where the parent is none or malformed, as the
     standard demands."""
     found = _TRACEPARENT.fullmatch(parent or "")
     if found is None:
-        return new_traceparent()
-    return f"00-{found[1]}-{os.urandom(8).hex()}-{found[2]}"
+        return new_traceparent(event_id, correlation_id)
+    return f"00-{found[1]}-{span_id(event_id)}-{found[2]}"
+
+
+def span_id(what: str) -> str:
+    """The id of the span that stands for something, as an event's publication: 64 bits of BLAKE2b, in hexadecimal."""
+    return blake2b(what.encode(errors="replace"), digest_size=8).hexdigest()
+
+
+def _trace_of(correlation_id: str) -> str:
+    if _UUID.fullmatch(correlation_id):
+        return correlation_id.replace("-", "")
+    return blake2b(correlation_id.encode(errors="replace"), digest_size=16).hexdigest()
 
 
 def trace_id(traceparent: str | None) -> str | None:
@@ -43,6 +66,28 @@ def trace_id(traceparent: str | None) -> str | None:
 
 MAX_EVENT_ID = 256
 """Characters: with the worker's name it has to fit a DynamoDB key, 2,048 bytes of UTF-8."""
+
+LONGEST: Mapping[str, int] = {
+    "event_id": MAX_EVENT_ID,
+    "correlation_id": MAX_EVENT_ID,
+    "causation_id": MAX_EVENT_ID,
+    "subject": 256,
+    "published_at": 40,
+    "expires_at": 40,
+    "gather": 512,
+}
+"""Characters of each text: an event carries its correlation on to all that follow from it, and has to leave room in
+their messages for their data."""
+
+LONGEST_OF_TRACE: Mapping[str, int] = {"traceparent": 55, "tracestate": 512}
+"""Characters of what is left out when it is longer: a trace that is not understood begins anew
+(https://www.w3.org/TR/trace-context/#tracestate-limits)."""
+
+YEARS = range(1970, 9999)
+"""Of a time: what a clock may show, and no conversion between time zones overflows."""
+
+MAX_DATA_BYTES = 16 * 1024 * 1024
+"""Of data that a reference leads to, as JSON, uncompressed: a worker of 256 MB holds several at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,14 +107,18 @@ class DataReference:
     def from_json(cls, fields: object) -> Self:
         """As an envelope carries it. Unknown fields are left out.
 
-        :raises EventError: a field is missing or of the wrong type.
+        :raises EventError: a field is missing, of the wrong type, or out of its bounds.
         """
         wanted = {"bucket": str, "key": str, "size": int, "sha256": str}
         if not isinstance(fields, Mapping):
-            raise EventError(f"detail.metadata.claim: {fields!r}: must be a mapping")
+            raise EventError(f"detail.metadata.claim: {_shown(fields)}: must be a mapping")
         for name, kind in wanted.items():
             if type(fields.get(name)) is not kind:
-                raise EventError(f"detail.metadata.claim.{name}: {fields.get(name)!r}: must be a {kind.__name__}")
+                raise EventError(f"detail.metadata.claim.{name}: {_shown(fields.get(name))}: must be a {kind.__name__}")
+        if not 0 <= fields["size"] <= MAX_DATA_BYTES:
+            raise EventError(
+                f"detail.metadata.claim.size: {_shown(fields['size'])}: must be 0 to {MAX_DATA_BYTES:,} bytes"
+            )
         return cls(**{name: fields[name] for name in wanted})
 
 
@@ -111,7 +160,7 @@ class Metadata:
     def from_json(cls, fields: object) -> Self:
         """What :meth:`to_json` made. Unknown fields are left out.
 
-        :raises EventError: a field is missing or of the wrong type.
+        :raises EventError: a field is missing, of the wrong type, or out of its bounds.
         """
         if not isinstance(fields, dict):
             raise EventError("detail.metadata: must be a mapping; is the publisher fanout's?")
@@ -119,20 +168,74 @@ class Metadata:
         for name, value in fields.items():
             wanted = _TYPES.get(name)
             if type(value) is wanted:
+                if wanted is str and len(value) > _MOST[name] and _left_out(name, value):  # type: ignore[arg-type]
+                    continue
                 known[name] = value
             elif value is not None and wanted is DataReference:
                 known[name] = DataReference.from_json(value)
             elif value is not None and wanted is not None:
                 text = "a whole number" if wanted is int else "a text"
-                raise EventError(f"detail.metadata.{name}: {value!r}: must be {text}")
+                raise EventError(f"detail.metadata.{name}: {_shown(value)}: must be {text}")
         try:
             metadata = cls(**known)
         except TypeError as error:
             missing = [name for name in _REQUIRED if name not in known]
             raise EventError(f"detail.metadata: {', '.join(missing)} missing") from error
-        if not 1 <= len(metadata.event_id) <= MAX_EVENT_ID:
-            raise EventError(f"detail.metadata.event_id: must have 1 to {MAX_EVENT_ID} characters")
+        if not (metadata.event_id and metadata.correlation_id):
+            raise EventError(_empty(metadata))
+        for moment in (metadata.published_at, metadata.expires_at):
+            if moment is not None and not _is_time(moment):
+                raise EventError(_no_time(metadata, moment))
         return metadata
+
+    def refuse_unbounded(self) -> None:
+        """What :meth:`from_json` would refuse of an event is not to be published.
+
+        :raises EventError: a text is too long, or an id empty.
+        """
+        if not (self.event_id and self.correlation_id):
+            raise EventError(_empty(self))
+        for name, most in LONGEST.items():
+            if len(getattr(self, name) or "") > most:
+                raise EventError(_too_long(name, getattr(self, name)))
+
+
+_MOST = {**LONGEST, **LONGEST_OF_TRACE}
+
+
+def _left_out(name: str, value: str) -> bool:
+    """What becomes of a text that is too long: that of a trace is left out.
+
+    :raises EventError: it is another's.
+    """
+    if name not in LONGEST_OF_TRACE:
+        raise EventError(_too_long(name, value))
+    return True
+
+
+def _too_long(name: str, value: str) -> str:
+    return f"detail.metadata.{name}: {len(value):,} characters; must have at most {LONGEST[name]}"
+
+
+def _empty(metadata: Metadata) -> str:
+    name = "correlation_id" if metadata.event_id else "event_id"
+    return f"detail.metadata.{name}: must have 1 to {MAX_EVENT_ID} characters"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).year in YEARS
+    except ValueError:
+        return False
+
+
+def _no_time(metadata: Metadata, text: str) -> str:
+    name = "published_at" if text is metadata.published_at else "expires_at"
+    return f"detail.metadata.{name}: {text!r}: must be an ISO 8601 time of the years {YEARS.start} to {YEARS.stop - 1}"
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:100]
 
 
 _TYPES: Mapping[str, type] = {
@@ -182,7 +285,10 @@ class Envelope:
             return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
         data = detail.get("data")
         if not isinstance(data, dict):
-            raise EventError("detail.data: must be a mapping; is the publisher fanout's?")
+            raise EventError(
+                f"detail.data: must be a mapping, not {type(data).__name__}; is the publisher fanout's? Of an external "
+                "queue's message, they are its body, which has to be a JSON object"
+            )
         return cls(source=source, name=name, metadata=Metadata.from_json(detail.get("metadata")), data=data)
 
     def pack(self) -> dict[str, Any]:
@@ -249,5 +355,8 @@ def _aws_native_metadata(event: Mapping[str, Any]) -> Metadata:
     if not isinstance(identity, str):
         raise EventError("the body is not an EventBridge event: id is missing")
     return Metadata(
-        event_id=identity, schema_version=1, correlation_id=identity, published_at=str(event.get("time", ""))
+        event_id=identity,
+        schema_version=1,
+        correlation_id=identity,
+        published_at=event.get("time") or "1970-01-01T00:00Z",
     )

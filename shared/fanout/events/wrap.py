@@ -34,25 +34,28 @@ def wrap(
     :param subject: the entity that the event is about; the order of an outbox's events is by it.
     :param correlation_id: the same for all that came of one root event.
     :param causation_id: the ``event_id`` of the event that this one follows from.
-    :param traceparent: W3C Trace Context of the publisher's span; a new trace unless given.
+    :param traceparent: W3C Trace Context of the publisher's span; the correlation's own trace unless given.
     :param expires_at: a worker drops the event after it.
     :param gather: see :class:`fanout.events.envelope.Metadata`.
     :param now: when it is published; the time now unless given.
-    :raises EventError: a number of its data is NaN or infinite, which JSON has no word for.
+    :raises EventError: a number of its data is NaN or infinite, which JSON has no word for; or an id is longer than a
+        worker reads.
     """
     contract = event.contract
     identity = event_id or str(uuid4())
+    correlation = correlation_id or identity
     metadata = Metadata(
         event_id=identity,
         schema_version=contract.version,
-        correlation_id=correlation_id or identity,
+        correlation_id=correlation,
         causation_id=causation_id,
         subject=subject,
-        traceparent=traceparent or new_traceparent(),
+        traceparent=traceparent or new_traceparent(identity, correlation),
         published_at=_iso(now or datetime.now(UTC)),
         expires_at=_iso(expires_at) if expires_at else None,
         gather=gather,
     )
+    metadata.refuse_unbounded()
     data = event.to_data()
     if wrong := _non_finite_of(data):
         raise EventError(f"{contract}: {wrong}")

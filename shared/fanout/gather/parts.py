@@ -20,7 +20,7 @@ import orjson
 
 from fanout.errors import DeclarationError
 from fanout.gather import timers
-from fanout.gather.state import Part
+from fanout.gather.state import MAX_PARTS, Part
 from fanout.gather.timers import SqsTimers
 from fanout.outcomes import Reject
 from fanout.processing.context import Context
@@ -52,8 +52,9 @@ class Reference:
         """
         match text.split("/"):
             case [str(worker), str(gather_id), str(index)] if index.isascii() and index.isdigit() and len(index) < 6:
-                return cls(worker, gather_id, int(index))
-        raise Reject(f"metadata.gather is {text[:100]!r}; it must be <worker>/<gather id>/<index>")
+                if int(index) < MAX_PARTS:
+                    return cls(worker, gather_id, int(index))
+        raise Reject(f"metadata.gather is {text[:100]!r}; it must be <worker>/<gather id>/<index under {MAX_PARTS}>")
 
     def __str__(self) -> str:
         return f"{self.worker}/{self.gather_id}/{self.index}"

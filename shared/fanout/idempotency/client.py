@@ -42,10 +42,14 @@ def signed_headers(
     headers: Mapping[str, str],
     body: bytes,
     now: float | None = None,
+    method: str = "POST",
+    path: str = "/",
+    query: str = "",
 ) -> dict[str, str]:
-    """The headers of a ``POST /`` to the host, with those that sign it.
+    """The headers of a request to the host, ``POST /`` unless said otherwise, with those that sign it.
 
     :param headers: the request's own, all of which are signed; their names in lower case.
+    :param query: its parameters, sorted and escaped.
     :param now: seconds since 1970; AWS refuses a request that is 15 minutes off.
     """
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
@@ -54,7 +58,7 @@ def signed_headers(
         signed["x-amz-security-token"] = credentials.session_token
     names = ";".join(sorted(signed))
     lines = "".join(f"{name}:{signed[name].strip()}\n" for name in sorted(signed))
-    request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+    request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
     key = f"AWS4{credentials.secret_key}".encode()

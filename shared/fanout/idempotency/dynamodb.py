@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         TransactWriteItemTypeDef,
     )
 
-__all__ = ["DynamoDBStore"]
+__all__ = ["COMPLETED", "IN_PROGRESS", "RELEASED", "DynamoDBStore", "batch_mark"]
 
 MAX_STATEMENTS = 25
 """Of one BatchExecuteStatement
@@ -229,7 +229,7 @@ class DynamoDBStore:
 
     def _recorded(self, batches: Sequence[str]) -> dict[str, bool | Error]:
         """Whether each batch has its mark; why that could not be read, where it could not."""
-        found = self._read([_mark(batch) for batch in batches]) if batches else []
+        found = self._read([batch_mark(batch) for batch in batches]) if batches else []
         return {
             batch: (item if item != _GONE else False) if isinstance(item, tuple) else True
             for batch, item in zip(batches, found, strict=True)
@@ -324,7 +324,7 @@ class DynamoDBStore:
     def _insert_mark(self, batch: str) -> BatchStatementRequestTypeDef:
         return {
             "Statement": f"INSERT INTO \"{self._table}\" VALUE {{'id': ?, 'status': ?, 'expiration': ?}}",
-            "Parameters": [{"S": _mark(batch)}, {"S": COMPLETED}, {"N": self._expiration()}],
+            "Parameters": [{"S": batch_mark(batch)}, {"S": COMPLETED}, {"N": self._expiration()}],
         }
 
     def _update_completed(self, completion: Completion) -> BatchStatementRequestTypeDef:
@@ -401,7 +401,7 @@ class DynamoDBStore:
 _GONE: Error = ("Gone", "the item is not there")
 
 
-def _mark(batch: str) -> str:
+def batch_mark(batch: str) -> str:
     """The key of a batch's mark; events' keys begin with the worker's name."""
     return f"#batch#{batch}"
 

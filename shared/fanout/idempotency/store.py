@@ -33,6 +33,7 @@ __all__ = [
     "derived_id",
     "event_key",
     "fingerprint",
+    "id_key",
     "key_values",
     "storable",
 ]
@@ -209,11 +210,15 @@ def event_key(worker: str, envelope: Envelope, paths: Sequence[FieldPath] = ()) 
         that has none of them is told by its id.
     :raises EventError: the event has some of the fields only, or a value that cannot be written as JSON.
     """
-    scope = _scope(worker, envelope.source, envelope.name)
     values = key_values(envelope.data, paths) if paths else None
     if values is None:
-        return f"{scope}#id#{envelope.metadata.event_id}"
-    return f"{scope}#key#{fingerprint(values)}"
+        return id_key(worker, envelope.source, envelope.name, envelope.metadata.event_id)
+    return f"{_scope(worker, envelope.source, envelope.name)}#key#{fingerprint(values)}"
+
+
+def id_key(worker: str, source: str, name: str, event_id: str) -> str:
+    """The key of an event that is told from others by its id."""
+    return f"{_scope(worker, source, name)}#id#{event_id}"
 
 
 def key_values(data: Mapping[str, Any], paths: Sequence[FieldPath]) -> list[Any] | None:

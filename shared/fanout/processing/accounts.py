@@ -1,9 +1,9 @@
 """What log lines tell of each record: a compact account in the batch's metrics line, and the cause of a failure.
 
 An account is ``[event_id, correlation_id, source/Name, subject, sent_ms, first_wait_ms, begin_ms, took_ms, tries,
-receives, outcome, [published event ids]]``: the correlation id is null where it equals the event's id, times are in
-milliseconds, since 1970 but for the two durations, and what is not known is null. A trailing list that would be empty
-is left out.
+receives, outcome, [published event ids], traceparent]``: the correlation id is null where it equals the event's id,
+times are in milliseconds, since 1970 but for the two durations, and what is not known is null. The last two are left
+out where nothing was published, and where the event's trace follows from its ids.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fanout.events.envelope import trace_id
+from fanout.events.envelope import Metadata, new_traceparent, trace_id
 from fanout.processing.delivery import Delivery
 
 __all__ = ["MAX_SPANS", "failure_fields", "span_lines"]
@@ -50,9 +50,22 @@ def _span(delivery: Delivery) -> list[Any]:
         record.receive_count,
         None if delivery.outcome is None else delivery.outcome._value_,
     ]
-    if delivery.published:
-        span.append([published.metadata.event_id for published in delivery.published])
+    published = [published.metadata.event_id for published in delivery.published]
+    traceparent = None if envelope is None else _foreign_trace(envelope.metadata)
+    if published or traceparent:
+        span.append(published)
+    if traceparent:
+        span.append(traceparent)
     return span
+
+
+def _foreign_trace(metadata: Metadata) -> str | None:
+    """The event's context, where its trace is not the correlation's own. That is told by the trace alone, without the
+    hash of the event's id: each record passes here."""
+    traceparent = metadata.traceparent
+    if traceparent is None or traceparent[3:35] == metadata.correlation_id.replace("-", ""):
+        return None
+    return None if traceparent == new_traceparent(metadata.event_id, metadata.correlation_id) else traceparent
 
 
 _LIBRARIES = (

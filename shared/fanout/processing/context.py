@@ -168,13 +168,14 @@ class Context:
         causation_id: str | None = None,
         gather: str | None = None,
     ) -> Envelope:
+        identity, correlation_id = event_id or self.identity(number), self.metadata.correlation_id
         return wrap(
             event,
-            event_id=event_id or self.identity(number),
+            event_id=identity,
             subject=subject,
-            correlation_id=self.metadata.correlation_id,
+            correlation_id=correlation_id,
             causation_id=causation_id or self.metadata.event_id,
-            traceparent=child_traceparent(self.metadata.traceparent),
+            traceparent=child_traceparent(self.metadata.traceparent, identity, correlation_id),
             expires_at=expires_at,
             gather=gather,
         )

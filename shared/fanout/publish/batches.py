@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Self, TypedDict
 
 from fanout import aws
-from fanout.events.envelope import Envelope
+from fanout.events.envelope import MAX_DATA_BYTES, Envelope
 from fanout.events.wrap import non_finite
 from fanout.payloads import ClaimCheck, Deposit
 from fanout.publish.routes import Route
@@ -123,6 +123,8 @@ def entry_of(envelope: Envelope, route: Route, claim_check: ClaimCheck | None) -
             envelope, f"{too_large}; declare it under publishes of worker.yaml, or give the publisher its route"
         )
     deposit = claim_check.deposit(envelope)
+    if deposit.reference.size > MAX_DATA_BYTES:
+        return _unfit(envelope, f"{too_large}, and {MAX_DATA_BYTES} by reference: keep them in S3, publish their key")
     metadata = replace(envelope.metadata, claim=deposit.reference)
     slim = replace(envelope, metadata=metadata, data=route.keep_filtered(envelope.data))
     entry = _entry(envelope, slim, deposit)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fanout_tools.declarations.naming import Names
 
-__all__ = ["Deployed", "found"]
+__all__ = ["MISSING", "Deployed", "found"]
 
 MISSING = frozenset(
     {

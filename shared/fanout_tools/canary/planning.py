@@ -186,13 +186,14 @@ class _Maker:
         yield 1, {}
 
     def _metadata(self, version: int) -> dict[str, Any]:
+        identity = f"{MARK}-{self.id}"
         return Metadata(
-            event_id=f"{MARK}-{self.id}",
+            event_id=identity,
             schema_version=version,
-            correlation_id=f"{MARK}-{self.id}",
+            correlation_id=identity,
             published_at=self.sent_at.isoformat(timespec="milliseconds"),
             expires_at=self.expires_at.isoformat(timespec="milliseconds"),
-            traceparent=new_traceparent(),
+            traceparent=new_traceparent(identity, identity),
         ).to_json()
 
     def _event(self, source: str, name: str, detail: Mapping[str, Any]) -> dict[str, Any]:

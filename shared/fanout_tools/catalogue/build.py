@@ -236,7 +236,8 @@ def add(plan: Plan, canvas: Canvas, publishers: Publishers, bus: Resource) -> No
     """Draw every source, with its line to the bus."""
     web = list(_web_functions(plan, canvas))
     planned = {canvas.short(str(it.get("function_name"))) for it in web}
-    for node in (*_publishers(publishers, planned), *_buses(plan, canvas, bus), *_schedules(plan, bus)):
+    others = (*_buses(plan, canvas, bus), *_schedules(plan, bus), *_pipes(plan, bus))
+    for node in (*_publishers(publishers, planned), *others):
         canvas.put(node)
         canvas.connect(node.id, bus)
     for function in web:
@@ -290,10 +291,21 @@ def _schedules(plan: Plan, bus: Resource) -> Iterator[Node]:
             event = _detail_type(target)
             name = str(schedule.get("name"))
             yield _source(Kind.SCHEDULE, name, name, (str(schedule.get("schedule_expression")), event))
+        elif str(target.get("arn")).endswith(f":function:{names_of(plan).function('canary')}"):
+            yield _source(Kind.SCHEDULE, "canary", "canary", (str(schedule.get("schedule_expression")), "every pair"))
 
 
-def _detail_type(target: Mapping[str, Any]) -> str:
-    parameters = target.get("eventbridge_parameters") or [{}]
+def _pipes(plan: Plan, bus: Resource) -> Iterator[Node]:
+    """Queues that are not the platform's, with the event that a pipe makes of their messages."""
+    for pipe in plan.of("aws_pipes_pipe"):
+        if pipe.get("target") == bus.arn:
+            name = str(pipe.get("source")).rpartition(":")[2]
+            lines = (_detail_type(block(pipe, "target_parameters"), "eventbridge_event_bus_parameters"),)
+            yield _source(Kind.EXTERNAL_QUEUE, name, f"{name} (external queue)", lines)
+
+
+def _detail_type(target: Mapping[str, Any], name: str = "eventbridge_parameters") -> str:
+    parameters = target.get(name) or [{}]
     return str(parameters[0].get("detail_type", ""))
 
 

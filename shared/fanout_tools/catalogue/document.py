@@ -1,6 +1,7 @@
 """A document of headings, paragraphs, tables and schemas, which is written as Markdown and as HTML alike."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -108,7 +109,12 @@ def _table(table: Table, schemas: str) -> Iterator[str]:
     yield "| " + " | ".join(map(_escaped, table.header)) + " |"
     yield "|" + "---|" * len(table.header)
     for row in table.rows:
-        yield "| " + " | ".join(_text(cell, schemas).replace("\n", " ").strip() for cell in row) + " |"
+        yield "| " + " | ".join(_cell(_text(cell, schemas)) for cell in row) + " |"
+
+
+def _cell(text: str) -> str:
+    """A bar ends a cell, in code too (https://github.github.com/gfm/#tables-extension-)."""
+    return re.sub(r"(?<!\\)\|", r"\|", re.sub(r"[\r\n]+", " ", text).strip())
 
 
 def _text(text: Text, schemas: str) -> str:
@@ -117,13 +123,19 @@ def _text(text: Text, schemas: str) -> str:
 
 def _inline(it: Inline, schemas: str) -> str:
     if isinstance(it, Code):
-        return f"`{it.text}`"
+        return _code(it.text)
     if isinstance(it, Link):
         return f"[{_escaped(it.text)}](#{it.anchor})"
     if isinstance(it, SchemaLink):
         fragment = f"#{quote(it.pointer, safe='/$')}" if it.pointer else ""
         return f"[{_escaped(it.text)}]({schemas}/{quote(it.path)}{fragment})"
     return _escaped(it)
+
+
+def _code(text: str) -> str:
+    """With a fence that is longer than any within it (https://spec.commonmark.org/0.31.2/#code-spans)."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{text}{fence}" if len(fence) == 1 else f"{fence} {text} {fence}"
 
 
 def _escaped(text: str) -> str:

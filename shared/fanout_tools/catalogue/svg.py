@@ -192,8 +192,9 @@ _STYLE: Final = """
 text{font-family:system-ui,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;font-size:11px;fill:#1f2933}
 .h{font-weight:600;font-size:13px;fill:#52606d}.t{font-weight:600;font-size:12px}.n{font-size:17px;font-weight:600}
 rect{stroke-width:1.2;rx:5}
-.publisher rect,.schedule rect,.service rect{fill:#eef2f7;stroke:#7b8794}.bus rect{fill:#5b3fa6;stroke:#432d7a}
-.bus text{fill:#fff}.rule rect{fill:#f3effc;stroke:#8f7bd0}.topic rect{fill:#fdeef4;stroke:#c2528b}
+.publisher rect,.schedule rect,.external-queue rect,.service rect{fill:#eef2f7;stroke:#7b8794}
+.bus rect{fill:#5b3fa6;stroke:#432d7a}.bus text{fill:#fff}
+.rule rect{fill:#f3effc;stroke:#8f7bd0}.topic rect{fill:#fdeef4;stroke:#c2528b}
 .queue rect{fill:#e8f3ff;stroke:#2f7dc4}.function rect{fill:#fff4e5;stroke:#d9822b}
 .store rect{fill:#e9f7ef;stroke:#3d9a66}.workflow rect{fill:#fff0f0;stroke:#c05656}
 .dead rect{fill:#fafafa;stroke:#9aa5b1;stroke-dasharray:4 3}.silent rect{fill:#ffe3e3;stroke:#c81e1e}

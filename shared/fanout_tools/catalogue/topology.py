@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """A load balancer or an ECS service."""
     PUBLISHER = "publisher"
     SCHEDULE = "schedule"
+    EXTERNAL_QUEUE = "external-queue"
+    """Of others, from which a pipe takes."""
     BUS = "bus"
     RULE = "rule"
     TOPIC = "topic"

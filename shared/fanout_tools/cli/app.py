@@ -6,7 +6,29 @@ from collections.abc import Sequence
 import typer
 
 from fanout.errors import FanoutError
-from fanout_tools.cli import build, canary, check, contract, deploy, emulators, new, outbox, plans, publish, status
+from fanout_tools.cli import (
+    build,
+    canary,
+    check,
+    compare,
+    contract,
+    deploy,
+    dlq,
+    doctor,
+    emulators,
+    logs,
+    new,
+    operations,
+    outbox,
+    pause,
+    plans,
+    publish,
+    replay,
+    status,
+    tail,
+    trace,
+    tune,
+)
 from fanout_tools.cost import command as cost
 from fanout_tools.errors import ToolError
 
@@ -44,6 +66,19 @@ app.command("reset", rich_help_panel=LOCAL)(emulators.reset)
 app.command("emulator-status", rich_help_panel=LOCAL)(emulators.status)
 app.command("publish", rich_help_panel=OPERATE)(publish.command)
 app.command("status", rich_help_panel=OPERATE)(status.command)
+app.command("top", rich_help_panel=OPERATE)(status.top)
+app.command("trace", rich_help_panel=OPERATE)(trace.trace_command)
+app.command("why", rich_help_panel=OPERATE)(trace.why_command)
+app.command("logs", rich_help_panel=OPERATE)(logs.command)
+app.command("compare", rich_help_panel=OPERATE)(compare.command)
+app.command("tune", rich_help_panel=OPERATE)(tune.command)
+app.command("tail", rich_help_panel=OPERATE)(tail.command)
+app.command("doctor", rich_help_panel=OPERATE)(doctor.command)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=OPERATE)
+app.command("pause", rich_help_panel=OPERATE)(pause.pause)
+app.command("resume", rich_help_panel=OPERATE)(pause.resume)
+app.command("replay", rich_help_panel=OPERATE)(replay.command)
+app.add_typer(operations.app, name="operations", rich_help_panel=OPERATE)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 

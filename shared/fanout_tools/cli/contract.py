@@ -91,6 +91,8 @@ def keep_golden(
         read = json.loads(data)
     except ValueError as error:
         raise EventError(f"--data: not JSON: {error}") from error
+    except RecursionError as error:
+        raise EventError("--data: nested too deeply") from error
     if not isinstance(read, dict):
         raise EventError("--data: must be a JSON object")
     of_version = contract.contract.version if version is None else version

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-
-import boto3
+from dataclasses import replace
+from pathlib import Path
 
 from fanout_tools import emulators
 from fanout_tools.cli.deployment import DeploymentError
 from fanout_tools.cli.options import LOCAL
 from fanout_tools.declarations.naming import Names, region_code
+from fanout_tools.operate.topology import Topology
 from fanout_tools.project import project
 
-__all__ = ["names_of", "reach"]
+__all__ = ["names_of", "reach", "topology_of"]
 
 
 def names_of(env: str, namespace: str | None) -> Names:
@@ -29,6 +30,8 @@ def _namespace(env: str) -> str:
     roots = (project().environments / env).glob("*.tf")
     if not any("modules/naming" in root.read_text(encoding="utf-8") for root in roots):
         return plain
+    import boto3
+
     region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
     if not region:
         raise DeploymentError("no region is said: set AWS_REGION, or region in the profile of AWS_PROFILE")
@@ -46,6 +49,16 @@ def reach(env: str, namespace: str | None = None) -> Names:
     if env == LOCAL and not os.environ.get("AWS_ENDPOINT_URL"):
         os.environ.update(_emulator().environment())
     return names_of(env, namespace)
+
+
+def topology_of(env: str, namespace: str | None, services: Path) -> Topology:
+    """The deployment of the project's declarations, as :func:`reach` reaches it.
+
+    :raises DeploymentError: ``local``, and no emulator is up.
+    :raises ManifestError: a worker.yaml is wrong.
+    """
+    names = reach(env, namespace)
+    return Topology.of(replace(project(), services=services), names)
 
 
 def _emulator() -> emulators.Endpoints:

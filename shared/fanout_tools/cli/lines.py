@@ -37,7 +37,7 @@ def lines(event: str | None, data: str | None, file: Path | None) -> Iterator[Li
     if (data is None) == (file is None):
         raise typer.BadParameter("give the events either as --data or as --file (- for standard input)")
     if data is not None:
-        yield Line("--data", event, _json("--data", data))
+        yield Line("--data", event, _json(data))
         return
     assert file is not None
     if str(file) == "-":
@@ -53,14 +53,16 @@ def lines(event: str | None, data: str | None, file: Path | None) -> Iterator[Li
 def _json_lines(name: str, event: str | None, lines: Iterable[str]) -> Iterator[Line]:
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield Line(f"{name}:{number}", event, _json(f"{name}:{number}", line))
+            yield Line(f"{name}:{number}", event, _json(line))
 
 
-def _json(place: str, text: str) -> object:
+def _json(text: str) -> object:
     try:
         return json.loads(text)
     except ValueError as error:
-        return EventError(f"{place}: not JSON: {error}")
+        return EventError(f"not JSON: {error}")
+    except RecursionError:
+        return EventError("not an event: nested too deeply")
 
 
 def wrapped(given: Iterable[Line], version: int | None, refused: list[str], *, cloudevents: bool) -> Iterator[Envelope]:
@@ -91,10 +93,11 @@ def _of_cloudevent(value: object) -> Envelope:
         raise EventError("dataref: such an event carries a part of its data only; put them all into data")
     stated = envelope.metadata.schema_version if isinstance(value, dict) and "schemaversion" in value else None
     contract = _publishable(envelope.identifier, stated)
+    given = envelope.metadata
     metadata = replace(
-        envelope.metadata,
+        given,
         schema_version=contract.contract.version,
-        traceparent=envelope.metadata.traceparent or new_traceparent(),
+        traceparent=given.traceparent or new_traceparent(given.event_id, given.correlation_id),
     )
     return replace(envelope, metadata=metadata, data=contract.from_input(envelope.data).to_data())
 

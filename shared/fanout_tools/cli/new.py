@@ -49,9 +49,20 @@ def new_worker(
     on: Annotated[list[str] | None, typer.Option(help="An event that it handles, <source>/<Name>; repeatable.")] = None,
     s3: Annotated[str | None, typer.Option(help="A bucket of its own, whose new objects it handles.")] = None,
     schedule: Annotated[str | None, typer.Option(help="The clock: 'rate(1 day)', 'cron(0 6 * * ? *)'.")] = None,
+    from_queue: Annotated[
+        str | None,
+        typer.Option(help="A queue that is not the platform's, by name or ARN: its messages are the event of --on."),
+    ] = None,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="name:type, of --from-queue's messages where no --on names a declared event; repeatable."),
+    ] = None,
 ) -> None:
     """Write a worker: its declaration, its handler, and a test that delivers golden events to it."""
-    _tell(scaffold.new_worker(project(), name, on=on or [], bucket=s3, schedule=schedule))
+    made = scaffold.new_worker(
+        project(), name, on=on or [], bucket=s3, schedule=schedule, queue=from_queue, fields=field or []
+    )
+    _tell(made)
 
 
 @app.command("web")

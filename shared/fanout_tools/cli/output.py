@@ -11,9 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["console", "print_rows"]
+__all__ = ["complain", "console", "print_rows", "printable", "table"]
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, markup=False, soft_wrap=True)
 """Standard output; styles vanish when it is no terminal."""
 
 
@@ -29,24 +29,36 @@ def print_rows(
     if not console.is_terminal:
         print("\t".join(columns))
         for row in rows:
-            print("\t".join(_cell(row.get(column)) for column in columns))
+            print("\t".join(_cell(row.get(column)).replace("\n", " ") for column in columns))
         return
-    rows = list(rows)
-    table = Table(title=title, title_justify="left")
+    console.print(table(columns, list(rows), title=title))
+
+
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]], *, title: str | None = None) -> Table:
+    """The rows as a terminal shows them."""
+    made = Table(title=title, title_justify="left")
     for column in columns:
-        numeric = all(isinstance(row.get(column), int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        numeric = all(isinstance(row.get(column), int | float | None) for row in rows)
+        made.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    console.print(table)
+        made.add_row(*(_cell(row.get(column)) for column in columns))
+    return made
 
 
 def complain(text: str) -> None:
     """Say on standard error what went wrong with one of several things."""
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """The text with what would steer a terminal written out, such as ``\\x1b``: ids and causes are whatever somebody
+    has published. Lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(it if it.isprintable() or it == "\n" else ascii(it)[1:-1] for it in text)
 
 
 def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "-"
-    return "-" if value is None else str(value)
+        return printable(", ".join(map(str, value))) or "-"
+    return "-" if value is None else printable(str(value))

@@ -1,12 +1,13 @@
 """What costs money by the month whether or not an event comes: alarms, dashboards, keys, the router's machines."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fanout_tools.plans import Plan, Resource, front_doors
+from fanout_tools.plans import Plan, Resource, block, front_doors, names_of
 
-__all__ = ["Fixed", "Task", "WebFunction", "fixed", "unpriced"]
+__all__ = ["Canary", "Fixed", "Task", "WebFunction", "fixed", "unpriced"]
 
 HIGH_RESOLUTION_S: Final = 60
 """An alarm with a shorter period than this is one of high resolution."""
@@ -35,6 +36,15 @@ class WebFunction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Canary:
+    """The function that sends canaries by the clock."""
+
+    every_s: int
+    memory_mb: int
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fixed:
     """What there is, in the units of its prices."""
 
@@ -49,6 +59,7 @@ class Fixed:
     """The longest of the functions' log groups; 0: for ever."""
     tasks: tuple[Task, ...] = ()
     web: tuple[WebFunction, ...] = ()
+    canary: Canary | None = None
     balancers: int = 0
     nat_gateways: int = 0
     addresses: int = 0
@@ -71,6 +82,7 @@ def fixed(plan: Plan) -> Fixed:
         log_retention_days=0 if 0 in days else max(days, default=0),
         tasks=tuple(_tasks(plan)),
         web=tuple(_web(plan)),
+        canary=_canary(plan),
         balancers=len(list(plan.of("aws_lb"))),
         nat_gateways=len(list(plan.of("aws_nat_gateway"))),
         addresses=len(list(plan.of("aws_eip"))),
@@ -117,11 +129,26 @@ def _tasks(plan: Plan) -> Iterator[Task]:
             )
 
 
+def _canary(plan: Plan) -> Canary | None:
+    name = names_of(plan).function("canary")
+    for schedule in plan.of("aws_scheduler_schedule"):
+        function = plan.at(block(schedule, "target").get("arn"))
+        rate = re.fullmatch(r"rate\(([0-9]+) (minute|hour)s?\)", str(schedule.get("schedule_expression")))
+        if rate and function and function.get("function_name") == name:
+            return Canary(
+                every_s=int(rate[1]) * (60 if rate[2] == "minute" else 3600),
+                memory_mb=function.get("memory_size") or 128,
+                architecture=next(iter(function.get("architectures") or ()), "x86_64"),
+            )
+    return None
+
+
 def _web(plan: Plan) -> Iterator[WebFunction]:
-    """Functions with a front door; and, in a plan that has a router, those that nothing else feeds."""
+    """Functions with a front door; and, in a plan that has a router, those that nothing feeds and no clock invokes."""
     doors = {it.name: it.via for it in front_doors(plan)}
-    fed = [str(it.get("function_name")) for it in plan.of("aws_lambda_event_source_mapping")]
     routed = bool(list(plan.of("aws_ecs_service")))
+    fed = [str(it.get("function_name")) for it in plan.of("aws_lambda_event_source_mapping")]
+    fed += [str(block(it, "target").get("arn")) for it in plan.of("aws_scheduler_schedule")]
     for function in plan.of("aws_lambda_function"):
         name = str(function.get("function_name"))
         if name in doors or (routed and not any(it == name or it.startswith(function.arn) for it in fed)):
@@ -138,7 +165,6 @@ _UNPRICED: Final = (
     "aws_ecr_repository",
     "aws_elasticache",
     "aws_kinesis",
-    "aws_pipes_pipe",
     "aws_route53_zone",
     "aws_s3_bucket",
     "aws_scheduler_schedule",

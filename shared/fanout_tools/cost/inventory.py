@@ -1,7 +1,7 @@
 """What of a plan costs money, in the numbers that the formulas ask for."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,6 +68,8 @@ class Inventory:
     archives: tuple[int, ...]
     """Retention in days of each archive; 0 is for ever."""
     fixed: Fixed
+    piped: frozenset[str] = frozenset()
+    """The events that pipes make of external queues' messages."""
     unpriced: Mapping[str, int] = field(default_factory=dict)
     """Resources by type that cost money and are not calculated."""
 
@@ -97,8 +99,15 @@ def inventory(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[st
         topics={event: routes.topics(event) for event in declared},
         archives=tuple(it.get("retention_days") or 0 for it in plan.of("aws_cloudwatch_event_archive")),
         fixed=fixed(plan),
+        piped=frozenset(_piped(plan)),
         unpriced=unpriced(Counter(it.type for it in plan.resources)),
     )
+
+
+def _piped(plan: Plan) -> Iterator[str]:
+    for pipe in plan.of("aws_pipes_pipe"):
+        for it in block(pipe, "target_parameters").get("eventbridge_event_bus_parameters") or ():
+            yield f"{it.get('source')}/{it.get('detail_type')}"
 
 
 def _region(plan: Plan) -> str:

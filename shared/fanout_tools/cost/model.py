@@ -36,6 +36,10 @@ METRICS: Final = len(Outcome) + 2
 """A worker's in CloudWatch: one an outcome, records received, milliseconds a batch (:mod:`fanout.worker`)."""
 REUSE_S: Final = 300
 """How long SQS and SNS use a data key before they ask KMS for the next."""
+CANARY_S: Final = 15
+"""A run in which all is well, with cold starts."""
+CANARY_METRICS: Final = 3
+""":mod:`fanout_tools.canary.scheduled`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,8 @@ def _published(inventory: Inventory, traffic: Traffic, prices: Prices, event: st
         yield line(prices, "events.between_buses", "default bus to ours", charged, event=event)
     else:
         yield line(prices, "events.custom", "events published", charged, event=event)
+    if event in inventory.piped:
+        yield line(prices, "events.pipe", "taken from a queue", charged, event=event)
     for days in inventory.archives:
         yield line(prices, "events.archive_gb", "archived", count * size / GB, event=event)
         kept = days / (HOURS / 24) if days else 1.0  # for ever: what one month adds
@@ -220,6 +226,7 @@ def upkeep(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> 
     lines += _keys(inventory, done, prices)
     lines += web.served(inventory, mix, prices)
     lines += web.routed(inventory, mix, prices)
+    lines += _canaries(inventory, prices)
     return [it for it in lines if it.quantity]
 
 
@@ -262,3 +269,16 @@ def _keys(inventory: Inventory, done: list[Load], prices: Prices) -> Iterator[Li
     if any(load.received for load in done):
         yield line(prices, "kms.request", "topics' keys", 2 * periods * inventory.fixed.encrypted_topics)
         yield line(prices, "kms.request", "tables' keys", periods * inventory.fixed.encrypted_tables)
+
+
+def _canaries(inventory: Inventory, prices: Prices) -> Iterator[Line]:
+    """What a run sends, and the function itself. That the workers see them is a few events more of theirs."""
+    canary = inventory.fixed.canary
+    if canary is None:
+        return
+    runs = MONTH_S / canary.every_s
+    compute = runs * CANARY_S * canary.memory_mb / 1024
+    yield line(prices, "events.custom", "canaries", runs * len(inventory.ways))
+    yield line(prices, "lambda.request", "canaries", runs)
+    yield line(prices, f"lambda.{canary.architecture}_gb_s", "canaries", compute)
+    yield line(prices, "cloudwatch.metric", "canaries' metrics", CANARY_METRICS)

@@ -54,6 +54,23 @@ class Names:
         return f"{self.namespace}-outbox"
 
     @property
+    def operations_table(self) -> str:
+        """Where operators' changes are written down; also the group of the schedules that end their leases."""
+        return f"{self.namespace}-operations"
+
+    @property
+    def sweeper_role(self) -> str:
+        """What Scheduler ends leases with."""
+        return f"{self.namespace}.sweeper"
+
+    def temporary(self, kind: str, operation: str) -> str:
+        """Of a queue, rule or function that an operation makes and takes away; the sweeper's role goes by it.
+
+        :param kind: ``tail``, ``replay`` or ``tune``.
+        """
+        return f"{self.namespace}-{kind}-{operation}"
+
+    @property
     def undelivered_bus_queue(self) -> str:
         """Where events end that the bus's own rules, or those of the default bus, could not deliver."""
         return f"{self.namespace}-undelivered"

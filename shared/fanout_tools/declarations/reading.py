@@ -52,6 +52,10 @@ def read(path: Path) -> object:
         place = getattr(error, "problem_mark", None)
         line = f" at line {place.line + 1}" if place else ""
         raise ManifestError(f"{file}: not YAML{line}; fix its syntax") from error
+    except RecursionError as error:
+        raise ManifestError(f"{file}: nested too deeply; is a bracket not closed?") from error
+    except ValueError as error:  # a number of more digits than Python reads, a day that is none
+        raise ManifestError(f"{file}: {error}") from error
 
 
 def named(path: Path) -> str:

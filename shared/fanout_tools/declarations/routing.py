@@ -17,7 +17,15 @@ from fanout_tools.patterns import EVENTBRIDGE, SNS, Pattern
 if TYPE_CHECKING:
     from fanout_tools.declarations.worker import Manifest, Subscription
 
-__all__ = ["check", "recipients", "routes", "rule_patterns", "subscription_filters", "topic_pattern"]
+__all__ = [
+    "check",
+    "patterns_of",
+    "recipients",
+    "routes",
+    "rule_patterns",
+    "subscription_filters",
+    "topic_pattern",
+]
 
 
 def topic_pattern(source: str) -> dict[str, Any]:
@@ -114,6 +122,12 @@ def _fields(where: Mapping[str, Any]) -> Iterable[Path]:
             yield from ((*key.split("."), *path) for path in _fields(condition))
         else:
             yield tuple(key.split("."))
+
+
+def patterns_of(manifest: Manifest, event: str) -> list[Pattern]:
+    """What decides whether the worker gets such an event (``<source>/<Name>``): any of them has to match."""
+    taken = [each for each in manifest.subscribes if each.event in (event, "*")]
+    return list(_patterns(manifest.model_copy(update={"subscribes": taken})))
 
 
 def _patterns(manifest: Manifest) -> Iterable[Pattern]:

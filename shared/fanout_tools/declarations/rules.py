@@ -137,7 +137,7 @@ def _scaling(manifest: Manifest) -> Iterator[str]:
 
 
 def _stores(manifest: Manifest) -> Iterator[str]:
-    for name in ("gather", "idempotency", "outbox"):
+    for name in ("gather", "idempotency", "operations", "outbox"):
         if name in manifest.tables:
             yield f"tables.{name}: is the name of a table of the platform's own; rename it"
     for name in manifest.tables:

@@ -365,7 +365,7 @@ def name_problems(path: Path, taken_by: Path | None) -> Iterator[str]:
     file, name = f"services/{path.parent.name}/{path.name}", worker_name(path.parent)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
-    if name in {"outbox", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
+    if name in {"canary", "outbox", "traces", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
         yield f"{file}: name: {name}: is a name of the platform's own; rename the folder"
     if taken_by is not None:
         yield f"{file}: name: {name}: is also the name of services/{taken_by.name}; rename one of the folders"

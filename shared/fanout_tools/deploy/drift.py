@@ -48,6 +48,8 @@ class Allowed(BaseModel):
     attribute: str
     emulator: str
     reason: str
+    optional: bool = False
+    """Whether it speaks of a part that an environment may be without: it is then not stale where nothing drifts."""
 
     def explains(self, difference: Difference) -> bool:
         """Whether this is what the entry speaks of."""
@@ -78,7 +80,8 @@ def check(plan: Mapping[str, Any], emulator: str, allowed: Path = ALLOWED, *, wh
     entries = known(emulator, allowed)
     found = list(differences(plan))
     unexplained = [d for d in found if not any(entry.explains(d) for entry in entries)]
-    stale = [entry for entry in entries if whole and not any(entry.explains(d) for d in found)]
+    owed = [entry for entry in entries if whole and not entry.optional]
+    stale = [entry for entry in owed if not any(entry.explains(d) for d in found)]
     if unexplained or stale:
         lines = [f"{difference}; fix the module, or explain it in {allowed.name}" for difference in unexplained]
         lines += [

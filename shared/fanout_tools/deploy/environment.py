@@ -120,8 +120,10 @@ class Deployment:
         """:raises TerraformError: it failed; the end of its log has been shown."""
         try:
             terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env, on_line=on_line or self.log.write)
-        except terraform.TerraformCommandError:
+        except terraform.TerraformCommandError as error:
             self.log.show_end()
+            # For a reader of the traceback, such as that of a test's report, who does not see standard error.
+            error.add_note("\n".join(self.log.end()))
             raise
 
     def namespace(self) -> str:

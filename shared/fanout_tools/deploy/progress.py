@@ -41,10 +41,14 @@ class Log:
 
     def show_end(self) -> None:
         """The last lines, on standard error, and where the others are."""
-        lines = [line for line in self.path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        for line in lines[-SHOWN_OF_LOG:]:
+        for line in self.end():
             print(f"  | {line}", file=sys.stderr)
         print(f"all of it: {self.path}", file=sys.stderr)
+
+    def end(self) -> list[str]:
+        """The last lines."""
+        lines = [line for line in self.path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return lines[-SHOWN_OF_LOG:]
 
 
 @dataclass

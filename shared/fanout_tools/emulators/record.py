@@ -70,7 +70,7 @@ def load(run_dir: Path) -> Run | None:
         return Run(**{**data, "endpoints": Endpoints(**data["endpoints"]), "servers": servers})
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(
             f"{path} is no record of a running emulator ({error}): end what runs there by hand, then delete the file"
         ) from error

@@ -7,7 +7,20 @@ from typing import Any, Final
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
-from fanout_tools.proof import canaries, dead_letters, front_doors, grants, keys, serving, workers, workflows
+from fanout_tools.proof import (
+    canaries,
+    dead_letters,
+    forwarding,
+    front_doors,
+    grants,
+    keys,
+    operators,
+    pipes,
+    scheduled,
+    serving,
+    workers,
+    workflows,
+)
 from fanout_tools.proof.findings import Allowed, Declared, Finding, unexplained
 from fanout_tools.proof.paths import Path, paths
 
@@ -23,6 +36,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.consumed_queues,
     dead_letters.invocations_kept,
     canaries.contained,
+    forwarding.forwarded,
     grants.granted,
     grants.scoped,
     grants.log_policies,
@@ -31,6 +45,10 @@ RULES: Final[tuple[Rule, ...]] = (
     keys.logged,
     keys.key_scoped,
     keys.key_by_service,
+    pipes.fed,
+    pipes.permitted,
+    pipes.said,
+    scheduled.invoking,
     front_doors.passed,
     front_doors.narrow,
     front_doors.limited,
@@ -40,12 +58,17 @@ RULES: Final[tuple[Rule, ...]] = (
     serving.serving,
     serving.reached,
     serving.redirected,
+    operators.journal,
+    operators.people,
+    operators.sweeping,
     workflows.sound,
     workflows.invoking,
 )
 ALARMS: Final[tuple[Rule, ...]] = (
     dead_letters.alarmed,
     dead_letters.told,
+    pipes.pipe_failures_told,
+    scheduled.watched,
     front_doors.told,
     serving.watched,
     workflows.failures_told,
@@ -92,5 +115,6 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
         yield from rule(plan)
     yield from workers.permitted(plan, manifests)
     yield from dead_letters.unmatched_kept(plan, manifests)
+    yield from scheduled.permitted(plan, manifests)
     for owned in (workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)

@@ -94,6 +94,10 @@ def _topic(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("sns", it["name"]))
 
 
+def _policy(account: Account, it: Values) -> dict[str, Any]:
+    return dict.fromkeys(("arn", "id"), account.world_arn("iam", f"policy/{it['name']}"))
+
+
 def _machine(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("states", f"stateMachine:{it['name']}"))
 
@@ -141,6 +145,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_ecr_repository": _repository,
     "aws_ecs_cluster": lambda account, it: dict.fromkeys(("arn", "id"), account.arn("ecs", f"cluster/{it['name']}")),
     "aws_ecs_task_definition": _task_definition,
+    "aws_iam_policy": _policy,
     "aws_iam_role": lambda account, it: {"arn": account.world_arn("iam", f"role/{it['name']}"), "id": it["name"]},
     "aws_kms_alias": _named("kms", ""),
     "aws_kms_key": _key,
@@ -149,6 +154,7 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_lambda_layer_version": _layer,
     "aws_lb": _balanced("app"),
     "aws_lb_target_group": _balanced("targetgroup"),
+    "aws_pipes_pipe": _named("pipes", "pipe/"),
     "aws_s3_bucket": _bucket,
     "aws_scheduler_schedule": _schedule,
     "aws_scheduler_schedule_group": _named("scheduler", "schedule-group/"),

@@ -169,13 +169,17 @@ def _met(statement: Statement, request: Request) -> bool | None:
     return None if None in answers else True
 
 
+_EVERY: Final = "ForAllValues:"
+
+
 def _holds(operator: str, key: str, values: tuple[str, ...], context: Mapping[str, str]) -> bool | None:
     if operator == "Null":
         return (key not in context) == ("true" in values)
-    if key not in context:
-        return True if operator.endswith("IfExists") else None
+    if key not in context:  # of no value all are as they should be
+        return True if operator.endswith("IfExists") or operator.startswith(_EVERY) else None
     # A key of one value: any of it is all of it.
-    actual, bare = context[key], operator.removesuffix("IfExists").removeprefix("ForAnyValue:")
+    bare = operator.removesuffix("IfExists").removeprefix("ForAnyValue:").removeprefix(_EVERY)
+    actual = context[key]
     if bare in ("ArnEquals", "ArnLike", "StringLike"):
         return any(matches(value, actual) for value in values)
     if bare in ("StringEquals", "Bool"):

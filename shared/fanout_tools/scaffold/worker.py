@@ -13,11 +13,11 @@ from fanout_tools.project import Project
 from fanout_tools.scaffold.errors import ScaffoldError
 from fanout_tools.scaffold.event import keep, new_event
 from fanout_tools.scaffold.files import fill, refuse_existing, snake, write
+from fanout_tools.scaffold.sources import add_queue, add_schedule, check_queue, check_schedule
 
 __all__ = ["new_worker"]
 
 OBJECT_CREATED: Final = "aws.s3/Object Created"
-SCHEDULES: Final = "schedules.yaml"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -36,12 +36,17 @@ def new_worker(
     on: Sequence[str] = (),
     bucket: str | None = None,
     schedule: str | None = None,
+    queue: str | None = None,
+    fields: Sequence[str] = (),
 ) -> list[Path]:
     """Write a worker that handles events.
 
     :param on: the events, each ``<source>/<Name>`` of a contract.
     :param bucket: a bucket of the worker's own, whose new objects it handles.
     :param schedule: EventBridge Scheduler's ``rate(...)`` or ``cron(...)``; it handles an event of its own then.
+    :param queue: a queue that is not the platform's, by name or ARN: its messages become the event that ``on`` names,
+        or one of the worker's own.
+    :param fields: of that event of its own, each ``name:type``; a message's body has to have them.
     :returns: the files that were written or added to.
     :raises ScaffoldError: a name cannot be used, an event is not declared, or the worker is there.
     """
@@ -51,18 +56,28 @@ def new_worker(
     refuse_existing(folder)
     events = [_declared(of, identifier) for identifier in on]  # before anything is written
     if schedule is not None:
-        _check_schedule(of, schedule)
+        check_schedule(of, name, schedule)
+    if queue is not None:
+        check_queue(of, name, queue)
+    _check_fields(queue, on, fields)
     made: list[Path] = []
+    if queue is not None:
+        sent = events[0] if events else _of_its_own(of, "queues", f"{_camel(name)}Received")
+        made += [] if events else new_event(of, sent.identifier, fields or ["id:str"])
+        made += add_queue(of, name, queue, sent.identifier)
+        events = [sent]
     if schedule is not None:
-        due = _Event(f"{of.namespace}.clock/{_camel(name)}Due", f"{of.contracts.name}.clock", f"{_camel(name)}Due")
-        made += [*new_event(of, due.identifier, ["reason:str"]), *_scheduled(of, name, schedule, due.identifier)]
+        due = _of_its_own(of, "clock", f"{_camel(name)}Due")
+        made += [*new_event(of, due.identifier, ["reason:str"]), *add_schedule(of, name, schedule, due.identifier)]
         events.append(due)
     if bucket is not None:
         event, written = _object_created(of)
         made += written
         events.append(event)
     if not events:
-        raise ScaffoldError(f"{name}: name what it handles: --on EVENT, --s3 BUCKET or --schedule 'rate(1 day)'")
+        raise ScaffoldError(
+            f"{name}: name what it handles: --on EVENT, --s3 BUCKET, --schedule 'rate(1 day)' or --from-queue QUEUE"
+        )
     files = {
         folder / "worker.yaml": _declaration(folder, name, events, bucket),
         folder / "handler.py": _handler(name, events),
@@ -71,6 +86,17 @@ def new_worker(
     if (of.services / "__init__.py").exists():
         files[folder / "__init__.py"] = ""
     return [*made, *write(files)]
+
+
+def _check_fields(queue: str | None, on: Sequence[str], fields: Sequence[str]) -> None:
+    if queue is not None and len(on) > 1:
+        raise ScaffoldError(f"{queue}: its messages are one event: give --on once, or not at all")
+    if fields and (queue is None or on):
+        raise ScaffoldError("--field: describes the event that --from-queue makes without --on")
+
+
+def _of_its_own(of: Project, source: str, name: str) -> _Event:
+    return _Event(f"{of.namespace}.{source}/{name}", f"{of.contracts.name}.{source}", name)
 
 
 def _declared(of: Project, identifier: str) -> _Event:
@@ -130,26 +156,6 @@ def _object_created(of: Project) -> tuple[_Event, list[Path]]:
     example = {"bucket": {"name": "uploads"}, "object": {"key": "folder/file.txt", "size": 12}}
     event = _Event(OBJECT_CREATED, f"{of.contracts.name}.s3", "ObjectCreated")
     return event, [*written, *keep(of, OBJECT_CREATED, example)]
-
-
-def _check_schedule(of: Project, expression: str) -> None:
-    if not re.fullmatch(r"(rate|cron|at)\(.+\)", expression):
-        raise ScaffoldError(f"{expression}: write EventBridge Scheduler's rate(1 day), cron(0 6 * * ? *) or at(...)")
-    for root in sorted(of.environments.glob("*/main.tf")):
-        if SCHEDULES not in root.read_text(encoding="utf-8"):
-            line = f'schedules = yamldecode(file("${{path.root}}/../../{SCHEDULES}"))'
-            raise ScaffoldError(
-                f"{root}: reads no {SCHEDULES}, and would not have the schedule; add `{line}` to its platform"
-            )
-
-
-def _scheduled(of: Project, name: str, expression: str, event: str) -> list[Path]:
-    """Added to ``terraform/schedules.yaml``, which the environments read."""
-    file = of.terraform / SCHEDULES
-    before = file.read_text(encoding="utf-8") if file.exists() else fill("worker/schedules.yaml")
-    entry = fill("worker/schedule.yaml", name=name.replace("_", "-"), expression=expression, event=event)
-    file.write_text(before + entry, encoding="utf-8")
-    return [file]
 
 
 def _camel(name: str) -> str:

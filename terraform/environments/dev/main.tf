@@ -39,6 +39,7 @@ module "naming" {
 
 locals {
   schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
+  queues    = "${path.root}/../../queues.yaml"    # as `fanout new worker --from-queue` writes it
 }
 
 module "platform" {
@@ -49,8 +50,10 @@ module "platform" {
   contracts_dir      = "${path.root}/../../../shared/contracts/schemas"
   packages_dir       = "${path.root}/../../../build/packages/aws"
   schedules          = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
+  queues             = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
   force_destroy      = true
   bus_grants         = var.bus_grants
+  canary             = var.canary
   log_retention_days = 14
   observability      = { alarm_emails = var.alarm_emails }
 }

@@ -47,3 +47,8 @@ output "web" {
   description = "Where web functions without a router are called, by name."
   value       = { for name, function in module.platform.web : name => function.address if function.address != null }
 }
+
+output "operators" {
+  description = "The journal's table, and the policies to give to people on call."
+  value       = module.platform.operators
+}

@@ -30,6 +30,7 @@ provider "aws" {
 
 locals {
   schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
+  queues    = "${path.root}/../../queues.yaml"    # as `fanout new worker --from-queue` writes it
 }
 
 module "platform" {
@@ -47,9 +48,11 @@ module "platform" {
   autoscaling             = false # MiniStack has no Application Auto Scaling
   tls_only                = false # emulators answer on plain HTTP
   schedules               = merge(yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}"), var.schedules)
+  queues                  = merge(yamldecode(fileexists(local.queues) ? file(local.queues) : "{}"), var.queues)
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
   bus_grants              = var.bus_grants
+  canary                  = var.canary
   traffic_shift           = var.traffic_shift
   observability           = { log_queries = false } # no emulator holds them
 

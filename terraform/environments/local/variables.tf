@@ -46,6 +46,19 @@ variable "schedules" {
   default = {}
 }
 
+variable "queues" {
+  description = "Queues whose messages are put on the bus; see modules/platform."
+  type = map(object({
+    queue          = string
+    event          = string
+    schema_version = optional(number, 1)
+    batch_size     = optional(number, 10)
+    kms_key        = optional(string)
+    namespaces     = optional(set(string))
+  }))
+  default = {}
+}
+
 variable "keep_warm" {
   description = "Workers to keep warm; see modules/platform."
   type = object({
@@ -68,4 +81,14 @@ variable "bus_grants" {
   description = "How the bus may write to the domains' topics, service or role: see docs/how-to/first-deploy.md."
   type        = string
   default     = "service"
+}
+
+variable "canary" {
+  description = "Canaries by the clock, as { every = \"rate(15 minutes)\" }: see docs/how-to/prove-a-deployment.md; null: none."
+  type = object({
+    every   = string
+    limit_s = optional(number, 60)
+    paused  = optional(set(string), [])
+  })
+  default = null
 }

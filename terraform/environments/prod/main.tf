@@ -40,6 +40,7 @@ module "naming" {
 
 locals {
   schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
+  queues    = "${path.root}/../../queues.yaml"    # as `fanout new worker --from-queue` writes it
 }
 
 module "platform" {
@@ -50,8 +51,10 @@ module "platform" {
   contracts_dir         = "${path.root}/../../../shared/contracts/schemas"
   packages_dir          = "${path.root}/../../../build/packages/aws"
   schedules             = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
+  queues                = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
   customer_managed_key  = true
   bus_grants            = var.bus_grants
+  canary                = var.canary
   archive_days          = 90
   claims_retention_days = 118 # as the archive, and 28 days in queue and DLQ after a replay
   publishers            = var.publishers

@@ -46,3 +46,13 @@ variable "bus_grants" {
   type        = string
   default     = "service"
 }
+
+variable "canary" {
+  description = "Canaries by the clock, as { every = \"rate(15 minutes)\" }: see docs/how-to/prove-a-deployment.md; null: none."
+  type = object({
+    every   = string
+    limit_s = optional(number, 60)
+    paused  = optional(set(string), [])
+  })
+  default = null
+}

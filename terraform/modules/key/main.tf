@@ -22,7 +22,7 @@ locals {
     "${local.arns}:events:${local.location}:rule/${local.namespace}-*", # that forward to it
   ]
   alarms = ["${local.arns}:cloudwatch:${local.location}:alarm:${local.namespace}-*"]
-  logs   = [for prefix in ["/aws/lambda/", "/aws/events/", "/aws/ecs/", "/aws/vendedlogs/states/", "/aws/vendedlogs/http-api/"] : "${local.arns}:logs:${local.location}:log-group:${prefix}${local.namespace}-*"]
+  logs   = [for prefix in ["/aws/lambda/", "/aws/events/", "/aws/ecs/", "/aws/vendedlogs/http-api/", "/aws/vendedlogs/pipes/", "/aws/vendedlogs/states/"] : "${local.arns}:logs:${local.location}:log-group:${prefix}${local.namespace}-*"]
 
   # Statement => the service that may use the key, and for what.
   uses = merge(

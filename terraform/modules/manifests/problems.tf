@@ -282,7 +282,7 @@ locals {
   store_rules = {
     for folder, worker in local.sound : folder => concat(
       [
-        for name in ["gather", "idempotency", "outbox"] : {
+        for name in ["gather", "idempotency", "operations", "outbox"] : {
           broken = contains(keys(worker.tables), name)
           text   = "tables.${name}: is the name of a table of the platform's own; rename it"
         }
@@ -360,7 +360,7 @@ locals {
       [
         for folder in folders :
         { folder = folder, text = "name: ${name}: is a name of the platform's own; rename the folder" }
-        if contains(["outbox", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
+        if contains(["canary", "outbox", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
       ],
       [
         for index, folder in folders :

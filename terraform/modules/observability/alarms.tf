@@ -192,3 +192,56 @@ resource "aws_cloudwatch_metric_alarm" "executions" {
     }
   }
 }
+
+# A pipe keeps nothing: what it cannot put is in its queue again, and the queue is another's.
+resource "aws_cloudwatch_metric_alarm" "pipes" {
+  for_each = var.pipes
+
+  alarm_name          = "${var.deployment.namespace}-${each.key}-pipe-failed"
+  alarm_description   = "Pipe ${each.value} could not put messages of its queue on the bus: its log says why, the messages wait in the queue"
+  evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+
+  metric_query {
+    id          = "failed"
+    label       = "Executions that did not succeed"
+    expression  = "FILL(whole, 0) + FILL(partly, 0) + FILL(timed_out, 0)"
+    return_data = true
+  }
+  dynamic "metric_query" {
+    for_each = { whole = "ExecutionFailed", partly = "ExecutionPartiallyFailed", timed_out = "ExecutionTimeout" }
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AWS/EventBridge/Pipes"
+        metric_name = metric_query.value
+        dimensions  = { PipeName = each.value }
+        stat        = "Sum"
+        period      = 60
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "pipe_throttles" {
+  for_each = var.pipes
+
+  alarm_name          = "${var.deployment.namespace}-${each.key}-pipe-throttled"
+  alarm_description   = "EventBridge refuses executions of pipe ${each.value}: raise the account's concurrent executions of pipes"
+  namespace           = "AWS/EventBridge/Pipes"
+  metric_name         = "ExecutionThrottled"
+  dimensions          = { PipeName = each.value }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 5
+  datapoints_to_alarm = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [local.topic_arn]
+  ok_actions          = [local.topic_arn]
+}

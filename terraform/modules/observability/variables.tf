@@ -46,6 +46,12 @@ variable "workflows" {
   default     = {}
 }
 
+variable "pipes" {
+  description = "The pipes (by name) that take from queues which are not the platform's, by the source's name."
+  type        = map(string)
+  default     = {}
+}
+
 variable "emails" {
   description = "Whom the alarms write to; each address has to confirm."
   type        = set(string)

@@ -82,6 +82,15 @@ module "outbox" {
   iam_dialect        = var.iam_dialect
 }
 
+module "operators" {
+  source = "../operators"
+
+  deployment    = local.deployment
+  protect       = var.protect
+  security      = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  force_destroy = var.force_destroy
+}
+
 module "topic" {
   source   = "../topic"
   for_each = toset(flatten([for domains in local.domains : keys(domains)]))
@@ -140,6 +149,21 @@ module "worker" {
   log_retention_days = var.log_retention_days
 }
 
+module "traces" {
+  source = "../traces"
+  count  = length(local.forwarders)
+
+  deployment         = local.deployment
+  security           = local.security
+  package            = local.forwarder_package
+  endpoint           = var.traces.endpoint
+  headers_secret     = var.traces.headers_secret
+  log_groups         = { for name, worker in module.worker : name => worker.log_group }
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
+  iam_dialect        = var.iam_dialect
+}
+
 module "schedule" {
   source = "../schedule"
 
@@ -150,6 +174,55 @@ module "schedule" {
   schedules         = var.schedules
   heartbeats        = { for name, worker in module.worker : name => "${worker.function.arn}:${worker.function.alias}" if contains(var.keep_warm.workers, name) }
   heartbeat_minutes = var.keep_warm.minutes
+  canary = var.canary == null ? null : {
+    function = module.canary[0].function.arn
+    every    = var.canary.every
+    paused   = var.canary.paused
+  }
+}
+
+module "canary" {
+  source = "../canary"
+  count  = var.canary == null ? 0 : 1
+
+  deployment         = local.deployment
+  security           = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  package            = local.canary_package
+  every              = var.canary.every
+  limit_s            = var.canary.limit_s
+  workers            = { for name, worker in local.workers : name => worker.batch.window_s }
+  sources            = keys(module.topic)
+  event_buckets      = local.event_buckets
+  bus_arn            = module.bus.arn
+  alarm_topic        = module.observability.alarm_topic
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
+}
+
+locals {
+  # A pipe takes from queues of its own account and region: an ARN says which environments have it. Two that take from
+  # one queue would each get some of its messages.
+  queues = {
+    for name, it in var.queues : name => it
+    if contains(coalesce(it.namespaces, [var.namespace]), var.namespace)
+    && (!startswith(it.queue, "arn:") || strcontains(it.queue, ":${local.deployment.region}:${local.deployment.account_id}:"))
+  }
+}
+
+module "queue_source" {
+  source   = "../queue_source"
+  for_each = local.queues
+
+  deployment         = local.deployment
+  security           = { key_arn = local.security.key_arn }
+  name               = each.key
+  queue              = each.value.queue
+  event              = each.value.event
+  schema_version     = each.value.schema_version
+  batch_size         = each.value.batch_size
+  kms_key            = each.value.kms_key
+  bus_arn            = module.bus.arn
+  log_retention_days = var.log_retention_days
 }
 
 module "observability" {
@@ -169,6 +242,7 @@ module "observability" {
   workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
   workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
   relays             = module.outbox[*].watched.function
+  pipes              = { for name, source in module.queue_source : name => source.watched }
   emails             = var.observability.alarm_emails
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards

@@ -61,6 +61,11 @@ output "traffic" {
   }
 }
 
+output "canary" {
+  description = "The function that sends canaries by the clock, and its log group; null when there is none."
+  value       = one(module.canary[*])
+}
+
 output "workflows" {
   description = "The workflows by name: the state machine, and the queue of what could not start it."
   value       = { for name, workflow in module.workflow : name => { arn = workflow.arn, undelivered_queue = workflow.undelivered_queue } }
@@ -74,4 +79,9 @@ output "web" {
 output "router" {
   description = "The router: its load balancer's address, its image's repository, its service; null when there is none."
   value       = one(module.router[*])
+}
+
+output "operators" {
+  description = "The journal's table, and the policies to give to people on call."
+  value       = module.operators
 }

@@ -10,8 +10,10 @@ locals {
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
   dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"])
   own_layers    = toset([for name in concat(keys(local.workers), keys(local.web)) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays))
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries, local.forwarders))
   relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
+  canaries      = var.canary == null ? [] : ["canary"]
+  forwarders    = var.traces.endpoint == null ? [] : ["span-forwarder"]
 
   packages = {
     for name, worker in local.workers : name => {
@@ -39,12 +41,39 @@ locals {
       layers       = [aws_lambda_layer_version.this["dependencies-${local.architectures[local.outbox_workers[0]]}"].arn]
     }
   ])
+  # On the layer of some workers: it needs no other.
+  canary_architecture = try(sort(values(local.architectures))[0], "")
+  canary_package = one([
+    for canary in local.canaries : {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package[canary].key
+      hash         = local.hashes[canary]
+      handler      = "fanout_tools.canary.scheduled.handler"
+      runtime      = local.target.runtime
+      architecture = local.canary_architecture
+      layers       = [aws_lambda_layer_version.this["dependencies-${local.canary_architecture}"].arn]
+    }
+  ])
+
+  # Likewise on what the first of the workers runs on.
+  forwarder_package = one([
+    for forwarder in local.forwarders : {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package[forwarder].key
+      hash         = local.hashes[forwarder]
+      handler      = "fanout.tracing.forwarder.handler"
+      runtime      = local.target.runtime
+      architecture = values(local.architectures)[0]
+      layers       = [aws_lambda_layer_version.this["dependencies-${values(local.architectures)[0]}"].arn]
+    }
+  ])
   layers = setunion(local.dependencies, local.own_layers)
 
   # Without its files a configuration is still valid, but not to be planned: see the precondition below.
   hashes   = { for zip in local.zips : zip => try(filebase64sha256("${var.packages_dir}/${zip}.zip"), "") }
   checksum = { for zip in local.zips : zip => try(filesha256("${var.packages_dir}/${zip}.zip"), "") }
   build    = "`make build TARGET=${basename(var.packages_dir)}`"
+  older    = [for path in module.sources.changed : basename(path) if var.canary != null || !can(regex("/fanout_tools/", path))] # it alone holds tools
   unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", local.zips)) : file if !fileexists("${var.packages_dir}/${file}")]
 }
 
@@ -65,8 +94,8 @@ resource "aws_s3_bucket" "packages" {
       error_message = "${var.packages_dir} lacks ${join(", ", local.unbuilt)}; run ${local.build}."
     }
     precondition {
-      condition     = length(module.sources.changed) == 0
-      error_message = "The packages in ${var.packages_dir} are older than ${join(", ", [for path in module.sources.changed : basename(path)])}; run ${local.build}."
+      condition     = length(local.older) == 0
+      error_message = "The packages in ${var.packages_dir} are older than ${join(", ", local.older)}; run ${local.build}."
     }
   }
 }

@@ -79,6 +79,15 @@ variable "observability" {
   default = {}
 }
 
+variable "traces" {
+  description = "Where the workers' spans are sent as they are logged, OTLP/HTTP, and the secret of the header fields; without an endpoint nowhere: see modules/traces."
+  type = object({
+    endpoint       = optional(string)
+    headers_secret = optional(string)
+  })
+  default = {}
+}
+
 variable "customer_managed_key" {
   description = "Encrypt bus, topics, queues, tables, buckets and logs with a KMS key of the platform's own; else with keys of AWS."
   type        = bool
@@ -149,6 +158,24 @@ variable "schedules" {
   default = {}
 }
 
+variable "queues" {
+  description = "Queues that are not the platform's, whose messages are put on the bus, by the source's name: queue (its name in the environment's account and region, or its ARN: an environment elsewhere takes nothing from it), event (<source>/<Name>), namespaces (of the environments that take from it; null: of all), and what modules/queue_source lets one choose."
+  type = map(object({
+    queue          = string
+    event          = string
+    schema_version = optional(number, 1)
+    batch_size     = optional(number, 10)
+    kms_key        = optional(string)
+    namespaces     = optional(set(string))
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for it in var.queues : contains(local.known_events, it.event)])
+    error_message = "No contract declares an event of queues: ${join(", ", [for name, it in var.queues : "${name}: ${it.event}" if !contains(local.known_events, it.event)])}; declare it or correct the name."
+  }
+}
+
 variable "keep_warm" {
   description = "The workers that get a heartbeat every so many minutes, so that their first event waits for no cold start."
   type = object({
@@ -156,6 +183,21 @@ variable "keep_warm" {
     minutes = optional(number, 5)
   })
   default = {}
+}
+
+variable "canary" {
+  description = "How often a function in this account sends a canary for each pair of event and worker, as `fanout canary` does: rate(15 minutes); how long one may take from end to end; and the workers that are paused on purpose, which are late and not failed. null: none."
+  type = object({
+    every   = string
+    limit_s = optional(number, 60)
+    paused  = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for name in try(var.canary.paused, []) : contains(keys(local.workers), name)])
+    error_message = "canary.paused names what is no worker."
+  }
 }
 
 variable "traffic_shift" {
@@ -220,7 +262,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {

@@ -1,9 +1,9 @@
-# What happens by the clock: events on the bus, and heartbeats that keep workers warm.
+# What happens by the clock: events on the bus, heartbeats that keep workers warm, and canaries.
 
 locals {
   location  = "${var.deployment.region}:${var.deployment.account_id}"
   group_arn = "arn:${var.deployment.partition}:scheduler:${local.location}:schedule-group/${var.deployment.namespace}"
-  any       = length(var.schedules) + length(var.heartbeats) > 0
+  any       = length(var.schedules) + length(var.heartbeats) > 0 || var.canary != null
 
   # Scheduler replaces <aws.scheduler.scheduled-time>: the same in every attempt, so that the event's id is too.
   # https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html
@@ -22,6 +22,7 @@ locals {
   statements = concat(
     length(var.schedules) == 0 ? [] : [{ Sid = "Publish", Effect = "Allow", Action = ["events:PutEvents"], Resource = [var.bus_arn] }],
     length(var.heartbeats) == 0 ? [] : [{ Sid = "Heartbeat", Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = values(var.heartbeats) }],
+    var.canary == null ? [] : [{ Sid = "Canary", Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = [var.canary.function] }],
     [{ Sid = "DeadLetter", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = [var.dead_letter_queue] }],
     var.security.key_alias == null ? [] : [{
       Sid      = "Key"
@@ -96,6 +97,32 @@ resource "aws_scheduler_schedule" "heartbeat" {
     }
     retry_policy {
       maximum_event_age_in_seconds = 60 # a late heartbeat warms nothing
+      maximum_retry_attempts       = 0
+    }
+  }
+}
+
+resource "aws_scheduler_schedule" "canary" {
+  count = var.canary == null ? 0 : 1
+
+  name                = "canary.run" # no name of an event's schedule has a dot
+  description         = "Sends canaries through every hop"
+  group_name          = aws_scheduler_schedule_group.this[0].name
+  schedule_expression = var.canary.every
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+  target {
+    arn      = var.canary.function
+    role_arn = aws_iam_role.this[0].arn
+    input    = jsonencode({ paused = sort(var.canary.paused) })
+
+    dead_letter_config {
+      arn = var.dead_letter_queue
+    }
+    retry_policy {
+      maximum_event_age_in_seconds = 60 # the next one is soon
       maximum_retry_attempts       = 0
     }
   }

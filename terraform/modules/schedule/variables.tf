@@ -60,6 +60,16 @@ variable "heartbeat_minutes" {
   }
 }
 
+variable "canary" {
+  description = "The function (ARN) that sends canaries, how often, and the workers that are paused on purpose; null: none."
+  type = object({
+    function = string
+    every    = string
+    paused   = optional(set(string), [])
+  })
+  default = null
+}
+
 variable "security" {
   description = "The alias of the platform's own KMS key, with which the dead-letter queue is encrypted; null: a key of AWS."
   type        = object({ key_alias = optional(string) })

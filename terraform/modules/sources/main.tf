@@ -3,7 +3,7 @@
 
 locals {
   # What no package holds, or what Terraform reads by itself.
-  left_out = "(^|/)((tests|__pycache__)/.*|test_[^/]*|conftest[.]py|workflow[.][^/]*|[.][^/]*)$"
+  left_out = "(^|/)((tests|__pycache__)/.*|test_[^/]*|conftest[.]py|workflow[.]asl[.]json|[.][^/]*)$"
 
   files = {
     for path in keys(var.recorded) : path => [

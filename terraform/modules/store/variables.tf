@@ -17,8 +17,8 @@ variable "tables" {
   default = {}
 
   validation {
-    condition     = length(setintersection(keys(var.tables), ["gather", "idempotency", "outbox"])) == 0
-    error_message = "The tables gather, idempotency and outbox belong to the platform itself; choose another name."
+    condition     = length(setintersection(keys(var.tables), ["gather", "idempotency", "operations", "outbox"])) == 0
+    error_message = "The tables gather, idempotency, operations and outbox belong to the platform itself; choose another name."
   }
 }
 

@@ -96,6 +96,11 @@ resource "aws_lambda_event_source_mapping" "queue" {
       maximum_concurrency = scaling_config.value
     }
   }
+
+  # `fanout pause` has a worker stand still until it is resumed: an apply in between must not wake it.
+  lifecycle {
+    ignore_changes = [enabled]
+  }
 }
 
 # Heartbeats and people invoke without waiting for an answer; an invocation that fails twice is kept too. Lambda takes

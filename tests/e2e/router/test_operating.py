@@ -50,10 +50,15 @@ def test_a_wrong_option_is_one_line(arguments: list[str], environment: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("app", "said"), [("no_such_module:app", "No module named 'no_such_module'"), ("json:no", "no")]
+    ("app", "processes", "said"),
+    [
+        ("no_such_module:app", "1", "No module named 'no_such_module'"),
+        ("json:no", "1", "no"),
+        ("no_such_module:app", "2", "No module named 'no_such_module'"),
+    ],
 )
-def test_an_app_that_cannot_be_loaded_ends_the_router_with_its_traceback(app: str, said: str) -> None:
-    ended = command("run", app, "--port", "0", "--admin-port", "0")
+def test_an_app_that_cannot_be_loaded_ends_the_router_with_its_traceback(app: str, processes: str, said: str) -> None:
+    ended = command("run", app, "--port", "0", "--admin-port", "0", DISPATCH_PROCESSES=processes)
     assert ended.returncode == 2
     assert said in ended.stderr
     assert "fanout-router: the app cannot be loaded" in ended.stderr

@@ -16,7 +16,7 @@ from tests.integration.platform import client
 __all__ = ["Permission", "Role", "of_aws"]
 
 POLICY = "worker"
-"""The name of the role's inline policy, see terraform/modules/worker/role.tf."""
+"""The name of a worker's inline policy, see terraform/modules/worker/role.tf."""
 
 UNSCOPED = "Unscoped"
 """The statement that repeats for any resource what the emulator knows no resource of: no permission of its own."""
@@ -34,9 +34,11 @@ class Permission(NamedTuple):
 
 @dataclass(frozen=True)
 class Role:
-    """:param name: in IAM."""
+    """:param name: in IAM.
+    :param policy: the name of its inline policy."""
 
     name: str
+    policy: str = POLICY
 
     def permissions(self) -> set[Permission]:
         return {
@@ -71,13 +73,13 @@ class Role:
         yield boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], "us-east-1")
 
     def _policy(self) -> dict[str, Any]:
-        document: dict[str, Any] = client("iam").get_role_policy(RoleName=self.name, PolicyName=POLICY)[
+        document: dict[str, Any] = client("iam").get_role_policy(RoleName=self.name, PolicyName=self.policy)[
             "PolicyDocument"
         ]
         return document
 
     def _put(self, policy: dict[str, Any]) -> None:
-        client("iam").put_role_policy(RoleName=self.name, PolicyName=POLICY, PolicyDocument=json.dumps(policy))
+        client("iam").put_role_policy(RoleName=self.name, PolicyName=self.policy, PolicyDocument=json.dumps(policy))
 
     def _trust(self, policy: dict[str, Any]) -> None:
         client("iam").update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(policy))

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 from fanout import Context, Envelope, Event, Outcome, Publisher, Receipt, Retry, wrap
+from fanout.events.envelope import MAX_DATA_BYTES
 from fanout.payloads import ClaimCheck
 from fanout.publish import Route, Routes
 from fanout.publish.batches import MAX_ATTEMPTS
@@ -147,6 +148,16 @@ def test_what_cannot_travel_is_refused(s3: Any, store: ClaimCheck, routes: Route
     assert receipt.code == "TooLarge"
     assert said in str(receipt.error)
     assert (bus.details, objects(s3)) == ([], [])
+
+
+def test_data_that_no_worker_would_fetch_are_refused(s3: Any, store: ClaimCheck) -> None:
+    """GIVEN data over what workers fetch by reference WHEN published THEN the receipt says so, nothing is stored."""
+    receipt, bus = publish(store, Written(kind="x", text="y" * MAX_DATA_BYTES))
+
+    assert receipt.permanent
+    assert "by reference: keep them in S3" in str(receipt.error)
+    assert not bus.details
+    assert not objects(s3)
 
 
 def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None:

@@ -1,5 +1,6 @@
 """Real processes and real signals: each waits for a condition, none for a time."""
 
+import io
 import os
 import signal
 import subprocess
@@ -42,6 +43,16 @@ def until(condition: Callable[[], bool]) -> None:
     """pytest's time-out is what bounds it."""
     while not condition():
         time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Iterator[None]:
+    """Signals that whoever started the tests ignores, as ``nohup`` and a shell's ``&`` do, are heeded in them."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_DFL) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -163,3 +174,29 @@ class TestSignals:
 
         until(lambda: (tmp_path / "ended").exists())
         assert (tmp_path / "log").read_text() == "state saved\n"
+
+    @pytest.mark.parametrize("signals", [2, 3])
+    def test_one_that_arrives_while_the_last_is_answered_is_answered_too(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: int
+    ) -> None:
+        answers = list[str]()
+
+        class Terminal(io.StringIO):
+            def write(self, text: str) -> int:
+                if "to end in order" in text:
+                    answers.append(text)
+                    if len(answers) < signals:
+                        os.kill(os.getpid(), signal.SIGINT)
+                    else:
+                        (tmp_path / "go").touch()
+                return len(text)
+
+        def begin(_line: str) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        child = f"trap '' INT; echo ready; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done"
+        with pytest.raises(supervisor.Interrupted):
+            supervisor.run(["sh", "-c", child], on_line=begin)
+
+        assert len(answers) == signals

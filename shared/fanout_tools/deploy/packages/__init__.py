@@ -5,6 +5,7 @@ build/packages/<target>/dependencies-<architecture>.zip
 build/packages/<target>/layers/<function>.zip
 build/packages/<target>/web/<function>.zip
 build/packages/<target>/workers/<worker>.zip
+build/packages/<target>/canary.zip
 """
 
 from fanout_tools.deploy.packages.builder import Package, build

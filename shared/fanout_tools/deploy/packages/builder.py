@@ -77,6 +77,11 @@ def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Ite
         path = out / "outbox-relay.zip"
         entries = functions.relay_entries(routing.routes(events, manifests))
         yield Package(path=path, built=archive.write(path, entries))
+    if manifests:
+        path = out / "canary.zip"
+        yield Package(path=path, built=archive.write(path, functions.canary_entries(of)))
+    path = out / "span-forwarder.zip"
+    yield Package(path=path, built=archive.write(path, functions.core()))
 
 
 def _folders(of: Project, declaration: str = "worker.yaml") -> list[Path]:

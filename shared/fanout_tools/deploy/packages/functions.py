@@ -3,7 +3,8 @@
 A worker's has its folder, the core library and the contracts; its ``worker.yaml`` is packed with all defaults filled in
 and as JSON, which is YAML too but is read faster. A web function's has the adapter besides, by which it serves
 requests, and, where it streams, the script by which Lambda starts the adapter's loop in place of Python's managed
-runtime. The package of the outbox's relay is the core library with the routes of the events that go through it.
+runtime. The package of the outbox's relay is the core library with the routes of the events that go through it. That of
+the scheduled canary is the core with what it needs of the tools, and what the project declares.
 """
 
 import json
@@ -16,9 +17,12 @@ import fanout
 from fanout.publish import Routes
 from fanout_tools.declarations import worker as manifest
 from fanout_tools.declarations.web import WebManifest
+from fanout_tools.deploy.packages import tools
 from fanout_tools.project import DISTRIBUTION, Project
 
 __all__ = [
+    "CANARY",
+    "canary_entries",
     "core",
     "fanout_requirements",
     "relay_entries",
@@ -27,6 +31,15 @@ __all__ = [
     "worker_entries",
     "worker_requirements",
 ]
+
+DECLARATIONS = frozenset({"requirements.txt", "web.yaml", "worker.yaml"})
+
+SECRET = frozenset({".jks", ".key", ".p12", ".pem", ".pfx"})
+"""Endings of the files that keys are kept in: what a function is to hold goes to Secrets Manager, a certificate that is
+no secret has ``.crt``. What begins with a dot is left out too: ``.env``, ``.git``, ``.aws``."""
+
+CANARY = "fanout_tools.canary.scheduled"
+"""The module whose ``handler`` sends canaries by the clock."""
 
 STREAM = b"""#!/bin/sh
 # Lambda runs this in place of Python's managed runtime, with the interpreter's path first: AWS_LAMBDA_EXEC_WRAPPER.
@@ -87,16 +100,19 @@ def _declaration(file: Path, routes: Routes) -> bytes:
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """What of a folder runs in Lambda, by its name within it: neither tests nor declarations."""
+    """What of a folder runs in Lambda, by its name within it: neither tests nor declarations, nor what is hidden, has
+    the name of a private key, or is a link to somewhere else."""
+    inside = folder.resolve()
     for file in folder.rglob("*"):
         name = file.relative_to(folder)
-        if file.is_file() and not _left_out(name):
+        if file.is_file() and not _left_out(name) and file.resolve().is_relative_to(inside):
             yield name.as_posix(), file.read_bytes()
 
 
 def _left_out(name: Path) -> bool:
     is_test = "tests" in name.parts[:-1] or name.name.startswith("test_") or name.name == "conftest.py"
-    return is_test or "__pycache__" in name.parts or name.name in {"requirements.txt", "web.yaml", "worker.yaml"}
+    is_secret = name.suffix in SECRET or any(part.startswith(".") for part in name.parts)
+    return is_test or is_secret or "__pycache__" in name.parts or name.name in DECLARATIONS
 
 
 def relay_entries(routes: Routes) -> dict[str, bytes]:
@@ -106,6 +122,17 @@ def relay_entries(routes: Routes) -> dict[str, bytes]:
     """
     packed = core()
     packed["fanout/outbox/routes.json"] = (json.dumps(routes.to_json(), indent=1) + "\n").encode()
+    return packed
+
+
+def canary_entries(of: Project) -> dict[str, bytes]:
+    """What the package of the scheduled canary holds, by name in the archive: no handler, and of the contracts the
+    golden events alone. All that it imports beside is in the platform's own layer."""
+    packed = core() | {name: file.read_bytes() for name, file in tools.modules(CANARY).items()}
+    for file in [*of.services.glob("*/worker.yaml"), *of.services.glob("*/workflow.yaml")]:
+        packed[f"services/{file.parent.name}/{file.name}"] = file.read_bytes()
+    for file in of.golden.glob("*/*.json"):
+        packed[f"contracts/golden/{file.parent.name}/{file.name}"] = file.read_bytes()
     return packed
 
 

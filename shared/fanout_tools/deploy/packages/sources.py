@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import Final
 
 import fanout
+from fanout_tools.deploy.packages import functions, tools
 from fanout_tools.project import Project
 
 __all__ = ["digest", "digests"]
 
-_LEFT_OUT: Final = re.compile(r"(^|/)((tests|__pycache__)/.*|test_[^/]*|conftest[.]py|workflow[.][^/]*|[.][^/]*)$")
+_LEFT_OUT: Final = re.compile(r"(^|/)((tests|__pycache__)/.*|test_[^/]*|conftest[.]py|workflow[.]asl[.]json|[.][^/]*)$")
 """What no package holds, or what Terraform reads by itself; as in ``terraform/modules/sources/main.tf``."""
 
 
 def digests(of: Project, out: Path) -> dict[str, str]:
     """The digest of each folder, by its path relative to ``out``, where the packages are."""
-    folders = [of.services, of.contracts, Path(fanout.__file__).parent, *_router()]
+    folders = [of.services, of.contracts, Path(fanout.__file__).parent, *_router(), *_tools()]
     return {Path(os.path.relpath(it.resolve(), out.resolve())).as_posix(): digest(it) for it in folders}
 
 
@@ -37,6 +38,12 @@ def _lines(folder: Path) -> Iterator[str]:
     for name in names:
         if not _LEFT_OUT.search(name):
             yield f"{name} {hashlib.sha256((folder / name).read_bytes()).hexdigest()}"
+
+
+def _tools() -> list[Path]:
+    """The folders of the tools of which the scheduled canary holds something."""
+    files = tools.modules(functions.CANARY).values()
+    return sorted({file.parent for file in files} - {tools.FOLDER})
 
 
 def _router() -> list[Path]:

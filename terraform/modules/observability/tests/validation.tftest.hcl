@@ -9,6 +9,7 @@ variables {
   dead_letter_queues = ["fanout-test-unmatched", "fanout-test-billing-dlq"]
   relays             = ["fanout-test-outbox"]
   workflows          = { fulfilment = "arn:aws:states:eu-central-1:111122223333:stateMachine:fanout-test-fulfilment" }
+  pipes              = { imports = "fanout-test-imports" }
   workers = {
     billing = {
       queue              = "fanout-test-billing"
@@ -41,6 +42,7 @@ run "rings_for_each_queue_that_should_be_empty" {
         aws_cloudwatch_metric_alarm.dead_letters, aws_cloudwatch_metric_alarm.age, aws_cloudwatch_metric_alarm.throttles,
         aws_cloudwatch_metric_alarm.topic_lost, aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.rules,
         aws_cloudwatch_metric_alarm.relay_age, aws_cloudwatch_metric_alarm.executions,
+        aws_cloudwatch_metric_alarm.pipes, aws_cloudwatch_metric_alarm.pipe_throttles,
       ] : [for alarm in alarms : alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111122223333:fanout-test-alarms"])]
     ]))
     error_message = "every alarm speaks to the alarm topic"
@@ -50,6 +52,12 @@ run "rings_for_each_queue_that_should_be_empty" {
       "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted",
     ])
     error_message = "an execution may end badly in three ways"
+  }
+  assert {
+    condition = toset(flatten([for query in aws_cloudwatch_metric_alarm.pipes["imports"].metric_query : query.metric[*].metric_name])) == toset([
+      "ExecutionFailed", "ExecutionPartiallyFailed", "ExecutionTimeout",
+    ])
+    error_message = "a pipe may fail in three ways"
   }
   assert {
     condition     = join(" ", output.worker_alarms["billing"]) == join(" ", ["fanout-test-billing-age", "fanout-test-billing-errors", "fanout-test-billing-throttles", "fanout-test-billing-dlq-not-empty"])

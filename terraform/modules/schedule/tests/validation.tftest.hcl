@@ -48,6 +48,21 @@ run "keeps_workers_warm" {
   }
 }
 
+run "sends_canaries" {
+  variables {
+    schedules = {}
+    canary    = { function = "arn:aws:lambda:eu-central-1:111122223333:function:fanout-test-canary", every = "rate(15 minutes)", paused = ["billing"] }
+  }
+  assert {
+    condition     = jsondecode(aws_scheduler_schedule.canary[0].target[0].input) == { paused = ["billing"] }
+    error_message = "the function is told of paused workers"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this[0].policy).Statement[*].Sid == ["Canary", "DeadLetter"]
+    error_message = "the role may do what its schedules need, and no more"
+  }
+}
+
 run "is_nothing_without_schedules" {
   command = plan
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from fanout import Envelope, EventError
 from fanout.events.cloudevents import from_cloudevent
-from fanout.events.envelope import DataReference, Metadata
-from tests.unit.fanout.events.test_envelope import json_values
+from fanout.events.envelope import MAX_DATA_BYTES, DataReference, Metadata
+from tests.unit.fanout.events.test_envelope import json_values, times
 
 LEAST = {"specversion": "1.0", "id": "e-1", "source": "shop.orders", "type": "shop.orders.OrderPlaced", "data": {}}
 
@@ -23,19 +23,22 @@ LEAST = {"specversion": "1.0", "id": "e-1", "source": "shop.orders", "type": "sh
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]), min_size=1, max_size=20)
 keys = st.text("abcdefgh-./0123", min_size=1)
 references = st.builds(
-    DataReference, bucket=st.text("abc-", min_size=1), key=keys, size=st.integers(0, 2**53), sha256=st.just("0" * 64)
+    DataReference,
+    bucket=st.text("abc-", min_size=1),
+    key=keys,
+    size=st.integers(0, MAX_DATA_BYTES),
+    sha256=st.just("0" * 64),
 )
 metadata = st.builds(
     Metadata,
     event_id=texts,
     schema_version=st.integers(1, 1_000),
     correlation_id=texts,
-    published_at=texts,
+    published_at=times,
+    expires_at=st.none() | times,
     claim=st.none() | references,
-    **{
-        name: st.none() | texts for name in ("causation_id", "subject", "traceparent", "tracestate", "expires_at")
-    },
-)  # fmt: skip
+    **{name: st.none() | texts for name in ("causation_id", "subject", "traceparent", "tracestate")},
+)
 envelopes = st.builds(
     Envelope, source=texts, name=texts, metadata=metadata, data=st.dictionaries(texts, json_values, max_size=4)
 )

@@ -1,5 +1,6 @@
 """What travels on the bus: written and read back the same, and refused by the name of the field."""
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -8,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout import Envelope, EventError
-from fanout.events.envelope import MAX_EVENT_ID, Metadata
+from fanout.events.envelope import LONGEST, LONGEST_OF_TRACE, MAX_DATA_BYTES, MAX_EVENT_ID, Metadata
 
-texts = st.text(st.characters(exclude_categories=["Cs"]))
+characters = st.characters(exclude_categories=["Cs"])
+texts = st.text(characters)
+ids = st.text(characters, min_size=1, max_size=MAX_EVENT_ID)
+times = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31)).map(datetime.isoformat)  # noqa: DTZ001
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -18,15 +22,15 @@ json_values = st.recursive(
 )
 metadata = st.builds(
     Metadata,
-    event_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=MAX_EVENT_ID),
+    event_id=ids,
     schema_version=st.integers(1, 1_000),
-    correlation_id=texts,
-    published_at=texts,
-    **{
-        name: st.none() | texts
-        for name in ("causation_id", "subject", "traceparent", "tracestate", "expires_at")
-    },
-)  # fmt: skip
+    correlation_id=ids,
+    published_at=times,
+    expires_at=st.none() | times,
+    causation_id=st.none() | ids,
+    subject=st.none() | st.text(characters, max_size=LONGEST["subject"]),
+    **{name: st.none() | st.text(characters, max_size=most) for name, most in LONGEST_OF_TRACE.items()},
+)
 envelopes = st.builds(
     Envelope,
     source=st.text("abc.", min_size=1).filter(lambda source: not source.startswith("aws.")),
@@ -124,11 +128,43 @@ def test_a_version_is_a_whole_number(version: object) -> None:
         Metadata.from_json({**LEAST, "schema_version": version})
 
 
-@pytest.mark.parametrize("event_id", ["", "x" * (MAX_EVENT_ID + 1)])
-def test_an_event_id_must_serve_as_a_key(event_id: str) -> None:
-    """GIVEN an id that would be every event's, or too long for the table's key WHEN read THEN it is refused."""
-    with pytest.raises(EventError, match=r"detail\.metadata\.event_id: must have 1 to 256 characters"):
-        Metadata.from_json({**LEAST, "event_id": event_id})
+@pytest.mark.parametrize("field", ["event_id", "correlation_id"])
+def test_an_id_must_serve_as_a_key(field: str) -> None:
+    """GIVEN an id that would be every event's WHEN read THEN it is refused."""
+    with pytest.raises(EventError, match=rf"detail\.metadata\.{field}: must have 1 to 256 characters"):
+        Metadata.from_json({**LEAST, field: ""})
+
+
+@pytest.mark.parametrize("field", LONGEST)
+def test_a_text_that_leaves_no_room_for_data_is_refused(field: str) -> None:
+    """GIVEN a text that all events which follow would carry on WHEN it is too long THEN it is refused when read, and
+    never shown whole."""
+    with pytest.raises(EventError, match=rf"detail\.metadata\.{field}: 260,000 characters") as raised:
+        Metadata.from_json({**LEAST, field: "9" * 260_000})
+    assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("field", LONGEST_OF_TRACE)
+def test_a_trace_that_is_too_long_begins_anew(field: str) -> None:
+    """GIVEN a trace that no standard allows WHEN read THEN the event is handled, without it."""
+    assert Metadata.from_json({**LEAST, field: "x" * 10_000}) == Metadata.from_json(LEAST)
+
+
+@pytest.mark.parametrize("field", ["published_at", "expires_at"])
+@pytest.mark.parametrize("text", ["", "soon", "0001-01-01T00", "9999-12-31T23:59:59-23:59", "2026-13-01T00:00:00Z"])
+def test_a_time_that_no_clock_shows_is_refused(field: str, text: str) -> None:
+    """GIVEN a time of a false year, or none WHEN read THEN it is refused."""
+    with pytest.raises(EventError, match=rf"detail\.metadata\.{field}: .*must be an ISO 8601 time"):
+        Metadata.from_json({**LEAST, field: text})
+
+
+@pytest.mark.parametrize("size", [-1, MAX_DATA_BYTES + 1, 10**18])
+def test_a_reference_states_a_size_that_is_bounded(size: int) -> None:
+    """GIVEN a reference to data larger than any that are published WHEN read THEN it is refused before a byte is
+    fetched."""
+    claim = {"bucket": "b", "key": "k", "size": size, "sha256": "0" * 64}
+    with pytest.raises(EventError, match=r"detail\.metadata\.claim\.size: .*must be 0 to 16,777,216 bytes"):
+        Metadata.from_json({**LEAST, "claim": claim})
 
 
 def test_an_event_of_aws_needs_no_envelope() -> None:

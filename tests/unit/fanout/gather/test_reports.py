@@ -198,10 +198,10 @@ def test_a_failure_without_a_text_is_reported(folder: Path) -> None:
     assert store.part(gather.gather_id, 0).error == "Mute: (its text cannot be read)"  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("text", ["", "a/b", "a/b/c", "a/b/1/2", "a/b/-1", "a/b/100000"])
+@pytest.mark.parametrize("text", ["", "a/b", "a/b/c", "a/b/1/2", "a/b/-1", "a/b/1000", "a/b/100000"])
 def test_a_malformed_reference_is_rejected(text: str) -> None:
     """GIVEN no reference to a part WHEN it is read THEN it is rejected with the form."""
-    with pytest.raises(Reject, match="must be <worker>/<gather id>/<index>"):
+    with pytest.raises(Reject, match="must be <worker>/<gather id>/<index under 1000>"):
         Reference.parse(text)
 
 

@@ -25,6 +25,7 @@ FIELDS = (
     "receives",
     "outcome",
     "published",
+    "traceparent",
 )
 
 
@@ -70,6 +71,16 @@ def test_a_correlation_of_its_own_is_told() -> None:
     caused = replace(envelope, metadata=replace(envelope.metadata, correlation_id="root"))
 
     assert span(Delivery.of(record_of(caused)))["correlation_id"] == "root"
+
+
+def test_a_trace_of_its_own_is_told() -> None:
+    """GIVEN an event in a trace that does not follow from its ids, and one of a correlation that is no UUID WHEN told
+    THEN the context of the first is there, after an empty list of published events, and none of the other."""
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    told = span(Delivery.of(record_of(wrap(ThingHappened(number=1), traceparent=traceparent))))
+
+    assert (told["published"], told["traceparent"]) == ([], traceparent)
+    assert "traceparent" not in span(Delivery.of(record_of(wrap(ThingHappened(number=1), correlation_id="order:1"))))
 
 
 def test_what_is_not_known_is_null() -> None:

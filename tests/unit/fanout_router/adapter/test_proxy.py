@@ -267,6 +267,39 @@ def test_a_truncated_answer_is_not_passed_off_as_whole(framing: bytes, abort: bo
     asyncio.run(run())
 
 
+def test_a_connection_that_ends_its_answer_while_held_back_is_used_again() -> None:
+    """GIVEN an answer whose last part has to wait for its client WHEN that has come THEN the connection is read on."""
+    step = asyncio.Event()
+    size: list[int] = []
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (size[0] + 1_000) + bytes(size[0] - 1_000))
+        await step.wait()
+        writer.write(bytes(2_000))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+        await reader.read()
+
+    async def run() -> None:
+        async with proxied(server) as session:
+            router = session.router
+            size.append(router.stream.connection.limits.stream_window)
+            router.credits = False
+            router.get("/large")
+            await until(lambda: len(router.body) > size[0] - 1_100)
+            step.set()
+            await until(lambda: session.counted)
+            router.credits = True
+            router.stream.credit()
+            await until(lambda: router.ends == 1)
+            router.get("/next")
+            await until(lambda: router.ends == 2)
+            assert router.status == 201
+
+    asyncio.run(run())
+
+
 def test_early_hints_pass_and_continue_does_not() -> None:
     async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

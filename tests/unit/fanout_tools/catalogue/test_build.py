@@ -107,5 +107,15 @@ def test_schedules_and_a_router_are_sources_where_the_plan_has_them(plan: Plan) 
     assert drawn.node("function/shopfront").layer is Layer.SOURCE
 
 
+def test_an_external_queue_is_a_source(drawn: Topology) -> None:
+    assert drawn.node("external-queue/legacy-imports").lines == ("OrderPlaced",)
+    assert ("external-queue/legacy-imports", "bus/fanout-fixture") in _edges(drawn)
+
+
+def test_the_clock_of_canaries_is_a_source(drawn: Topology) -> None:
+    assert drawn.node("schedule/canary").lines == ("rate(15 minutes)", "every pair")
+    assert ("schedule/canary", "bus/fanout-fixture") in _edges(drawn)
+
+
 def test_a_topology_survives_its_json(drawn: Topology) -> None:
     assert Topology.from_json(drawn.to_json()) == drawn

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fanout import Envelope
-from fanout_tools.cli.lines import Line, wrapped
+from fanout_tools.cli.lines import Line, lines, wrapped
 from tests.unit.fanout.conftest import ThingHappened
 
 LEAST = {"specversion": "1.0", "id": "e-1", "source": "test.things", "type": "test.things.ThingHappened"}
@@ -62,3 +62,12 @@ def test_a_cloudevent_of_fanout_s_own_comes_back_the_same() -> None:
     [again] = wrapped([Line("x", None, json.loads(json.dumps(first.to_cloudevent())))], None, refused, cloudevents=True)
 
     assert again == first
+
+
+def test_data_nested_without_end_are_refused_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    refused: list[str] = []
+    nested = "[" * 100_000 + "]" * 100_000
+
+    assert list(wrapped(lines("test.things/ThingHappened", nested, None), None, refused, cloudevents=False)) == []
+    assert refused == ["--data"]
+    assert capsys.readouterr().err == "--data: not an event: nested too deeply\n"

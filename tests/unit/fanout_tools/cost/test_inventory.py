@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fanout.errors import PlanError
-from fanout_tools.cost.fixed import fixed, unpriced
+from fanout_tools.cost.fixed import Canary, fixed, unpriced
 from fanout_tools.cost.inventory import inventory
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.plans import Plan, Resource
@@ -84,6 +84,7 @@ def test_a_router_is_counted_where_the_plan_has_one(plan: Plan) -> None:
         "fanout-fixture-hooks": "url",
         "fanout-fixture-api": "http_api",
     }
+    assert found.canary == Canary(every_s=900, memory_mb=512, architecture="arm64")
     assert (found.balancers, found.endpoints) == (1, 2)
 
 
@@ -93,6 +94,10 @@ def test_without_a_router_none_is_counted(plan: Plan) -> None:
     found = fixed(replace(plan, resources=tuple(it for it in plan.resources if not it.address.startswith(parts))))
 
     assert (found.tasks, found.web, found.balancers) == ((), (), 0)
+
+
+def test_the_events_that_pipes_make_are_known(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    assert inventory(plan, manifests, EVENTS).piped == {"shop.orders/OrderPlaced"}
 
 
 def test_what_costs_by_use_and_is_not_calculated_is_named() -> None:

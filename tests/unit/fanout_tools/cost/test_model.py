@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout_tools.cost.fixed import Fixed, Task, WebFunction
+from fanout_tools.cost.fixed import Canary, Fixed, Task, WebFunction
 from fanout_tools.cost.mix import Mix, WebMix, WorkerMix
 from fanout_tools.cost.model import METRICS, bill, chunks, loads, upkeep
 from fanout_tools.cost.prices import Line, load
@@ -121,6 +121,14 @@ def test_an_event_of_aws_is_charged_as_it_comes_and_as_it_is_forwarded() -> None
     assert _items(bill(inventory, traffic, Mix(), PRICES)) == pytest.approx(
         {"events.aws_opt_in AWS's own events": 1.0, "events.between_buses default bus to ours": 1.0}
     )
+
+
+def test_an_event_from_an_external_queue_is_charged_by_its_pipe_too() -> None:
+    piped = replace(small(), piped=frozenset({EVENT}))
+
+    (pipe,) = (it for it in bill(piped, month(1e6, 70_000), Mix(), PRICES) if it.item == "taken from a queue")
+
+    assert pipe.usd == pytest.approx(0.80)
 
 
 def test_duplicates_and_retries_cost_reads_and_writes() -> None:
@@ -313,3 +321,17 @@ def test_a_router_costs_its_tasks_balancer_and_environments() -> None:
     assert items["NAT gateways"] == pytest.approx(730 * 0.045)
     assert items["public addresses"] == pytest.approx(730 * 0.005)
     assert items["interface endpoints"] == pytest.approx(1460 * 0.01)
+
+
+def test_canaries_by_the_clock_cost_their_events_and_their_function() -> None:
+    """GIVEN canaries for one pair every quarter of an hour WHEN a month is without events THEN 2,920 runs are paid."""
+    canary = Canary(every_s=900, memory_mb=512, architecture="arm64")
+    lines = upkeep(replace(small(), fixed=Fixed(canary=canary)), month(0), Mix(), PRICES)
+
+    found = {it.price: it.quantity for it in lines if it.item.startswith("canaries")}
+    assert found == {
+        "events.custom": 2_920 * len(small().ways),
+        "lambda.request": 2_920,
+        "lambda.arm64_gb_s": 2_920 * 15 * 0.5,
+        "cloudwatch.metric": 3,
+    }

@@ -91,3 +91,21 @@ def test_a_web_functions_declaration_is_read_in_the_same_way(tmp_path: Path) -> 
 
     with pytest.raises(ManifestError, match="line 1: 2024-01-01: Python and Terraform read this differently"):
         web.WebManifest.load(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: " + "[" * 3_000 + "\n", "nested too deeply; is a bracket not closed?"),
+        ("a: " + "9" * 5_000 + "\n", "Exceeds the limit"),
+    ],
+    ids=["brackets", "digits"],
+)
+def test_what_python_cannot_read_is_refused_in_a_line(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "worker.yaml"
+    file.write_text(text)
+
+    with pytest.raises(ManifestError) as raised:
+        read(file)
+    assert said in str(raised.value)
+    assert len(str(raised.value)) < 400

@@ -74,6 +74,13 @@ def test_an_explanation_of_nothing_must_go(tmp_path: Path) -> None:
         check(_plan(), "ministack", _allow(tmp_path / "allowed.yaml"))
 
 
+def test_an_explanation_of_a_part_that_is_not_there_may_stay(tmp_path: Path) -> None:
+    file = _allow(tmp_path / "allowed.yaml")
+    file.write_text(file.read_text() + "  optional: true\n")
+
+    assert check(_plan(), "ministack", file) == []
+
+
 def test_an_entry_without_a_reason_is_refused(tmp_path: Path) -> None:
     (tmp_path / "allowed.yaml").write_text("- {address: a, attribute: b, emulator: ministack}\n")
 

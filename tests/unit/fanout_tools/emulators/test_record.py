@@ -100,3 +100,10 @@ def test_a_post_that_is_refused_is_an_error_that_names_the_url(url: str) -> None
 
     with pytest.raises(EmulatorError, match=f"POST {url}/reset failed: .*503"):
         post(f"{url}/reset")
+
+
+def test_a_record_that_is_a_folder_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "run.json").mkdir()
+
+    with pytest.raises(StateError, match=r"run\.json is no record of a running emulator"):
+        load(tmp_path)

@@ -39,6 +39,8 @@ def test_events_and_workers_are_added_and_stay_sound(made: Project, fanout: Fano
         ("worker", "tracking", "--on", "shopping.orders/OrderShipped", "--on", "shopping.returns/ItemReturned"),
         ("worker", "uploads", "--s3", "uploads"),
         ("worker", "nightly", "--schedule", "cron(0 3 * * ? *)"),
+        ("worker", "imports", "--from-queue", "arn:aws:sqs:eu-west-1:111122223333:legacy", "--field", "sku:str"),
+        ("worker", "returned", "--from-queue", "returns.fifo", "--on", "shopping.returns/ItemReturned"),
         ("web", "page"),
         ("web", "hooks", "--via", "url", "--auth", "none", "--streaming"),
         ("web", "api", "--via", "http_api"),
@@ -57,6 +59,13 @@ def test_events_and_workers_are_added_and_stay_sound(made: Project, fanout: Fano
             "data": {"reason": "schedule"},
         }
     }
+    assert yaml.safe_load((made.terraform / "queues.yaml").read_text()) == {
+        "imports": {
+            "queue": "arn:aws:sqs:eu-west-1:111122223333:legacy",
+            "event": "shopping.queues/ImportsReceived",
+        },
+        "returned": {"queue": "returns.fifo", "event": "shopping.returns/ItemReturned"},
+    }
 
 
 def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fanout: Fanout) -> None:
@@ -69,7 +78,7 @@ def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fan
         (("event", "shopping.orders/X", "--field", "id:text"), "id:text: write name:type, such as order_id:str"),
         (("worker", "confirmation", "--on", "shopping.orders/OrderPlaced"), "is there already"),
         (("worker", "other", "--on", "shopping.orders/OrderPlacd"), "did you mean shopping.orders/OrderPlaced? "),
-        (("worker", "other"), "other: name what it handles: --on EVENT, --s3 BUCKET or --schedule"),
+        (("worker", "other"), "other: name what it handles: --on EVENT, --s3 BUCKET, --schedule 'rate(1 day)' or "),
         (("event", "aws.s3/ObjectCreated"), "aws.s3/ObjectCreated: AWS's own events are not ours"),
         (
             ("worker", "other", "--schedule", "rate(1 day)", "--s3", "files", "--on", "shopping.orders/None"),
@@ -77,6 +86,12 @@ def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fan
         ),
         (("worker", "Other", "--on", "shopping.orders/OrderPlaced"), "Other: a worker's name has lower-case letters"),
         (("worker", "other", "--schedule", "daily"), "daily: write EventBridge Scheduler's rate(1 day)"),
+        (("worker", "other", "--from-queue", "https://sqs/1/q"), "https://sqs/1/q: write the queue's name"),
+        (
+            ("worker", "other", "--from-queue", "q", *("--on", "shopping.orders/OrderPlaced") * 2),
+            "q: its messages are one event: give --on once",
+        ),
+        (("worker", "other", "--schedule", "rate(1 day)", "--field", "id:str"), "--field: describes the event that"),
         (("project", "Bad_Name"), "Bad_Name: cannot be a project's name"),
     ):
         done = fanout("new", *arguments)
@@ -84,6 +99,19 @@ def test_mistakes_are_one_line_with_the_fix_and_write_nothing(made: Project, fan
         assert told in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert {file for file in made.root.rglob("*") if "__pycache__" not in file.parts} == before
+
+
+def test_a_queue_of_a_worker_that_is_gone_is_not_written_over(made: Project, fanout: Fanout) -> None:
+    file = made.terraform / "queues.yaml"
+    before = file.read_text() if file.exists() else ""
+    file.write_text(f"{before}gone-by: {{ queue: old, event: shopping.orders/OrderPlaced }}\n")
+    try:
+        done = fanout("new", "worker", "gone_by", "--from-queue", "new")
+    finally:
+        file.write_text(before)
+
+    assert done.returncode == 1
+    assert "queues.yaml: has a queue gone-by already; remove it, or choose another name" in done.stderr
 
 
 def test_a_schedule_that_an_environment_would_not_have_is_refused(made: Project, fanout: Fanout) -> None:

@@ -30,6 +30,7 @@ def test_mutants_are_made_of_everything_that_a_hop_has(judged: list[Verdict]) ->
         "aws_lambda_function",
         "aws_lb_listener",
         "aws_lb_target_group",
+        "aws_pipes_pipe",
         "aws_sns_topic",
         "aws_sns_topic_subscription",
         "aws_sqs_queue",

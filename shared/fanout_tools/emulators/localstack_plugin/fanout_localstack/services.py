@@ -1,6 +1,6 @@
 """Control planes that the community edition leaves out, backed by the moto that LocalStack brings along.
 
-They take what Terraform creates, and give it back when asked; nothing of it runs.
+They take what Terraform creates, and give it back when asked; nothing of it runs, but for pipes from a queue to a bus.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from localstack.services.moto import _proxy_moto
 from localstack.services.plugins import Service, aws_provider
 
 from fanout_localstack.ecs_services import service_operations
-from fanout_localstack.tags import Operation, kept_tags, pipe_tags
+from fanout_localstack.pipes import pipe_operations
+from fanout_localstack.tags import Operation, kept_tags
 
 __all__ = ["application_autoscaling", "ecr", "ecs", "elbv2", "pipes", "xray"]
 
@@ -51,7 +52,7 @@ def elbv2() -> Service:
 @aws_provider(api="pipes")
 def pipes() -> Service:
     """EventBridge Pipes."""
-    return _moto_service("pipes", {"ListTagsForResource": pipe_tags})
+    return _moto_service("pipes", pipe_operations())
 
 
 @aws_provider(api="xray")

@@ -53,6 +53,7 @@ def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
         "layers/painter.zip",
         "workers/painter.zip",
         "workers/plain.zip",
+        "canary.zip",
     ]
 
 
@@ -106,6 +107,15 @@ def test_only_the_changed_worker_is_packed_anew(repository: Path) -> None:
     assert [name for name, built in _made(repository, "local").items() if built] == ["workers/plain.zip"]
 
 
+def test_a_changed_declaration_is_a_canarys_too(repository: Path) -> None:
+    """GIVEN packages WHEN what a worker subscribes to changes THEN its own is packed anew, and that of the canaries."""
+    _made(repository, "local")
+    (repository / "services" / "plain" / "worker.yaml").write_text(WORKER_YAML.replace("Placed", "Shipped"))
+
+    made = _made(repository, "local")
+    assert [name for name, built in made.items() if built] == ["workers/plain.zip", "canary.zip"]
+
+
 def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
     # GIVEN packages of two workers for two architectures
     _made(repository, "aws")
@@ -117,7 +127,7 @@ def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
     # THEN so are its packages
     out = repository / "out" / "aws"
     left = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.zip"))
-    assert left == ["dependencies-arm64.zip", "workers/plain.zip"]
+    assert left == ["canary.zip", "dependencies-arm64.zip", "workers/plain.zip"]
 
 
 def test_the_target_says_what_it_is_for(repository: Path) -> None:
@@ -127,4 +137,5 @@ def test_the_target_says_what_it_is_for(repository: Path) -> None:
     recorded = told.pop("sources")
     assert told == {"runtime": "python3.13", "architecture": None}
     assert recorded["../../services"] == digest(repository / "services")
-    assert {Path(path).name for path in recorded} == {"services", "contracts", "fanout", "fanout_router"}
+    packed = {"services", "contracts", "fanout", "fanout_router"}
+    assert {Path(path).name for path in recorded} == packed | {"canary", "declarations", "patterns"}

@@ -1,9 +1,11 @@
 """A worker's package holds what it runs on, and nothing of what it is developed with."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,83 @@ def test_the_ways_of_what_it_publishes_are_packed(repository: Path) -> None:
     assert declared["routes"] == {"shop.orders/OrderShipped": {"max_bytes": 9, "filtered": [["total", "amount"]]}}
 
 
+def test_canaries_by_the_clock_are_packed_with_declarations_and_without_handlers(repository: Path) -> None:
+    """GIVEN a project WHEN the scheduled canary is packed THEN it has what each worker declares, the golden events,
+    and of the tools what it imports; nothing of a handler, a schema, a command or a test."""
+    packed = functions.canary_entries(project(repository))
+
+    own = {name for name in packed if not name.startswith(("fanout/", "fanout_tools/"))}
+    assert own == {
+        "services/stock_keeper/worker.yaml",
+        "contracts/golden/shop.orders/OrderPlaced.v1.plain.json",
+    }
+    folders = {name.split("/")[1] for name in packed if name.startswith("fanout_tools/") and name.count("/") > 1}
+    assert folders == {"canary", "contracts", "declarations", "patterns"}
+    assert "fanout_tools/contracts/check.py" not in packed
+    assert sum(map(len, packed.values())) < 1_000_000
+
+
+_RUN = """
+import json
+from boto3 import client
+from fanout_tools.canary import scheduled
+
+class Bus:
+    def describe_event_bus(self, Name):
+        error = {"Error": {"Code": "ResourceNotFoundException"}}
+        raise client("events", region_name="eu-north-1").exceptions.ResourceNotFoundException(error, "DescribeEventBus")
+
+scheduled.aws.client = lambda service: Bus()
+try:
+    scheduled.handler({}, None)
+except scheduled.CanaryFailedError as error:
+    print(json.dumps({"failed": str(error)}))
+"""
+
+
+def test_the_package_of_canaries_runs_on_the_layer_alone(tmp_path: Path) -> None:
+    """GIVEN the repository's own declarations, unpacked beside what the platform's layer holds WHEN the function runs
+    there, for a deployment without a bus THEN nothing is missing, and what it tells is JSON."""
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    for path in layer_modules():
+        (layer / path.name).symlink_to(path)
+    for name, content in functions.canary_entries(project(REPOSITORY)).items():
+        file = tmp_path / "package" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    environment = {
+        "PYTHONPATH": f"{tmp_path / 'package'}:{layer}",
+        "FANOUT_NAMESPACE": "fanout-test",
+        "FANOUT_CANARY_LIMIT_S": "1",
+    }
+
+    command = [sys.executable, "-S", "-P", "-c", _RUN]  # no site-packages
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    error, measured, failed = map(json.loads, done.stdout.splitlines())
+    assert failed == {"failed": "bus fanout-test: there is no such bus; `make deploy` puts it back"}
+    assert (error["hop"], error["resource"]) == ("bus", "fanout-test")
+    assert "shop.orders/OrderPlaced billing" in error["pairs"]
+    assert measured["CanaryFailedHops"] == 1
+
+
+def layer_modules() -> set[Path]:
+    """Where the modules are that the platform's layer holds: of fanout's requirements, and of theirs."""
+    found: dict[str, set[Path]] = {}
+    waiting = functions.fanout_requirements()
+    while waiting:
+        requirement = waiting.pop()
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        if "extra ==" not in requirement and name not in found:
+            distribution = metadata.distribution(name)
+            names = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
+            found[name] = {Path(str(distribution.locate_file(it))) for it in names}
+            waiting += distribution.requires or []
+    return set().union(*found.values())
+
+
 def test_a_bad_declaration_is_refused(repository: Path) -> None:
     folder = repository / "services" / "stock_keeper"
     (folder / "worker.yaml").write_text(f"{WORKER_YAML}batches: {{}}\n")
@@ -102,6 +181,23 @@ def test_powertools_is_in_the_layer_of_the_worker_that_asks_for_it(repository: P
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     [extra] = project["optional-dependencies"]["powertools"]
     assert extra.partition(">=")[0] == "aws-lambda-powertools"
+
+
+def test_secrets_and_links_to_elsewhere_are_not_packed(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """GIVEN what lies about in a developer's folder WHEN it is packed THEN only what runs is there."""
+    folder, outside = repository / "services" / "stock_keeper", tmp_path_factory.mktemp("elsewhere") / "passwords"
+    outside.write_text("secret")
+    for name in (".env", "key.pem", ".git/config", ".aws/credentials", "rules/tls.key", "rules/limits.json"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("x")
+    (folder / "passwords").symlink_to(outside)
+    (folder / "inside.py").symlink_to(folder / "handler.py")
+
+    packed = {name for name, _ in functions.files(folder)}
+
+    assert packed == {"__init__.py", "handler.py", "inside.py", "rules/limits.py", "rules/limits.json"}
 
 
 def test_the_script_of_a_streaming_function_finds_what_the_managed_runtime_would(tmp_path: Path) -> None:

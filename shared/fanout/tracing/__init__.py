@@ -1,0 +1,1 @@
+"""The way of events over workers, from the accounts that their batches write: as OpenTelemetry's spans."""

@@ -1,0 +1,108 @@
+"""``fanout operations``: who has changed what, when and why; and carrying on what was cut off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from fanout_tools.cli.endpoint import topology_of
+from fanout_tools.cli.operating import Operating, RefusedError, carried
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.output import print_rows
+from fanout_tools.operate.actions.carrying import Carrier
+from fanout_tools.operate.actions.drop import Drop
+from fanout_tools.operate.actions.redrive import Canary, Redrive
+from fanout_tools.operate.journal import Head
+from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+
+__all__ = ["app"]
+
+app = typer.Typer(help="What operators have changed, and why; carry on what was cut off.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="OPERATION", help="Its id, as `fanout operations ls` lists it.")]
+
+
+@app.command("ls")
+def ls(
+    *,
+    days: Annotated[int, typer.Option(min=1, max=90, help="Of the last so many days.")] = 7,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+    as_json: AsJson = False,
+) -> None:
+    """List operations, the newest first.
+
+    Example: fanout operations ls --days 30
+    """
+    operating = Operating(topology_of(env, namespace, services))
+    columns = ["operation", "kind", "worker", "status", "total", "who", "why"]
+    print_rows(columns, map(_row, operating.journal.recent(days)), as_json=as_json)
+
+
+@app.command("show")
+def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, services: Services) -> None:
+    """Show all that the journal has of one operation, as JSON.
+
+    Example: fanout operations show 261128-131500-redrive-a1b2
+    """
+    found = Operating(topology_of(env, namespace, services)).journal.read(operation)
+    steps = [
+        {"number": it.number, "ids": list(it.ids), "intent": dict(it.intent), "done": it.done and dict(it.done)}
+        for it in found.steps
+    ]
+    told = {**asdict(found.head), "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
+    print(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+@app.command("resume")
+def resume(
+    operation: Name,
+    *,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send again what may have been sent, though no fence keeps a second effect.")
+    ] = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+    as_json: AsJson = False,
+) -> None:
+    """Carry on an operation that was cut off, or that stopped by itself.
+
+    Example: fanout operations resume 261128-131500-redrive-a1b2
+    """
+    operating = Operating(topology_of(env, namespace, services))
+    head = operating.journal.read(operation).head
+    if head.kind not in ("redrive", "drop", "edit", "replay"):
+        raise RefusedError(f"{operation}: a {head.kind} is not resumed; for a pause there is `fanout resume WORKER`")
+    if head.kind == "replay":
+        from fanout_tools.cli.replay import carry_on
+
+        carry_on(operating, head, as_json=as_json)
+        return
+    worker = operating.topology.worker(head.worker)
+    queue = DeadLetterQueue(operating.client("sqs"), head.plan["queue"], worker.manifest.queue.max_receives)
+    carrier = _carrier(operating, head, operation, again=again)
+    work = operating.carrying(queue, carrier, head.plan["rate"])
+    work.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
+    verb = "dropped" if head.kind == "drop" else f"sent to {worker.queue}"
+    carried(operation, lambda: work.resume(operation), verb=verb, as_json=as_json)
+
+
+def _carrier(operating: Operating, head: Head, operation: str, *, again: bool) -> Carrier:
+    if head.kind == "drop":
+        bucket = operating.topology.names.claims_bucket(operating.topology.account)
+        return Drop(operating.client("s3"), bucket)
+    worker = operating.topology.worker(head.worker)
+    bodies: Mapping[str, str] = {}
+    if head.kind == "edit":
+        bodies = dict.fromkeys(operating.journal.read(operation).planned, head.plan["after"])
+    return Redrive(operating.client("sqs"), worker, operating.fence(worker), bodies=bodies, again=again)
+
+
+def _row(head: Head) -> Mapping[str, Any]:
+    return {**asdict(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}

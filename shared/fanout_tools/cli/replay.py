@@ -1,0 +1,111 @@
+"""``fanout replay``: events of the archive to one worker once more."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from fanout_tools.cli.endpoint import topology_of
+from fanout_tools.cli.operating import DryRun, Operating, Rate, RefusedError, Why, Yes, carried, confirm, now
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.operate.actions.redrive import Redrive
+from fanout_tools.operate.actions.replay import KIND, Replay, Span, refusal
+from fanout_tools.operate.actions.selection import SelectionError
+from fanout_tools.operate.journal import Head
+from fanout_tools.operate.topology import WorkerPlace
+
+__all__ = ["carry_on", "command"]
+
+
+def command(
+    *,
+    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.")],
+    begin: Annotated[str, typer.Option("--from", help="The first moment, ISO 8601; UTC unless it says otherwise.")],
+    end: Annotated[str, typer.Option("--to", help="The last moment, at least 10 minutes ago.")],
+    why: Why,
+    pattern: Annotated[str, typer.Option(help="Only events that this EventBridge pattern (JSON) matches.")] = "",
+    rate: Rate = "20/s",
+    beyond_fence: Annotated[
+        bool, typer.Option("--beyond-fence", help="Those too that the worker may have handled and forgotten.")
+    ] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+    as_json: AsJson = False,
+) -> None:
+    """Give one worker the events of a time once more, without those that it has handled; no other worker sees them.
+
+    With --dry-run the events are staged and counted, and nothing is sent. Events from before the worker's memory begins
+    are refused (exit status 5).
+
+    Example: fanout replay --worker loyalty --from 2026-11-27T10:00 --to 2026-11-27T12:00 --why "was not deployed"
+    """
+    operating = Operating(topology_of(env, namespace, services))
+    place, span = operating.topology.worker(worker), Span(_seconds(begin), _seconds(end))
+    if reason := refusal(place, span, now(), beyond_fence=beyond_fence):
+        raise RefusedError(f"{reason}; --beyond-fence replays them all the same" if "effect" in reason else reason)
+    replay = _replay(operating, place, rate)
+    plan: dict[str, Any] = {"begin": span.begin, "end": span.end, "rate": rate, "pattern": _pattern(pattern)}
+    head = operating.operator.head(KIND, worker, why, now(), **plan)
+    name = operating.topology.names.temporary(KIND, head.operation)
+    head = replace(head, plan={**head.plan, "queue": operating.topology.place.queue_url(name)})
+    staged = replay.stage(head)
+    if not as_json:
+        print(f"{staged.count} events staged, {len(staged.chosen)} to {place.queue} at {rate}")
+        for reason, count in staged.left_out.items():
+            print(f"{count} left out: {reason}")
+    if dry_run or not staged.chosen:
+        replay.end(head, **staged.to_json())
+        if as_json:
+            print(json.dumps({"operation": head.operation, **staged.to_json()}))
+        return
+    confirm(f"Send {len(staged.chosen)} events to worker {worker}?", yes=yes)
+    carried(head.operation, lambda: replay.send(head, staged), verb=f"sent to {place.queue}", as_json=as_json)
+
+
+def carry_on(operating: Operating, head: Head, *, as_json: bool) -> None:
+    """Carry on a replay that was cut off."""
+    place = operating.topology.worker(head.worker)
+    replay = _replay(operating, place, head.plan["rate"])
+    carried(head.operation, lambda: replay.resume(head), verb=f"sent to {place.queue}", as_json=as_json)
+
+
+def _replay(operating: Operating, place: WorkerPlace, rate: str) -> Replay:
+    fence = operating.fence(place)
+    carrier = Redrive(operating.client("sqs"), place, fence)
+    return Replay(
+        operating.topology,
+        place,
+        operating.client("events"),
+        operating.client("sqs"),
+        operating.client("scheduler"),
+        operating.journal,
+        fence,
+        lambda queue: operating.carrying(queue, carrier, rate),
+        sleep=time.sleep,
+    )
+
+
+def _pattern(text: str) -> dict[str, Any] | None:
+    if not text:
+        return None
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise SelectionError(f"pattern {text}: {error}") from error
+    return found
+
+
+def _seconds(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise typer.BadParameter(f"{text}: write a time such as 2026-11-27T10:00") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,1 @@
+"""What operators change: each makes a plan, carries it out step by step, and can be resumed."""

@@ -1,0 +1,75 @@
+"""Correct a dead letter's data before its worker gets it again.
+
+The event keeps its id, so that what follows from it keeps theirs. What it says of itself is not the operator's to
+change: only the data are, and they have to fit the contract of the version that the event states.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from difflib import unified_diff
+from typing import Any
+
+import orjson
+
+from fanout.errors import EventError, FanoutError
+from fanout.events.envelope import Envelope
+from fanout_tools.operate.dead_letters import DeadLetter
+from fanout_tools.operate.fence import Known, State
+
+__all__ = ["EditError", "diff", "edited", "refusal", "written"]
+
+
+class EditError(FanoutError):
+    """The new data cannot stand in the event; the text says why."""
+
+    exit_code = 5
+
+
+def written(letter: DeadLetter) -> str:
+    """The data as a person edits them."""
+    assert letter.envelope is not None
+    return json.dumps(letter.envelope.data, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def refusal(letter: DeadLetter, known: Known) -> str:
+    """Why the event cannot be edited, or nothing."""
+    if letter.envelope is None or not letter.redrivable:
+        return f"{letter.message_id}: {letter.kind.value}: not an event that the worker could take"
+    if letter.envelope.metadata.claim is not None:
+        return f"{letter.message_id}: its data are in S3; edit them there"
+    if known.state is State.COMPLETED:
+        return f"{letter.event_id}: has been handled with the data that it has; other data would be refused"
+    if known.state is State.HELD:
+        return f"{letter.event_id}: is being handled at this moment"
+    return ""
+
+
+def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None]) -> str:
+    """The message's body with other data.
+
+    :param check: whether an event fits its contract; raises what is wrong with it.
+    :raises EditError: the text is no JSON object, or the data do not fit.
+    """
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise EditError(f"not JSON: {error}") from error
+    if not isinstance(data, Mapping):
+        raise EditError("must be a JSON object: the event's data")
+    body: dict[str, Any] = orjson.loads(letter.body)
+    body["detail"]["data"] = data
+    changed = orjson.dumps(body).decode()
+    try:
+        check(Envelope.decode(changed))
+    except EventError as error:
+        raise EditError(str(error)) from error
+    return changed
+
+
+def diff(letter: DeadLetter, text: str) -> str:
+    """What is changed, line by line."""
+    after = json.dumps(orjson.loads(text), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    lines = unified_diff(written(letter).splitlines(True), after.splitlines(True), "before", "after", n=1)
+    return "".join(lines)

@@ -1,0 +1,317 @@
+"""Give events of the archive to one worker once more, behind its fence.
+
+EventBridge replays to rules, and a worker that gets its events by a topic has no rule of its own. So the replay goes to
+a rule and a queue made for it alone, named by the operation. What is staged there is an exact count. Of it the worker
+gets what its filter selects and its idempotency store does not have as handled. The staging queue is worked off as a
+dead-letter queue is, so that a replay that was cut off is carried on where it was.
+
+A replay ends at least :data:`ARCHIVED_S` ago, the time that an event may need into the archive
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html). Its order is not kept.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from fanout.errors import FanoutError
+from fanout_tools.declarations.routing import recipients
+from fanout_tools.operate.actions.carrying import MOST, Carrying, Result
+from fanout_tools.operate.dead_letters import DeadLetter
+from fanout_tools.operate.fence import Fence, State
+from fanout_tools.operate.journal import Head, Journal, Status, UnknownOperationError
+from fanout_tools.operate.lease import Ending, Lease
+from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+from fanout_tools.operate.topology import Topology, WorkerPlace
+from fanout_tools.patterns import EVENTBRIDGE, Pattern
+
+__all__ = ["ARCHIVED_S", "KIND", "Replay", "ReplayError", "Span", "Staged", "refusal"]
+
+KIND = "replay"
+ARCHIVED_S = 600
+POLL_S = 2.0
+SETTLED = 3
+"""So many equal counts in a row of a staging queue whose replay has ended are all of it."""
+RETENTION_S = 4 * 86_400
+"""Of the staging queue: longer than anybody waits with resuming."""
+TARGET = "staging"
+_GONE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
+_ENDED = ("COMPLETED", "CANCELLED", "FAILED")
+
+
+class ReplayError(FanoutError):
+    """The replay is refused, or has failed; the text says why."""
+
+    exit_code = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when, in seconds since 1970."""
+
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What the staging queue has, and what the worker would get of it."""
+
+    chosen: tuple[DeadLetter, ...]
+    left_out: Mapping[str, int]
+
+    @property
+    def count(self) -> int:
+        return len(self.chosen) + sum(self.left_out.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"staged": self.count, "chosen": len(self.chosen), "left_out": dict(self.left_out)}
+
+
+def refusal(worker: WorkerPlace, span: Span, now: float, *, beyond_fence: bool) -> str:
+    """Why this span may not be replayed, or nothing."""
+    if span.begin >= span.end:
+        return "it begins after its end"
+    if span.end > now - ARCHIVED_S:
+        return f"it ends less than {ARCHIVED_S // 60} min ago: events need as long into the archive"
+    if beyond_fence:
+        return ""
+    if worker.records_table is None:
+        return f"worker {worker.name} remembers nothing (idempotency: off): every event would have a second effect"
+    remembered = now - worker.manifest.ttl_s
+    if span.begin < remembered:
+        return (
+            f"worker {worker.name} remembers events since {_iso(remembered)} only: those before would have a second "
+            "effect"
+        )
+    return ""
+
+
+@dataclass(frozen=True)
+class Replay:
+    """
+    :ivar carrying: from the staging queue to the worker's, by the steps of a redrive.
+    :ivar clock: seconds since 1970; with ``sleep``, tests give their own.
+    """
+
+    topology: Topology
+    worker: WorkerPlace
+    events: Any = field(repr=False)
+    sqs: Any = field(repr=False)
+    scheduler: Any = field(repr=False)
+    journal: Journal
+    fence: Fence
+    carrying: Callable[[DeadLetterQueue], Carrying]
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+    wait_s: int = 1
+    """Of a receive from the staging queue."""
+
+    def stage(self, head: Head) -> Staged:
+        """Begin: make rule and queue, replay into them, and look at what has come. The end is arranged first.
+
+        :raises ReplayError: EventBridge has failed to replay.
+        """
+        self.journal.open(head)
+        return self.staged(head)
+
+    def staged(self, head: Head) -> Staged:
+        """The same once more: what has been made is not made again.
+
+        :raises ReplayError: EventBridge has failed to replay.
+        """
+        name, lease = self._name(head), self._lease(head)
+        lease.begin()
+        arn = self._make_queue(name)
+        self._make_rule(name, arn)
+        self._start(head, name)
+        self._await(head, name, lease)
+        return self._look(head)
+
+    def send(self, head: Head, staged: Staged) -> Result:
+        """What was chosen goes to the worker; the staging queue and its rule are taken away when all of it has."""
+        result = self.carrying(self._queue(head)).start(_sending(head, len(staged.chosen)), staged.chosen)
+        return self._finish(head, result)
+
+    def resume(self, head: Head) -> Result:
+        """Carry on what was cut off."""
+        self.journal.take(head.operation)
+        sending = _sending(head, 0).operation
+        try:
+            self.journal.read(sending)
+        except UnknownOperationError:
+            return self.send(head, self.staged(head))
+        self._lease(head).begin()
+        return self._finish(head, self.carrying(self._queue(head)).resume(sending))
+
+    def end(self, head: Head, **told: Any) -> None:
+        """Take rule and queue away."""
+        name = self._name(head)
+        bus = self.topology.names.bus
+        self._unless_gone(self.events.remove_targets, Rule=name, EventBusName=bus, Ids=[TARGET])
+        self._unless_gone(self.events.delete_rule, Name=name, EventBusName=bus)
+        self._unless_gone(self.sqs.delete_queue, QueueUrl=self.topology.place.queue_url(name))
+        self._lease(head).end()
+        self.journal.close(head.operation, Status.FINISHED, **told)
+
+    def _finish(self, head: Head, result: Result) -> Result:
+        if result.whole:
+            self.end(head, **result.to_json())
+        else:
+            self.journal.close(head.operation, Status.STOPPED, **result.to_json())
+        return result
+
+    def _make_queue(self, name: str) -> str:
+        place = self.topology.place
+        arn, rule = place.arn("sqs", name), place.arn("events", f"rule/{self.topology.names.bus}/{name}")
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        }
+        attributes = {
+            "MessageRetentionPeriod": str(RETENTION_S),
+            "Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+            **self._key(),
+        }
+        self.sqs.create_queue(QueueName=name, Attributes=attributes)
+        return arn
+
+    def _key(self) -> dict[str, str]:
+        """That of the worker's own queue: what is staged are its events."""
+        found = self.sqs.get_queue_attributes(QueueUrl=self.worker.queue_url, AttributeNames=["All"])["Attributes"]
+        return {"KmsMasterKeyId": found["KmsMasterKeyId"]} if found.get("KmsMasterKeyId") else {}
+
+    def _make_rule(self, name: str, queue_arn: str) -> None:
+        bus = self.topology.names.bus
+        self.events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(self._pattern(name)))
+        target = {"Id": TARGET, "Arn": queue_arn}
+        failed = self.events.put_targets(Rule=name, EventBusName=bus, Targets=[target])
+        if failed.get("FailedEntryCount"):
+            raise ReplayError(f"rule {name}: has no target: {failed['FailedEntries']}")
+
+    def _pattern(self, name: str) -> dict[str, Any]:
+        """Of this replay alone, and of what the worker subscribes to; its conditions are looked at afterwards."""
+        events = [it.event for it in self.worker.manifest.subscribes]
+        pattern: dict[str, Any] = {"replay-name": [name]}
+        if "*" not in events:
+            pattern["source"] = sorted({event.partition("/")[0] for event in events})
+            pattern["detail-type"] = sorted({event.partition("/")[2] for event in events})
+        return pattern
+
+    def _start(self, head: Head, name: str) -> None:
+        place, bus = self.topology.place, self.topology.names.bus
+        from botocore.exceptions import ClientError
+
+        try:
+            self.events.start_replay(
+                ReplayName=name,
+                EventSourceArn=place.arn("events", f"archive/{bus}"),
+                EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
+                EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
+                Destination={
+                    "Arn": place.arn("events", f"event-bus/{bus}"),
+                    "FilterArns": [place.arn("events", f"rule/{bus}/{name}")],
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+                raise
+
+    def _await(self, head: Head, name: str, lease: Lease) -> None:
+        extended, counts = self.clock(), list[int]()
+        queue = self._queue(head)
+        while len(counts) < SETTLED or len(set(counts[-SETTLED:])) > 1:
+            state = self.events.describe_replay(ReplayName=name)
+            if state["State"] == "FAILED":
+                raise ReplayError(f"replay {name}: {state.get('StateReason', 'failed')}")
+            counts = [*counts, queue.depth()] if state["State"] in _ENDED else []
+            self.journal.keep(head.operation)
+            if self.clock() > extended + 300:
+                lease.extend()
+                extended = self.clock()
+            self.sleep(POLL_S)
+
+    def _look(self, head: Head) -> Staged:
+        """What has come, by what becomes of it."""
+        letters = self._queue(head).browse(MOST).letters
+        pattern = Pattern.parse(head.plan["pattern"], dialect=EVENTBRIDGE) if head.plan.get("pattern") else None
+        wanted = [letter for letter in letters if letter.envelope is not None and self._wants(letter, pattern)]
+        known = self.fence.look(it.envelope for it in wanted if it.envelope is not None)
+        handled = [letter for letter, it in zip(wanted, known, strict=True) if it.state is State.COMPLETED]
+        chosen = _once([letter for letter in wanted if letter not in handled])
+        left = Counter(
+            {
+                "not selected by the worker's subscriptions, or the pattern": len(letters) - len(wanted),
+                "handled already": len(handled),
+                "in the archive twice": len(wanted) - len(handled) - len(chosen),
+            }
+        )
+        return Staged(tuple(chosen), {reason: count for reason, count in left.items() if count})
+
+    def _wants(self, letter: DeadLetter, pattern: Pattern | None) -> bool:
+        event = orjson.loads(letter.body)
+        if not recipients(event, {self.worker.name: self.worker.manifest}):
+            return False
+        return pattern is None or pattern.matches(event)
+
+    def _queue(self, head: Head) -> DeadLetterQueue:
+        url = self.topology.place.queue_url(self._name(head))
+        return DeadLetterQueue(self.sqs, url, self.worker.manifest.queue.max_receives, self.wait_s)
+
+    def _lease(self, head: Head) -> Lease:
+        name, bus = self._name(head), self.topology.names.bus
+        endings = [
+            Ending("eventbridge", "removeTargets", {"Rule": name, "EventBusName": bus, "Ids": [TARGET]}),
+            Ending("eventbridge", "deleteRule", {"Name": name, "EventBusName": bus}),
+            Ending("sqs", "deleteQueue", {"QueueUrl": self.topology.place.queue_url(name)}),
+        ]
+        return Lease(self.scheduler, self.topology, head.operation, endings, self.clock)
+
+    def _name(self, head: Head) -> str:
+        return self.topology.names.temporary(KIND, head.operation)
+
+    @staticmethod
+    def _unless_gone(call: Callable[..., Any], **arguments: Any) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            call(**arguments)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+
+
+def _once(letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+    """Each event once."""
+    return list({(it.event, it.event_id): it for it in letters}.values())
+
+
+def _sending(head: Head, total: int) -> Head:
+    """The second half of a replay has a journal of its own: what it carries is known only when all is staged."""
+    return Head(
+        operation=f"{head.operation}-send",
+        kind="redrive",
+        worker=head.worker,
+        why=head.why,
+        who=head.who,
+        host=head.host,
+        version=head.version,
+        command=head.command,
+        started_at=head.started_at,
+        total=total,
+        plan={"of": head.operation, **{name: head.plan[name] for name in ("queue", "rate") if name in head.plan}},
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

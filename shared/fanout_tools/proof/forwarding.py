@@ -1,0 +1,55 @@
+"""What is sent on of logs: each subscribed log group may invoke the function, and every worker's is subscribed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fanout_tools.plans import Plan, Resource
+from fanout_tools.proof.findings import Finding
+
+__all__ = ["forwarded"]
+
+
+def forwarded(plan: Plan) -> Iterator[Finding]:
+    """CloudWatch Logs drops in silence what it may not deliver, and a trace of some workers only looks whole: so where
+    one worker's spans are sent on, all are, by log groups that may invoke the function."""
+    filters = list(plan.of("aws_cloudwatch_log_subscription_filter"))
+    groups = {it.get("name"): it for it in plan.of("aws_cloudwatch_log_group")}
+    for subscribed in filters:
+        yield from _delivered(plan, subscribed, groups.get(subscribed.get("log_group_name")))
+    if filters:
+        taken = {it.get("log_group_name") for it in filters}
+        for name in _of_workers(plan):
+            if name in groups and name not in taken:
+                fix = "give modules/traces the log groups of all workers"
+                yield _finding(groups[name], "its spans are not sent on, and those of others are", fix)
+
+
+def _delivered(plan: Plan, subscribed: Resource, group: Resource | None) -> Iterator[Finding]:
+    function = plan.at(subscribed.get("destination_arn"))
+    if group is None or function is None or function.type != "aws_lambda_function":
+        fix = "name a log group and a function of the plan"
+        yield _finding(subscribed, "sends on lines of a log group, or to a function, that is not in the plan", fix)
+        return
+    allowed = [
+        it.get("source_arn")
+        for it in plan.of("aws_lambda_permission")
+        if it.get("principal") == "logs.amazonaws.com"
+        and it.get("function_name") in (function.get("function_name"), function.arn)
+        and it.get("action") == "lambda:InvokeFunction"
+    ]
+    if f"{group.arn}:*" not in allowed:
+        problem = f"{group.get('name')} may not invoke {function.address}: what is logged is not sent on"
+        yield _finding(subscribed, problem, "add an aws_lambda_permission for logs.amazonaws.com with the group's ARN")
+
+
+def _of_workers(plan: Plan) -> Iterator[str]:
+    """The log groups of the functions that take from queues."""
+    functions = {it.arn: it.get("function_name") for it in plan.of("aws_lambda_alias", "aws_lambda_function")}
+    for mapping in plan.of("aws_lambda_event_source_mapping"):
+        if ":sqs:" in str(mapping.get("event_source_arn")) and mapping.get("function_name") in functions:
+            yield f"/aws/lambda/{functions[mapping.get('function_name')]}"
+
+
+def _finding(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="forwarding", problem=problem, fix=fix)

@@ -1,0 +1,7 @@
+output "forwarder" {
+  description = "The function that sends spans to the collector."
+  value = {
+    name      = aws_lambda_function.this.function_name
+    log_group = aws_cloudwatch_log_group.this.name
+  }
+}

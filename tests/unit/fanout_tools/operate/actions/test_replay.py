@@ -1,0 +1,197 @@
+"""A replay to one worker: what of the archive it gets, and that a laptop that dies leaves nothing and loses nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fanout_tools.operate.actions.carrying import Carrying, Result
+from fanout_tools.operate.actions.redrive import Redrive
+from fanout_tools.operate.actions.replay import Replay, Span, Staged, refusal
+from fanout_tools.operate.journal import HELD_S, Head, Status
+from fanout_tools.operate.limits import TokenBucket
+from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+from tests.unit.fanout_tools.operate.actions.conftest import Events, Scheduler, TemporaryQueues
+from tests.unit.fanout_tools.operate.mortal import Dead, Deployment, Mortal, event
+
+HEAD = Head(
+    operation="op-1",
+    kind="replay",
+    worker="billing",
+    why="a test",
+    started_at="2026-11-28T00:00:00+00:00",
+    plan={"begin": 0.0, "end": 1.0, "rate": "20/s"},
+)
+DAY_S = 86_400
+
+
+@dataclass
+class World:
+    deployment: Deployment
+    events: Events
+    scheduler: Scheduler
+    queues: TemporaryQueues
+
+    @classmethod
+    def of(cls, archive: list[str]) -> World:
+        deployment = Deployment()
+        return cls(deployment, Events(deployment, archive), Scheduler(), TemporaryQueues(deployment))
+
+    def replay(self, mortal: Mortal | None = None, holder: str = "first") -> Replay:
+        mortal = mortal or Mortal()
+        it, clock = self.deployment, self.deployment.clock
+        fence, sqs, journal = it.fence(mortal), mortal.wrap(self.queues), it.journal(mortal, holder)
+
+        def carrying(queue: DeadLetterQueue) -> Carrying:
+            bucket = TokenBucket(1_000, clock.time, clock.sleep)
+            carrier = Redrive(sqs, it.worker, fence)
+            return Carrying(journal, queue, carrier, bucket, clock=clock.time, sleep=clock.sleep)
+
+        return Replay(
+            it.topology,
+            it.worker,
+            mortal.wrap(self.events),
+            sqs,
+            mortal.wrap(self.scheduler),
+            journal,
+            fence,
+            carrying,
+            clock=clock.time,
+            sleep=clock.sleep,
+            wait_s=0,
+        )
+
+    @property
+    def leftovers(self) -> list[str]:
+        queues = [url for url in self.deployment.sqs.queues if "-replay-" in url]
+        return [*self.scheduler.schedules, *self.events.rules, *queues]
+
+
+def run(world: World, mortal: Mortal | None = None) -> tuple[Staged, Result]:
+    replay = world.replay(mortal)
+    staged = replay.stage(HEAD)
+    return staged, replay.send(HEAD, staged)
+
+
+def archive() -> list[str]:
+    """Thirteen events, one of them twice, and one that the worker does not subscribe to."""
+    other = event(99).replace("OrderPlaced", "OrderPaid")
+    return [*(event(number) for number in range(13)), event(0), other]
+
+
+def test_a_worker_gets_what_it_subscribes_to_and_has_not_handled() -> None:
+    world = World.of(archive())
+    world.deployment.queue.send(event(3))
+    world.deployment.work()
+
+    staged, result = run(world)
+    world.deployment.work()
+
+    assert staged.to_json() == {
+        "staged": 15,
+        "chosen": 12,
+        "left_out": {
+            "not selected by the worker's subscriptions, or the pattern": 1,
+            "handled already": 1,
+            "in the archive twice": 1,
+        },
+    }
+    assert (result.carried, result.whole) == (12, True)
+    assert sorted(world.deployment.effects) == sorted(f"event-{number}" for number in range(13))
+    assert world.leftovers == []
+    assert world.deployment.journal(Mortal(), "x").read("op-1").head.status is Status.FINISHED
+
+
+def test_a_dry_run_leaves_nothing() -> None:
+    world = World.of(archive())
+    replay = world.replay()
+
+    replay.end(HEAD, **replay.stage(HEAD).to_json())
+
+    assert (world.leftovers, world.deployment.queue.messages) == ([], [])
+
+
+def test_a_pattern_chooses_among_them() -> None:
+    world = World.of(archive())
+    pattern = {"detail": {"data": {"number": [{"numeric": ["<", 2]}]}}}
+    head = Head(**{**_fields(HEAD), "plan": {**HEAD.plan, "pattern": pattern}})
+
+    assert len(world.replay().stage(head).chosen) == 2
+
+
+def _fields(head: Head) -> dict[str, Any]:
+    return {name: getattr(head, name) for name in Head.__slots__}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_laptop_that_dies_at_any_call_loses_nothing_when_resumed(after: bool) -> None:
+    alive = Mortal()
+    run(World.of(archive()), alive)
+    for boundary in range(1, len(alive.calls)):
+        world = World.of(archive())
+        with pytest.raises(Dead):
+            run(world, Mortal(boundary, after))
+        world.deployment.work()
+        world.deployment.clock.advance(HELD_S + 1)
+
+        if world.deployment.journal(Mortal(), "x").read("op-1").head.status is not Status.FINISHED:
+            assert world.replay(holder="second").resume(HEAD).whole
+        world.deployment.work()
+
+        assert sorted(world.deployment.effects) == sorted(f"event-{number}" for number in range(13)), alive.calls[
+            boundary
+        ]
+        assert world.leftovers == [], alive.calls[boundary]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_laptop_that_never_comes_back_leaves_nothing_when_its_lease_ends(after: bool) -> None:
+    alive = Mortal()
+    run(World.of(archive()), alive)
+    for boundary in range(1, len(alive.calls)):
+        world = World.of(archive())
+        with pytest.raises(Dead):
+            run(world, Mortal(boundary, after))
+
+        world.scheduler.ring(_universal(world))
+
+        assert world.leftovers == [], alive.calls[boundary]
+
+
+def _universal(world: World) -> dict[str, Any]:
+    """As Scheduler calls them; what is gone is gone."""
+    methods = {
+        "removeTargets": world.events.remove_targets,
+        "deleteRule": world.events.delete_rule,
+        "deleteQueue": world.queues.delete_queue,
+    }
+
+    def call(action: str, arguments: dict[str, Any]) -> None:
+        with suppress(ClientError):
+            methods[action](**arguments)
+
+    return {"eventbridge": call, "sqs": call}
+
+
+def test_what_the_worker_may_have_forgotten_is_refused() -> None:
+    worker, now = Deployment().worker, 10**9
+    remembered = now - worker.manifest.ttl_s
+
+    def why(begin: float, end: float, **options: Any) -> str:
+        return refusal(worker, Span(begin, end), now, **{"beyond_fence": False, **options})
+
+    assert why(now - DAY_S, now - 3_600) == ""
+    assert "10 min ago" in why(now - DAY_S, now - 60)
+    assert "begins after its end" in why(now - 3_600, now - DAY_S)
+    assert "second effect" in why(remembered - 1, now - DAY_S)
+    assert why(remembered - 1, now - DAY_S, beyond_fence=True) == ""
+
+
+def test_a_worker_that_remembers_nothing_is_not_replayed_to_unasked() -> None:
+    worker = Deployment(mode="off").worker
+
+    assert "every event would have a second effect" in refusal(worker, Span(0, 1), 10**9, beyond_fence=False)
