@@ -55,6 +55,8 @@ def narrow(plan: Plan) -> Iterator[Finding]:
     aliases = {it.alias.arn for it in found if it.alias}
     public = {it.alias.arn for it in found if it.alias and it.at.get("authorization_type") == "NONE"}
     for it in permissions(plan):
+        if it.function not in aliases and it.principal not in ("*", _GATEWAY):
+            continue  # another rule's, such as that of log groups which hand on what they get
         if it.function not in aliases:
             problem = f"lets {it.principal} call {it.action} on {it.function}, which has no URL and no HTTP API"
             yield _scope(it, problem, "remove it")

@@ -1,6 +1,8 @@
 """One function serves both ways: events of function URLs, API Gateway and ALB."""
 
 import base64
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,3 +206,17 @@ def test_a_body_arrives_as_the_bytes_it_was(kind: bytes, body: bytes, encoded: b
 def test_a_head_request_has_no_body() -> None:
     found = answered({**ALB, "httpMethod": "HEAD"}, b"body", (b"content-type", b"text/plain"))
     assert found["body"] == ""
+
+
+GOLDEN = Path(__file__).with_name("golden")
+
+
+@pytest.mark.parametrize("name", ["function_url_iam", "http_api_jwt"])
+def test_events_as_aws_documents_them_are_one_request(runtime: Runtime, name: str) -> None:
+    """GIVEN one request as a function URL with IAM and as an HTTP API with a JWT authorizer hand it on, the API with
+    its path decoded WHEN served by one handler THEN the app sees the same, and answers the same."""
+    found = runtime.handle(json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8")), None)
+
+    assert found["statusCode"] == 201
+    assert found["body"] == "POST /orders/a b x=1&x=2&y=%20 s=1; t=2 hi"
+    assert found["cookies"] == ["a=1", "b=2"]
