@@ -69,8 +69,8 @@ diagram-docs: setup ## The same of the local environment into docs/
 	@$(FANOUT) diagram local --keep
 cost: setup ## What ENV costs at EVENTS_PER_MONTH=10000000, by event, worker and item; needs no AWS account
 	@$(FANOUT) cost --env $(ENV) --events-per-month $(or $(EVENTS_PER_MONTH),10000000)
-status: setup ## Queues and counts of the workers on EMULATOR
-	@$(FANOUT) status
+status: setup ## Queues, counts and what is stuck on EMULATOR
+	@$(FANOUT) status || test $$? = 4
 canary: setup ## Prove of ENV that each hop delivers: a canary for each pair of event and worker
 	@$(FANOUT) canary --env $(ENV)
 

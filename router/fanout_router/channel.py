@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fanout_router.environment import Environment
 from fanout_router.errors import ChannelError
 from fanout_router.exchange import Exchange, Failure
-from fanout_router.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, MessageReader, pack
+from fanout_router.messages import BODY, CANCEL, END, HEAD, HEADER, REFUSED, TRAILERS, MessageReader, pack
 from fanout_router.wire import Headers, Stream, frames
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ class Channel(MessageReader):
         exchange.attempts += 1
         if exchange.buffered is not None:
             body, exchange.buffered = b"".join(exchange.buffered), None
-            exchange.payload += _pack(len(body), BODY | END if exchange.complete else BODY) + body
+            last = exchange.complete and not exchange.trailers
+            exchange.payload += _pack(len(body), BODY | END if last else BODY) + body
+            if exchange.complete and not last:
+                exchange.payload += self._ending(exchange)
         self._sent_all = complete = exchange.complete
         if self.stream.send(exchange.payload):
             exchange.delivered = True
@@ -91,6 +94,20 @@ class Channel(MessageReader):
             if not exchange.answered:
                 self.owner.request_moved(self)
         return self.stream.send(data, prefix=_pack(len(data), BODY | END if end else BODY))
+
+    def end_body(self) -> None:
+        """End the request's body, with the exchange's trailers if there are any."""
+        if self.exchange is None or not self.exchange.trailers:
+            self.send_body(b"", True)
+        else:
+            self._sent_all = True
+            self.exchange.payload = b""
+            self.stream.send(self._ending(self.exchange))
+
+    def _ending(self, exchange: Exchange) -> bytes:
+        if self.environment.takes_trailers:
+            return pack(TRAILERS | END, exchange.trailers)
+        return pack(BODY | END)
 
     def resume(self) -> None:
         """The client takes data again: return the credit that was withheld."""
@@ -201,6 +218,12 @@ class Channel(MessageReader):
         else:
             self._held = held
             self.owner.channel_active(self)
+
+    def trailers_received(self, lines: bytes) -> None:
+        """What comes behind the response's body, and its end."""
+        if self.exchange is not None and self.exchange.answered:
+            self.exchange.response_trailers(lines)
+        self.body_received(b"", True)
 
     def signal_received(self, signal: int) -> None:
         """CANCEL ends our own cancellation; FAILED and REFUSED end the request."""

@@ -91,6 +91,8 @@ _log = logging.getLogger(__name__)
 
 CHANNEL_PATH = b"/dispatch/v1/channel"
 ENVIRONMENT_FIELD = b"dispatch-environment"
+TRAILERS_FIELD = b"dispatch-trailers"
+"""Said by an environment that takes trailers behind a request's body; those before it know of no such message."""
 _MAX_REFUSALS = 3
 _COPY_BELOW = 65_536
 _NO_BUFFER = bytearray()
@@ -214,6 +216,7 @@ class ControlProtocol(asyncio.BufferedProtocol):
             return
         self._port.unauthenticated.pop(self, None)
         self._fleet, self._environment = fleet, environment
+        environment.takes_trailers = TRAILERS_FIELD in fields
         stream.send_headers([(b":status", b"200")])
         fleet.dispatcher.channel_opened(Channel(stream, environment, fleet.dispatcher))
 

@@ -39,6 +39,7 @@ class Environment:
         "link",
         "pinged_at",
         "state",
+        "takes_trailers",
     )
 
     def __init__(self, environment_id: str, digest: bytes, invoked_at: float) -> None:
@@ -52,6 +53,8 @@ class Environment:
         self.channelless_since: float | None = None
         """Since when it serves without a channel."""
         self.invocation_ended = False
+        self.takes_trailers = False
+        """It knows of trailers behind a request's body."""
         self.channels: set[Channel] = set()
         self.free: list[Channel] = []
         self.busy = 0

@@ -45,6 +45,7 @@ class Exchange:
         "environment",
         "idempotent",
         "payload",
+        "trailers",
         "waiting",
     )
 
@@ -61,6 +62,8 @@ class Exchange:
         """Where it is served now; None before and after."""
         self.environment: Environment | None = None
         """Where it was served last."""
+        self.trailers = b""
+        """Field lines behind the request's body."""
         self.waiting = False
         self.answered = False
         self.departed = False
@@ -85,6 +88,9 @@ class Exchange:
     def response_data(self, data: bytes | memoryview, end: bool) -> bool:
         """A part of the response's body; True asks to withhold credit until :meth:`Channel.resume`."""
         raise NotImplementedError
+
+    def response_trailers(self, lines: bytes) -> None:
+        """Field lines behind the response's body came; its end follows."""
 
     def upload_drained(self) -> None:
         """The channel takes more of the request's body."""

@@ -7,6 +7,8 @@ request.
 - HEAD (both): the payload is an HTTP/1.1 head: start line and field lines, with the empty line
 - BODY (both): the payload is a part of the body
 - END (both, with the above): the request, or the response, ends with this message
+- TRAILERS (both, always with END): the payload are field lines; only to a peer that is known to take them: an
+  environment that said so when it opened the channel, and the router when the request's head has TE
 - CANCEL (router, then adapter): the router wants no more of this request; the adapter answers with the same
 - FAILED (adapter): the response cannot be finished; the channel stays usable
 - REFUSED (adapter): the request was not looked at: it may safely go to another environment
@@ -16,12 +18,13 @@ import struct
 
 from fanout_router.errors import ChannelError
 
-HEAD, BODY, END, CANCEL, FAILED, REFUSED = 1, 2, 4, 8, 16, 32
+HEAD, BODY, END, CANCEL, FAILED, REFUSED, TRAILERS = 1, 2, 4, 8, 16, 32, 64
 
 HEADER = struct.Struct(">IB")
 LARGEST_HEAD = 262_144
-"""Bytes of the largest head, either way; the front's limit for requests is lower unless it is raised."""
+"""Bytes of the largest head, or trailers, either way; the front's limit for requests is lower unless it is raised."""
 
+_GATHERED = HEAD | TRAILERS
 _SIGNALS = frozenset({CANCEL, FAILED, REFUSED})
 _unpack = HEADER.unpack_from
 
@@ -64,13 +67,17 @@ class MessageReader:
             if size - at < 5:
                 break
             length, flags = _unpack(data, at)
-            if flags & HEAD:
+            if flags & _GATHERED:
                 if length > LARGEST_HEAD:
                     raise ChannelError(f"head of {length} bytes; at most {LARGEST_HEAD} are taken")
                 if size - at - 5 < length:
                     break
                 at += 5 + length
-                self.head_received(bytes(data[at - length : at]), flags & END != 0, at == size)
+                text = bytes(data[at - length : at])
+                if flags & HEAD:
+                    self.head_received(text, flags & END != 0, at == size)
+                else:
+                    self.trailers_received(text)
             else:
                 at += 5
                 self._begin(length, flags)
@@ -94,6 +101,10 @@ class MessageReader:
     def body_received(self, data: bytes | memoryview, end: bool) -> None:
         """A part of a body, valid during the call only."""
         raise NotImplementedError
+
+    def trailers_received(self, lines: bytes) -> None:  # noqa: ARG002
+        """The end, with field lines; who has no use for them hears of the end."""
+        self.body_received(b"", True)
 
     def signal_received(self, signal: int) -> None:
         """CANCEL, FAILED or REFUSED."""

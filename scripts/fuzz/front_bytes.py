@@ -81,9 +81,10 @@ def _check_head(head: bytes) -> None:
     fields = [(match[1].lower(), match[2].strip()) for match in map(_FIELD.fullmatch, lines[1:]) if match]
     expect(len(fields) == len(lines) - 1, f"malformed fields in {head!r}")
     names = [name for name, _ in fields]
-    for name in (b"host", b"content-length", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"):
+    for name in (b"host", b"content-length", b"te", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"):
         expect(names.count(name) <= 1, f"{name!r} twice in {head!r}")
-    expect(not {b"transfer-encoding", b"te", b"keep-alive", b"proxy"} & set(names), f"hop-by-hop fields in {head!r}")
+    expect(not {b"transfer-encoding", b"keep-alive", b"proxy"} & set(names), f"hop-by-hop fields in {head!r}")
+    expect(dict(fields).get(b"te", b"trailers") == b"trailers", f"TE in {head!r}")
     expect(dict(fields)[b"x-forwarded-for"] == b"192.0.2.7", "a stranger was believed")
 
 

@@ -63,6 +63,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
     yield from _ownership_mutants(plan)
     yield from _workflow_mutants(plan)
     yield from _canary_mutants(plan)
+    yield from _forwarding_mutants(plan)
     yield from _clock_mutants(plan)
     yield from _operators_mutants(plan)
 
@@ -327,6 +328,23 @@ def _canary_mutants(plan: Plan) -> Iterator[Mutant]:
                 continue
             spoilt = plan.changed(hop.writer.having(event_pattern=json.dumps(wide)))
             yield _mutant(hop.writer, f"{hop.carrier.address} takes canaries", spoilt, hop.carrier.address)
+
+
+def _forwarding_mutants(plan: Plan) -> Iterator[Mutant]:
+    """Log groups whose spans are not sent on, or may not be."""
+    filters = list(plan.of("aws_cloudwatch_log_subscription_filter"))
+    groups = {it.get("name"): it for it in plan.of("aws_cloudwatch_log_group")}
+    for each in filters:
+        group = groups[each.get("log_group_name")]
+        yield _mutant(each, "removed", plan.without(each.address), group.address)
+        yield _mutant(
+            each, "leads nowhere", plan.changed(each.having(destination_arn=f"{each.get('destination_arn')}x"))
+        )
+        for permission in plan.of("aws_lambda_permission"):
+            if permission.get("source_arn") == f"{group.arn}:*":
+                yield _mutant(permission, "removed", plan.without(permission.address), each.address)
+                spoilt = plan.changed(permission.having(source_arn=f"{group.arn}-other:*"))
+                yield _mutant(permission, "of another log group", spoilt, each.address)
 
 
 def _clock_mutants(plan: Plan) -> Iterator[Mutant]:

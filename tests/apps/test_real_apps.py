@@ -57,6 +57,7 @@ ASKS = {
         Ask("GET", "/"), Ask("HEAD", "/"), Ask("GET", "/json?a=%20b"), Ask("POST", "/echo", PARTS, UPLOAD),
         Ask("POST", "/length", {}, b"x" * 1_000_000), Ask("GET", "/chunks"), Ask("GET", "/cookies", {"cookie": "a=b"}),
         Ask("GET", "/gzip"), Ask("GET", "/moved"), Ask("GET", "/none"), Ask("GET", "/hints"),
+        Ask("GET", "/trailers", {"te": "trailers", "connection": "te"}),
         Ask("GET", "/missing"),
     ],
 }  # fmt: skip

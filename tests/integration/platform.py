@@ -21,7 +21,7 @@ from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
 from fanout.publish import Publisher
 from fanout_tools.cli.deployment import Deployment
-from fanout_tools.declarations.naming import Names
+from fanout_tools.declarations.naming import ALIAS, Names
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.deploy import environment as deploy
 from fanout_tools.deploy import packages, terraform
@@ -185,7 +185,10 @@ class Platform:
     @contextmanager
     def switched_off(self, worker: str) -> Iterator[None]:
         """Disable a worker's mapping for a while."""
-        functions, uuid = client("lambda"), self.outputs()["workers"][worker]["mapping"]
+        functions, alias = client("lambda"), f":function:{self.names.function(worker)}:{ALIAS}"
+        pages = functions.get_paginator("list_event_source_mappings").paginate()
+        mappings = [it for page in pages for it in page["EventSourceMappings"]]
+        [uuid] = [it["UUID"] for it in mappings if it["FunctionArn"].endswith(alias)]
 
         def switch(state: str) -> None:
             functions.update_event_source_mapping(UUID=uuid, Enabled=state == "Enabled")

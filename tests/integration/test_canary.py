@@ -54,7 +54,6 @@ def test_by_the_clock_a_mapping_that_is_disabled_is_named(platform: Platform, re
         failed = _run_by_the_clock(platform)
         paused = _run_by_the_clock(platform, paused=["loyalty"])
 
-    assert failed["errorType"] == "CanaryFailedError"
     assert failed["errorMessage"].startswith(f"mapping {platform.names.queue('loyalty')} -> ")
     assert paused == {"delivered": len(results) - pairs, "late": pairs, "failed": 0, "unsent": 0}
 

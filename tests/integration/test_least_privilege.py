@@ -228,6 +228,7 @@ UNTRIED: Final = {
     "logs:CreateLogStream",  # Lambda's own
     "logs:PutLogEvents",
     "s3:DeleteObjectVersion",  # of a bucket that keeps versions
+    "sqs:GetQueueAttributes",  # of a queue in which others wait before the canary
 }
 
 

@@ -149,18 +149,20 @@ def _scope(call: Call, state: dict[str, Any]) -> Scope:
         "client": client,
         "server": server,
         "state": state.copy(),
-        "extensions": {},
+        "extensions": {"http.response.trailers": {}} if call.wants_trailers else {},
     }
 
 
 class _Exchange:
     """``receive`` and ``send`` of one call."""
 
-    __slots__ = ("_call", "_loop", "_told_end", "_waiter")
+    __slots__ = ("_call", "_loop", "_told_end", "_trailers", "_waiter")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._told_end = False
+        self._trailers: list[bytes] | None = None
+        """What comes behind the body, when the app has said that something does."""
         self._waiter: asyncio.Future[None] | None = None
         call.on_cancel = self._wake
 
@@ -196,11 +198,17 @@ class _Exchange:
             raise RuntimeError(f"{kind} after the response was complete")
         if kind == "http.response.start":
             call.start(message["status"], message.get("headers", ()))
+            self._trailers = [] if message.get("trailers") else None
         elif kind == "http.response.body":
             if not call.answered:
                 raise RuntimeError("http.response.body before http.response.start")
             data = message.get("body", b"")
-            await self._send_body(data if type(data) is bytes else bytes(data), not message.get("more_body", False))
+            end = not message.get("more_body", False) and self._trailers is None
+            await self._send_body(data if type(data) is bytes else bytes(data), end)
+        elif kind == "http.response.trailers" and self._trailers is not None:
+            self._trailers += (b"%b: %b\r\n" % (name, value) for name, value in message.get("headers", ()))
+            if not message.get("more_trailers", False):
+                call.end_with(b"".join(self._trailers))
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r}")
 

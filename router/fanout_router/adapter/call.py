@@ -11,7 +11,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Protocol
 
-from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, REFUSED, pack
+from fanout_router.messages import BODY, END, FAILED, HEAD, HEADER, REFUSED, TRAILERS, pack
+from fanout_router.trailers import allowed
 
 _log = logging.getLogger(__name__)
 _pack = HEADER.pack
@@ -85,6 +86,8 @@ class Call:
     on_cancel: Callable[[], object] | None = None
     on_abandon: Callable[[], object] | None = None
     """The client has left for good, the app has not ended, and what it answers is heard by nobody: end it."""
+    trailers: bytes = b""
+    """Field lines that came behind the request's body; those of a proxied app alone are of use."""
     _head: bytes | None = None
 
     def __init__(self, channel: ResponseChannel, head: bytes, end: bool) -> None:
@@ -158,6 +161,23 @@ class Call:
         if end:
             self._channel.call_finished(self)
         return taken
+
+    @property
+    def wants_trailers(self) -> bool:
+        """Whether the client reads trailers, and the router passes them on: it keeps no other TE."""
+        return b"\r\nte: trailers\r\n" in self.raw
+
+    def end_with(self, lines: bytes) -> None:
+        """End the response with trailers, given as field lines; those that may not be any are left out."""
+        kept = allowed(lines) if self.wants_trailers else b""
+        if not kept or self.finished or self.cancelled:
+            self.send(b"", True)
+            return
+        if self._head is not None:
+            self.send(b"", False)
+        self.finished = True
+        self._channel.write(pack(TRAILERS | END, kept))
+        self._channel.call_finished(self)
 
     def fail(self) -> None:
         """The app cannot finish the response."""

@@ -114,6 +114,12 @@ class AdapterChannel(MessageReader):
         call.ended = end
         self._tell(call, call.on_body)
 
+    def trailers_received(self, lines: bytes) -> None:
+        """What comes behind a request's body, and its end."""
+        if self.call is not None:
+            self.call.trailers = lines
+        self.body_received(b"", True)
+
     def signal_received(self, signal: int) -> None:
         """The router wants no more of the present request; with none, it has crossed our last answer."""
         if signal != CANCEL:

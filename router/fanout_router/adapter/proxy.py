@@ -217,7 +217,7 @@ class _Upstream(asyncio.Protocol):
         data = call.take() if call.body else b""
         if self._chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            data += b"0\r\n\r\n" if call.ended else b""
+            data += b"0\r\n%b\r\n" % call.trailers if call.ended else b""
         if data:
             self.transport.write(data)
 
@@ -269,6 +269,7 @@ class _Upstream(asyncio.Protocol):
         self._keep = self._parser.should_keep_alive() and call.method != b"HEAD"
         self._tunnel = self._tunnel and status == 101
         call.begin(self._head(status))
+        self._lines = []  # what follows are trailers
         if call.method == b"HEAD":
             self._finish()
         elif self._tunnel or status == 200:
@@ -292,7 +293,7 @@ class _Upstream(asyncio.Protocol):
         call, self._call = self._call, None
         if call is not None:
             complete = call.ended
-            call.send(b"", True)
+            call.end_with(b"".join(self._lines))
             self.transport.resume_reading()  # its last part may have had to wait, and nobody tells an ended call
             if self._keep and complete:
                 self._app.release(self)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from fanout_router.adapter.call import Application, Call
 from fanout_router.adapter.channel import AdapterChannel
-from fanout_router.control import CHANNEL_PATH, ENVIRONMENT_FIELD, Outbox
+from fanout_router.control import CHANNEL_PATH, ENVIRONMENT_FIELD, TRAILERS_FIELD, Outbox
 from fanout_router.errors import AdapterError, WireError
 from fanout_router.invokers.base import PROTOCOL_VERSION
 from fanout_router.wire import ClientConnection, Headers, Stream
@@ -167,6 +167,7 @@ class Session(asyncio.Protocol):
             (b":path", CHANNEL_PATH),
             (ENVIRONMENT_FIELD, callback.environment.encode()),
             (b"authorization", b"Bearer " + callback.secret.encode()),
+            (TRAILERS_FIELD, b"1"),
         ]
         return self.wire.open_stream(headers, channel)
 

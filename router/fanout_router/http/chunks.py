@@ -39,6 +39,8 @@ class ChunkedBody:
 
     def __init__(self, on_data: Callable[[bytes], object]) -> None:
         self.ended = False
+        self.trailers = b""
+        """The field lines behind the last chunk."""
         self._on_data = on_data
         self._held = b""
         self._left = 0
@@ -106,6 +108,7 @@ class ChunkedBody:
         if _framing_in_trailers(found[0]):
             self._refused()
         self.ended = True
+        self.trailers = found[0][:-2]
         return found.end()
 
     def _hold(self, rest: bytes) -> None:

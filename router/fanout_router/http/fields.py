@@ -18,6 +18,7 @@ class Kind(IntEnum):
     TRANSFER_ENCODING = auto()
     CONTENT_LENGTH = auto()
     EXPECT = auto()
+    TE = auto()
     UPGRADE = auto()
     FORWARDED = auto()
     REQUEST_ID = auto()
@@ -29,7 +30,7 @@ SPECIAL: dict[bytes, Kind] = {
     b"proxy-authorization": Kind.DROP,
     b"proxy-connection": Kind.DROP,
     b"proxy": Kind.DROP,  # a CGI-like app would see it as HTTP_PROXY (CVE-2016-5385)
-    b"te": Kind.DROP,
+    b"te": Kind.TE,
     b"trailer": Kind.DROP,
     b"http2-settings": Kind.DROP,
     b"connection": Kind.CONNECTION,

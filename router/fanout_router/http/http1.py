@@ -115,7 +115,9 @@ class ClientProtocol(asyncio.Protocol):
         if not self.write_paused:
             self.deadline = _NEVER
         if request.channel is not None:
-            request.channel.send_body(b"", True)
+            request.channel.end_body()
+        elif request.buffered is None:
+            request.buffered = []  # a body without data is one all the same: the channel that it gets will say its end
 
     def enqueue(self, request: Request) -> None:
         """Serve a request in its turn; more of it may come."""

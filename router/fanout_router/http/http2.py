@@ -25,6 +25,7 @@ from fanout_router.http.request import (
     refusal_parts,
 )
 from fanout_router.messages import END, HEAD, HEADER
+from fanout_router.trailers import allowed
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class RequestHead:
         "method",
         "target",
         "upgrade",
+        "wants_trailers",
     )
 
     def __init__(self, method: bytes, target: bytes, host: bytes) -> None:
@@ -68,6 +70,7 @@ class RequestHead:
         self.expects_continue = False
         self.upgrade = False
         """It asks for a WebSocket (RFC 8441)."""
+        self.wants_trailers = False
         self.fields: list[bytes] = []
         """The field lines for the app."""
 
@@ -142,6 +145,9 @@ class HeadReader:
             if value.lower() != b"100-continue":
                 raise RefusedError(417)
             head.expects_continue = True
+        elif kind is Kind.TE and not head.wants_trailers:  # "trailers", or the codec had refused it
+            head.wants_trailers = True
+            head.fields.append(b"te: trailers\r\n")
         elif kind is Kind.REQUEST_ID and is_request_id(value):
             head.given_id = value
 
@@ -172,7 +178,10 @@ def response_headers(fields: bytes, status: int) -> Headers | None:
 class StreamRequest(ClientRequest):
     """A client's request and its stream. ``touched`` is when the client last moved it on, by the front's clock."""
 
-    __slots__ = ("_bodyless", "_declared", "_remaining", "over", "stalled", "stream", "submitted", "touched", "upgrade")
+    __slots__ = (
+        "_bodyless", "_declared", "_remaining", "_trailers", "over", "stalled", "stream", "submitted", "touched",
+        "upgrade", "wants_trailers",
+    )  # fmt: skip
 
     protocol: "Http2Protocol"
 
@@ -191,6 +200,8 @@ class StreamRequest(ClientRequest):
         """The upload is held back: by the queue, or by the environment."""
         self.upgrade = False
         """It asks for a WebSocket: what follows both ways is no HTTP, and may be silent for long."""
+        self.wants_trailers = False
+        self._trailers: Headers = []
         self._declared: int | None = None
         self._bodyless = False
         self._remaining = UNKNOWN_LENGTH
@@ -203,6 +214,7 @@ class StreamRequest(ClientRequest):
         """
         self.complete = end
         self._declared = head.length
+        self.wants_trailers = head.wants_trailers
         limit = self.protocol.front.limits.body
         if limit is not None and (head.length or 0) > limit:
             raise RefusedError(413)
@@ -232,7 +244,7 @@ class StreamRequest(ClientRequest):
         """Never called: clients open streams."""
 
     def data_received(self, data: bytes | memoryview, end: bool) -> None:
-        """A part of the body; the last one may be empty, or stand for trailers, which are dropped."""
+        """A part of the body; the last one may be empty, or stand for trailers."""
         self.touched = self.protocol.front.now
         if self.over:
             return  # what comes behind an answer is not wanted; its credit stays withheld
@@ -248,7 +260,12 @@ class StreamRequest(ClientRequest):
             self._upload(data, end)
 
     def _upload(self, data: bytes | memoryview, end: bool) -> None:
-        if self.channel is not None:
+        if self.stream.trailers and not self.upgrade:
+            self.trailers = allowed(b"".join(b"%b: %b\r\n" % field for field in self.stream.trailers))
+        if self.channel is not None and self.trailers:
+            self.channel.end_body()
+            taken = True
+        elif self.channel is not None:
             taken = self.channel.send_body(bytes(data), end)
         else:
             if self.buffered is None:
@@ -273,6 +290,8 @@ class StreamRequest(ClientRequest):
     def stream_drained(self) -> None:
         """The client has taken all that waited for it."""
         self.touched = self.protocol.front.now
+        if self._trailers and self.over:
+            self._send_trailers()
         if self.channel is not None:
             self.channel.resume()
 
@@ -348,6 +367,17 @@ class StreamRequest(ClientRequest):
             self._finished()
         return True
 
+    def response_trailers(self, lines: bytes) -> None:
+        """Send them behind the body, to a client that says that it reads them."""
+        if self.wants_trailers and not self._bodyless and not self.upgrade:
+            fields = (line.partition(b": ") for line in allowed(lines).split(b"\r\n")[:-1])
+            self._trailers = [(name, value) for name, _, value in fields]
+
+    def _send_trailers(self) -> None:
+        trailers, self._trailers = self._trailers, []
+        if not self.stream.closed:
+            self.stream.send_headers(trailers, end=True)
+
     def response_data(self, data: bytes | memoryview, end: bool) -> bool:
         """Send a part of the response's body."""
         if self._bodyless:
@@ -362,8 +392,11 @@ class StreamRequest(ClientRequest):
         stream = self.stream
         if stream.pending is None:
             self.touched = self.protocol.front.now
-        taken = stream.send(bytes(data), end=end) if size or end else stream.pending is None
+        ends = end and not self._trailers
+        taken = stream.send(bytes(data), end=ends) if size or ends else stream.pending is None
         if end:
+            if self._trailers and stream.pending is None:
+                self._send_trailers()
             self._finished()
         return not taken
 

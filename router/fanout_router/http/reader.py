@@ -15,6 +15,7 @@ from fanout_router.http.forwarded import Origin
 from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, special_lines, without
 from fanout_router.http.request import RefusedError, Request
 from fanout_router.messages import BODY, END, HEAD, HEADER
+from fanout_router.trailers import allowed, wanted
 
 if TYPE_CHECKING:
     from fanout_router.http.http1 import ClientProtocol
@@ -249,10 +250,13 @@ class RequestReader:
             if noted[b"expect"].lower() != b"100-continue":
                 return 417, b"", lines
             request.expects_continue = request.upload and not http10
+        request.wants_trailers = b"te" in noted and not http10 and wanted(noted[b"te"])
         dropped = connection - _NEVER_DROPPED
         if dropped or authority or host is None or http10:
             host = authority or host or b""
             lines = [_rewritten(request, host, b"".join(lines), dropped)]
+        if request.wants_trailers:
+            lines.append(b"te: trailers\r\n")
         if b"content-length" in noted:
             lines.append(b"content-length: %b\r\n" % noted[b"content-length"])
         elif b"upgrade" in connection and noted.get(b"upgrade", b"").lower() == b"websocket" and not http10:
@@ -318,6 +322,8 @@ class RequestReader:
             return self._refuse(bad.status, len(data))
         if chunks.ended:
             self._chunks = None
+            if chunks.trailers and self.current is not None:
+                self.current.trailers = allowed(chunks.trailers)
             self._completed_body(True)
         return at
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fanout_router.errors import DispatchError
 from fanout_router.exchange import Exchange, Failure
+from fanout_router.trailers import allowed
 
 if TYPE_CHECKING:
     from fanout_router.dispatcher import Dispatcher
@@ -229,6 +230,7 @@ class Request(ClientRequest):
         "_chunked",
         "_head",
         "_remaining",
+        "_trailers",
         "ends_with_connection",
         "expects_continue",
         "http10",
@@ -237,6 +239,7 @@ class Request(ClientRequest):
         "spent",
         "upgrade",
         "upload",
+        "wants_trailers",
     )
 
     protocol: "ClientProtocol"
@@ -268,12 +271,15 @@ class Request(ClientRequest):
         self._chunked = False
         self._bodyless = False
         self._remaining = UNKNOWN_LENGTH
+        self.wants_trailers = False
+        self._trailers = b""
 
     def renew(self) -> None:
         """Be the next request of the connection: as new, but for what its reader sets anyway."""
         self.spent = self.answered = self.delivered = self.complete = self.expects_continue = False
+        self.wants_trailers = False
         self.attempts = self.status = self.sent = self.upload_size = 0
-        self.given_id = b""
+        self.given_id = self._trailers = b""
         self.client = ""
         self.environment = None
 
@@ -358,6 +364,11 @@ class Request(ClientRequest):
         self.protocol.finished(self)
         return True
 
+    def response_trailers(self, lines: bytes) -> None:
+        """Send them behind the last chunk, to a client that says that it reads them."""
+        if self.wants_trailers:
+            self._trailers = allowed(lines)
+
     def response_data(self, data: bytes | memoryview, end: bool) -> bool:
         """Write a part of the response's body."""
         size = len(data)
@@ -373,7 +384,7 @@ class Request(ClientRequest):
             if size:
                 data = b"%x\r\n%b\r\n%b" % (size, bytes(data), b"0\r\n\r\n" if end else b"")
             elif end:
-                data = b"0\r\n\r\n"
+                data = b"0\r\n%b\r\n" % self._trailers
         transport = self.protocol.transport
         head = self._head
         if head is not None:

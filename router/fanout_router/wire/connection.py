@@ -190,7 +190,7 @@ class ServerConnection(Connection):
     def _headers_complete(self, stream_id: int, headers: Headers, end: bool) -> None:
         stream = self.streams.get(stream_id)
         if stream is not None:
-            self._on_trailers(stream, end)
+            self._on_trailers(stream, headers, end)
             return
         if stream_id % 2 == 0:
             raise WireError(frames.PROTOCOL_ERROR, f"stream {stream_id} opened with an even number")
@@ -232,7 +232,7 @@ class ClientConnection(Connection):
                 raise WireError(frames.PROTOCOL_ERROR, f"response on idle stream {stream_id}")
             return
         if stream.answered:
-            self._on_trailers(stream, end)
+            self._on_trailers(stream, headers, end)
             return
         stream.answered = not dict(headers).get(b":status", b"").startswith(b"1")
         if end:

@@ -186,13 +186,14 @@ class ControlFrames:
     def _headers_complete(self, stream_id: int, headers: Headers, end: bool) -> None:
         raise NotImplementedError
 
-    def _on_trailers(self, stream: Stream, end: bool) -> None:
-        """A second header block: trailers, which must end the stream. They carry nothing that we use."""
+    def _on_trailers(self, stream: Stream, headers: Headers, end: bool) -> None:
+        """A second header block: trailers, which must end the stream."""
         if not end:
             raise WireError(frames.PROTOCOL_ERROR, f"second HEADERS on stream {stream.id}")
         if stream.remote_ended:
             raise WireError(frames.STREAM_CLOSED, f"HEADERS after the end of stream {stream.id}")
         self._end_remote(stream)
+        stream.trailers = headers
         if stream.handler is not None:
             stream.handler.data_received(b"", True)
 

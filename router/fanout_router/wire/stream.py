@@ -105,6 +105,7 @@ class Stream:
         "pending",
         "remote_ended",
         "send_window",
+        "trailers",
         "unacknowledged",
     )
 
@@ -119,6 +120,8 @@ class Stream:
         self.end_sent = False
         self.remote_ended = False
         self.closed = False
+        self.trailers: Headers | None = None
+        """What the peer has sent behind its data."""
 
     def send_headers(self, headers: Headers, end: bool = False) -> None:
         """Send a header block, in as many frames as the peer's frame size asks for."""

@@ -11,7 +11,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import console, print_rows
+from fanout_tools.cli.output import console, print_rows, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.cost import prices
 from fanout_tools.operate.fast import Fast
@@ -21,7 +21,7 @@ from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.views.compare import Comparison, Version, compare
 
-__all__ = ["command"]
+__all__ = ["command", "lines_of_versions"]
 
 QUERY = f"""fields @timestamp, @message, @log
 | filter ispresent(received) or {logs.FAILURE}
@@ -57,7 +57,7 @@ def command(
         raise typer.BadParameter("name both versions, or none", param_hint="OLDER NEWER")
     topology = topology_of(env, namespace, services)
     place, window = topology.worker(worker), since(since_)
-    seen = compare(worker, asyncio.run(_lines(topology, worker, window)), older, newer)
+    seen = compare(worker, asyncio.run(lines_of_versions(topology, worker, window)), older, newer)
     if as_json:
         print(json.dumps(seen.to_json()))
     else:
@@ -66,7 +66,8 @@ def command(
         raise typer.Exit(4)
 
 
-async def _lines(topology: Topology, worker: str, window: Window) -> Sequence[Line]:
+async def lines_of_versions(topology: Topology, worker: str, window: Window) -> Sequence[Line]:
+    """What a worker has logged of batches and failures, the oldest first."""
     place = topology.worker(worker)
     async with Fast.reached(topology.place) as fast:
         if topology.place.endpoint is None:
@@ -78,7 +79,7 @@ def _print(seen: Comparison, memory_mb: int, architecture: str) -> None:
     price = prices.load()[f"lambda.{architecture}_gb_s"].each * memory_mb / 1024 / 1000
     print_rows(COLUMNS, [_row(it, price) for it in (seen.older, seen.newer)], title=f"worker {seen.worker}")
     for line in seen.worse:
-        console.print(f"! {line}", markup=False)
+        console.print(printable(f"! {line}"))
     if not seen.worse:
         console.print("the newer version is no worse")
 

@@ -232,7 +232,7 @@ def redrive(
     decided = plan(queue.worker, letters[:most], queue.known(letters[:most]), now=now(), again=handled)
     failed_ms = max((letter.sent_ms for letter in decided.chosen), default=0)
     warnings = queue.operating.paused_and_idle_since(queue.worker, failed_ms) if decided.chosen else []
-    _tell_plan(queue.worker, decided, warnings, rate, as_json=as_json and dry_run)
+    _tell_plan(queue.worker, decided, warnings, rate, as_json=as_json, alone=dry_run or not decided.chosen)
     if canary and queue.worker.records_table is None:
         raise RefusedError(f"worker {worker} remembers nothing (idempotency: off): --canary cannot see what came back")
     if dry_run or not decided.chosen:
@@ -281,7 +281,8 @@ def drop(
     selection = Selection(group=group, ids=tuple(ids or ()), pattern=pattern)
     _, letters = queue.chosen(selection, MOST)
     bucket = queue.operating.topology.names.claims_bucket(queue.operating.topology.account)
-    print(f"{len(letters[:most])} messages of {queue.queue.url.rpartition('/')[2]}, with a copy in {bucket}")
+    if not as_json:
+        print(f"{len(letters[:most])} messages of {queue.queue.url.rpartition('/')[2]}, with a copy in {bucket}")
     if dry_run or not letters:
         return
     confirm(f"Drop {len(letters[:most])} messages of worker {worker}?", yes=yes)
@@ -319,7 +320,8 @@ def edit(
     text = data.read_text(encoding="utf-8") if data else _in_editor(editing.written(letter))
     body = editing.edited(letter, text, _fits)
     changes = editing.diff(letter, text)
-    print(changes or "nothing is changed")
+    if not as_json:
+        print(changes or "nothing is changed")
     if dry_run or not changes:
         return
     confirm(f"Give it back to worker {worker} so?", yes=yes)
@@ -374,8 +376,14 @@ def _tell_back(queue: _Queue, trial: Canary) -> None:
         complain(f"fanout: {group.count} came back: {group.cause}: {group.text}")
 
 
-def _tell_plan(worker: WorkerPlace, decided: Plan, warnings: list[str], rate: str, *, as_json: bool) -> None:
+def _tell_plan(
+    worker: WorkerPlace, decided: Plan, warnings: list[str], rate: str, *, as_json: bool, alone: bool
+) -> None:
     told = decided.to_json()
+    for text in (*decided.surprises, *warnings):
+        complain(f"fanout: {text}")
+    if as_json and not alone:
+        return  # what becomes of it is the one line
     if as_json:
         print(json.dumps({**told, "surprises": [*told["surprises"], *warnings], "to": worker.queue, "rate": rate}))
         return
@@ -383,8 +391,6 @@ def _tell_plan(worker: WorkerPlace, decided: Plan, warnings: list[str], rate: st
     print(f"{told['chosen']} messages to {worker.queue} at {rate}{f': {kinds}' if kinds else ''}")
     for reason, count in decided.left_out.items():
         print(f"{count} left out: {reason}")
-    for text in (*decided.surprises, *warnings):
-        complain(f"fanout: {text}")
 
 
 def _fits(envelope: Envelope) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import complain, console
+from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.sources import logs
@@ -20,7 +20,7 @@ from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, UnknownWorkerError
 from fanout_tools.operate.views.log import Entry, about_event, about_worker
 
-__all__ = ["NOT_FOUND", "command"]
+__all__ = ["NOT_FOUND", "command", "lines_about", "lines_of_worker"]
 
 NOT_FOUND = 3
 
@@ -46,9 +46,9 @@ def command(
     """
     topology, window = topology_of(env, namespace, services), since(since_)
     if about in topology.workers:
-        entries = list(about_worker(asyncio.run(_of_worker(topology, about, window)), errors=errors))
+        entries = list(about_worker(asyncio.run(lines_of_worker(topology, about, window)), errors=errors))
     else:
-        entries = list(about_event(asyncio.run(_of_event(topology, about, window)), about))
+        entries = list(about_event(asyncio.run(lines_about(topology, about, window)), about))
     _print(entries, as_json=as_json)
     if not entries:
         _nothing(topology, about, since_)
@@ -64,12 +64,14 @@ def _nothing(topology: Topology, about: str, text: str) -> None:
     raise typer.Exit(NOT_FOUND)
 
 
-async def _of_worker(topology: Topology, name: str, window: Window) -> Sequence[Line]:
+async def lines_of_worker(topology: Topology, name: str, window: Window) -> Sequence[Line]:
+    """All that a worker has logged, the oldest first."""
     async with Fast.reached(topology.place) as fast:
         return _sorted([line async for line in logs.lines_of(fast, topology.worker(name), window)])
 
 
-async def _of_event(topology: Topology, identity: str, window: Window) -> Sequence[Line]:
+async def lines_about(topology: Topology, identity: str, window: Window) -> Sequence[Line]:
+    """Every line of any worker in which the identity occurs, the oldest first."""
     workers = list(topology.workers.values())
     async with Fast.reached(topology.place) as fast:
         if topology.place.endpoint is None:
@@ -99,4 +101,4 @@ def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
             continue
         cause = " ".join(filter(None, (entry.error_type, entry.error_at)))
         text = f"{entry.time}  {entry.worker:14} {entry.level:8} {entry.text}"
-        console.print(f"{text}  [{cause}]" if cause else text, markup=False)
+        console.print(printable(f"{text}  [{cause}]" if cause else text))

@@ -82,15 +82,13 @@ def _pausing(operating: Operating, worker: str) -> Pause:
 
 def _oldest_s(operating: Operating, worker: str) -> float:
     """The age of the oldest message in the queue: a metric has it alone, a minute late; 0 where it says nothing."""
-    end = datetime.fromtimestamp(now(), UTC)
-    found = operating.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/SQS",
-        MetricName="ApproximateAgeOfOldestMessage",
-        Dimensions=[{"Name": "QueueName", "Value": operating.topology.worker(worker).queue}],
+    dimensions = [{"Name": "QueueName", "Value": operating.topology.worker(worker).queue}]
+    metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": dimensions}
+    found = operating.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}],
         StartTime=datetime.fromtimestamp(now() - 900, UTC),
-        EndTime=end,
-        Period=60,
-        Statistics=["Maximum"],
+        EndTime=datetime.fromtimestamp(now(), UTC),
+        ScanBy="TimestampDescending",
     )
-    latest = max(found["Datapoints"], key=lambda point: point["Timestamp"], default=None)
-    return float(latest["Maximum"]) if latest else 0.0
+    values = [value for result in found["MetricDataResults"] for value in result["Values"]]
+    return float(values[0]) if values else 0.0

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import console, print_rows, table
+from fanout_tools.cli.output import console, print_rows, printable, table
 from fanout_tools.cli.windows import seconds_of, since
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.status import look
@@ -158,11 +158,14 @@ def _print(seen: Overview, text: str, *, as_json: bool) -> None:
         return
     print_rows(COLUMNS, map(_row, seen.workers), title=_title(seen, text))
     for line in _beside(seen):
-        console.print(line, markup=False)
+        console.print(printable(line))
 
 
 def _screen(seen: Overview, text: str) -> RenderableType:
-    return Group(table(COLUMNS, [_row(it) for it in seen.workers], title=_title(seen, text)), *map(Text, _beside(seen)))
+    return Group(
+        table(COLUMNS, [_row(it) for it in seen.workers], title=_title(seen, text)),
+        *(Text(printable(line)) for line in _beside(seen)),
+    )
 
 
 def _title(seen: Overview, text: str) -> str:

@@ -11,7 +11,7 @@ import typer
 from fanout import aws
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
-from fanout_tools.cli.output import complain, console
+from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.operate.actions.tail import Seen, Tail, pattern_of, sweep
 
 __all__ = ["command"]
@@ -71,4 +71,4 @@ def _print(seen: Seen, *, data: bool, as_json: bool) -> None:
         print(json.dumps(seen.to_json(data=data)), flush=True)
         return
     text = f"{seen.at}  {seen.event}  {seen.event_id}  {seen.subject or '-'}  {seen.bytes} bytes"
-    console.print(f"{text}  {json.dumps(seen.data)}" if data else text, markup=False)
+    console.print(printable(f"{text}  {json.dumps(seen.data)}" if data else text))

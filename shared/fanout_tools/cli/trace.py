@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +36,8 @@ from fanout_tools.project import project
 
 __all__ = ["trace_command", "why_command"]
 
-STUCK = 4
+STUCK, INTERRUPTED = 4, 130
+UNDER_WAY = (Fate.WAITING, Fate.RETRYING, Fate.HELD)
 WATCH_S = 2.0
 COLOURS = {Fate.HANDLED: "green", Fate.DEAD: "red", Fate.UNDELIVERED: "red", Fate.LOST: "bold red"}
 
@@ -78,12 +80,16 @@ def trace_command(
         fanout trace order:o-1997-0042 --since 1d --html incident.html --env prod
     """
     topology = topology_of(env, namespace, services)
-    while True:
-        search, found = _trace(topology, services, identity, event, data, since, logs=logs)
-        print(json.dumps(found.to_json())) if as_json else _print(found)
-        if not watch or not any(fate in (Fate.WAITING, Fate.RETRYING, Fate.HELD) for fate in found.count()):
-            break
-        time.sleep(WATCH_S)
+    ask = partial(_trace, topology, services, identity, event, data, since, logs=logs)
+    search, found = ask()
+    _print(found, as_json=as_json)
+    try:
+        while watch and any(fate in UNDER_WAY for fate in found.count()):
+            time.sleep(WATCH_S)
+            search, found = ask()
+            _print(found, as_json=as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
     if html is not None:
         html.write_text(page(found, now=search.evidence.now), encoding="utf-8")
     if otlp is not None:
@@ -136,6 +142,7 @@ def _trace(
         workflow_events=dict(_workflow_events(services)),
         read_logs=logs,
         since=time.time() - seconds_of(since),
+        clock=time.time,
     )
     if data is not None:
         search.know(_envelope(identity, event, data))
@@ -144,7 +151,10 @@ def _trace(
     return search, trace(roots, search.evidence, manifests)
 
 
-def _print(found: Trace) -> None:
+def _print(found: Trace, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(found.to_json()))
+        return
     for text, fate in tree.lines(found):
         console.print(Text(printable(text), style=COLOURS.get(fate, "") if fate else "bold"))
     console.print(Text(tree.summary(found)))

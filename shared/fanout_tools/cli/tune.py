@@ -168,7 +168,7 @@ def _tell(
     curve = points(measured, price, listed["lambda.request"].each)
     best = choose(curve, strategy)
     for text in [json.dumps(it.to_json() | {"chosen": it is best}) for it in curve] if as_json else drawn(curve, best):
-        print(text) if as_json else console.print(text, markup=False)
+        print(text) if as_json else console.print(text)
     if picture is not None:
         picture.write_text(svg(worker, curve, best), encoding="utf-8")
     if write:

@@ -37,6 +37,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.invocations_kept,
     canaries.contained,
     forwarding.forwarded,
+    forwarding.permitted,
     grants.granted,
     grants.scoped,
     grants.log_policies,

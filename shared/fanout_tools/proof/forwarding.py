@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from fanout_tools.plans import Plan, Resource
 from fanout_tools.proof.findings import Finding
+from fanout_tools.proof.policies import Request, allows, of_role, statements
+from fanout_tools.proof.serving import configured_needs
 
-__all__ = ["forwarded"]
+__all__ = ["forwarded", "permitted"]
+
+LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 
 def forwarded(plan: Plan) -> Iterator[Finding]:
@@ -41,6 +46,44 @@ def _delivered(plan: Plan, subscribed: Resource, group: Resource | None) -> Iter
     if f"{group.arn}:*" not in allowed:
         problem = f"{group.get('name')} may not invoke {function.address}: what is logged is not sent on"
         yield _finding(subscribed, problem, "add an aws_lambda_permission for logs.amazonaws.com with the group's ARN")
+
+
+def permitted(plan: Plan) -> Iterator[Finding]:
+    """The function's role allows what it has to do, and nothing else: to log, and to read the secret of its header
+    fields."""
+    arns = {it.get("destination_arn") for it in plan.of("aws_cloudwatch_log_subscription_filter")}
+    for function in (it for it in plan.of("aws_lambda_function") if it.arn in arns):
+        role = plan.at(function.get("role"))
+        if role is None:
+            yield _lacks(function, f"its role {function.get('role')} is not in the plan", "name one that is")
+            continue
+        yield from _permitted(plan, function, role)
+
+
+def _permitted(plan: Plan, function: Resource, role: Resource) -> Iterator[Finding]:
+    assume = Request(action="sts:AssumeRole", resource="", principal=("Service", "lambda.amazonaws.com"))
+    if not allows(statements(role.address, role.get("assume_role_policy")), assume):
+        yield _lacks(role, "Lambda may not assume it", "trust lambda.amazonaws.com")
+    policy, name = of_role(plan, role), f"/aws/lambda/{function.get('function_name')}"
+    group = next((it for it in plan.of("aws_cloudwatch_log_group") if it.get("name") == name), None)
+    if group is None:
+        yield _lacks(function, f"its log group {name} is not in the plan: Lambda's own is kept for ever", "make it")
+        return
+    needs: list[tuple[str, str, Mapping[str, str]]] = [
+        (action, f"{group.arn}:log-stream:any", {}) for action in LOGGING
+    ]
+    for action, arn, told in (*needs, *configured_needs(function)):
+        if not allows(policy, Request(action=action, resource=arn, told=told)):
+            yield _lacks(role, f"does not allow {action} on {arn}", "allow it in the role's policy")
+    for statement in policy:
+        beyond = {*statement.actions} - {*LOGGING, "secretsmanager:GetSecretValue", "kms:Decrypt"}
+        if statement.allow and beyond:
+            problem = f"allows the forwarder {', '.join(sorted(beyond))}, which it has no use for"
+            yield Finding(address=statement.at, rule="scope", problem=problem, fix="take it away")
+
+
+def _lacks(at: Resource, problem: str, fix: str) -> Finding:
+    return Finding(address=at.address, rule="permission", problem=problem, fix=fix)
 
 
 def _of_workers(plan: Plan) -> Iterator[str]:

@@ -57,16 +57,26 @@ module "platform" {
   observability           = { log_queries = false } # no emulator holds them
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of
-  # PartiQL's statements, of an e-mail or of parameters read together.
+  # PartiQL's statements, of an e-mail or of parameters read together, another one of a bus, a rule, and a log group that
+  # is read, and none of a function's version.
   iam_dialect = {
     aliases = {
       "dynamodb:PartiQLInsert"      = ["dynamodb:BatchExecuteStatement"]
       "dynamodb:PartiQLUpdate"      = ["dynamodb:BatchExecuteStatement"]
+      "events:DescribeEventBus"     = ["events:DescribeEventBus"]
+      "events:DescribeRule"         = ["events:DescribeRule"]
+      "events:ListTargetsByRule"    = ["events:ListTargetsByRule"]
+      "lambda:GetAlias"             = ["lambda:ListAliases"]
+      "logs:FilterLogEvents"        = ["logs:FilterLogEvents"]
       "ses:SendEmail"               = ["ses:SendEmail"]
       "ssm:GetParameters"           = ["ssm:GetParameters"]
       "sqs:SendMessage"             = ["sqs:SendMessageBatch"]
       "sqs:ChangeMessageVisibility" = ["sqs:ChangeMessageVisibilityBatch"]
     }
-    unscoped = ["dynamodb:BatchExecuteStatement", "ses:SendEmail", "ssm:GetParameters"]
+    unscoped = [
+      "dynamodb:BatchExecuteStatement", "events:DescribeEventBus", "events:DescribeRule", "events:ListTargetsByRule",
+      "logs:FilterLogEvents", "ses:SendEmail", "ssm:GetParameters",
+    ]
+    unqualified = true
   }
 }

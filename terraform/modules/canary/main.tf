@@ -58,7 +58,7 @@ resource "aws_lambda_function_event_invoke_config" "this" {
 
 resource "aws_cloudwatch_metric_alarm" "failed" {
   alarm_name          = "${local.name}-failed"
-  alarm_description   = "A canary did not come through: the log of ${local.name} names the hop, the likely cause and the fix"
+  alarm_description   = "A canary did not come through: the log of ${local.name} names the hop, the likely cause and the fix. Runbook: docs/how-to/answer-an-alarm.md#a-canary-is-missing"
   namespace           = "fanout"
   metric_name         = "CanaryFailedHops"
   dimensions          = { namespace = var.deployment.namespace }
@@ -74,7 +74,7 @@ resource "aws_cloudwatch_metric_alarm" "failed" {
 
 resource "aws_cloudwatch_metric_alarm" "silent" {
   alarm_name          = "${local.name}-silent"
-  alarm_description   = "Canaries did not come through in three runs, or there were no runs: see the log and the metric Errors of ${local.name}"
+  alarm_description   = "Canaries did not come through in three runs, or there were no runs: see the log and the metric Errors of ${local.name}. Runbook: docs/how-to/answer-an-alarm.md#a-canary-is-missing"
   namespace           = "fanout"
   metric_name         = "CanarySuccessfulRuns"
   dimensions          = { namespace = var.deployment.namespace }

@@ -40,7 +40,7 @@ locals {
         Sid      = "Ask"
         Effect   = "Allow"
         Action   = ["lambda:InvokeFunction"]
-        Resource = [for worker in sort(keys(var.workers)) : "${local.functions}-${worker}:*"]
+        Resource = flatten([for worker in sort(keys(var.workers)) : [for version in local.versions : "${local.functions}-${worker}${version}"]])
       },
       {
         # Neither knows resources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html
@@ -111,7 +111,19 @@ locals {
       }
     }],
   )
-  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+
+  # On AWS there are no aliases. An emulator's IAM may ask for a call's name where AWS asks for the action behind it.
+  versions = var.iam_dialect.unqualified ? ["", ":*"] : [":*"]
+  aliases  = { for action in distinct(flatten(local.statements[*].Action)) : action => lookup(var.iam_dialect.aliases, action, []) }
+  unscoped = setintersection(var.iam_dialect.unscoped, flatten(values(local.aliases)))
+  aliased  = [for s in local.statements : merge(s, { Action = distinct(concat(s.Action, flatten([for a in s.Action : local.aliases[a]]))) })]
+  role_statements = concat(local.aliased, length(local.unscoped) == 0 ? [] : [{
+    Sid      = "Unscoped"
+    Effect   = "Allow"
+    Action   = sort(local.unscoped)
+    Resource = ["*"]
+  }])
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.role_statements })
 }
 
 resource "aws_iam_role" "this" {

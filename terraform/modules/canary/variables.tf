@@ -87,3 +87,13 @@ variable "log_retention_days" {
   type        = number
   default     = 14
 }
+
+variable "iam_dialect" {
+  description = "How an emulator's IAM differs from AWS's: further names of actions, which of those have no resource, and whether it asks for a function without its version."
+  type = object({
+    aliases     = optional(map(list(string)), {})
+    unscoped    = optional(set(string), [])
+    unqualified = optional(bool, false)
+  })
+  default = {}
+}

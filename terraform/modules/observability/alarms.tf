@@ -14,7 +14,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each = var.dead_letter_queues
 
   alarm_name          = "${each.key}-not-empty"
-  alarm_description   = "Events are stuck in ${each.key}: read their cause, fix it, and send them again"
+  alarm_description   = "Events are stuck in ${each.key}: read their cause, fix it, and send them again. Runbook: docs/how-to/answer-an-alarm.md#events-are-stuck"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = each.key }
@@ -32,7 +32,7 @@ resource "aws_cloudwatch_metric_alarm" "age" {
   for_each = var.workers
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-age"
-  alarm_description   = "Events wait for worker ${each.key} longer than its slo.age_s of ${each.value.age_s} s"
+  alarm_description   = "Events wait for worker ${each.key} longer than its slo.age_s of ${each.value.age_s} s. Runbook: docs/how-to/answer-an-alarm.md#events-wait"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateAgeOfOldestMessage"
   dimensions          = { QueueName = each.value.queue }
@@ -51,7 +51,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = var.workers
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-errors"
-  alarm_description   = "Over ${var.error_rate_percent} % of the invocations of worker ${each.key} end in an error or time out"
+  alarm_description   = "Over ${var.error_rate_percent} % of the invocations of worker ${each.key} end in an error or time out. Runbook: docs/how-to/answer-an-alarm.md#invocations-fail"
   evaluation_periods  = 5
   datapoints_to_alarm = 3
   threshold           = var.error_rate_percent
@@ -85,7 +85,7 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   for_each = var.workers
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-throttles"
-  alarm_description   = "Lambda refuses invocations of worker ${each.key}: raise its concurrency, or the account's"
+  alarm_description   = "Lambda refuses invocations of worker ${each.key}: raise its concurrency, or the account's. Runbook: docs/how-to/answer-an-alarm.md#invocations-are-refused"
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"
   dimensions          = { FunctionName = each.value.function }
@@ -105,7 +105,7 @@ resource "aws_cloudwatch_metric_alarm" "relay_age" {
   for_each = var.relays
 
   alarm_name          = "${each.key}-age"
-  alarm_description   = "Events wait in the stream for ${each.key} longer than ${local.relay_age_s} s; it forgets them after 24 hours"
+  alarm_description   = "Events wait in the stream for ${each.key} longer than ${local.relay_age_s} s; it forgets them after 24 hours. Runbook: docs/how-to/answer-an-alarm.md#the-outbox-waits"
   namespace           = "AWS/Lambda"
   metric_name         = "IteratorAge"
   dimensions          = { FunctionName = each.key }
@@ -124,7 +124,7 @@ resource "aws_cloudwatch_metric_alarm" "rules" {
   for_each = local.rule_failures
 
   alarm_name          = "${var.deployment.namespace}-rules-${each.key}"
-  alarm_description   = "${each.value.text}: bus ${var.bus_name}"
+  alarm_description   = "${each.value.text}: bus ${var.bus_name}. Runbook: docs/how-to/answer-an-alarm.md#a-rule-fails"
   evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
@@ -145,7 +145,7 @@ resource "aws_cloudwatch_metric_alarm" "topic_lost" {
   for_each = var.topics
 
   alarm_name          = "${each.key}-lost"
-  alarm_description   = "Events are lost: neither a queue behind topic ${each.key} nor its DLQ took them"
+  alarm_description   = "Events are lost: neither a queue behind topic ${each.key} nor its DLQ took them. Runbook: docs/how-to/answer-an-alarm.md#a-topic-loses-events"
   namespace           = "AWS/SNS"
   metric_name         = "NumberOfNotificationsFailedToRedriveToDlq"
   dimensions          = { TopicName = each.key }
@@ -164,7 +164,7 @@ resource "aws_cloudwatch_metric_alarm" "executions" {
   for_each = var.workflows
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-executions"
-  alarm_description   = "An execution of workflow ${each.key} failed, timed out or was aborted: read its history, fix it, and redrive it"
+  alarm_description   = "An execution of workflow ${each.key} failed, timed out or was aborted: read its history, fix it, and redrive it. Runbook: docs/how-to/answer-an-alarm.md#an-execution-fails"
   evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
@@ -198,7 +198,7 @@ resource "aws_cloudwatch_metric_alarm" "pipes" {
   for_each = var.pipes
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-pipe-failed"
-  alarm_description   = "Pipe ${each.value} could not put messages of its queue on the bus: its log says why, the messages wait in the queue"
+  alarm_description   = "Pipe ${each.value} could not put messages of its queue on the bus: its log says why, the messages wait in the queue. Runbook: docs/how-to/answer-an-alarm.md#a-pipe-fails"
   evaluation_periods  = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
@@ -231,7 +231,7 @@ resource "aws_cloudwatch_metric_alarm" "pipe_throttles" {
   for_each = var.pipes
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-pipe-throttled"
-  alarm_description   = "EventBridge refuses executions of pipe ${each.value}: raise the account's concurrent executions of pipes"
+  alarm_description   = "EventBridge refuses executions of pipe ${each.value}: raise the account's concurrent executions of pipes. Runbook: docs/how-to/answer-an-alarm.md#a-pipe-is-refused"
   namespace           = "AWS/EventBridge/Pipes"
   metric_name         = "ExecutionThrottled"
   dimensions          = { PipeName = each.value }

@@ -62,7 +62,7 @@ locals {
           Sid    = "Numbers"
           Effect = "Allow"
           Action = [
-            "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics", "events:ListRules", "events:ListReplays", "lambda:GetEventSourceMapping",
+            "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "events:ListRules", "events:ListReplays", "lambda:GetEventSourceMapping",
             "lambda:ListEventSourceMappings", "logs:GetQueryResults", "logs:StopQuery", "scheduler:ListSchedules", "sns:GetSubscriptionAttributes",
             "sqs:ListQueues",
           ]

@@ -197,6 +197,7 @@ module "canary" {
   alarm_topic        = module.observability.alarm_topic
   environment        = var.function_environment
   log_retention_days = var.log_retention_days
+  iam_dialect        = var.iam_dialect
 }
 
 locals {

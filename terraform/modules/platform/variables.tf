@@ -60,10 +60,11 @@ variable "claims_retention_days" {
 }
 
 variable "iam_dialect" {
-  description = "How an emulator's IAM differs from AWS's: further names of actions, and which of those have no resource."
+  description = "How an emulator's IAM differs from AWS's: further names of actions, which of those have no resource, and whether it asks for a function without its version."
   type = object({
-    aliases  = optional(map(list(string)), {})
-    unscoped = optional(set(string), [])
+    aliases     = optional(map(list(string)), {})
+    unscoped    = optional(set(string), [])
+    unqualified = optional(bool, false)
   })
   default = {}
 }

@@ -7,7 +7,7 @@ locals {
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${local.name}-5xx"
-  alarm_description   = "Over ${var.error_rate_percent} % of the requests are answered with 5xx, by the app, the router or the load balancer"
+  alarm_description   = "Over ${var.error_rate_percent} % of the requests are answered with 5xx, by the app, the router or the load balancer. Runbook: docs/how-to/answer-an-alarm.md#the-router-answers-5xx"
   evaluation_periods  = 5
   datapoints_to_alarm = 3
   threshold           = var.error_rate_percent
@@ -39,7 +39,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 
 resource "aws_cloudwatch_metric_alarm" "unhealthy" {
   alarm_name          = "${local.name}-unhealthy"
-  alarm_description   = "A router is not ready: see its log in ${local.log_group}, and whether its functions can be invoked"
+  alarm_description   = "A router is not ready: see its log in ${local.log_group}, and whether its functions can be invoked. Runbook: docs/how-to/answer-an-alarm.md#a-router-is-not-ready"
   namespace           = "AWS/ApplicationELB"
   metric_name         = "UnHealthyHostCount"
   dimensions          = local.targets
@@ -57,7 +57,7 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
 # A service without a task has no unhealthy one either.
 resource "aws_cloudwatch_metric_alarm" "none_healthy" {
   alarm_name          = "${local.name}-none-healthy"
-  alarm_description   = "No router is ready: every request is answered with 503"
+  alarm_description   = "No router is ready: every request is answered with 503. Runbook: docs/how-to/answer-an-alarm.md#no-router-is-ready"
   namespace           = "AWS/ApplicationELB"
   metric_name         = "HealthyHostCount"
   dimensions          = local.targets
@@ -76,7 +76,7 @@ resource "aws_cloudwatch_metric_alarm" "queue_time" {
   for_each = var.functions
 
   alarm_name          = "${local.name}-${each.key}-queue-time"
-  alarm_description   = "Requests to ${each.key} wait over ${2 * var.scaling.queue_time_ms} ms for a free channel, more routers or not"
+  alarm_description   = "Requests to ${each.key} wait over ${2 * var.scaling.queue_time_ms} ms for a free channel, more routers or not. Runbook: docs/how-to/answer-an-alarm.md#requests-wait"
   namespace           = local.metrics
   metric_name         = "QueueTime"
   dimensions          = { Function = each.key }
@@ -95,7 +95,7 @@ resource "aws_cloudwatch_metric_alarm" "breaker" {
   for_each = var.functions
 
   alarm_name          = "${local.name}-${each.key}-breaker"
-  alarm_description   = "A router has stopped to invoke ${each.key}, which failed five times in a row: see /aws/lambda of the function"
+  alarm_description   = "A router has stopped to invoke ${each.key}, which failed five times in a row: see /aws/lambda of the function. Runbook: docs/how-to/answer-an-alarm.md#an-app-does-not-start"
   namespace           = local.metrics
   metric_name         = "BreakerOpen"
   dimensions          = { Function = each.key }

@@ -24,7 +24,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = local.served
 
   alarm_name          = "${local.name}-5xx"
-  alarm_description   = "Over ${var.error_rate_percent} % of the requests are answered with 5xx: see ${aws_cloudwatch_log_group.this.name}"
+  alarm_description   = "Over ${var.error_rate_percent} % of the requests are answered with 5xx: see ${aws_cloudwatch_log_group.this.name}. Runbook: docs/how-to/answer-an-alarm.md#a-web-function-answers-5xx"
   evaluation_periods  = 5
   datapoints_to_alarm = 3
   threshold           = var.error_rate_percent
@@ -58,7 +58,7 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   for_each = local.served
 
   alarm_name          = "${local.name}-throttles"
-  alarm_description   = "Lambda refuses requests to ${var.name}: raise its reserved concurrency, or the account's"
+  alarm_description   = "Lambda refuses requests to ${var.name}: raise its reserved concurrency, or the account's. Runbook: docs/how-to/answer-an-alarm.md#requests-are-refused"
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"
   dimensions          = { FunctionName = aws_lambda_function.this.function_name }

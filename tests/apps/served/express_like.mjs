@@ -40,6 +40,12 @@ on("GET", "/hints", (request, response) => {
   response.writeEarlyHints({ link: "</style.css>; rel=preload" });
   response.end("hinted");
 });
+on("GET", "/trailers", (request, response) => {
+  response.writeHead(200, { Trailer: "x-checksum", "Content-Type": "text/plain" });
+  response.write("with trailers");
+  response.addTrailers({ "x-checksum": "abc" });
+  response.end();
+});
 
 createServer(async (request, response) => {
   const method = request.method === "HEAD" ? "GET" : request.method;

@@ -99,4 +99,6 @@ def of_aws(action: str) -> str:
     """An action by AWS's name: the emulator names batched calls their own way, see `iam_dialect` of the local root."""
     if action.startswith("dynamodb:PartiQL") or action == "dynamodb:BatchExecuteStatement":
         return PARTIQL
+    if action == "lambda:ListAliases":
+        return "lambda:GetAlias"
     return action.removesuffix("Batch") if action.startswith("sqs:") else action

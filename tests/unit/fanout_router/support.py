@@ -61,6 +61,9 @@ class FakePeer(MessageReader):
         self.stream: Stream | None = None
         self.heads: list[bytes] = []
         self.body = b""
+        self.wholes = 0
+        """Requests that have come in full."""
+        self.trailers: bytes | None = None
         self.cancels = 0
         self.ended = False
         self.credits = True
@@ -104,11 +107,17 @@ class FakePeer(MessageReader):
     def stream_closed(self, code: int) -> None:
         self.code = code
 
-    def head_received(self, head: bytes, _end: bool, _alone: bool) -> None:
+    def head_received(self, head: bytes, end: bool, _alone: bool) -> None:
         self.heads.append(head)
+        self.wholes += end
 
-    def body_received(self, data: bytes | memoryview, _end: bool) -> None:
+    def body_received(self, data: bytes | memoryview, end: bool) -> None:
         self.body += bytes(data)
+        self.wholes += end
+
+    def trailers_received(self, lines: bytes) -> None:
+        self.trailers = lines
+        self.body_received(b"", True)
 
     def signal_received(self, signal: int) -> None:
         assert signal == CANCEL

@@ -158,3 +158,33 @@ def test_channels_that_one_request_occupies_serve_no_queue() -> None:
 
 def test_streams_are_load_like_any_other() -> None:
     assert QueueScaler(ScalerOptions(utilisation=0.5)).desired(load(busy=20, serving=2, occupied=20)) == 4
+
+
+def arriving(scaler: QueueScaler, rates: list[float], busy: int = 0, serving: int = 1) -> list[int]:
+    """What is wanted at each tenth of a second, while requests come at these rates."""
+    submitted, wanted = 0.0, []
+    for tick, rate in enumerate(rates):
+        wanted.append(scaler.desired(load(tick / 10, busy=busy, serving=serving, submitted=int(submitted))))
+        submitted += rate / 10
+    return wanted
+
+
+def test_a_step_is_seen_before_the_mean_has_followed_it() -> None:
+    """GIVEN 20 requests a second for long WHEN 400 come THEN half a second later there is enough for most of them."""
+    wanted = arriving(QueueScaler(ScalerOptions()), [20.0] * 100 + [400.0] * 6)
+    assert wanted[99] == 1
+    assert wanted[-1] >= 6  # of the 8 that they need
+
+
+def test_steady_growth_is_met_a_cold_start_ahead() -> None:
+    """GIVEN 4 requests a second more in each second WHEN 50 a second come THEN there is enough for those to come."""
+    rates = [10 + 4 * tick / 10 for tick in range(100)]
+    assert arriving(QueueScaler(ScalerOptions()), rates)[-1] == 2
+    assert arriving(QueueScaler(ScalerOptions()), [50.0] * 100)[-1] == 1
+
+
+def test_from_zero_what_gathers_until_the_first_is_there_has_company() -> None:
+    # GIVEN that nothing serves, and 30 have come within a second: the first environment alone would meet a crowd
+    scaler = QueueScaler(ScalerOptions())
+    scaler.desired(load(0))
+    assert scaler.desired(load(1, waiting=30, submitted=30, starting=1)) == 2

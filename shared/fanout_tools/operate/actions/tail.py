@@ -70,9 +70,10 @@ def pattern_of(topology: Topology, about: str) -> dict[str, Any]:
 
 def _pattern_of(topology: Topology, about: str) -> dict[str, Any]:
     if about.startswith("{"):
-        given = json.loads(about)
-        if not isinstance(given, dict):
-            raise TailError(f"{about}: is no pattern; a pattern is a JSON object")
+        try:
+            given: dict[str, Any] = json.loads(about)
+        except ValueError as error:
+            raise TailError(f"{about}: is no JSON: {error}") from error
         return given
     if about == "*":
         return {"version": ["0"]}

@@ -17,7 +17,7 @@ MOST_TEXT = 200
 
 _DIFFERING = (
     (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "<text>"),
-    (re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
+    (re.compile(r"[\w.:/-]*\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
     (
         re.compile(r"\b(?=[A-Za-z0-9_.:/-]*\d)(?=[A-Za-z0-9_.:/-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.:/-]*[A-Za-z0-9]\b"),
         "<id>",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -158,7 +158,11 @@ def _handled(facts: Facts) -> Reason | None:
 
 
 def _dead(facts: Facts) -> Reason | None:
-    return None if facts.dead is None else Reason(Fate.DEAD, _told(facts.dead))
+    """What the letter says; where in the code, the log may say alone."""
+    if facts.dead is None:
+        return None
+    place = facts.dead.place or (facts.failure.place if facts.failure else None)
+    return Reason(Fate.DEAD, _told(replace(facts.dead, place=place)))
 
 
 def _held(facts: Facts) -> Reason | None:
@@ -175,7 +179,8 @@ def _moved(facts: Facts) -> Reason | None:
     if not (begins_anew or rejected):
         return None
     cause = f"{_told(facts.failure)}; " if facts.failure else ""
-    if facts.dead_read or (facts.queue is not None and facts.queue.dead == 0):
+    empty = facts.dead_read or (facts.queue is not None and facts.queue.dead == 0)
+    if empty and not _fresh(facts):
         return Reason(Fate.REMOVED, f"{cause}it was in the DLQ, and is there no more: redriven, dropped or expired")
     return Reason(Fate.DEAD, f"{cause}moved to the DLQ")
 
@@ -294,6 +299,12 @@ _RULES: tuple[Rule, ...] = (
     _not_told,
     _lost,
 )
+
+
+def _fresh(facts: Facts) -> bool:
+    """Whether so little time has passed since the last that is known of it that queues may not tell of it yet."""
+    moments = [hop.ended_ms / 1000 for hop in facts.tries] or [facts.published_at or 0.0]
+    return facts.now - max(moments) < GRACE_S
 
 
 def _told(failure: Failure) -> str:

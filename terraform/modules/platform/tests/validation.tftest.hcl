@@ -66,6 +66,33 @@ run "refuses_to_protect_and_to_destroy_by_force" {
   expect_failures = [var.protect, aws_s3_bucket.packages]
 }
 
+run "takes_from_queues_of_its_own_account_and_namespace" {
+  command = plan
+
+  variables {
+    queues = {
+      named     = { queue = "legacy", event = "shop.orders/OrderPlaced" }
+      here      = { queue = "arn:aws:sqs:eu-central-1:111122223333:legacy", event = "shop.orders/OrderPlaced", namespaces = ["fanout-test"] }
+      elsewhere = { queue = "arn:aws:sqs:eu-central-1:999999999999:legacy", event = "shop.orders/OrderPlaced" }
+      other     = { queue = "legacy", event = "shop.orders/OrderPlaced", namespaces = ["fanout-prod"] }
+    }
+  }
+  assert {
+    condition     = keys(local.queues) == ["here", "named"]
+    error_message = "a pipe takes from queues of its own account and region, and one environment's from a queue that is named for it"
+  }
+  expect_failures = [aws_s3_bucket.packages]
+}
+
+run "refuses_a_queue_of_an_event_that_no_contract_declares" {
+  command = plan
+
+  variables {
+    queues = { legacy = { queue = "legacy", event = "shop.orders/OrderPlacd" } }
+  }
+  expect_failures = [var.queues, aws_s3_bucket.packages]
+}
+
 run "refuses_an_archive_that_outlives_the_claims" {
   command = plan
 

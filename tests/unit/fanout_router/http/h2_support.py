@@ -41,6 +41,7 @@ class StreamAnswer:
     ended: bool = False
     reset: int | None = None
     interim: list[str] = field(default_factory=list)
+    trailers: dict[str, str] = field(default_factory=dict)
 
     @property
     def status(self) -> int:
@@ -125,6 +126,9 @@ class Http2Client:
                 answer.body += event.data
                 if self.credits and event.flow_controlled_length:
                     self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+            case h2.events.TrailersReceived():
+                assert not answer.ended
+                answer.trailers = dict(cast("list[tuple[str, str]]", event.headers))
             case h2.events.StreamEnded():
                 answer.ended = True
             case h2.events.StreamReset():

@@ -70,7 +70,7 @@ def test_two_clients_of_one_connection_reused_are_told_apart_by_host() -> None:
         "Keep-Alive: 5",
         "Proxy-Connection: x",
         "Proxy-Authorization: x",
-        "TE: trailers",
+        "TE: gzip",
         "Trailer: X",
         "Proxy: http://evil",
     ],

@@ -16,7 +16,8 @@ def test_a_request_passes_and_its_response_comes_back() -> None:
     assert fields["accept"] == ["text/html"]
     assert fields["cookie"] == ["a=1; b=2"]
     assert fields["x-forwarded-for"] == ["192.0.2.7"]
-    assert not fields.keys() & {"te", "connection", ":path"}
+    assert not fields.keys() & {"connection", ":path"}
+    assert fields["te"] == ["trailers"]
     respond(rig.peer(), "Content-Type: text/plain", "Connection: keep-alive", "X-A: 1", body=b"hello")
     client.exchange()
     answer = client.answers[stream]

@@ -28,6 +28,7 @@ def letter(text: str, number: int = 0, *, cause: str = "Reject", kind: Kind = Ki
         ("order o-1: not in stock: cd-0007", "order <id>: not in stock: <id>"),
         ("'total' must be over 25.50", "<text> must be over <n>"),
         ("no customer 6ba7b810-9dad-11d1-80b4-00c04fd430c8", "no customer <id>"),
+        ("order-6ba7b810-9dad-11d1-80b4-00c04fd430c8 is late", "<id> is late"),
         ("after 3 s", "after <n> s"),
         ("not in stock", "not in stock"),
     ],

@@ -60,6 +60,9 @@ CASES: dict[str, tuple[dict[str, Any], Fate, str]] = {
         {"record": record(RecordState.COMPLETED), "dead": LETTER}, Fate.HANDLED, ""),
     "only the log knows": ({"tries": [hop("handled")]}, Fate.HANDLED, "no record of it is kept any more"),
     "dead": ({"dead": LETTER}, Fate.DEAD, "KeyError: sku (inventory/handler.py:31)"),
+    "dead, and the log says where": (
+        {"dead": Failure(event_id="e", cause="KeyError: sku"), "failure": LETTER}, Fate.DEAD,
+        "KeyError: sku (inventory/handler.py:31)"),
     "dead though its claim is left": (
         {"dead": LETTER, "record": record(RecordState.DIED)}, Fate.DEAD, "KeyError"),
     "held": (
@@ -70,6 +73,10 @@ CASES: dict[str, tuple[dict[str, Any], Fate, str]] = {
         "KeyError: sku (inventory/handler.py:31); moved to the DLQ"),
     "moved, and gone from there": (
         {"record": record(RecordState.RELEASED, tries=0), "queue": EMPTY}, Fate.REMOVED, "redriven, dropped"),
+    "moved just now": (
+        {"record": record(RecordState.RELEASED, tries=0), "queue": EMPTY,
+         "tries": [hop("rejected", logged_ms=NOW * 1000)]},
+        Fate.DEAD, "moved to the DLQ"),
     "rejected, as the log says": ({"tries": [hop("rejected")], "dead_read": True}, Fate.REMOVED, "there no more"),
     "released": ({"record": record(RecordState.RELEASED, tries=2), "failure": LETTER}, Fate.RETRYING,
                  "2 tries failed; it comes again: KeyError"),
