@@ -77,7 +77,8 @@ def spoilt(plan: Plan) -> Spoilt:
         for change, values in _VALUES[resource.type].items():
             if all(resource.get(name) != value for name, value in values.items()):
                 yield resource, change, plan.changed(resource.having(**values)), every
-    for resource in plan.of("aws_lambda_permission"):
+    names = {it.name for it in doors}
+    for resource in (it for it in plan.of("aws_lambda_permission") if it.get("function_name") in names):
         for change, values in _PERMISSIONS.items():
             yield resource, change, plan.changed(resource.having(**values)), every
     for stack in plan.of("aws_cloudformation_stack"):
