@@ -76,8 +76,10 @@ class MessageReader:
                 text = bytes(data[at - length : at])
                 if flags & HEAD:
                     self.head_received(text, flags & END != 0, at == size)
-                else:
+                elif flags == TRAILERS | END:
                     self.trailers_received(text)
+                else:
+                    raise ChannelError(f"trailers with flags {flags:#x}: they end a message, and are nothing else")
             else:
                 at += 5
                 self._begin(length, flags)

@@ -144,11 +144,13 @@ def _canary(plan: Plan) -> Canary | None:
 
 
 def _web(plan: Plan) -> Iterator[WebFunction]:
-    """Functions with a front door; and, in a plan that has a router, those that nothing feeds and no clock invokes."""
+    """Functions with a front door; and, in a plan that has a router, those that neither a queue, a clock nor a log
+    invokes."""
     doors = {it.name: it.via for it in front_doors(plan)}
     routed = bool(list(plan.of("aws_ecs_service")))
     fed = [str(it.get("function_name")) for it in plan.of("aws_lambda_event_source_mapping")]
     fed += [str(block(it, "target").get("arn")) for it in plan.of("aws_scheduler_schedule")]
+    fed += [str(it.get("destination_arn")) for it in plan.of("aws_cloudwatch_log_subscription_filter")]
     for function in plan.of("aws_lambda_function"):
         name = str(function.get("function_name"))
         if name in doors or (routed and not any(it == name or it.startswith(function.arn) for it in fed)):

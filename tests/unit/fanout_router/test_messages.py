@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fanout_router.errors import ChannelError
-from fanout_router.messages import BODY, CANCEL, END, HEAD, LARGEST_HEAD, MessageReader, pack
+from fanout_router.messages import BODY, CANCEL, END, HEAD, LARGEST_HEAD, TRAILERS, MessageReader, pack
 
 
 class Reader(MessageReader):
@@ -73,7 +73,9 @@ def test_an_empty_last_part_ends_a_body() -> None:
     [
         pack(HEAD, b"x" * (LARGEST_HEAD + 1))[:5],
         pack(0),
-        pack(64),
+        pack(TRAILERS),
+        pack(TRAILERS | BODY | END, b"x"),
+        pack(128),
         pack(CANCEL, b"x"),
         pack(CANCEL | END),
         pack(BODY | CANCEL, b"x"),

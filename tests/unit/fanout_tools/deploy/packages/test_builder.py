@@ -54,6 +54,7 @@ def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
         "workers/painter.zip",
         "workers/plain.zip",
         "canary.zip",
+        "span-forwarder.zip",
     ]
 
 
@@ -127,7 +128,7 @@ def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
     # THEN so are its packages
     out = repository / "out" / "aws"
     left = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.zip"))
-    assert left == ["canary.zip", "dependencies-arm64.zip", "workers/plain.zip"]
+    assert left == ["canary.zip", "dependencies-arm64.zip", "span-forwarder.zip", "workers/plain.zip"]
 
 
 def test_the_target_says_what_it_is_for(repository: Path) -> None:
