@@ -367,6 +367,8 @@ def name_problems(path: Path, taken_by: Path | None) -> Iterator[str]:
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
     if name in {"canary", "outbox", "traces", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
         yield f"{file}: name: {name}: is a name of the platform's own; rename the folder"
+    if name.startswith(("replay-", "tail-", "tune-")):  # what the sweeper of operations may delete
+        yield f"{file}: name: {name}: begins as a name of an operation's; rename the folder"
     if taken_by is not None:
         yield f"{file}: name: {name}: is also the name of services/{taken_by.name}; rename one of the folders"
 

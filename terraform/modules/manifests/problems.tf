@@ -363,6 +363,11 @@ locals {
         if contains(["canary", "outbox", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
       ],
       [
+        for folder in folders :
+        { folder = folder, text = "name: ${name}: begins as a name of an operation's; rename the folder" }
+        if can(regex("^(replay|tail|tune)-", name)) # what the sweeper of operations may delete
+      ],
+      [
         for index, folder in folders :
         { folder = folder, text = "name: ${name}: is also the name of services/${folders[index - 1]}; rename one of the folders" }
         if index > 0
