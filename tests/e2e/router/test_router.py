@@ -22,9 +22,13 @@ import pytest
 from tests.e2e.router.support import RunningRouter, eventually, exchange, running, self_signed
 
 
+PATIENT = {f"DISPATCH_{name}_TIMEOUT_S": "240" for name in ("HEAD", "BODY", "QUEUE", "RESPONSE")}
+"""A thousand requests at once take minutes where others use the machine."""
+
+
 @pytest.fixture(scope="module")
 def router() -> Iterator[RunningRouter]:
-    with running("asgi", "--processes", "2", "--minimum", "2") as found:
+    with running("asgi", "--processes", "2", "--minimum", "2", environment=PATIENT) as found:
         eventually(lambda: found.metric("dispatch_environments", state="serving") == 2)
         yield found
 
