@@ -22,10 +22,16 @@ from tests.integration.platform import Platform, tested_workers
 EMULATOR = os.environ.get("FANOUT_TEST_EMULATOR", "localstack")
 
 
+LIMIT_S = 1_800
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is marked ``last`` takes the deployment away. Known gaps of the emulator are expected to fail."""
+    """What is marked ``last`` takes the deployment away. Known gaps of the emulator are expected to fail. The first test
+    deploys, and any of them may, which takes minutes where others use the machine."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LIMIT_S))
         for gap in item.iter_markers("gap"):
             if gap.kwargs["emulator"] == EMULATOR:
                 runs = gap.kwargs.get("runs", True)

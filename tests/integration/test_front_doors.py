@@ -12,7 +12,7 @@ import pytest
 from tests.integration.conftest import EMULATOR
 from tests.integration.platform import NOT_HELD, Platform
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 needs_api = pytest.mark.skipif("desk" in NOT_HELD.get(EMULATOR, ()), reason="it has no HTTP APIs")
 
 

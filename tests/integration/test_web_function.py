@@ -21,7 +21,7 @@ from scripts.demo.web.walk import events
 from tests.integration.platform import Platform
 from tests.integration.web_function import TIMEOUT_S, storefront
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 WISH = {"customer_id": "ann", "email": "ann@customers.example", "lines": [{"sku": "CD-003", "quantity": 2}]}
 
 
