@@ -26,8 +26,8 @@ LIMIT_S = 1_800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is marked ``last`` takes the deployment away. Known gaps of the emulator are expected to fail. The first test
-    deploys, and any of them may, which takes minutes where others use the machine."""
+    """What is marked ``last`` takes the deployment away. Known gaps of the emulator are expected to fail. The first
+    test deploys, and any may be slow where others use the machine: each has half an hour."""
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
     for item in items:
         if item.get_closest_marker("timeout") is None:
