@@ -26,9 +26,9 @@ LIMIT_S = 1_800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is marked ``last`` takes the deployment away. Known gaps of the emulator are expected to fail. The first
-    test deploys, and any may be slow where others use the machine: each has half an hour."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    """What ``disturbs`` the deployment is late, what is marked ``last`` takes it away. Known gaps of the emulator are
+    expected to fail. Any test may be slow where others use the machine: each has half an hour."""
+    items.sort(key=lambda item: [item.get_closest_marker(name) is not None for name in ("last", "disturbs")])
     for item in items:
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LIMIT_S))

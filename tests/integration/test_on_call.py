@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from fanout.publish import wrap
 from fanout_tools.declarations.naming import ALIAS
 from tests.integration.platform import Platform, client, eventually, order
@@ -39,10 +41,11 @@ def another_version(platform: Platform, worker: str) -> Iterator[None]:
         functions.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=before)
 
 
+@pytest.mark.disturbs
 def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platform: Platform) -> None:
     """GIVEN an event that a worker handles, and one that a newer version of it cannot WHEN asked THEN status counts it
     and exits with 4, logs have its record, and compare names the newer version's cause."""
-    handled, poison = wrap(order("probe")), wrap(order("probe", order_id=f"poison-{uuid4()}"))
+    handled, poison = wrap(order("probe")), wrap(order("probe", order_id=f"venom-{uuid4()}"))
     platform.publisher.publish(handled)
     eventually(lambda: platform.item("effects", order_id=handled.data["order_id"]), bool, "the order is handled")
     with another_version(platform, "probe"):
@@ -65,7 +68,7 @@ def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platfor
     assert fanout(platform, "logs", str(uuid4())).returncode == 3
 
     compared = rows(fanout(platform, "compare", "probe", "--json"))[0]
-    assert [cause for cause in compared["new_causes"] if cause.startswith("RuntimeError probe/handler.py:")]
+    assert [cause for cause in compared["new_causes"] if cause.startswith("LookupError probe/handler.py:")]
 
 
 def _status(platform: Platform) -> dict[str, dict[str, Any]]:

@@ -83,8 +83,19 @@ class Deployment:
             self._planned(*args)
         elif self.asks:
             self._run_once_approved(command, *args)
+        elif self.target == "local":
+            self._patiently(command, "-json", PARALLELISM, "-auto-approve", *args)
         else:
             self._counted(0, command, "-json", PARALLELISM, "-auto-approve", *args)
+
+    def _patiently(self, *args: str) -> None:
+        """On an emulator, once more after a failure: where others use the machine it answers late, the provider repeats
+        its call, and that finds what the first has done: a queue that is there already, a dashboard that is not."""
+        try:
+            self._counted(0, *args)
+        except terraform.TerraformCommandError:
+            progress.say("again", "what is left of it, for the emulator may have answered late")
+            self._counted(0, *args)
 
     def _run_once_approved(self, command: str, *args: str) -> None:
         """The question is ours: Terraform has no terminal, so that a Ctrl-C reaches it only once."""

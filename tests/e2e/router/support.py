@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,7 +152,17 @@ async def exchange(port: int, head: str, body: bytes = b"", *, chunk: int = 0) -
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
     finally:
+        await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Before the loop ends, which would leave the socket open; what is not sent yet nobody wants any more."""
+    if writer.transport.get_write_buffer_size():
+        writer.transport.abort()
+    else:
         writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 async def _send(writer: asyncio.StreamWriter, body: bytes, chunk: int) -> None:

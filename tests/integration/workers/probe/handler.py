@@ -17,6 +17,8 @@ worker = Worker(__file__)
 def obey(order: OrderPlaced, _: Context) -> None:
     if "poison" in order.order_id:
         raise RuntimeError(f"{order.order_id} is poison")
+    if "venom" in order.order_id:
+        raise LookupError(f"{order.order_id} is venom")
     if "crash" in order.order_id and _first_time(order.order_id):
         os._exit(137)
     client("dynamodb").update_item(
