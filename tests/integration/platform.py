@@ -229,9 +229,10 @@ def tested_workers(emulator: str) -> Iterator[Path]:
                 yield worker
 
 
-def _queues(emulator: str) -> dict[str, dict[str, str]]:
+def _queues(emulator: str) -> dict[str, dict[str, str | int]]:
     moved = emulator == "localstack"  # without the plugin, the image has no pipes
-    return {"legacy": {"queue": EXTERNAL_QUEUE, "event": OrderPlaced.contract.identifier}} if moved else {}
+    event = {"event": OrderPlaced.contract.identifier, "schema_version": OrderPlaced.contract.version}
+    return {"legacy": {"queue": EXTERNAL_QUEUE, **event}} if moved else {}
 
 
 def _stage(stage: Path, workers: Iterable[Path]) -> Path:
