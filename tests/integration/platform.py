@@ -229,10 +229,11 @@ def tested_workers(emulator: str) -> Iterator[Path]:
                 yield worker
 
 
-def _queues(emulator: str) -> dict[str, dict[str, str | int]]:
+def _queues(emulator: str) -> dict[str, Any]:
     moved = emulator == "localstack"  # without the plugin, the image has no pipes
-    event = {"event": OrderPlaced.contract.identifier, "schema_version": OrderPlaced.contract.version}
-    return {"legacy": {"queue": EXTERNAL_QUEUE, **event}} if moved else {}
+    contract = OrderPlaced.contract
+    legacy = {"queue": EXTERNAL_QUEUE, "event": contract.identifier, "schema_version": contract.version}
+    return {"legacy": legacy} if moved else {}
 
 
 def _stage(stage: Path, workers: Iterable[Path]) -> Path:
