@@ -1,6 +1,5 @@
 """A fork follows docs/how-to/remove-the-sample-shop.md, and works with an event and a worker of its own."""
 
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bench.onboarding import run
+from scripts.bench.onboarding import handled, run
 from scripts.paths import BUILD, REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "how-to" / "remove-the-sample-shop.md"
@@ -34,8 +33,7 @@ class Fork:
         return run([self.root / "build" / "venv" / "bin" / "fanout", *arguments], cwd=self.root, env=self.env)
 
     def handled(self) -> int:
-        rows = [json.loads(line) for line in self.fanout("status", "--json").splitlines()]
-        return next(int(row["handled"]) for row in rows if row["worker"] == WORKER)
+        return handled(self.root / "build" / "venv" / "bin" / "fanout", WORKER, cwd=self.root, env=self.env)
 
 
 @pytest.fixture(scope="module")
