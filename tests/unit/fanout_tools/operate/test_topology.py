@@ -91,7 +91,10 @@ def test_a_projects_deployment_has_its_workers_and_workflows(monkeypatch: pytest
     found = Topology.of(project(REPOSITORY), Names("fanout-local"))
 
     assert set(found.workers) == {it.parent.name for it in Path(REPOSITORY, "services").glob("*/worker.yaml")}
-    assert found.workflows["fulfilment"].endswith(":stateMachine:fanout-local-fulfilment")
+    declared = {it.parent.name for it in Path(REPOSITORY, "services").glob("*/workflow.yaml")}
+    assert {name: arn.rpartition(":stateMachine:")[2] for name, arn in found.workflows.items()} == {
+        name: f"fanout-local-{name}" for name in declared
+    }
     assert found.worker("billing").queue_url.startswith("http://127.0.0.1:4566/000000000000/")
 
 

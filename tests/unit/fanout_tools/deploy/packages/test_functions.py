@@ -139,7 +139,8 @@ def test_the_package_of_canaries_runs_on_the_layer_alone(tmp_path: Path) -> None
     error, measured, failed = map(json.loads, done.stdout.splitlines())
     assert failed == {"failed": "bus fanout-test: there is no such bus; `make deploy` puts it back"}
     assert (error["hop"], error["resource"]) == ("bus", "fanout-test")
-    assert "shop.orders/OrderPlaced billing" in error["pairs"]
+    assert error["pairs"]
+    assert all(len(pair.split()) > 1 for pair in error["pairs"])
     assert measured["CanaryFailedHops"] == 1
 
 
