@@ -17,7 +17,7 @@ from fanout_tools.declarations.naming import ALIAS
 from tests.integration.platform import Platform, client, eventually, order
 from tests.integration.test_cli import fanout
 
-STUCK = 4
+NOT_FOUND, STUCK = 3, 4
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
@@ -50,7 +50,8 @@ def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platfor
     eventually(lambda: platform.item("effects", order_id=handled.data["order_id"]), bool, "the order is handled")
     with another_version(platform, "probe"):
         platform.publisher.publish(poison)
-        eventually(lambda: _status(platform)["probe"]["dead"], bool, "the poison is in the DLQ")
+        # Of this event: others may be in the DLQ already, and the older version would have it once the alias is back.
+        eventually(lambda: _outcomes(platform, poison.metadata.event_id), lambda it: "rejected" in it, "it is rejected")
 
     seen = fanout(platform, "status", "--since", "1h", "--json")
     workers = {row["worker"]: row for row in rows(seen) if "worker" in row}
@@ -63,17 +64,15 @@ def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platfor
     ]
     assert worst["dead"] >= 1
 
-    told = {row.get("outcome") for row in rows(fanout(platform, "logs", poison.metadata.event_id, "--json"))}
-    assert "rejected" in told
-    assert fanout(platform, "logs", str(uuid4())).returncode == 3
+    assert fanout(platform, "logs", str(uuid4())).returncode == NOT_FOUND
 
     compared = rows(fanout(platform, "compare", "probe", "--json"))[0]
     assert [cause for cause in compared["new_causes"] if cause.startswith("LookupError probe/handler.py:")]
 
 
-def _status(platform: Platform) -> dict[str, dict[str, Any]]:
-    found = rows(fanout(platform, "status", "probe", "--json"))
-    return {row["worker"]: row for row in found if "worker" in row}
+def _outcomes(platform: Platform, event_id: str) -> set[str | None]:
+    done = fanout(platform, "logs", event_id, "--json")
+    return {row.get("outcome") for row in rows(done)} if done.returncode != NOT_FOUND else set()
 
 
 def test_status_of_nothing_says_so(platform: Platform) -> None:

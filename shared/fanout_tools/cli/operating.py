@@ -138,6 +138,9 @@ def carried(operation: str, work: Callable[[], Result], *, verb: str, as_json: b
     except KeyboardInterrupt:
         complain(f"fanout: interrupted; `fanout operations resume {operation}` carries it on")
         raise typer.Exit(INTERRUPTED) from None
+    except Exception:
+        complain(f"fanout: operation {operation} was cut off; `fanout operations resume {operation}` carries it on")
+        raise
     _tell(operation, verb, result.to_json(), as_json=as_json)
     if not result.whole:
         raise typer.Exit(STUCK)

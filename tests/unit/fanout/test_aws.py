@@ -109,10 +109,11 @@ def test_a_server_that_never_answers_ends_within_the_time(serve: Callable[[Serve
     assert server.requests == 1
 
 
-@pytest.mark.parametrize("left", [None, 1000.0, 30.0])
+@pytest.mark.parametrize("left", [None, 1000.0, 39.0])
 def test_a_server_that_answers_is_heard(serve: Callable[[Serve], Server], left: float | None) -> None:
     """GIVEN time enough WHEN called twice THEN each call returns, over one connection."""
     server = serve(answering)
+    aws.client("dynamodb")  # takes seconds on a busy machine, and with less time left there is another connection
     aws.finish_by(None if left is None else time.monotonic() + left)
 
     for _ in range(2):

@@ -95,7 +95,7 @@ def test_a_projects_deployment_has_its_workers_and_workflows(monkeypatch: pytest
     assert {name: arn.rpartition(":stateMachine:")[2] for name, arn in found.workflows.items()} == {
         name: f"fanout-local-{name}" for name in declared
     }
-    assert found.worker("billing").queue_url.startswith("http://127.0.0.1:4566/000000000000/")
+    assert all(it.queue_url.startswith("http://127.0.0.1:4566/000000000000/") for it in found.workers.values())
 
 
 def test_the_account_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
