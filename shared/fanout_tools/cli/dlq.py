@@ -296,7 +296,10 @@ def edit(
     identity: Annotated[str, typer.Argument(metavar="ID", help="A message or event id, or its beginning.")],
     *,
     why: Why,
-    data: Annotated[Path | None, typer.Option(help="The new data (JSON); $EDITOR opens them unless given.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The new data (JSON); $EDITOR opens them unless given."),
+    ] = None,
     dry_run: DryRun = False,
     yes: Yes = False,
     env: Env = LOCAL,
@@ -398,12 +401,19 @@ def _fits(envelope: Envelope) -> None:
 
 
 def _in_editor(text: str) -> str:
-    """What the person made of the text."""
+    """What the person made of the text.
+
+    :raises RefusedError: the editor cannot be started, or says that it failed.
+    """
+    editor = os.environ.get("EDITOR", "vi")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "data.json"
         file.touch(mode=0o600)
         file.write_text(text, encoding="utf-8")
-        subprocess.run([*shlex.split(os.environ.get("EDITOR", "vi")), str(file)], check=True)
+        try:
+            subprocess.run([*shlex.split(editor), str(file)], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise RefusedError(f"{editor}: {error}; set EDITOR, or give the data by --data") from error
         return file.read_text(encoding="utf-8")
 
 

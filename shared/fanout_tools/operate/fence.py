@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fanout.errors import EventError
+from fanout.errors import EventError, FanoutError
 from fanout.events.envelope import Envelope
+from fanout.idempotency.dynamodb import COMPLETED, IN_PROGRESS, RELEASED, batch_mark
 from fanout.idempotency.store import event_key, fingerprint, key_values
 from fanout_tools.operate.topology import WorkerPlace
 
@@ -17,14 +19,22 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-__all__ = ["UNKNOWN", "Fence", "Known", "State"]
+__all__ = ["UNKNOWN", "Fence", "FenceError", "Known", "State"]
 
 KEYS_A_CALL = 100
 """Of BatchGetItem (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 _READ = ("id", "owner", "status", "expiration", "in_progress_expiration", "validation", "tries", "batch")
 """Neither what a handler returned nor the events that wait to be published: who may see numbers may see these."""
 
+PATIENCE_S = 20.0
+BACKOFF_S, LONGEST_PAUSE_S = 0.05, 2.0
+"""Between two calls for what DynamoDB had no capacity for."""
+
 Item = Mapping[str, "AttributeValueTypeDef"]
+
+
+class FenceError(FanoutError):
+    """The store did not give some records, for all the asking."""
 
 
 class State(StrEnum):
@@ -72,12 +82,13 @@ UNKNOWN = Known(State.UNKNOWN)
 @dataclass(frozen=True)
 class Fence:
     """
-    :ivar clock: seconds since 1970; tests give their own.
+    :ivar clock: seconds since 1970; with ``sleep``, tests give their own.
     """
 
     client: DynamoDBClient = field(repr=False)
     worker: WorkerPlace
     clock: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
 
     @property
     def paths(self) -> list[tuple[str, ...]]:
@@ -92,12 +103,15 @@ class Fence:
             return None
 
     def look(self, envelopes: Iterable[Envelope]) -> list[Known]:
-        """What is known of each event, in order; read consistently."""
+        """What is known of each event, in order; read consistently.
+
+        :raises FenceError: DynamoDB throttles.
+        """
         keys = [self.key(envelope) for envelope in envelopes]
         if self.worker.records_table is None:
             return [UNKNOWN] * len(keys)
         items = self._items(sorted({key for key in keys if key}))
-        batches = {_mark(item) for item in items.values() if _text(item, "status") == "INPROGRESS" and _mark(item)}
+        batches = {_mark(item) for item in items.values() if _text(item, "status") == IN_PROGRESS and _mark(item)}
         marks = self._items(sorted(batches)) if batches else {}
         return [UNKNOWN if key is None else self._known(key, items.get(key), marks) for key in keys]
 
@@ -119,10 +133,10 @@ class Fence:
                 ConditionExpression="#owner = :owner AND #status = :locked AND #in_progress_expiration < :now",
                 ExpressionAttributeNames={f"#{name}": name for name in names},
                 ExpressionAttributeValues={
-                    ":released": {"S": "RELEASED"},
+                    ":released": {"S": RELEASED},
                     ":none": {"N": "0"},
                     ":owner": {"S": known.owner},
-                    ":locked": {"S": "INPROGRESS"},
+                    ":locked": {"S": IN_PROGRESS},
                     ":now": {"N": str(int(self.clock() * 1000))},
                 },
             )
@@ -147,9 +161,9 @@ class Fence:
 
     def _state(self, item: Item, locked_until: float, marks: Mapping[str, Item]) -> State:
         status = _text(item, "status")
-        if status == "COMPLETED" or (status == "INPROGRESS" and _mark(item) in marks):
+        if status == COMPLETED or (status == IN_PROGRESS and _mark(item) in marks):
             return State.COMPLETED
-        if status == "RELEASED":
+        if status == RELEASED:
             return State.RELEASED
         return State.HELD if locked_until > self.clock() else State.DIED
 
@@ -167,16 +181,22 @@ class Fence:
                 "ExpressionAttributeNames": {f"#{name}": name for name in _READ},
             }
         }
+        until, attempt = self.clock() + PATIENCE_S, 0
         while wanted:  # what DynamoDB had no capacity for comes back as unprocessed
             response = self.client.batch_get_item(RequestItems=wanted)
             yield from response["Responses"].get(table, ())
             wanted = response.get("UnprocessedKeys")
+            if wanted:
+                attempt += 1
+                if self.clock() > until:
+                    raise FenceError(f"{table}: DynamoDB throttles; ask again later")
+                self.sleep(random.uniform(0, min(LONGEST_PAUSE_S, BACKOFF_S * 2.0**attempt)))
 
 
 def _mark(item: Item) -> str:
     """The key of the mark of the batch that the event was locked with: in claim mode its being there completes it."""
     batch = _text(item, "batch")
-    return f"#batch#{batch}" if batch else ""
+    return batch_mark(batch) if batch else ""
 
 
 def _text(item: Item, name: str) -> str:

@@ -18,7 +18,12 @@ from fanout.events.envelope import Envelope
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.fence import Known, State
 
-__all__ = ["EditError", "diff", "edited", "refusal", "written"]
+__all__ = ["MAX_KEPT_BYTES", "EditError", "diff", "edited", "refusal", "written"]
+
+
+MAX_KEPT_BYTES = 380_000
+"""Of the two bodies as JSON, in one item of the journal: DynamoDB takes 400 KB
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html)."""
 
 
 class EditError(FanoutError):
@@ -50,7 +55,7 @@ def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None]) -> 
     """The message's body with other data.
 
     :param check: whether an event fits its contract; raises what is wrong with it.
-    :raises EditError: the text is no JSON object, or the data do not fit.
+    :raises EditError: the text is no JSON object, the data do not fit, or both bodies are too long for the journal.
     """
     try:
         data = orjson.loads(text)
@@ -61,6 +66,10 @@ def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None]) -> 
     body: dict[str, Any] = orjson.loads(letter.body)
     body["detail"]["data"] = data
     changed = orjson.dumps(body).decode()
+    if (size := len(json.dumps([letter.body, changed]))) > MAX_KEPT_BYTES:
+        raise EditError(
+            f"{size:,} bytes before and after; the journal keeps {MAX_KEPT_BYTES:,}: drop it, and publish a correct one"
+        )
     try:
         check(Envelope.decode(changed))
     except EventError as error:

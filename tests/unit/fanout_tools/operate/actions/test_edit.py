@@ -69,3 +69,12 @@ def test_what_the_worker_would_refuse_is_not_edited(state: State, problem: str) 
 
 def test_what_is_no_event_is_not_edited() -> None:
     assert "not an event that the worker could take" in refusal(letter("hello"), Known(State.UNKNOWN))
+
+
+def test_what_the_journal_cannot_keep_is_not_edited() -> None:
+    """GIVEN an event of which the journal would keep more than an item holds WHEN edited THEN it is refused before
+    anything is written."""
+    large = letter(event(1, sku="\N{SNOWMAN}" * 40_000))
+
+    with pytest.raises(EditError, match="the journal keeps 380,000: drop it"):
+        edited(large, written(large), fits)
