@@ -110,10 +110,15 @@ def _nobody(done: int, total: int) -> None:
     del done, total
 
 
+def _nothing() -> None:
+    """Nothing else has to be kept."""
+
+
 @dataclass(eq=False)
 class Carrying:
     """
     :ivar told: is told of the progress: how many of how many.
+    :ivar alive: called before each step, and while a trial is waited for: to keep what would end without it.
     :ivar clock: seconds since 1970; with ``sleep``, tests give their own.
     """
 
@@ -125,6 +130,7 @@ class Carrying:
     patience_s: float = 300.0
     """How long a trial's step is waited for."""
     told: Callable[[int, int], None] = _nobody
+    alive: Callable[[], None] = _nothing
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     _held: list[DeadLetter] = field(default_factory=list, init=False)
@@ -232,6 +238,7 @@ class Carrying:
 
     def _keep(self) -> None:
         """Prolong the hold on what is still to be carried, before others are shown it."""
+        self.alive()
         if self.clock() > self._held_until - HOLD_S / 2:
             self.queue.hide(self._held, HOLD_S)
             self._held_until = self.clock() + HOLD_S

@@ -27,7 +27,7 @@ from fanout_tools.operate.actions.carrying import MOST, Carrying, Result
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.fence import Fence, State
 from fanout_tools.operate.journal import Head, Journal, Status, UnknownOperationError
-from fanout_tools.operate.lease import Ending, Lease
+from fanout_tools.operate.lease import LEASE_S, Ending, Lease
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
@@ -136,20 +136,49 @@ class Replay:
         return self._look(head)
 
     def send(self, head: Head, staged: Staged) -> Result:
-        """What was chosen goes to the worker; the staging queue and its rule are taken away when all of it has."""
-        result = self.carrying(self._queue(head)).start(_sending(head, len(staged.chosen)), staged.chosen)
-        return self._finish(head, result)
+        """What was chosen goes to the worker; the staging queue and its rule are taken away when all of it has.
+
+        :raises ReplayError: nobody has sent it in time, and the staging queue is gone.
+        """
+        return self._finish(head, self._work(head).start(_sending(head, len(staged.chosen)), staged.chosen))
 
     def resume(self, head: Head) -> Result:
-        """Carry on what was cut off."""
+        """Carry on what was cut off.
+
+        :raises ReplayError: it was left for too long, and the staging queue is gone.
+        """
         self.journal.take(head.operation)
         sending = _sending(head, 0).operation
         try:
-            self.journal.read(sending)
+            operation = self.journal.read(sending)
         except UnknownOperationError:
             return self.send(head, self.staged(head))
-        self._lease(head).begin()
-        return self._finish(head, self.carrying(self._queue(head)).resume(sending))
+        if set(operation.planned) <= operation.settled:  # the staging queue may be gone, in order
+            return self._finish(head, self.carrying(self._queue(head)).resume(sending))
+        return self._finish(head, self._work(head).resume(sending))
+
+    def _work(self, head: Head) -> Carrying:
+        """Out of the staging queue, whose end moves on for as long as it takes."""
+        self._refuse_swept(head)
+        lease = self._lease(head)
+        lease.begin()
+        lease.extend()  # begun it may have been long ago, before a person was asked
+        work = self.carrying(self._queue(head))
+        work.alive = _Extending(lease, self.clock)
+        return work
+
+    def _refuse_swept(self, head: Head) -> None:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._queue(head).depth()
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _GONE:
+                raise
+            raise ReplayError(
+                f"{head.operation}: its staging queue was taken away, {LEASE_S // 60} min after it had been left: run "
+                "`fanout replay` again; what the worker has handled is left out"
+            ) from error
 
     def end(self, head: Head, **told: Any) -> None:
         """Take rule and queue away."""
@@ -228,7 +257,7 @@ class Replay:
                 raise
 
     def _await(self, head: Head, name: str, lease: Lease) -> None:
-        extended, counts = self.clock(), list[int]()
+        alive, counts = _Extending(lease, self.clock), list[int]()
         queue = self._queue(head)
         while len(counts) < SETTLED or len(set(counts[-SETTLED:])) > 1:
             state = self.events.describe_replay(ReplayName=name)
@@ -236,9 +265,7 @@ class Replay:
                 raise ReplayError(f"replay {name}: {state.get('StateReason', 'failed')}")
             counts = [*counts, queue.depth()] if state["State"] in _ENDED else []
             self.journal.keep(head.operation)
-            if self.clock() > extended + 300:
-                lease.extend()
-                extended = self.clock()
+            alive()
             self.sleep(POLL_S)
 
     def _look(self, head: Head) -> Staged:
@@ -289,6 +316,23 @@ class Replay:
         except ClientError as error:
             if error.response["Error"]["Code"] not in _GONE:
                 raise
+
+
+@dataclass(eq=False)
+class _Extending:
+    """Moves a lease's end on, every now and then."""
+
+    lease: Lease
+    clock: Callable[[], float]
+    _last: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._last = self.clock()
+
+    def __call__(self) -> None:
+        if self.clock() > self._last + LEASE_S / 3:
+            self.lease.extend()
+            self._last = self.clock()
 
 
 def _once(letters: Sequence[DeadLetter]) -> list[DeadLetter]:

@@ -56,11 +56,12 @@ class Mortal:
         if here and not self.after:
             self.dead = True
             raise Dead
-        answer = method(**arguments)
-        if here:
-            self.dead = True
-            raise Dead
-        return answer
+        try:
+            return method(**arguments)
+        finally:
+            if here:  # whether the call was refused or not
+                self.dead = True
+                raise Dead
 
 
 class _Client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -32,6 +33,11 @@ class Scheduler:
     def delete_schedule(self, **request: Any) -> None:
         if self.schedules.pop(request["Name"], None) is None:
             raise refusal("ResourceNotFoundException", "DeleteSchedule")
+
+    def earliest(self) -> float:
+        """When the first of them is due, in seconds since 1970."""
+        moments = [it["ScheduleExpression"].removeprefix("at(").removesuffix(")") for it in self.schedules.values()]
+        return min(datetime.fromisoformat(f"{moment}+00:00").timestamp() for moment in moments)
 
     def ring(self, clients: Mapping[str, Any]) -> None:
         """The time of each has come: universal targets call the API with their input."""

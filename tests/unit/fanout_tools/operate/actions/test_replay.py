@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from botocore.exceptions import ClientError
 
 from fanout_tools.operate.actions.carrying import Carrying, Result
 from fanout_tools.operate.actions.redrive import Redrive
-from fanout_tools.operate.actions.replay import Replay, Span, Staged, refusal
+from fanout_tools.operate.actions.replay import Replay, ReplayError, Span, Staged, refusal
 from fanout_tools.operate.journal import HELD_S, Head, Status
+from fanout_tools.operate.lease import LEASE_S
 from fanout_tools.operate.limits import TokenBucket
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 from tests.unit.fanout_tools.operate.actions.conftest import Events, Scheduler, TemporaryQueues
@@ -41,13 +43,13 @@ class World:
         deployment = Deployment()
         return cls(deployment, Events(deployment, archive), Scheduler(), TemporaryQueues(deployment))
 
-    def replay(self, mortal: Mortal | None = None, holder: str = "first") -> Replay:
+    def replay(self, mortal: Mortal | None = None, holder: str = "first", per_s: float = 1_000) -> Replay:
         mortal = mortal or Mortal()
         it, clock = self.deployment, self.deployment.clock
         fence, sqs, journal = it.fence(mortal), mortal.wrap(self.queues), it.journal(mortal, holder)
 
         def carrying(queue: DeadLetterQueue) -> Carrying:
-            bucket = TokenBucket(1_000, clock.time, clock.sleep)
+            bucket = TokenBucket(per_s, clock.time, clock.sleep)
             carrier = Redrive(sqs, it.worker, fence)
             return Carrying(journal, queue, carrier, bucket, clock=clock.time, sleep=clock.sleep)
 
@@ -104,6 +106,45 @@ def test_a_worker_gets_what_it_subscribes_to_and_has_not_handled() -> None:
     assert sorted(world.deployment.effects) == sorted(f"event-{number}" for number in range(13))
     assert world.leftovers == []
     assert world.deployment.journal(Mortal(), "x").read("op-1").head.status is Status.FINISHED
+
+
+def test_a_replay_that_takes_long_keeps_its_staging_queue() -> None:
+    """GIVEN a rate at which sending takes longer than the lease WHEN the schedules come due meanwhile THEN none does:
+    their times move on, and all is sent."""
+    world = World.of([event(number) for number in range(60)])
+    replay, clock = world.replay(per_s=0.02), world.deployment.clock
+    staged = replay.stage(HEAD)
+    clock.advance(LEASE_S - 1)  # a person has thought about it
+    ends = list[float]()
+
+    def told(_done: int, _total: int) -> None:
+        ends.append(world.scheduler.earliest() - clock.time())
+
+    carrying = replay.carrying
+
+    def slow(queue: DeadLetterQueue) -> Carrying:
+        work = carrying(queue)
+        work.told = told
+        return work
+
+    began = clock.time()
+    result = dataclasses.replace(replay, carrying=slow).send(HEAD, staged)
+
+    assert clock.time() - began > 2 * LEASE_S
+    assert min(ends) > 0
+    assert result.carried == 60
+    assert world.leftovers == []
+
+
+def test_a_replay_that_was_left_for_too_long_says_so() -> None:
+    """GIVEN what is staged and has been swept WHEN it is to be sent THEN the error says what to do."""
+    world = World.of(archive())
+    replay = world.replay()
+    staged = replay.stage(HEAD)
+    world.deployment.sqs.queues = {url: it for url, it in world.deployment.sqs.queues.items() if "-replay-" not in url}
+
+    with pytest.raises(ReplayError, match="run `fanout replay` again"):
+        replay.send(HEAD, staged)
 
 
 def test_a_dry_run_leaves_nothing() -> None:
