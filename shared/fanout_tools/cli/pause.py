@@ -41,13 +41,16 @@ def pause(
     pausing, seconds = _pausing(operating, worker), seconds_of(for_, "--for")
     clock = pausing.plan(seconds, _oldest_s(operating, worker))
     until = datetime.fromtimestamp(now() + seconds, UTC).strftime("%a %d %b %H:%M UTC")
+    earlier = open_pauses(operating.journal, worker)
     if not as_json:
         print(f"worker {worker}: paused until {until}; left paused, {clock}")
+        for name in earlier:
+            print(f"in place of the pause {name}")
     if dry_run:
         return
     confirm(f"Pause worker {worker} for {for_}?", yes=yes)
     head = operating.operator.head(KIND, worker, why, now(), until=now() + seconds, loses_at=clock.loses_at, total=1)
-    pausing.apply(head, seconds)
+    pausing.apply(head, seconds, instead_of=earlier)
     if as_json:
         print(json.dumps({"operation": head.operation, "until": now() + seconds, "loses_at": clock.loses_at}))
     else:

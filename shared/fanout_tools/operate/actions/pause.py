@@ -8,7 +8,7 @@ who paused it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -119,9 +119,10 @@ class Pause:
             )
         return clock
 
-    def apply(self, head: Head, for_s: float) -> None:
+    def apply(self, head: Head, for_s: float, *, instead_of: Sequence[str] = ()) -> None:
         """Stand still. The end is arranged first.
 
+        :param instead_of: earlier pauses of the worker: their schedules would resume it before this one's end.
         :raises PauseError: Lambda does not stop taking.
         """
         lease, name = self._lease(head.operation), head.operation
@@ -129,17 +130,21 @@ class Pause:
         self.journal.open(head)
         self.journal.intent(name, 1, [self.worker.name], until=until)
         lease.begin(until)
+        self._finish(instead_of)
         self.mapping.set(enabled=False)
         self.journal.done(name, 1)
         self.journal.close(name, Status.RUNNING, until=until)
 
-    def resume(self, *, paused_by: tuple[str, ...] = ()) -> None:
+    def resume(self, *, paused_by: Sequence[str] = ()) -> None:
         """Take again; every pause of the worker ends.
 
         :param paused_by: the operations of the journal.
         """
         self.mapping.set(enabled=True)
-        for name in paused_by:
+        self._finish(paused_by)
+
+    def _finish(self, pauses: Sequence[str]) -> None:
+        for name in pauses:
             self._lease(name).end()
             self.journal.take(name)
             self.journal.close(name, Status.FINISHED)

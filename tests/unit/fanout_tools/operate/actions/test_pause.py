@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fanout_tools.operate.actions.pause import Mapping, Pause, PauseError, loss_clock, open_pauses
-from fanout_tools.operate.journal import Head
+from fanout_tools.operate.journal import Head, Status
 from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
 from tests.unit.fanout_tools.operate.mortal import Dead, Deployment, Mortal
 
@@ -69,6 +71,19 @@ def test_a_paused_worker_is_resumed_by_its_schedule() -> None:
     world.ring()
 
     assert world.lambdas.enabled
+
+
+def test_a_second_pause_takes_the_place_of_the_first() -> None:
+    world = World()
+    world.pause().apply(HEAD, HOUR_S)
+
+    longer = replace(HEAD, operation="op-2")
+    world.pause(holder="second").apply(longer, 4 * HOUR_S, instead_of=("op-1",))
+
+    assert world.scheduler.earliest() == world.deployment.clock.time() + 4 * HOUR_S
+    journal = world.deployment.journal(Mortal(), "third")
+    assert journal.read("op-1").head.status == Status.FINISHED
+    assert journal.read("op-2").head.status == Status.RUNNING
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
