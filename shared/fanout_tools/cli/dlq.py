@@ -7,9 +7,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,31 +16,20 @@ import typer
 from fanout.events.envelope import Envelope
 from fanout.events.event import contract_of
 from fanout.events.upcasting import read as read_event
-from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.operating import (
-    DryRun,
-    NotFoundError,
-    Operating,
-    Rate,
-    RefusedError,
-    Why,
-    Yes,
-    carried,
-    confirm,
-    now,
-)
+from fanout_tools.cli.operating import DryRun, Rate, RefusedError, Why, Yes, carried, confirm, now, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.operate.actions import edit as editing
 from fanout_tools.operate.actions.carrying import MOST, Carrier
-from fanout_tools.operate.actions.drop import Drop, as_line
-from fanout_tools.operate.actions.redrive import Canary, Plan, Redrive, plan
+from fanout_tools.operate.actions.drop import as_line
+from fanout_tools.operate.actions.redrive import Canary, Plan
 from fanout_tools.operate.actions.selection import Selection
 from fanout_tools.operate.dead_letters import DeadLetter
-from fanout_tools.operate.fence import Known
-from fanout_tools.operate.sources.dead_letters import Browsed, DeadLetterQueue
+from fanout_tools.operate.sources.dead_letters import Browsed
 from fanout_tools.operate.topology import WorkerPlace
-from fanout_tools.operate.views.groups import Group, groups, key_of
+from fanout_tools.operate.views.groups import groups
+from fanout_tools.operate.views.letters import group_row, letter_json, letter_row
+from fanout_tools.operate.worker_queue import WorkerQueue
 from fanout_tools.project import project
 
 __all__ = ["app"]
@@ -58,44 +45,16 @@ PatternText = Annotated[
 Sample = Annotated[int, typer.Option(min=1, max=MOST, help="Look at no more than so many messages.")]
 Undelivered = Annotated[bool, typer.Option("--undelivered", help="Of a FIFO worker: what did not reach its queue.")]
 
-SPARKS = " ▁▂▃▄▅▆▇█"
+
+def _queue(env: str, namespace: str | None, services: Path, worker: str, *, undelivered: bool = False) -> WorkerQueue:
+    return WorkerQueue.of(operating_of(env, namespace, services), worker, undelivered=undelivered)
 
 
-@dataclass(frozen=True)
-class _Queue:
-    """One worker's DLQ, for one command."""
-
-    operating: Operating
-    worker: WorkerPlace
-    queue: DeadLetterQueue
-
-    @classmethod
-    def of(cls, env: str, namespace: str | None, services: Path, worker: str, *, undelivered: bool = False) -> _Queue:
-        operating = Operating(topology_of(env, namespace, services))
-        place = operating.topology.worker(worker)
-        return cls(operating, place, operating.dead_letters(place, undelivered=undelivered))
-
-    def chosen(self, selection: Selection, sample: int) -> tuple[Browsed, list[DeadLetter]]:
-        browsed = self.queue.browse(sample)
-        if not browsed.whole:
-            complain(f"fanout: {len(browsed.letters)} of about {browsed.about} messages seen")
-        return browsed, selection.of(browsed.letters)
-
-    def one(self, identity: str) -> DeadLetter:
-        _, letters = self.chosen(Selection(ids=(identity,)), MOST)
-        if len(letters) != 1:
-            found = f"{len(letters)} messages" if letters else "no message"
-            raise NotFoundError(f"{identity}: {found} of that id in {self.queue.url.rpartition('/')[2]}")
-        return letters[0]
-
-    def known(self, letters: list[DeadLetter]) -> list[Known]:
-        """What the fence knows of each; of what is no event nothing."""
-        readable = [letter for letter in letters if letter.envelope is not None]
-        found = self.operating.fence(self.worker).look(it.envelope for it in readable if it.envelope is not None)
-        by_id = {letter.message_id: known for letter, known in zip(readable, found, strict=True)}
-        from fanout_tools.operate.fence import UNKNOWN
-
-        return [by_id.get(letter.message_id, UNKNOWN) for letter in letters]
+def _chosen(queue: WorkerQueue, selection: Selection, sample: int) -> tuple[Browsed, list[DeadLetter]]:
+    browsed, letters = queue.chosen(selection, sample)
+    if not browsed.whole:
+        complain(f"fanout: {len(browsed.letters)} of about {browsed.about} messages seen")
+    return browsed, letters
 
 
 @app.command("ls")
@@ -116,10 +75,10 @@ def ls(
 
     Example: fanout dlq ls inventory --group 9f2a10
     """
-    queue = _Queue.of(env, namespace, services, worker, undelivered=undelivered)
-    _, letters = queue.chosen(Selection(group=group, ids=tuple(ids or ()), pattern=pattern), sample)
+    queue = _queue(env, namespace, services, worker, undelivered=undelivered)
+    _, letters = _chosen(queue, Selection(group=group, ids=tuple(ids or ()), pattern=pattern), sample)
     columns = ["message", "kind", "event", "event_id", "tries", "since", "cause", "text"]
-    print_rows(columns, map(_row, letters), as_json=as_json, title=queue.queue.url.rpartition("/")[2])
+    print_rows(columns, map(letter_row, letters), as_json=as_json, title=queue.name)
 
 
 @app.command("group")
@@ -138,11 +97,11 @@ def group_(
 
     Example: fanout dlq group inventory
     """
-    queue = _Queue.of(env, namespace, services, worker, undelivered=undelivered)
-    browsed, letters = queue.chosen(Selection(pattern=pattern), sample)
+    queue = _queue(env, namespace, services, worker, undelivered=undelivered)
+    browsed, letters = _chosen(queue, Selection(pattern=pattern), sample)
     columns = ["group", "count", "kind", "cause", "text", "first", "last", "when"]
     title = f"{len(browsed.letters)} of about {browsed.about} seen"
-    print_rows(columns, map(_group_row, groups(letters)), as_json=as_json, title=title)
+    print_rows(columns, map(group_row, groups(letters)), as_json=as_json, title=title)
 
 
 @app.command("show")
@@ -160,13 +119,10 @@ def show(
 
     Example: fanout dlq show inventory 80b4c862 --body
     """
-    queue = _Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    queue = _queue(env, namespace, services, worker, undelivered=undelivered)
     letter = queue.one(identity)
     [known] = queue.known([letter])
-    told: dict[str, Any] = {**_row(letter), "attributes": dict(letter.attributes), "fence": known.state.value}
-    if body:
-        told["body"] = letter.body
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+    print(json.dumps(letter_json(letter, known, body=body), indent=2, ensure_ascii=False))
 
 
 @app.command("export")
@@ -187,8 +143,8 @@ def export(
 
     Example: fanout dlq export inventory stuck.jsonl --group 9f2a10
     """
-    queue = _Queue.of(env, namespace, services, worker, undelivered=undelivered)
-    _, letters = queue.chosen(Selection(group=group, ids=tuple(ids or ()), pattern=pattern), sample)
+    queue = _queue(env, namespace, services, worker, undelivered=undelivered)
+    _, letters = _chosen(queue, Selection(group=group, ids=tuple(ids or ()), pattern=pattern), sample)
     if file.exists():
         raise RefusedError(f"{file}: is there already; name another")
     file.touch(mode=0o600)
@@ -226,20 +182,17 @@ def redrive(
 
     Example: fanout dlq redrive inventory --group 9f2a10 --canary --why "fixed in v43"
     """
-    queue = _Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    queue = _queue(env, namespace, services, worker, undelivered=undelivered)
     selection = Selection(group=group, ids=tuple(ids or ()), pattern=pattern)
-    _, letters = queue.chosen(selection, MOST)
-    decided = plan(queue.worker, letters[:most], queue.known(letters[:most]), now=now(), again=handled)
-    failed_ms = max((letter.sent_ms for letter in decided.chosen), default=0)
-    warnings = queue.operating.paused_and_idle_since(queue.worker, failed_ms) if decided.chosen else []
+    _, letters = _chosen(queue, selection, MOST)
+    decided, warnings = queue.redrive_plan(letters[:most], now=now(), again=handled)
     _tell_plan(queue.worker, decided, warnings, rate, as_json=as_json, alone=dry_run or not decided.chosen)
     if canary and queue.worker.records_table is None:
         raise RefusedError(f"worker {worker} remembers nothing (idempotency: off): --canary cannot see what came back")
     if dry_run or not decided.chosen:
         return
     confirm(f"Give {len(decided.chosen)} messages back to worker {worker}?", yes=yes)
-    fence = queue.operating.fence(queue.worker)
-    carrier = Redrive(queue.operating.client("sqs"), queue.worker, fence)
+    carrier = queue.operating.redrive(queue.worker)
     _carry(
         queue,
         "redrive",
@@ -249,7 +202,7 @@ def redrive(
         rate,
         selection,
         as_json,
-        Canary(fence) if canary else None,
+        Canary(carrier.fence) if canary else None,
         patience_s,
     )
 
@@ -277,16 +230,15 @@ def drop(
 
     Example: fanout dlq drop inventory --group 9f2a10 --why "test orders"
     """
-    queue = _Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    queue = _queue(env, namespace, services, worker, undelivered=undelivered)
     selection = Selection(group=group, ids=tuple(ids or ()), pattern=pattern)
-    _, letters = queue.chosen(selection, MOST)
-    bucket = queue.operating.topology.names.claims_bucket(queue.operating.topology.account)
+    _, letters = _chosen(queue, selection, MOST)
     if not as_json:
-        print(f"{len(letters[:most])} messages of {queue.queue.url.rpartition('/')[2]}, with a copy in {bucket}")
+        print(f"{len(letters[:most])} messages of {queue.name}, with a copy in {queue.operating.copies_bucket}")
     if dry_run or not letters:
         return
     confirm(f"Drop {len(letters[:most])} messages of worker {worker}?", yes=yes)
-    carrier = Drop(queue.operating.client("s3"), bucket)
+    carrier = queue.operating.dropping()
     _carry(queue, "drop", why, tuple(letters[:most]), carrier, rate, selection, as_json, None, 0)
 
 
@@ -314,7 +266,7 @@ def edit(
 
     Example: fanout dlq edit inventory 80b4c862 --why "sku was misspelt"
     """
-    queue = _Queue.of(env, namespace, services, worker)
+    queue = _queue(env, namespace, services, worker)
     letter = queue.one(identity)
     [known] = queue.known([letter])
     if reason := editing.refusal(letter, known):
@@ -328,15 +280,14 @@ def edit(
     if dry_run or not changes:
         return
     confirm(f"Give it back to worker {worker} so?", yes=yes)
-    fence = queue.operating.fence(queue.worker)
-    carrier = Redrive(queue.operating.client("sqs"), queue.worker, fence, bodies={letter.message_id: body})
+    carrier = queue.operating.redrive(queue.worker, bodies={letter.message_id: body})
     selection = Selection(ids=(letter.message_id,))
     told = {"before": letter.body, "after": body}
     _carry(queue, "edit", why, (letter,), carrier, "1/s", selection, as_json, None, 0, **told)
 
 
 def _carry(
-    queue: _Queue,
+    queue: WorkerQueue,
     kind: str,
     why: str,
     letters: tuple[DeadLetter, ...],
@@ -371,7 +322,7 @@ def _carry(
             _tell_back(queue, trial)
 
 
-def _tell_back(queue: _Queue, trial: Canary) -> None:
+def _tell_back(queue: WorkerQueue, trial: Canary) -> None:
     """Why the events of the last step are in the DLQ again."""
     wanted = {letter.event_id for letter in trial.back}
     letters = [letter for letter in queue.queue.browse(MOST).letters if letter.event_id in wanted]
@@ -380,7 +331,7 @@ def _tell_back(queue: _Queue, trial: Canary) -> None:
 
 
 def _tell_plan(
-    worker: WorkerPlace, decided: Plan, warnings: list[str], rate: str, *, as_json: bool, alone: bool
+    worker: WorkerPlace, decided: Plan, warnings: Sequence[str], rate: str, *, as_json: bool, alone: bool
 ) -> None:
     told = decided.to_json()
     for text in (*decided.surprises, *warnings):
@@ -415,41 +366,3 @@ def _in_editor(text: str) -> str:
         except (OSError, subprocess.CalledProcessError) as error:
             raise RefusedError(f"{editor}: {error}; set EDITOR, or give the data by --data") from error
         return file.read_text(encoding="utf-8")
-
-
-def _row(letter: DeadLetter) -> Mapping[str, Any]:
-    return {
-        "message": letter.message_id,
-        "kind": letter.kind.value,
-        "event": letter.event,
-        "event_id": letter.event_id,
-        "tries": letter.tries or None,
-        "since": _moment(letter.sent_ms),
-        "cause": letter.cause or None,
-        "text": letter.text,
-        "group": key_of(letter),
-    }
-
-
-def _group_row(group: Group) -> Mapping[str, Any]:
-    return {
-        "group": group.key,
-        "count": group.count,
-        "kind": group.kind.value,
-        "cause": group.cause or None,
-        "text": group.text,
-        "first": _moment(group.first_ms),
-        "last": _moment(group.last_ms),
-        "when": "".join(_sparks(group.per_time)),
-        "events": list(group.events),
-        "sample": group.sample,
-    }
-
-
-def _sparks(counts: tuple[int, ...]) -> Iterator[str]:
-    most = max(counts, default=0) or 1
-    yield from (SPARKS[-(-count * (len(SPARKS) - 1) // most)] for count in counts)
-
-
-def _moment(milliseconds: int) -> str | None:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%d %b %H:%M:%S") if milliseconds else None

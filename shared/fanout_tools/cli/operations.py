@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.operating import Operating, RefusedError, carried
+from fanout_tools.cli.operating import carried, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
-from fanout_tools.operate.actions.carrying import Carrier
-from fanout_tools.operate.actions.drop import Drop
-from fanout_tools.operate.actions.redrive import Canary, Redrive
-from fanout_tools.operate.journal import Head
-from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+from fanout_tools.operate.operating import require_resumable
+from fanout_tools.operate.views.operations import head_row, operation_json
 
 __all__ = ["app"]
 
@@ -39,9 +33,9 @@ def ls(
 
     Example: fanout operations ls --days 30
     """
-    operating = Operating(topology_of(env, namespace, services))
+    operating = operating_of(env, namespace, services)
     columns = ["operation", "kind", "worker", "status", "total", "who", "why"]
-    print_rows(columns, map(_row, operating.journal.recent(days)), as_json=as_json)
+    print_rows(columns, map(head_row, operating.journal.recent(days)), as_json=as_json)
 
 
 @app.command("show")
@@ -50,13 +44,8 @@ def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, serv
 
     Example: fanout operations show 261128-131500-redrive-a1b2
     """
-    found = Operating(topology_of(env, namespace, services)).journal.read(operation)
-    steps = [
-        {"number": it.number, "ids": list(it.ids), "intent": dict(it.intent), "done": it.done and dict(it.done)}
-        for it in found.steps
-    ]
-    told = {**asdict(found.head), "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+    found = operating_of(env, namespace, services).journal.read(operation)
+    print(json.dumps(operation_json(found), indent=2, ensure_ascii=False))
 
 
 @app.command("resume")
@@ -75,34 +64,9 @@ def resume(
 
     Example: fanout operations resume 261128-131500-redrive-a1b2
     """
-    operating = Operating(topology_of(env, namespace, services))
+    operating = operating_of(env, namespace, services)
     head = operating.journal.read(operation).head
-    if head.kind not in ("redrive", "drop", "edit", "replay"):
-        raise RefusedError(f"{operation}: a {head.kind} is not resumed; for a pause there is `fanout resume WORKER`")
-    if head.kind == "replay":
-        from fanout_tools.cli.replay import carry_on
-
-        carry_on(operating, head, as_json=as_json)
-        return
-    worker = operating.topology.worker(head.worker)
-    queue = DeadLetterQueue(operating.client("sqs"), head.plan["queue"], worker.manifest.queue.max_receives)
-    carrier = _carrier(operating, head, operation, again=again)
-    work = operating.carrying(queue, carrier, head.plan["rate"])
-    work.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
-    verb = "dropped" if head.kind == "drop" else f"sent to {worker.queue}"
-    carried(operation, lambda: work.resume(operation), verb=verb, as_json=as_json)
-
-
-def _carrier(operating: Operating, head: Head, operation: str, *, again: bool) -> Carrier:
-    if head.kind == "drop":
-        bucket = operating.topology.names.claims_bucket(operating.topology.account)
-        return Drop(operating.client("s3"), bucket)
-    worker = operating.topology.worker(head.worker)
-    bodies: Mapping[str, str] = {}
-    if head.kind == "edit":
-        bodies = dict.fromkeys(operating.journal.read(operation).planned, head.plan["after"])
-    return Redrive(operating.client("sqs"), worker, operating.fence(worker), bodies=bodies, again=again)
-
-
-def _row(head: Head) -> Mapping[str, Any]:
-    return {**asdict(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}
+    require_resumable(head)
+    queue = operating.topology.worker(head.worker).queue
+    verb = "dropped" if head.kind == "drop" else f"sent to {queue}"
+    carried(operation, lambda: operating.resumed(head, again=again), verb=verb, as_json=as_json)
