@@ -11,6 +11,7 @@ from fanout_tools.cli import (
     canary,
     check,
     compare,
+    console,
     contract,
     deploy,
     dlq,
@@ -79,6 +80,7 @@ app.command("pause", rich_help_panel=OPERATE)(pause.pause)
 app.command("resume", rich_help_panel=OPERATE)(pause.resume)
 app.command("replay", rich_help_panel=OPERATE)(replay.command)
 app.add_typer(operations.app, name="operations", rich_help_panel=OPERATE)
+app.command("console", rich_help_panel=OPERATE)(console.command)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
 

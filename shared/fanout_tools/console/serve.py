@@ -1,0 +1,94 @@
+"""The console as a local server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+
+from fanout import aws
+from fanout_tools.console.access import Access, Role
+from fanout_tools.console.app import make
+from fanout_tools.console.console import Console
+from fanout_tools.console.ledger import METRICS, Ledger
+from fanout_tools.operate.fast import Fast
+from fanout_tools.operate.operating import Operating
+from fanout_tools.operate.reading import Reading
+from fanout_tools.operate.sources.metrics import OVERVIEW, Window
+from fanout_tools.operate.status import look
+from fanout_tools.operate.topology import Topology, WorkerPlace
+from fanout_tools.operate.tracing import Tracing
+from fanout_tools.operate.views.overview import Overview
+
+__all__ = ["HOST", "console_of", "listening", "serve"]
+
+HOST = "127.0.0.1"
+"""Nobody else's machine can reach it."""
+UNTYPED = ("local", "dev")
+"""Environments whose changes are not confirmed by typing the worker's name."""
+
+
+def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: Path, services: Path) -> Console:
+    """A console over AWS, or over an emulator, with this process's own credentials."""
+    ledger = Ledger()
+    hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
+
+    def client(service: Any) -> Any:
+        return ledger.watch(aws.client(service))
+
+    async def looked(window: Window, workers: Sequence[WorkerPlace]) -> Overview:
+        fast = await run_in_threadpool(Fast.reached, topology.place)
+        async with fast:
+            try:
+                return await look(fast, topology, window, workers)
+            finally:
+                ledger.add(fast.calls)
+                if topology.place.endpoint is None:
+                    ledger.add({METRICS: len(OVERVIEW) * (len(workers) or len(topology.workers))})
+
+    return Console(
+        env=env,
+        operating=Operating(topology, client),
+        look=looked,
+        tracing=Tracing(topology, Reading(topology, client), services),
+        access=Access(role, hosts, typed=env not in UNTYPED),
+        folder=folder,
+        services=services,
+        ledger=ledger,
+    )
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on the loopback address.
+
+    :param port: 0: any that is free.
+    :raises OSError: another process has the port.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind((HOST, port))
+    return made
+
+
+def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[[str], None] = print) -> None:
+    """Serve it until Ctrl-C; what is being carried out then stays in the journal, to be resumed."""
+    url = f"http://{HOST}:{own.getsockname()[1]}/?token={console.access.token}"
+    said(f"fanout console of {console.topology.names.namespace}, as {console.access.role}: {url}")
+    if opened:
+        webbrowser.open(url)
+    config = uvicorn.Config(
+        make(console), log_level="warning", access_log=False, lifespan="off", server_header=False,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[own])
+    for work in console.works:
+        if work.is_alive():
+            print(f"fanout: {work.name} is cut off: `fanout operations resume {work.name}`", file=sys.stderr)
