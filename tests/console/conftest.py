@@ -71,7 +71,11 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 
     def taken(page: Page, name: str) -> None:
         shot = base64.b64decode(page.call("Page.captureScreenshot", format="png")["data"])
-        image = Image.open(io.BytesIO(shot)).convert("RGB").quantize(32, dither=Image.Dither.NONE)
+        image = (
+            Image.open(io.BytesIO(shot))
+            .convert("RGB")
+            .quantize(96, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        )
         folder: Path = PICTURES if request.config.getoption("--pictures") else BUILD / "console"
         folder.mkdir(parents=True, exist_ok=True)
         image.save(folder / f"{name}.png", optimize=True)

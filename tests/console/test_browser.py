@@ -63,7 +63,7 @@ def test_every_page_is_accessible_and_asks_nobody_else(visit: Visit, picture: Ca
         if name == "overview":
             picture(visit.page, "overview-phone-dark")
     found += [it for it in foreign(visit.page, visit.url) if "/w/nobody" not in it]
-    assert found == []
+    assert found == [], "\n".join(found)
 
 
 def test_keys(visit: Visit) -> None:
@@ -155,9 +155,9 @@ def test_the_incident(visit: Visit, shop: Shop, picture: Callable[[Page, str], N
     visit.go("/")
     assert "13 in its DLQ" in visit.text()
     page.run("document.querySelector('.troubles a').click(); true")
-    page.wait("location.pathname === '/d/inventory' && document.querySelector('#causes')")
+    page.wait("location.pathname === '/d/inventory' && document.querySelector('#causes') !== null")
     page.run("document.querySelector('#live table tbody a').click(); true")
-    page.wait("location.search.startsWith('?group=') && document.querySelector('#messages')")
+    page.wait("location.search.startsWith('?group=') && document.querySelector('#messages') !== null")
     assert "12 chosen" in visit.text()
 
     page.run(CLICK.format("Redrive…"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from fanout.events.envelope import Envelope
 from fanout.idempotency import Completion, LockState, Release, Request
@@ -147,8 +148,10 @@ class Shop:
             (ORDER, "fulfilment"): Fate.FILTERED,
             (INVOICE, "loyalty"): Fate.WAITING,
         }
-        made = Bus(self.topology, fates, {"billing": [INVOICE]})
+        made = Bus(self.topology, fates, {"billing": [INVOICE]}, now=time.time() + 3480)
         made.publish(ORDER, ROOT, ROOT)
+        for line in made.log:
+            _at_its_pace(line)
         return made
 
     def dead_letter(self, number: int, text: str = "", error: str = "Reject", **more: str) -> str:
@@ -157,7 +160,9 @@ class Shop:
         attributes = {"error_type": error, "error_message": said, "worker": "inventory", "attempts": "1", **more}
         typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
         body = order(number)
-        self.queue("inventory", dead=True).send(body, attributes=typed)
+        queue = self.queue("inventory", dead=True)
+        queue.send(body, attributes=typed)
+        queue.messages[-1].message_id = str(uuid5(NAMESPACE_URL, f"{number} {len(queue.messages)}"))
         return Envelope.decode(body).metadata.event_id
 
     def queue(self, worker: str, *, dead: bool = False) -> ModelQueue:
@@ -216,6 +221,24 @@ class Shop:
             mapped={name: it for name, it in paused.items() if name in self.topology.workers},
         )
         return overview(self.topology, asked, facts, window.seconds)
+
+
+PACES = {
+    ("audit", ORDER): (0, 2_100, 12.0),
+    ("billing", ORDER): (0, 1_800, 8_000.0),
+    ("inventory", ORDER): (0, 900, 350.0),
+    ("audit", INVOICE): (9_900, 1_200, 10.0),
+}
+"""When it was sent after the order was, how long it waited, and how long its handler took, in ms."""
+
+
+def _at_its_pace(line: dict[str, Any]) -> None:
+    """As a trace of a real order looks."""
+    account = line["spans"][0]
+    after, wait, took = PACES[line["worker"], account[2]]
+    sent = account[4] + after
+    account[4:8] = [sent, wait, sent + wait, took]
+    line["_aws"]["Timestamp"] = sent + wait + int(took)
 
 
 class _NoMetrics:

@@ -21,6 +21,7 @@ from fanout_tools.console.console import Console
 
 __all__ = ["STATIC", "Page", "answer", "asset_version", "is_part"]
 
+MOST_MADE = 32
 NOTHING = "\N{EN DASH}"
 STATIC = Path(__file__).parent / "static"
 
@@ -44,6 +45,8 @@ class Page:
     status: int = 200
     refresh_s: int = 0
     kept: bool = True
+    made_of: tuple[object, ...] | None = None
+    """What alone the page's part follows from: it is made once for all who ask; None: it is made each time."""
 
 
 def is_part(request: Request) -> bool:
@@ -77,7 +80,8 @@ def _html(request: Request, console: Console, page: Page, *, frozen: bool) -> Re
     part = is_part(request) and not frozen
     template = templates().select_template([f"_{page.template}"] * part + [page.template])
     role = Role.OBSERVER if frozen else console.access.role
-    content = template.render(
+    known = (page.template, role, page.made_of) if part and page.made_of else None
+    content = console.made.get(known) or template.render(
         console=console,
         page=page,
         path=request.url.path,
@@ -91,6 +95,8 @@ def _html(request: Request, console: Console, page: Page, *, frozen: bool) -> Re
         now=console.clock(),
         **page.shown,
     )
+    if known:
+        _keep(console.made, known, content)
     made = HTMLResponse(content, page.status)
     made.headers["vary"] = "accept, hx-request, cookie"
     made.headers["fanout-calls"] = str(console.ledger.count)
@@ -99,6 +105,14 @@ def _html(request: Request, console: Console, page: Page, *, frozen: bool) -> Re
         name = f"{page.title.replace(' ', '-').replace('/', '-')}.html"
         made.headers["content-disposition"] = f'attachment; filename="{ascii_only(name)}"'
     return made
+
+
+def _keep(made: dict[object, str], known: object, content: str) -> None:
+    """The newest few: an older look is asked for no more."""
+    made.pop(known, None)
+    made[known] = content
+    while len(made) > MOST_MADE:
+        del made[next(iter(made))]
 
 
 def _unless_known(request: Request, made: Response) -> Response:

@@ -64,7 +64,7 @@ def make(console: Console) -> ASGIApp:
 
     app = Starlette(
         routes=[*routes, Mount("/static", _Static(directory=STATIC))],
-        middleware=[Middleware(GZipMiddleware, minimum_size=1_000)],
+        middleware=[Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)],
         exception_handlers={HTTPException: refused, Exception: broken},
     )
     return Guard(app, console.access)

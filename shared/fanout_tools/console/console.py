@@ -49,6 +49,8 @@ class Console:
     clock: Callable[[], float] = time.time
     works: list[threading.Thread] = field(default_factory=list, init=False)
     """Operations that this process carries out."""
+    made: dict[object, str] = field(default_factory=dict, init=False, repr=False)
+    """Parts of pages that many ask for, as they were made last."""
     overview: Shared[Overview] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -51,6 +51,7 @@ async def page(request: Request, console: Console) -> Page:
             "text": text,
         },
         refresh_s=REFRESH_S,
+        made_of=(console.overview.number, by, text) if seen else None,
     )
 
 

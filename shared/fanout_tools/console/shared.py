@@ -34,6 +34,8 @@ class Shared(Generic[T]):
     ask: Callable[[], Awaitable[T]]
     fresh_s: float
     clock: Callable[[], float] = time.monotonic
+    number: int = field(default=0, init=False)
+    """Of the last look."""
     _seen: Seen[T] | None = field(default=None, init=False)
     _asking: asyncio.Task[T] | None = field(default=None, init=False)
 
@@ -54,4 +56,5 @@ class Shared(Generic[T]):
     async def _look(self) -> T:
         value = await self.ask()
         self._seen = Seen(value, self.clock())
+        self.number += 1
         return value

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from fanout_tools.console import answers
 from fanout_tools.console.access import Role
 from fanout_tools.console.app import ENTRIES
 from fanout_tools.console.entries import Entry
@@ -175,3 +176,31 @@ def test_what_is_not_there_is_said(browser: Browser) -> None:
     assert "did you mean inventory?" in answer.text
     assert browser.get("/nowhere").status_code == 404
     assert browser.json("/w/inventry").json() == {"error": "worker inventry: no such worker; did you mean inventory?"}
+
+
+def test_the_overview_is_made_once_for_all_who_ask(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a look WHEN many ask for the page THEN its part is made once; another filter, or another look, is another
+    page."""
+    made: list[object] = []
+
+    def age(seconds: object) -> str:
+        made.append(seconds)
+        return ""
+
+    monkeypatch.setitem(answers.templates().filters, "age", age)
+    first = browser.part("/").text
+    count = len(made)
+    assert [browser.part("/").text for _ in range(3)] == [first] * 3
+    assert len(made) == count
+    assert browser.part("/?q=loyalty").text != first
+    shop.dead_letter(99)
+    browser.console.overview.fresh_s = 0.0
+    assert "14 in its DLQ" in browser.part("/").text
+
+
+def test_an_observer_is_led_to_no_page_that_refuses(shop: Shop) -> None:
+    observer = Browser(console(shop, Role.OBSERVER))
+    for path in ("/", "/w/inventory", f"/e/{ROOT}"):
+        assert 'href="/d/' not in observer.part(path).text + observer.get(path).text
