@@ -24,13 +24,14 @@ variable "dead_letter_queues" {
 }
 
 variable "workers" {
-  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue."
+  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue; domains: the sources of its events."
   type = map(object({
     queue              = string
     dead_letter_queues = list(string)
     function           = string
     log_group          = string
     age_s              = number
+    domains            = list(string)
   }))
 }
 

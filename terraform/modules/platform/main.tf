@@ -241,7 +241,7 @@ module "observability" {
     [for workflow in module.workflow : workflow.watched.dead_letter_queue],
   )
   workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
-  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
+  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s, domains = distinct(local.selections[name][*].source) }) }
   relays             = module.outbox[*].watched.function
   pipes              = { for name, source in module.queue_source : name => source.watched }
   emails             = var.observability.alarm_emails
