@@ -12,6 +12,7 @@ from fanout_router.config import FunctionSettings, RouterSettings
 from fanout_tools.declarations.schema import schema
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.proof.quotas import QUOTAS
 from scripts.docs import commands, modules, settings, tables
 from scripts.paths import REPOSITORY
 
@@ -37,6 +38,7 @@ def made_parts() -> Mapping[str, Mapping[str, str]]:
     return {
         "worker-yaml.md": {"keys": tables.keys(schema(Manifest))},
         "web-yaml.md": {"keys": tables.keys(schema(WebManifest))},
+        "limits.md": {"quotas": tables.quotas(QUOTAS)},
         "router-settings.md": {
             "router": settings.table(RouterSettings, prefix="DISPATCH_"),
             "functions": settings.table(FunctionSettings),
