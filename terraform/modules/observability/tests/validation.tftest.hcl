@@ -153,3 +153,39 @@ run "gives_each_domain_a_page_when_one_cannot_hold_all" {
     error_message = "parts of a query are numbered"
   }
 }
+
+run "calls_others_and_takes_a_workers_own_share_of_errors" {
+  command = plan
+
+  variables {
+    urls = ["https://events.pager.example/integration/1"]
+    workers = {
+      billing = {
+        queue              = "fanout-test-billing"
+        dead_letter_queues = ["fanout-test-billing-dlq"]
+        function           = "fanout-test-billing"
+        log_group          = "/aws/lambda/fanout-test-billing"
+        age_s              = 300
+        domains            = ["shop.orders"]
+        error_percent      = 2
+      }
+    }
+  }
+  assert {
+    condition     = one(values(aws_sns_topic_subscription.url)).protocol == "https"
+    error_message = "an incident service is called by HTTPS"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors["billing"].threshold == 2
+    error_message = "a worker's own share of errors comes before the environment's"
+  }
+}
+
+run "calls_nobody_in_the_clear" {
+  command = plan
+
+  variables {
+    urls = ["http://events.pager.example"]
+  }
+  expect_failures = [var.urls]
+}
