@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fanout_tools.console.access import Access
@@ -98,13 +99,8 @@ class Console:
 
     def acting(self, command: str) -> Operating:
         """The same deployment, for an operation that the journal is to know by the equivalent command."""
-        operating = replace(self.operating)
-        operating.__dict__["journal"] = self.operating.journal
-        operating.__dict__["operator"] = replace(self.operating.operator, command=command)
-        return operating
+        return self.operating.by(command)
 
     def command(self, *words: str) -> str:
         """The equivalent command line."""
-        import shlex
-
         return shlex.join(["fanout", *words, *(["--env", self.env] if self.env != "local" else [])])

@@ -70,6 +70,12 @@ class Operating:
     def operator(self) -> Operator:
         return Operator.present(self.client("sts"))
 
+    def by(self, command: str) -> Operating:
+        """The same deployment, for an operation that the journal is to know by this command line."""
+        made = replace(self)
+        vars(made).update(journal=self.journal, operator=replace(self.operator, command=command))
+        return made
+
     def dead_letters(self, worker: WorkerPlace, *, undelivered: bool = False) -> DeadLetterQueue:
         """A worker's DLQ; of a FIFO worker, if asked for, the one of what could not be delivered to its queue."""
         url = worker.dead_letter_queue_url

@@ -47,6 +47,20 @@ def test_a_redrive_is_planned_confirmed_and_in_the_journal(shop: Shop, browser: 
     assert "13 of 13" in page.text
 
 
+def cut_off_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first send fails."""
+    failed: list[Callable[..., object]] = []
+    plain = shop.sqs.send_message_batch
+
+    def once(**request: object) -> object:
+        if not failed:
+            failed.append(plain)
+            raise ConnectionError("the network is gone")
+        return plain(**request)
+
+    monkeypatch.setattr(shop.sqs, "send_message_batch", once)
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -156,6 +170,22 @@ def test_an_event_is_edited_by_a_form_of_its_contract(shop: Shop, browser: Brows
 
 @pytest.mark.shop
 @pytest.mark.usefixtures("_contracts")
+def test_an_edit_that_was_cut_off_is_carried_on_as_edited(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fields = f"/d/inventory/m/{EVENT}/edit", {"field.customer_id": "c-8"}
+    cut_off_once(shop, monkeypatch)
+    place = browser.send(path, {**fields, "expected": "1", **APPLY}).headers["location"]
+    carried_out(browser, place)
+    assert shop.queue("inventory").messages == []
+    browser.send(f"{place}/resume", {"expected": "1", **APPLY})
+    assert carried_out(browser, place).head.status is Status.FINISHED
+    [sent] = shop.queue("inventory").messages
+    assert json.loads(sent.body)["detail"]["data"]["customer_id"] == "c-8"
+
+
+@pytest.mark.shop
+@pytest.mark.usefixtures("_contracts")
 def test_an_edit_that_breaks_the_contract_is_refused(browser: Browser) -> None:
     path = f"/d/inventory/m/{EVENT}/edit"
     assert browser.send(path, {"field.lines": "[]"}).status_code == 409
@@ -199,16 +229,7 @@ def test_a_replay_of_what_is_not_archived_yet_is_refused(browser: Browser) -> No
 
 def test_what_was_cut_off_is_carried_on(shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """GIVEN a redrive whose process lost AWS WHEN its page is asked for THEN it says so; carried on, it ends."""
-    failing: list[Callable[..., object]] = []
-    plain = shop.sqs.send_message_batch
-
-    def once(**request: object) -> object:
-        if not failing:
-            failing.append(plain)
-            raise ConnectionError("the network is gone")
-        return plain(**request)
-
-    monkeypatch.setattr(shop.sqs, "send_message_batch", once)
+    cut_off_once(shop, monkeypatch)
     begun = browser.send("/d/inventory/redrive", {"rate": "1000/s", "expected": "13", **APPLY})
     place = begun.headers["location"]
     carried_out(browser, place)
