@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,6 +241,15 @@ def _at_its_pace(line: dict[str, Any]) -> None:
     line["_aws"]["Timestamp"] = sent + wait + int(took)
 
 
+async def series(window: Window, _: WorkerPlace) -> Mapping[float, Mapping[str, int]]:
+    """A worker that began to reject an hour ago."""
+    period_s = window.period_s
+    begin = window.start - window.start % period_s
+    times = [begin + number * period_s for number in range(int(window.seconds) // period_s)]
+    last = window.end - 3_600
+    return {at: {"handled": 190 + int(at) % 40, "rejected": 25 if at > last else 0} for at in times}
+
+
 class _NoMetrics:
     def get_metric_data(self, **_: Any) -> dict[str, Any]:
         return {"MetricDataResults": []}
@@ -258,6 +267,7 @@ def console(shop: Shop, role: Role = Role.OPERATOR, *, typed: bool = True, host:
         env="prod",
         operating=Operating(shop.topology, shop.client),
         look=shop.look,
+        series=series,
         tracing=Tracing(shop.topology, shop.bus, Path("no-services")),
         access=Access(role, frozenset({host}), typed=typed),
         **more,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shlex
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fanout_tools.console.access import Access
 from fanout_tools.console.ledger import METRICS, Ledger, cost_of
 from fanout_tools.console.shared import Shared
-from fanout_tools.operate.operating import Operating
+from fanout_tools.operate.operating import Operating, RefusedError
 from fanout_tools.operate.sources.metrics import OVERVIEW, Window
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.tracing import Tracing
@@ -27,6 +27,7 @@ BUDGET_USD_AN_HOUR = 0.50
 WINDOW_S = 900.0
 
 Look = Callable[[Window, Sequence[WorkerPlace]], Awaitable[Overview]]
+Series = Callable[[Window, WorkerPlace], Awaitable[Mapping[float, Mapping[str, int]]]]
 
 
 @dataclass(eq=False)
@@ -34,6 +35,7 @@ class Console:
     """
     :ivar env: as the commands name the deployment.
     :ivar look: asks all sources at once; of no workers means of all.
+    :ivar series: a worker's records by outcome, period by period; nothing where there are no metrics.
     :ivar tracing: follows events.
     :ivar folder: the project's, for what is recorded there.
     :ivar services: where its workers are declared.
@@ -42,6 +44,7 @@ class Console:
     env: str
     operating: Operating
     look: Look = field(repr=False)
+    series: Series = field(repr=False)
     tracing: Tracing = field(repr=False)
     access: Access = field(repr=False)
     folder: Path = field(default_factory=Path)
@@ -52,6 +55,7 @@ class Console:
     """Operations that this process carries out."""
     made: dict[object, str] = field(default_factory=dict, init=False, repr=False)
     """Parts of pages that many ask for, as they were made last."""
+    _beginning: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     overview: Shared[Overview] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +82,10 @@ class Console:
         return await self.look(self.window, ())
 
     def begin(self, operation: str, work: Callable[[], object]) -> None:
-        """Carry an operation out beside the pages; how far it is the journal tells."""
+        """Carry an operation out beside the pages; how far it is the journal tells.
+
+        :raises RefusedError: this process is at it: a form was sent twice.
+        """
 
         def carry() -> None:
             try:
@@ -87,9 +94,16 @@ class Console:
                 self._note(operation, error)
 
         thread = threading.Thread(target=carry, name=operation, daemon=True)
-        self.works = [it for it in self.works if it.is_alive()]
-        self.works.append(thread)
-        thread.start()
+        with self._beginning:
+            self.works = [it for it in self.works if it.is_alive()]
+            if self.at(operation):
+                raise RefusedError(f"{operation}: is being carried out already")
+            self.works.append(thread)
+            thread.start()
+
+    def at(self, operation: str) -> bool:
+        """Whether this process is carrying it out."""
+        return any(it.name == operation and it.is_alive() for it in self.works)
 
     def _note(self, operation: str, error: Exception) -> None:
         try:

@@ -39,7 +39,7 @@ def _days(text: str) -> int:
 async def one(request: Request, console: Console) -> Page:
     """One operation, as the journal has it; while it runs, again and again."""
     name = request.path_params["operation"]
-    ours = any(it.name == name and it.is_alive() for it in console.works)
+    ours = console.at(name)
     try:
         found = await run_in_threadpool(console.operating.journal.read, name)
     except UnknownOperationError:

@@ -360,8 +360,8 @@ def carry_on(console: Console, form: Mapping[str, str], address: Mapping[str, An
 
     def begin(why: str) -> str:
         acting = console.acting(command)
-        acting.journal.note(head.operation, f"carried on: {why}")
         console.begin(head.operation, lambda: acting.resumed(head, again=again))
+        acting.journal.note(head.operation, f"carried on: {why}")
         return f"/o/{head.operation}"
 
     left = len(found.planned) - len(found.settled)

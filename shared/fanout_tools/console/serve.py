@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from fanout_tools.console.ledger import METRICS, Ledger
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
-from fanout_tools.operate.sources.metrics import OVERVIEW, Window
+from fanout_tools.operate.sources.metrics import OVERVIEW, Window, series
 from fanout_tools.operate.status import look
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.tracing import Tracing
@@ -53,10 +53,19 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
                 if topology.place.endpoint is None:
                     ledger.add({METRICS: len(OVERVIEW) * (len(workers) or len(topology.workers))})
 
+    async def counted(window: Window, worker: WorkerPlace) -> Mapping[float, Mapping[str, int]]:
+        if topology.place.endpoint is not None:
+            return {}  # an emulator has no metrics
+        fast = await run_in_threadpool(Fast.reached, topology.place)
+        async with fast:
+            ledger.add({METRICS: len(OVERVIEW)})
+            return await series(fast, topology, worker.name, window)
+
     return Console(
         env=env,
         operating=Operating(topology, client),
         look=looked,
+        series=counted,
         tracing=Tracing(topology, Reading(topology, client), services),
         access=Access(role, hosts, typed=env not in UNTYPED),
         folder=folder,

@@ -12,12 +12,14 @@ from fanout_tools.console.answers import Page, is_part, wants_json
 from fanout_tools.console.console import Console
 from fanout_tools.console.entries import Entry
 from fanout_tools.operate.journal import Head
+from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import WorkerPlace
 from fanout_tools.operate.views.operations import head_row
 
 __all__ = ["ENTRIES"]
 
 DAYS = 7
+HOURS_S = 3 * 3_600
 MOST_OPERATIONS = 10
 REFRESH_S = 15
 
@@ -44,6 +46,21 @@ async def page(request: Request, console: Console) -> Page:
     )
 
 
+async def outcomes(request: Request, console: Console) -> Page:
+    """The last three hours by outcome: a chart, and the table behind it."""
+    place = console.topology.worker(request.path_params["worker"])
+    now = console.clock()
+    found = await console.series(Window(now - HOURS_S, now), place)
+    rows = [{"time": time, **counts} for time, counts in found.items()]
+    return Page(
+        title=f"Outcomes of {place.name}",
+        template="outcomes.html",
+        command=console.command("status", place.name, "--since", "3h"),
+        told=rows,
+        shown={"worker": place, "rows": rows, "names": [name for name in rows[0] if name != "time"] if rows else []},
+    )
+
+
 def _operations(console: Console, place: WorkerPlace) -> list[Head]:
     found = (head for head in console.operating.journal.recent(DAYS) if head.worker == place.name)
     return [head for _, head in zip(range(MOST_OPERATIONS), found, strict=False)]
@@ -61,4 +78,4 @@ def _declared(place: WorkerPlace) -> Iterator[tuple[str, Any]]:
     yield "slo: oldest event", f"{it.slo.age_s} s"
 
 
-ENTRIES = (Entry("/w/{worker}", page),)
+ENTRIES = (Entry("/w/{worker}", page), Entry("/w/{worker}/outcomes", outcomes))

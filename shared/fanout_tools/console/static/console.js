@@ -81,22 +81,41 @@
     if (act) { event.preventDefault(); act(); }
   });
 
-  // The chart is drawn from the table behind it.
-  const chart = $("chart");
-  if (chart && window.uPlot) {
-    const rows = [...$(chart.dataset.table).tBodies[0].rows].map((row) => [...row.cells].map((cell) => Number(cell.textContent)));
-    const batches = [...new Set(rows.map((row) => row[0]))];
-    const memories = [...new Set(rows.map((row) => row[1]))].sort((a, b) => a - b);
-    const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3]];
-    const ink = getComputedStyle(document.body).color;
-    const axis = { stroke: ink, grid: { stroke: "rgba(128,128,128,.3)" } };
-    for (const [column, label] of [[2, "USD per million"], [3, "ms per record"]]) {
-      const at = (batch, memory) => (rows.find((row) => row[0] === batch && row[1] === memory) || [])[column] ?? null;
-      const series = batches.map((batch, i) => ({ label: "batch " + batch, stroke: ink, dash: dashes[i % dashes.length], width: 2 }));
-      new uPlot(
-        { title: label, width: Math.min(900, chart.clientWidth), height: 260, scales: { x: { time: false } }, axes: [axis, axis],
-          series: [{ label: "MB" }, ...series] },
-        [memories, ...batches.map((batch) => memories.map((memory) => at(batch, memory)))], chart);
+  // A form that is sent twice would begin twice.
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post") return;
+    setTimeout(() => event.target.querySelectorAll("button").forEach((button) => { button.disabled = true; }));
+  });
+
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+  // A chart is drawn from the table that it names: the first column is its x, each "line" column a line.
+  const ink = () => getComputedStyle(document.body).color;
+  const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [1, 5]];
+  const plot = (place, title, xs, lines, time) => {
+    const axis = { stroke: ink(), grid: { stroke: "rgba(128,128,128,.3)" } };
+    const series = lines.map((line, i) => ({ label: line.label, stroke: ink(), dash: DASHES[i % DASHES.length], width: 2 }));
+    new uPlot(
+      { title, width: Math.min(900, place.clientWidth), height: 240, scales: { x: { time } }, axes: [axis, axis],
+        series: [{ label: time ? "time" : "MB" }, ...series] },
+      [xs, ...lines.map((line) => line.values)], place);
+  };
+  const cells = (table) => [...table.tBodies[0].rows].map((row) => [...row.cells].map((cell) => Number(cell.dataset.value ?? cell.textContent)));
+  const charts = (within) => within.querySelectorAll(".chart").forEach((place) => {
+    if (!window.uPlot || place.childElementCount) return;
+    const table = $(place.dataset.table), rows = cells(table);
+    if (place.dataset.kind === "curve") {
+      const batches = [...new Set(rows.map((row) => row[0]))];
+      const memories = [...new Set(rows.map((row) => row[1]))].sort((a, b) => a - b);
+      const at = (batch, memory, column) => (rows.find((row) => row[0] === batch && row[1] === memory) || [])[column] ?? null;
+      for (const [column, title] of [[2, "USD per million"], [3, "ms per record"]]) {
+        plot(place, title, memories, batches.map((batch) => ({ label: "batch " + batch, values: memories.map((memory) => at(batch, memory, column)) })), false);
+      }
+    } else {
+      const names = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent);
+      plot(place, place.dataset.title, rows.map((row) => row[0]), names.map((label, i) => ({ label, values: rows.map((row) => row[i + 1]) })), true);
     }
-  }
+  });
+  charts(document);
+  document.addEventListener("htmx:afterSwap", (event) => charts(event.detail.target));
 })();

@@ -11,6 +11,7 @@ import pytest
 
 from fanout_tools.console.access import Role
 from fanout_tools.operate.journal import Head, Operation, Status
+from fanout_tools.operate.operating import RefusedError
 from fanout_tools.project import project
 from tests.console.world import Shop, console, order
 from tests.unit.fanout_tools.console.conftest import Browser
@@ -250,6 +251,8 @@ def test_an_operation_that_is_just_beginning_is_no_error(browser: Browser) -> No
     gate = threading.Event()
     browser.console.begin("261128-120000-redrive-ffff", gate.wait)
     try:
+        with pytest.raises(RefusedError, match="already"):
+            browser.console.begin("261128-120000-redrive-ffff", gate.wait)
         assert "It begins" in browser.get("/o/261128-120000-redrive-ffff").text
     finally:
         gate.set()

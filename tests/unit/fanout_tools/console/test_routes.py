@@ -204,3 +204,11 @@ def test_an_observer_is_led_to_no_page_that_refuses(shop: Shop) -> None:
     observer = Browser(console(shop, Role.OBSERVER))
     for path in ("/", "/w/inventory", f"/e/{ROOT}"):
         assert 'href="/d/' not in observer.part(path).text + observer.get(path).text
+
+
+def test_outcomes_are_a_chart_with_its_table_behind(browser: Browser) -> None:
+    part = browser.part("/w/inventory/outcomes").text
+    assert 'data-table="outcomes"' in part
+    assert part.count("<tr>") == 37, "three hours in periods of five minutes, and the head"
+    rows = [json.loads(line) for line in browser.json("/w/inventory/outcomes").text.splitlines()]
+    assert sum(row["rejected"] for row in rows) > 0
