@@ -85,7 +85,8 @@ demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 u
 	@exec $(RUN) scripts.demo.web --port $(or $(WEB_PORT),8080) $(if $(filter 1,$(CHECK)),--check)
 demo-console: setup ## The console on EMULATOR at CONSOLE_PORT=8765 until Ctrl-C, while the demo runs; its output is in build/demo.log
 	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
-	@$(RUN) scripts.demo --orders $(or $(ORDERS),500) > build/demo.log 2>&1 & exec $(FANOUT) console --allow-changes --open --port $(or $(CONSOLE_PORT),8765)
+	@$(RUN) scripts.demo --orders $(or $(ORDERS),500) > build/demo.log 2>&1 & trap "kill $$! 2> /dev/null || true" EXIT; \
+	$(FANOUT) console --allow-changes --open --port $(or $(CONSOLE_PORT),8765)
 chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes killed at random: each effect exactly once
 	$(RUN) scripts.chaos $(EMULATOR) --events $(or $(EVENTS),2000)
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
