@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -90,6 +92,14 @@ def listening(port: int) -> socket.socket:
     return made
 
 
+class _Server(uvicorn.Server):
+    """What is cut off by Ctrl-C is no error."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
+
+
 def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[[str], None] = print) -> None:
     """Serve it until Ctrl-C; what is being carried out then stays in the journal, to be resumed."""
     url = f"http://{HOST}:{own.getsockname()[1]}/?token={console.access.token}"
@@ -101,7 +111,7 @@ def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[
         timeout_graceful_shutdown=2,
     )  # fmt: skip
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[own])
+        _Server(config).run(sockets=[own])
     for work in console.works:
         if work.is_alive():
             print(f"fanout: {work.name} is cut off: `fanout operations resume {work.name}`", file=sys.stderr)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -30,27 +34,50 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_serves_until_ctrl_c(folder: Path) -> None:
-    """GIVEN an AWS that does not answer WHEN the console is started THEN it prints its URL, shows what is declared, has
-    a banner for the rest, and ends at Ctrl-C without a traceback."""
+@contextmanager
+def started(folder: Path, aws: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command as a process, and the URL that it prints; Ctrl-C at the end."""
     paths = [str(REPOSITORY / name) for name in ("shared", "router")]
-    env = {**os.environ, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "PYTHONPATH": os.pathsep.join(paths)}
+    env = {**os.environ, "AWS_ENDPOINT_URL": aws, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "fanout_tools.cli", "console", "--port", "0"]
     with subprocess.Popen(
         command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        said = process.stdout.readline()
         try:
+            said = process.stdout.readline()
             assert "as investigator: http://127.0.0.1:" in said
-            with httpx.Client(follow_redirects=True) as client:
-                first = client.get(said.rpartition(": ")[2].strip())
-                assert "Looking at 1 workers" in first.text
+            yield process, said.rpartition(": ")[2].strip()
         finally:
             process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=50)
     assert errors == ""
     assert process.returncode == 0
+
+
+def test_it_serves_until_ctrl_c(folder: Path) -> None:
+    """GIVEN the command WHEN its URL is opened THEN what is declared is there, before AWS has answered anything."""
+    with started(folder, "http://127.0.0.1:9") as (_, url), httpx.Client(follow_redirects=True) as client:
+        assert "Looking at 1 workers" in client.get(url).text
+
+
+def test_ctrl_c_cuts_off_a_look_without_a_word(folder: Path) -> None:
+    """GIVEN an AWS that takes calls and does not answer WHEN Ctrl-C comes in the middle of a look THEN the console
+    ends, and nothing is printed."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        with started(folder, f"http://127.0.0.1:{silent.getsockname()[1]}") as (_, url):
+            viewer = threading.Thread(target=watch, args=[url], daemon=True)
+            viewer.start()
+            taken, _ = silent.accept()
+        taken.close()
+        viewer.join(30)
+
+
+def watch(url: str) -> None:
+    with suppress(httpx.HTTPError), httpx.Client(follow_redirects=True, timeout=60) as client:
+        client.get(url)
+        client.get(url.partition("/?")[0], headers={"hx-request": "true"})
 
 
 def test_a_port_that_is_taken_is_said(
