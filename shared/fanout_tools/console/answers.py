@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -17,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from fanout_tools.console.access import Role
+from fanout_tools.console.assets import address, assets
 from fanout_tools.console.console import Console
 
-__all__ = ["STATIC", "Page", "answer", "asset_version", "is_part"]
+__all__ = ["Page", "answer", "is_part", "prepare"]
 
 MOST_MADE = 32
 NOTHING = "\N{EN DASH}"
-STATIC = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +89,7 @@ def _html(request: Request, console: Console, page: Page, *, frozen: bool) -> Re
         may_look=role >= Role.INVESTIGATOR,
         may_change=role >= Role.OPERATOR,
         form_token=console.access.form_token,
-        version=asset_version,
+        version=address,
         inlined=_inlined,
         now=console.clock(),
         **page.shown,
@@ -166,15 +165,15 @@ def _pretty(value: Any) -> str:
 FILTERS: dict[str, Callable[..., str]] = {"number": _number, "age": _age, "moment": _moment, "pretty": _pretty}
 
 
-@cache
-def asset_version(name: str) -> str:
-    """A file's address: another content has another one, so that browsers may keep it for good."""
-    digest = hashlib.blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()
-    return f"/static/{name}?{digest}"
+def prepare() -> None:
+    """Compile and read all that pages are made with, before the first visitor waits for it."""
+    assets()
+    for name in templates().list_templates():
+        templates().get_template(name)
 
 
 def _inlined(name: str) -> Markup:
     """A stylesheet's text, for a frozen page."""
-    text = (STATIC / name).read_text(encoding="utf-8")
+    text = assets()[name].content.decode()
     assert "</" not in text
     return Markup(text)  # our own file

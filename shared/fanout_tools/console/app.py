@@ -11,13 +11,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from fanout.errors import FanoutError
 from fanout_tools.console import changes, event, letters, operations, overview, project_pages, worker
-from fanout_tools.console.answers import STATIC, Page, answer
+from fanout_tools.console.answers import Page, answer, prepare
+from fanout_tools.console.assets import serve_asset
 from fanout_tools.console.console import Console
 from fanout_tools.console.entries import FORM_TOKEN, Entry, FormError, form_of
 from fanout_tools.console.guard import Guard
@@ -38,20 +38,11 @@ ENTRIES: tuple[Entry, ...] = (
 
 STATUSES = {2: 400, 3: 404, 5: 409}
 """Of HTTP, by what the command would end with."""
-A_YEAR_S = 31_536_000
-
-
-class _Static(StaticFiles):
-    """Addresses change with the contents."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        found = await super().get_response(path, scope)
-        found.headers["cache-control"] = f"public, max-age={A_YEAR_S}, immutable"
-        return found
 
 
 def make(console: Console) -> ASGIApp:
     """The application over this console."""
+    prepare()
     routes = [Route(it.path, _endpoint(it, console), methods=[it.method], name=it.path) for it in ENTRIES]
 
     async def refused(request: Request, error: Exception) -> Response:
@@ -63,7 +54,7 @@ def make(console: Console) -> ASGIApp:
         return answer(request, console, _trouble(request, f"{type(error).__name__}: {error}", 500))
 
     app = Starlette(
-        routes=[*routes, Mount("/static", _Static(directory=STATIC))],
+        routes=[*routes, Route("/static/{name:path}", serve_asset)],
         middleware=[Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)],
         exception_handlers={HTTPException: refused, Exception: broken},
     )

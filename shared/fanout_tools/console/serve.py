@@ -86,6 +86,7 @@ def listening(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((HOST, port))
+        made.listen()
     except OSError:
         made.close()
         raise
@@ -100,16 +101,20 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[[str], None] = print) -> None:
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[[str], None] = _say) -> None:
     """Serve it until Ctrl-C; what is being carried out then stays in the journal, to be resumed."""
-    url = f"http://{HOST}:{own.getsockname()[1]}/?token={console.access.token}"
-    said(f"fanout console of {console.topology.names.namespace}, as {console.access.role}: {url}")
-    if opened:
-        webbrowser.open(url)
     config = uvicorn.Config(
         make(console), log_level="warning", access_log=False, lifespan="off", server_header=False,
         timeout_graceful_shutdown=2,
     )  # fmt: skip
+    url = f"http://{HOST}:{own.getsockname()[1]}/?token={console.access.token}"
+    said(f"fanout console of {console.topology.names.namespace}, as {console.access.role}: {url}")
+    if opened:
+        webbrowser.open(url)
     with suppress(KeyboardInterrupt):
         _Server(config).run(sockets=[own])
     for work in console.works:

@@ -122,3 +122,14 @@ def test_the_token_is_in_no_page(browser: Browser) -> None:
         assert access.token not in browser.get(path).text
         assert access.session not in browser.get(path).text
     assert access.token not in repr(access)
+
+
+def test_files_are_served_packed_under_addresses_that_change_with_them(browser: Browser) -> None:
+    [name] = set(re.findall(r'href="(/static/console\.css\?[0-9a-f]+)"', browser.get("/").text))
+    packed, plain = browser.get(name), browser.get(name, headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content
+    assert packed.headers["content-type"].startswith("text/css")
+    for absent in ("/static/vendor/vendor.lock", "/static/../app.py", "/static/%2e%2e/app.py", "/static/"):
+        assert browser.get(absent).status_code == 404

@@ -86,7 +86,6 @@ def test_a_port_that_is_taken_is_said(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with listening(0) as own:
-        own.listen()
         assert run(["console", "--port", str(own.getsockname()[1])]) == 1
     assert "choose another with --port" in capsys.readouterr().err
 
