@@ -84,6 +84,7 @@ def _html(request: Request, console: Console, page: Page, *, frozen: bool) -> Re
         console=console,
         page=page,
         path=request.url.path,
+        shareable=request.method != "POST",
         query=str(request.url.query),
         frozen=frozen,
         may_look=role >= Role.INVESTIGATOR,

@@ -32,6 +32,7 @@ def test_a_redrive_is_planned_confirmed_and_in_the_journal(shop: Shop, browser: 
     did it, why, and by which command the same is done."""
     plan = browser.send("/d/inventory/redrive", {"rate": "1000/s"})
     assert "13 messages to shop-prod-inventory at 1000/s" in plan.text
+    assert "Freeze" not in plan.text, "a plan has no address"
     assert "nothing has been deployed since the last of these failures" in plan.text
     assert list(browser.console.operating.journal.recent(2)) == []
 
