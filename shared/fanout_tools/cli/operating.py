@@ -15,6 +15,7 @@ from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.cli.output import complain
 from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
+from fanout_tools.operate.actions.pacing import Load, Pace, load_of
 from fanout_tools.operate.actions.pause import Mapping as SourceMapping
 from fanout_tools.operate.fence import Fence
 from fanout_tools.operate.journal import Journal
@@ -91,8 +92,28 @@ class Operating:
     def mapping(self, worker: WorkerPlace) -> SourceMapping:
         return SourceMapping(self.client("lambda"), self.topology.place.arn("sqs", worker.queue))
 
-    def carrying(self, queue: DeadLetterQueue, carrier: Carrier, rate: str) -> Carrying:
-        return Carrying(self.journal, queue, carrier, TokenBucket(parse_rate(rate)), told=_progress)
+    def carrying(
+        self, queue: DeadLetterQueue, carrier: Carrier, rate: str, *, to: WorkerPlace | None = None
+    ) -> Carrying:
+        """
+        :param to: the worker that gets the messages: what it has to do without them slows them down.
+        """
+        per_s = parse_rate(rate)
+        work = Carrying(self.journal, queue, carrier, TokenBucket(per_s), told=_progress)
+        if to is not None:
+            work.brake = Pace(to, per_s, lambda: self._load(to))
+        return work
+
+    def _load(self, worker: WorkerPlace) -> Load | None:
+        """None on an emulator, and for whoever may not see metrics."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self.topology.place.endpoint:
+            return None
+        try:
+            return load_of(self.client("cloudwatch"), worker, now())
+        except (BotoCoreError, ClientError):
+            return None
 
     def paused_and_idle_since(self, worker: WorkerPlace, failed_ms: int) -> list[str]:
         """What speaks against a redrive at this moment."""

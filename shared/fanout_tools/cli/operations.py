@@ -87,7 +87,7 @@ def resume(
     worker = operating.topology.worker(head.worker)
     queue = DeadLetterQueue(operating.client("sqs"), head.plan["queue"], worker.manifest.queue.max_receives)
     carrier = _carrier(operating, head, operation, again=again)
-    work = operating.carrying(queue, carrier, head.plan["rate"])
+    work = operating.carrying(queue, carrier, head.plan["rate"], to=None if head.kind == "drop" else worker)
     work.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
     verb = "dropped" if head.kind == "drop" else f"sent to {worker.queue}"
     carried(operation, lambda: work.resume(operation), verb=verb, as_json=as_json)

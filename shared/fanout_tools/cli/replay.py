@@ -88,7 +88,7 @@ def _replay(operating: Operating, place: WorkerPlace, rate: str) -> Replay:
         operating.client("scheduler"),
         operating.journal,
         fence,
-        lambda queue: operating.carrying(queue, carrier, rate),
+        lambda queue: operating.carrying(queue, carrier, rate, to=place),
         sleep=time.sleep,
     )
 
