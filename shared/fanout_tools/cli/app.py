@@ -37,13 +37,18 @@ __all__ = ["app", "main", "run"]
 ERROR_LINES = 40
 """Lines of an error that are shown: a person reads these, and the first are the cause."""
 
+EXITS = (
+    "Exit status: 0 well, 1 failed, 2 wrong usage, 3 not found, 4 something is stuck or worse, 5 refused, "
+    "130 interrupted."
+)
+"""The same for every command: a script need not know which it has called."""
+
 DECLARE, DEPLOY, LOCAL, OPERATE = "Declare", "Plan and deploy", "Emulators", "Operate"
 
 app = typer.Typer(
     name="fanout",
     help="Declare events and workers, deploy them, publish, look after them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command("check", rich_help_panel=DECLARE)(check.command)
@@ -81,6 +86,18 @@ app.command("replay", rich_help_panel=OPERATE)(replay.command)
 app.add_typer(operations.app, name="operations", rich_help_panel=OPERATE)
 app.command("canary", rich_help_panel=OPERATE)(canary.command)
 app.command("outbox", rich_help_panel=OPERATE)(outbox.command)
+
+
+def _say_exits(commands: typer.Typer) -> None:
+    """Under the help of each, and of those below it."""
+    for command in commands.registered_commands:
+        command.epilog = EXITS
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _say_exits(group.typer_instance)
+
+
+_say_exits(app)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from fanout_tools.cli.operating import (
     confirm,
     now,
 )
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, print_rows
 from fanout_tools.operate.actions import edit as editing
 from fanout_tools.operate.actions.carrying import MOST, Carrier
@@ -49,7 +49,7 @@ __all__ = ["app"]
 
 app = typer.Typer(help="Look through a dead-letter queue, and work it off.", no_args_is_help=True)
 
-Worker = Annotated[str, typer.Argument(help="The worker whose queue it is.")]
+Worker = Annotated[str, typer.Argument(help="The worker whose queue it is.", autocompletion=workers)]
 GroupKey = Annotated[str, typer.Option("--group", help="Only those of a group, as `fanout dlq group` names it.")]
 Ids = Annotated[list[str] | None, typer.Option("--id", help="Only these: message or event ids, or their beginnings.")]
 PatternText = Annotated[
@@ -283,6 +283,8 @@ def drop(
     bucket = queue.operating.topology.names.claims_bucket(queue.operating.topology.account)
     if not as_json:
         print(f"{len(letters[:most])} messages of {queue.queue.url.rpartition('/')[2]}, with a copy in {bucket}")
+    elif dry_run or not letters:
+        print(json.dumps({"chosen": len(letters[:most]), "from": queue.queue.url, "copies": bucket}))
     if dry_run or not letters:
         return
     confirm(f"Drop {len(letters[:most])} messages of worker {worker}?", yes=yes)
@@ -325,6 +327,8 @@ def edit(
     changes = editing.diff(letter, text)
     if not as_json:
         print(changes or "nothing is changed")
+    elif dry_run or not changes:
+        print(json.dumps({"event_id": letter.event_id, "changes": changes}))
     if dry_run or not changes:
         return
     confirm(f"Give it back to worker {worker} so?", yes=yes)

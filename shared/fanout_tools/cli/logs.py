@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.operate.fast import Fast
@@ -26,7 +26,10 @@ NOT_FOUND = 3
 
 
 def command(
-    about: Annotated[str, typer.Argument(metavar="WORKER|EVENT", help="A worker, or an event or correlation id.")],
+    about: Annotated[
+        str,
+        typer.Argument(metavar="WORKER|EVENT", help="A worker, or an event or correlation id.", autocompletion=workers),
+    ],
     *,
     since_: Annotated[str, typer.Option("--since", help="How far back to read, such as 90s, 15m, 2h, 1d.")] = "15m",
     errors: Annotated[bool, typer.Option("--errors", help="Failures and invocations that died alone.")] = False,

@@ -10,7 +10,7 @@ import typer
 
 from fanout import aws
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.operate.actions.tail import Seen, Tail, pattern_of, sweep
 
@@ -22,7 +22,12 @@ INTERRUPTED = 130
 
 def command(
     about: Annotated[
-        str, typer.Argument(metavar="WORKER|PATTERN", help="A worker, SOURCE/NAME, SOURCE/*, or a pattern in JSON.")
+        str,
+        typer.Argument(
+            metavar="WORKER|PATTERN",
+            help="A worker, SOURCE/NAME, SOURCE/*, or a pattern in JSON.",
+            autocompletion=workers,
+        ),
     ] = "*",
     *,
     data: Annotated[bool, typer.Option("--data", help="Print the events' data, which may be somebody's.")] = False,

@@ -51,7 +51,7 @@ class World:
     @classmethod
     def edited(cls, mode: str) -> World:
         world = cls(Deployment(mode=mode))
-        world.deployment.rejects = world._rejects
+        world.deployment.rejects = world.rejects
         world.deployment.dead_letter(0)
         return world
 
@@ -62,7 +62,7 @@ class World:
             world.deployment.dead_letter(number)
         return world
 
-    def _rejects(self, envelope: Envelope) -> bool:
+    def rejects(self, envelope: Envelope) -> bool:
         self.corrected.append("corrected" in envelope.data)
         return "corrected" not in envelope.data
 
