@@ -20,6 +20,12 @@ __all__ = ["COMMANDS", "application", "main", "run"]
 ERROR_LINES = 40
 """Lines of an error that are shown: a person reads these, and the first are the cause."""
 
+EXITS = (
+    "Exit status: 0 well, 1 failed, 2 wrong usage, 3 not found, 4 something is stuck or worse, 5 refused, "
+    "130 interrupted."
+)
+"""The same for every command: a script need not know which it has called."""
+
 DECLARE, DEPLOY, LOCAL, OPERATE = "Declare", "Plan and deploy", "Emulators", "Operate"
 
 COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
@@ -73,7 +79,6 @@ def _application(names: tuple[str, ...]) -> typer.Typer:
         name="fanout",
         help="Declare events and workers, deploy them, publish, look after them.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
     made.callback()(lambda: None)  # else a single command would be taken for the whole program
@@ -84,7 +89,17 @@ def _application(names: tuple[str, ...]) -> typer.Typer:
             made.add_typer(found, name=name, rich_help_panel=heading)
         else:
             made.command(name, rich_help_panel=heading)(found)
+    _say_exits(made)
     return made
+
+
+def _say_exits(commands: typer.Typer) -> None:
+    """Under the help of each, and of those below it."""
+    for command in commands.registered_commands:
+        command.epilog = EXITS
+    for group in commands.registered_groups:
+        if group.typer_instance is not None:
+            _say_exits(group.typer_instance)
 
 
 def main() -> None:

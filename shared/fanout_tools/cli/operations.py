@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.operating import Operating, RefusedError, carried
+from fanout_tools.cli.operating import DryRun, Operating, RefusedError, carried
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
 from fanout_tools.operate.actions.carrying import Carrier
 from fanout_tools.operate.actions.drop import Drop
 from fanout_tools.operate.actions.redrive import Canary, Redrive
-from fanout_tools.operate.journal import Head
+from fanout_tools.operate.journal import Head, Operation
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 
 __all__ = ["app"]
@@ -66,6 +66,7 @@ def resume(
     again: Annotated[
         bool, typer.Option("--again", help="Send again what may have been sent, though no fence keeps a second effect.")
     ] = False,
+    dry_run: DryRun = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
@@ -76,9 +77,13 @@ def resume(
     Example: fanout operations resume 261128-131500-redrive-a1b2
     """
     operating = Operating(topology_of(env, namespace, services))
-    head = operating.journal.read(operation).head
+    found = operating.journal.read(operation)
+    head = found.head
     if head.kind not in ("redrive", "drop", "edit", "replay"):
         raise RefusedError(f"{operation}: a {head.kind} is not resumed; for a pause there is `fanout resume WORKER`")
+    if dry_run:
+        _tell_rest(found, as_json=as_json)
+        return
     if head.kind == "replay":
         from fanout_tools.cli.replay import carry_on
 
@@ -91,6 +96,15 @@ def resume(
     work.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
     verb = "dropped" if head.kind == "drop" else f"sent to {worker.queue}"
     carried(operation, lambda: work.resume(operation), verb=verb, as_json=as_json)
+
+
+def _tell_rest(found: Operation, *, as_json: bool) -> None:
+    """What is left to do, as the journal has it; the queue may have less."""
+    left, doubtful = len(set(found.planned) - found.settled), len(found.doubtful)
+    if as_json:
+        print(json.dumps({"operation": found.head.operation, "left": left, "may_have_been_sent": doubtful}))
+        return
+    print(f"{found.head.operation}: {left} of {len(found.planned)} are left; {doubtful} of them may have been sent")
 
 
 def _carrier(operating: Operating, head: Head, operation: str, *, again: bool) -> Carrier:

@@ -12,7 +12,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.operating import DryRun, Operating, Rate, RefusedError, Why, Yes, carried, confirm, now
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.operate.actions.redrive import Redrive
 from fanout_tools.operate.actions.replay import KIND, Replay, Span, refusal
 from fanout_tools.operate.actions.selection import SelectionError
@@ -24,7 +24,7 @@ __all__ = ["carry_on", "command"]
 
 def command(
     *,
-    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.")],
+    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.", autocompletion=workers)],
     begin: Annotated[str, typer.Option("--from", help="The first moment, ISO 8601; UTC unless it says otherwise.")],
     end: Annotated[str, typer.Option("--to", help="The last moment, at least 10 minutes ago.")],
     why: Why,

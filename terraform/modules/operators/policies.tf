@@ -71,6 +71,7 @@ locals {
         { Sid = "Depths", Effect = "Allow", Action = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], Resource = local.queues },
         { Sid = "Functions", Effect = "Allow", Action = ["lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListTags", "lambda:ListVersionsByFunction"], Resource = local.functions },
         { Sid = "Logs", Effect = "Allow", Action = ["logs:FilterLogEvents", "logs:StartQuery"], Resource = local.logs },
+        { Sid = "LiveTail", Effect = "Allow", Action = ["logs:StartLiveTail"], Resource = ["${local.arns}:logs:${local.location}:log-group:/aws/lambda/${local.prefix}-*"] },
         { Sid = "Rules", Effect = "Allow", Action = ["events:DescribeRule", "events:ListTargetsByRule"], Resource = local.rules },
         { Sid = "Bus", Effect = "Allow", Action = ["events:DescribeEventBus"], Resource = local.bus },
         { Sid = "Archive", Effect = "Allow", Action = ["events:DescribeArchive"], Resource = ["${local.arns}:events:${local.location}:archive/${local.prefix}"] },

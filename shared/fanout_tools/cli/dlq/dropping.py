@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from fanout_tools.cli.dlq.queue import GroupKey, Ids, Most, PatternText, Queue, Undelivered, Where, Worker
 from fanout_tools.cli.operating import DryRun, Rate, Why, Yes, carried, confirm
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
@@ -41,6 +43,8 @@ def drop(
     bucket = queue.operating.topology.names.claims_bucket(queue.operating.topology.account)
     if not as_json:
         print(f"{len(letters[:most])} messages of {queue.queue.url.rpartition('/')[2]}, with a copy in {bucket}")
+    elif dry_run or not letters:
+        print(json.dumps({"chosen": len(letters[:most]), "from": queue.queue.url, "copies": bucket}))
     if dry_run or not letters:
         return
     confirm(f"Drop {len(letters[:most])} messages of worker {worker}?", yes=yes)

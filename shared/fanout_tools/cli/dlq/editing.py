@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -62,6 +63,8 @@ def edit(
     changes = editing.diff(letter, text)
     if not as_json:
         print(changes or "nothing is changed")
+    elif dry_run or not changes:
+        print(json.dumps({"event_id": letter.event_id, "changes": changes}))
     if dry_run or not changes:
         return
     confirm(f"Give it back to worker {worker} so?", yes=yes)

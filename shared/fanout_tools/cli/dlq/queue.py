@@ -12,6 +12,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.operating import NotFoundError, Operating, now
+from fanout_tools.cli.options import workers
 from fanout_tools.cli.output import complain
 from fanout_tools.operate.actions.carrying import MOST
 from fanout_tools.operate.actions.selection import Selection
@@ -36,7 +37,7 @@ __all__ = [
     "row",
 ]
 
-Worker = Annotated[str, typer.Argument(help="The worker whose queue it is.")]
+Worker = Annotated[str, typer.Argument(help="The worker whose queue it is.", autocompletion=workers)]
 GroupKey = Annotated[str, typer.Option("--group", help="Only those of a group, as `fanout dlq group` names it.")]
 Ids = Annotated[list[str] | None, typer.Option("--id", help="Only these: message or event ids, or their beginnings.")]
 PatternText = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,62 @@ def test_tail_of_everything_is_refused_beyond_local(monkeypatch: pytest.MonkeyPa
 
     assert done.exit_code == 5
     assert "shop-prod-tail-1 was left of a tail that did not end" in done.stderr
+
+
+SPAN = ["e-1", None, "shop.orders/OrderPlaced", "o-1", 1, 2, 3, 4.0, 1, 1, "handled"]
+
+
+def following(monkeypatch: pytest.MonkeyPatch, module: Any, *looks: list[Line]) -> None:
+    """What the log tells at each look, until Ctrl-C."""
+
+    def polled(_: Any, __: float) -> Iterator[Sequence[Line]]:
+        yield from looks
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "polled", polled)
+
+
+def test_logs_are_followed_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    following(monkeypatch, logs, [FAILED], [], [line(level="INFO", message="well again")])
+    done = RUNNER.invoke(application(), ["logs", "billing", "--follow", "--json"])
+
+    assert done.exit_code == 130
+    assert [json.loads(it)["text"] for it in done.stdout.splitlines()] == ["retried: [no]", "well again"]
+    assert RUNNER.invoke(application(), ["logs", "biling", "--follow"]).exit_code == 1
+
+
+def test_outcomes_are_followed_on_an_emulator_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = [*SPAN[:2], "shop.orders/OrderCancelled", *SPAN[3:]]
+    following(monkeypatch, tail, [], [line(received=2, spans=[SPAN, other])], [line(received=1, spans=[SPAN])])
+    done = RUNNER.invoke(application(), ["tail", "shop.orders/OrderPlaced", "--outcomes", "--json", "--count", "2"])
+
+    assert done.exit_code == 0
+    assert [json.loads(it)["outcome"] for it in done.stdout.splitlines()] == ["handled", "handled"]
+    assert "an emulator has no Live Tail: the logs of billing, audit are read every 2 s" in done.stderr
+
+
+@pytest.mark.parametrize(("about", "problem"), [("{}", "logs know no patterns"), ("biling", "did you mean billing")])
+def test_outcomes_of_what_no_log_knows(about: str, problem: str) -> None:
+    done = RUNNER.invoke(application(), ["tail", about, "--outcomes"])
+
+    assert done.exit_code != 0
+    assert problem in f"{done.output} {done.exception}"
+
+
+def test_outcomes_on_aws_come_from_live_tail_of_ten_workers_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("123456789012", "eu-central-1")
+    many = deployment(*(f"w{number}" for number in range(11)), place=place)
+    monkeypatch.setattr(tail, "topology_of", lambda *_: many)
+    monkeypatch.setattr("fanout.aws.client", lambda _: None)
+    monkeypatch.setattr(tail, "live", lambda *_, **__: iter([[line(received=1, spans=[SPAN])]]))
+
+    refused = RUNNER.invoke(application(), ["tail", "*", "--outcomes", "--env", "prod"])
+    done = RUNNER.invoke(application(), ["tail", "w1", "--outcomes", "--env", "prod"])
+
+    assert refused.exit_code == 5
+    assert "takes 1 to 10 log groups, these are 11" in refused.stderr
+    assert done.exit_code == 0
+    assert "shop.orders/OrderPlaced o-1, handled" in done.stdout
 
 
 DECLARED = "description: It works\nsubscribes:\n  - event: shop.orders/OrderPlaced\nfunction:\n  memory_mb: 256\n"
