@@ -15,6 +15,7 @@ from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.cli.output import complain
 from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
+from fanout_tools.operate.actions.move import Move
 from fanout_tools.operate.actions.pacing import Load, Pace, load_of
 from fanout_tools.operate.actions.pause import Mapping as SourceMapping
 from fanout_tools.operate.fence import Fence
@@ -103,6 +104,12 @@ class Operating:
         if to is not None:
             work.brake = Pace(to, per_s, lambda: self._load(to))
         return work
+
+    def moving(self, worker: WorkerPlace) -> Move:
+        """SQS's own way from a worker's DLQ to its queue."""
+        arn = self.topology.place.arn
+        source, destination = arn("sqs", worker.dead_letter_queue), arn("sqs", worker.queue)
+        return Move(self.client("sqs"), self.journal, source, destination, _progress)
 
     def _load(self, worker: WorkerPlace) -> Load | None:
         """None on an emulator, and for whoever may not see metrics."""

@@ -13,6 +13,7 @@ from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.operating import DryRun, Operating, RefusedError, carried
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
+from fanout_tools.operate.actions import move as moving
 from fanout_tools.operate.actions.carrying import Carrier
 from fanout_tools.operate.actions.drop import Drop
 from fanout_tools.operate.actions.redrive import Canary, Redrive
@@ -79,7 +80,7 @@ def resume(
     operating = Operating(topology_of(env, namespace, services))
     found = operating.journal.read(operation)
     head = found.head
-    if head.kind not in ("redrive", "drop", "edit", "replay"):
+    if head.kind not in ("redrive", "drop", "edit", "replay", moving.KIND):
         raise RefusedError(f"{operation}: a {head.kind} is not resumed; for a pause there is `fanout resume WORKER`")
     if dry_run:
         _tell_rest(found, as_json=as_json)
@@ -90,12 +91,16 @@ def resume(
         carry_on(operating, head, as_json=as_json)
         return
     worker = operating.topology.worker(head.worker)
+    if head.kind == moving.KIND:
+        work = operating.moving(worker)
+        carried(operation, lambda: work.resume(head), verb=f"moved to {worker.queue} by SQS", as_json=as_json)
+        return
     queue = DeadLetterQueue(operating.client("sqs"), head.plan["queue"], worker.manifest.queue.max_receives)
     carrier = _carrier(operating, head, operation, again=again)
-    work = operating.carrying(queue, carrier, head.plan["rate"], to=None if head.kind == "drop" else worker)
-    work.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
+    carrying = operating.carrying(queue, carrier, head.plan["rate"], to=None if head.kind == "drop" else worker)
+    carrying.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
     verb = "dropped" if head.kind == "drop" else f"sent to {worker.queue}"
-    carried(operation, lambda: work.resume(operation), verb=verb, as_json=as_json)
+    carried(operation, lambda: carrying.resume(operation), verb=verb, as_json=as_json)
 
 
 def _tell_rest(found: Operation, *, as_json: bool) -> None:

@@ -68,8 +68,7 @@ def edit(
     if dry_run or not changes:
         return
     confirm(f"Give it back to worker {worker} so?", yes=yes)
-    fence = queue.operating.fence(queue.worker)
-    carrier = Redrive(queue.operating.client("sqs"), queue.worker, fence, bodies={letter.message_id: body})
+    carrier = Redrive(queue.operating.client("sqs"), queue.worker, queue.fence, bodies={letter.message_id: body})
     told = {"before": letter.body, "after": body}
     head = queue.head("edit", why, [letter], selection=Selection(ids=(letter.message_id,)), rate=RATE, **told)
     work = queue.operating.carrying(queue.queue, carrier, RATE)

@@ -17,7 +17,7 @@ from fanout_tools.cli.output import complain
 from fanout_tools.operate.actions.carrying import MOST
 from fanout_tools.operate.actions.selection import Selection
 from fanout_tools.operate.dead_letters import DeadLetter
-from fanout_tools.operate.fence import UNKNOWN, Known
+from fanout_tools.operate.fence import UNKNOWN, Fence, Known
 from fanout_tools.operate.journal import Head
 from fanout_tools.operate.sources.dead_letters import Browsed, DeadLetterQueue
 from fanout_tools.operate.topology import WorkerPlace
@@ -71,6 +71,11 @@ class Queue:
         place = operating.topology.worker(worker)
         return cls(operating, place, operating.dead_letters(place, undelivered=undelivered))
 
+    @property
+    def fence(self) -> Fence:
+        """The worker's."""
+        return self.operating.fence(self.worker)
+
     def chosen(self, selection: Selection, sample: int) -> tuple[Browsed, list[DeadLetter]]:
         browsed = self.queue.browse(sample)
         if not browsed.whole:
@@ -87,7 +92,7 @@ class Queue:
     def known(self, letters: list[DeadLetter]) -> list[Known]:
         """What the fence knows of each; of what is no event nothing."""
         readable = [letter for letter in letters if letter.envelope is not None]
-        found = self.operating.fence(self.worker).look(it.envelope for it in readable if it.envelope is not None)
+        found = self.fence.look(it.envelope for it in readable if it.envelope is not None)
         by_id = {letter.message_id: known for letter, known in zip(readable, found, strict=True)}
         return [by_id.get(letter.message_id, UNKNOWN) for letter in letters]
 
