@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fanout_tools.operate.actions.pause import Mapping, Pause, PauseError, loss_clock, open_pauses
+from fanout_tools.operate.actions.pause import Mapping, Pause, PauseError, loss_clock, open_pauses, told_pauses
 from fanout_tools.operate.journal import HELD_S, Head, Status
 from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
 from tests.unit.fanout_tools.operate.mortal import Dead, Deployment, Mortal
@@ -119,6 +119,25 @@ def test_only_pauses_of_the_worker_that_have_not_ended_are_open() -> None:
             ]
 
     assert open_pauses(Journal(), "billing") == ("op-1",)  # type: ignore[arg-type]
+
+
+def test_who_has_paused_a_worker_and_why_is_told_for_as_long_as_it_lasts() -> None:
+    def head(worker: str, until: float, why: str) -> Head:
+        who, began = "arn:aws:sts::1:assumed-role/operator/ann", "2026-11-28T14:02:00+00:00"
+        return Head(
+            operation=why, kind="pause", worker=worker, why=why, who=who, started_at=began, plan={"until": until}
+        )
+
+    class Journal:
+        def clock(self) -> float:
+            return 1_000.0
+
+        def recent(self, _: int) -> list[Head]:
+            return [head("mail", 2_000, "SES limit"), head("mail", 3_000, "older"), head("audit", 900, "over")]
+
+    assert told_pauses(Journal()) == {  # type: ignore[arg-type]
+        "mail": 'paused since 28 Nov 14:02 UTC by ann: "SES limit"'
+    }
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
