@@ -18,6 +18,7 @@ from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
 from fanout_tools.operate.actions.move import Move
 from fanout_tools.operate.actions.pacing import Load, Pace, load_of
 from fanout_tools.operate.actions.pause import Mapping as SourceMapping
+from fanout_tools.operate.announcing import Announcer
 from fanout_tools.operate.fence import Fence
 from fanout_tools.operate.journal import Journal
 from fanout_tools.operate.limits import TokenBucket, parse_rate
@@ -74,7 +75,9 @@ class Operating:
 
     @cached_property
     def journal(self) -> Journal:
-        return journal_of(self.topology, self.client("dynamodb"))
+        bus = self.topology.names.bus
+        announcer = Announcer(lambda: self.client("events"), bus, lambda text: complain(f"fanout: {text}"))
+        return journal_of(self.topology, self.client("dynamodb"), announce=announcer)
 
     @cached_property
     def operator(self) -> Operator:

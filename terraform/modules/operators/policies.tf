@@ -119,7 +119,9 @@ locals {
       statements = concat([
         { Sid = "Send", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.queues },
         { Sid = "Remove", Effect = "Allow", Action = ["sqs:DeleteMessage"], Resource = local.dead_letters },
-        { Sid = "Free", Effect = "Allow", Action = ["dynamodb:UpdateItem"], Resource = local.records },
+        { Sid = "Move", Effect = "Allow", Action = ["sqs:CancelMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:StartMessageMoveTask"], Resource = local.dead_letters },
+        { Sid = "Free", Effect = "Allow", Action = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"], Resource = local.records },
+        { Sid = "Told", Effect = "Allow", Action = ["events:PutEvents"], Resource = local.bus, Condition = { StringEquals = { "events:source" = ["fanout.ops"] } } },
         { Sid = "Journal", Effect = "Allow", Action = ["dynamodb:PutItem", "dynamodb:UpdateItem"], Resource = [aws_dynamodb_table.operations.arn] },
         { Sid = "Dropped", Effect = "Allow", Action = ["s3:PutObject"], Resource = ["${local.arns}:s3:::${local.prefix}-claims-${var.deployment.account_id}/operations/*"] },
         merge(local.mapping, { Sid = "Pause" }),
