@@ -1,6 +1,7 @@
 # Who may do what: numbers, then payloads too, then changes. Each policy stands beside the ones before it: an operator
-# has all three. Workers are named by the deployment's prefix: a list of their ARNs would not fit a policy of 6,144
-# characters (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) beyond some forty workers.
+# has all three, and a tuner a fourth. Workers are named by the deployment's prefix: a list of their ARNs would not fit a
+# policy of 6,144 characters (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) beyond some
+# forty workers.
 
 locals {
   kinds = ["tail", "replay", "tune"]
@@ -145,6 +146,30 @@ locals {
             "${local.arns}:events:${local.location}:archive/${local.prefix}",
             "${local.arns}:events:${local.location}:replay/${local.prefix}-replay-*",
           ]
+        },
+      ], local.leases)
+    }
+    # Apart from the operator's: who makes a function with a worker's role can do all that the worker can.
+    tuner = {
+      description = "Measure workers of ${local.prefix} in functions of one's own, with the workers' roles"
+      statements = concat([
+        { Sid = "Packages", Effect = "Allow", Action = ["lambda:GetFunction"], Resource = local.functions },
+        { Sid = "Layers", Effect = "Allow", Action = ["lambda:GetLayerVersion"], Resource = ["${local.arns}:lambda:${var.deployment.region}:*:layer:*:*"] },
+        {
+          Sid    = "Functions"
+          Effect = "Allow"
+          Action = [
+            "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:InvokeFunction",
+            "lambda:UpdateFunctionConfiguration",
+          ]
+          Resource = local.temporary.functions
+        },
+        {
+          Sid       = "Roles"
+          Effect    = "Allow"
+          Action    = ["iam:PassRole"]
+          Resource  = ["${local.arns}:iam::${var.deployment.account_id}:role/${local.prefix}-*"]
+          Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } }
         },
       ], local.leases)
     }
