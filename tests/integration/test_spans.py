@@ -38,7 +38,7 @@ provider "aws" {
 }
 variable "traces" { type = any }
 module "traces" {
-  source      = "%s"
+  source      = "%s//traces"
   deployment  = var.traces.deployment
   package     = var.traces.package
   endpoint    = var.traces.endpoint
@@ -127,7 +127,7 @@ def forwarding(platform: Platform, to: Collector, folder: Path) -> Iterator[None
     }
     root, data_dir = folder / "root", folder / "data"
     root.mkdir()
-    (root / "main.tf").write_text(ROOT % (REPOSITORY / "terraform" / "modules" / "traces"))
+    (root / "main.tf").write_text(ROOT % (REPOSITORY / "terraform" / "modules"))
     (root / "terraform.tfvars.json").write_text(json.dumps({"traces": told}))
     terraform.init(root, data_dir=data_dir)
     terraform.run(root, "apply", "-auto-approve", data_dir=data_dir, capture=True)
