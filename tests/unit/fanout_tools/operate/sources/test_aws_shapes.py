@@ -165,6 +165,20 @@ def test_a_queue_that_counts_late_and_hands_out_twice_is_seen_whole() -> None:
     assert browsed.whole
 
 
+def test_a_long_look_tells_how_far_it_is() -> None:
+    """GIVEN twelve messages WHEN looked through THEN the progress is told at ten, and at the end."""
+    sqs, told = client("sqs"), list[tuple[int, int]]()
+    with Stubber(sqs) as stub:
+        counted(stub, 12)
+        for start, count in ((0, 10), (10, 2), (0, 0), (0, 0)):
+            received(stub, *(message(f"m-{start + number}", "r") for number in range(count)))
+        for _ in range(2):
+            stub.add_response("change_message_visibility_batch", {"Successful": [], "Failed": []})
+        DeadLetterQueue(sqs, URL, 5, told=lambda done, total: told.append((done, total))).browse(10_000)
+
+    assert told == [(10, 12), (12, 12)]
+
+
 def test_what_sqs_does_not_delete_is_told() -> None:
     sqs = client("sqs")
     with Stubber(sqs) as stub:
