@@ -88,7 +88,7 @@ class Operating:
         url = worker.dead_letter_queue_url
         if undelivered and worker.undelivered_queue:
             url = self.topology.place.queue_url(worker.undelivered_queue)
-        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives)
+        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives, told=_progress)
 
     def fence(self, worker: WorkerPlace) -> Fence:
         return Fence(self.client("dynamodb"), worker)

@@ -24,6 +24,9 @@ __all__ = ["app"]
 
 app = typer.Typer(help="What operators have changed, and why; carry on what was cut off.", no_args_is_help=True)
 
+PAYLOADS = frozenset({"before", "after"})
+"""Of an edit's plan."""
+
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="Its id, as `fanout operations ls` lists it.")]
 
 
@@ -46,8 +49,15 @@ def ls(
 
 
 @app.command("show")
-def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, services: Services) -> None:
-    """Show all that the journal has of one operation, as JSON.
+def show(
+    operation: Name,
+    *,
+    body: Annotated[bool, typer.Option("--body", help="Show the event before and after an edit, too.")] = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+) -> None:
+    """Show what the journal has of one operation, as JSON, and no payload unless asked for.
 
     Example: fanout operations show 261128-131500-redrive-a1b2
     """
@@ -56,7 +66,7 @@ def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, serv
         {"number": it.number, "ids": list(it.ids), "intent": dict(it.intent), "done": it.done and dict(it.done)}
         for it in found.steps
     ]
-    told = {**asdict(found.head), "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
+    told = {**_told(found.head, body=body), "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
     print(json.dumps(told, indent=2, ensure_ascii=False))
 
 
@@ -123,5 +133,15 @@ def _carrier(operating: Operating, head: Head, operation: str, *, again: bool) -
     return Redrive(operating.client("sqs"), worker, operating.fence(worker), bodies=bodies, again=again)
 
 
+def _told(head: Head, *, body: bool = False) -> dict[str, Any]:
+    """
+    :param body: with the payloads that an edit has kept.
+    """
+    told = asdict(head)
+    if not body:
+        told["plan"] = {name: value for name, value in told["plan"].items() if name not in PAYLOADS}
+    return told
+
+
 def _row(head: Head) -> Mapping[str, Any]:
-    return {**asdict(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}
+    return {**_told(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}

@@ -35,16 +35,10 @@ def credentials() -> Credentials:
 
     :raises IdentityError: there are none.
     """
-    found = os.environ
-    if "AWS_ACCESS_KEY_ID" in found and "AWS_SECRET_ACCESS_KEY" in found:
-        return Credentials(found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found.get("AWS_SESSION_TOKEN"))
-    import boto3
-
-    held = boto3.session.Session().get_credentials()
-    if held is None:
+    found = Credentials.found()
+    if found is None:
         raise IdentityError("there are no credentials; set AWS_PROFILE, or log in with `aws sso login`")
-    frozen = held.get_frozen_credentials()
-    return Credentials(str(frozen.access_key), str(frozen.secret_key), frozen.token)
+    return found
 
 
 def region() -> str:

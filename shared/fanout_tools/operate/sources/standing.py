@@ -109,6 +109,9 @@ def executions(
                         ended_at=ended.timestamp() if ended else None,
                     ),
                 )
+        # The most recent are first (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html).
+        if any(it["startDate"].timestamp() < min(event_ids.values()) - 1 for it in page["executions"][-1:]):
+            return
 
 
 def _event_id(given: str) -> str:
