@@ -109,12 +109,17 @@ class Platform:
         terraformed.run("apply")
         return cls(emulator, stage / "services", terraformed, apply_s=time.monotonic() - began)
 
-    def change(self, worker: str, old: str, new: str) -> None:
-        """Deploy a worker with this piece of its handler replaced; no traffic is shifted by steps."""
+    def change(self, worker: str, old: str, new: str, *, deploy: bool = True) -> None:
+        """Deploy a worker with this piece of its handler replaced; no traffic is shifted by steps.
+
+        :param deploy: False: with the next change.
+        """
         handler = self.services / worker / "handler.py"
         code = handler.read_text(encoding="utf-8")
         assert old in code
         handler.write_text(code.replace(old, new), encoding="utf-8")
+        if not deploy:
+            return
         for _ in packages.build(
             project(self.services.parent), "local", Path(self.terraformed.env["TF_VAR_packages_dir"])
         ):
