@@ -18,8 +18,8 @@ from fanout_router.exchange import IDEMPOTENT
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"})
 _KEPT = 64
-_KEPT_S = 4.0
-"""An idle connection older than this is not used again: Node.js closes them after 5 seconds."""
+KEPT_S = 4.0
+"""Seconds after which an idle connection is not used again: Node.js closes them after 5."""
 _PASSED_ON = (102, 103)
 """Interim answers for the client: Processing and Early Hints. 100 is the router's own to say."""
 _log = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ class _Upstream(asyncio.Protocol):
 
     def is_fresh(self) -> bool:
         """Whether an idle connection may serve another call: not closed, nor about to be, as far as can be seen."""
-        if self.transport.is_closing() or asyncio.get_running_loop().time() - self.idle_since > _KEPT_S:
+        if self.transport.is_closing() or asyncio.get_running_loop().time() - self.idle_since > KEPT_S:
             return False
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)

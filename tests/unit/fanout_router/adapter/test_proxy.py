@@ -341,7 +341,7 @@ def test_a_connection_that_may_be_stale_is_not_used_for_what_cannot_be_repeated(
             elif how == "settled":
                 assert await app.settle(1) == 0
             else:
-                monkeypatch.setattr(module, "_KEPT_S", -1.0)
+                monkeypatch.setattr(module, "KEPT_S", -1.0)
             session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n", b"!")
             await until(lambda: session.router.ends == 2)
             assert (session.router.status, session.router.body) == (200, b"-!")
