@@ -6,7 +6,8 @@ from typing import cast
 
 from fanout_router.http.front import Front, Outcome
 from fanout_router.http.reader import RequestReader
-from fanout_router.http.request import Request, refusal
+from fanout_router.http.refusals import refusal
+from fanout_router.http.request import Request
 
 __all__ = []
 

@@ -13,7 +13,8 @@ from fanout_router.http.chunks import ChunkedBody
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated
 from fanout_router.http.forwarded import Origin
 from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, special_lines, without
-from fanout_router.http.request import RefusedError, Request
+from fanout_router.http.refusals import RefusedError
+from fanout_router.http.request import Request
 from fanout_router.messages import BODY, END, HEAD, HEADER
 from fanout_router.trailers import allowed, wanted
 
