@@ -1,6 +1,8 @@
 """HTTP/1.1 as a client sees it."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fanout_router.http import FrontLimits
 from fanout_router.messages import BODY, END, HEAD, pack
@@ -325,6 +327,35 @@ def test_a_slow_reader_holds_the_environment_back_and_no_memory() -> None:
     assert len(client.raw) < 1 << 19
     client.protocol.resume_writing()
     assert client.answer().body == b"x" * 2_000_000
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=40))
+def test_readers_that_stall_and_go_on_all_get_everything(turns: list[tuple[int, bool]]) -> None:
+    """GIVEN four clients of one environment WHEN each stalls and goes on in any order THEN none is left waiting."""
+    rig = FrontRig()
+    clients = [rig.client() for _ in range(4)]
+    for client in clients:
+        client.get()
+    peers = rig.busy()
+    for peer in peers:
+        peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"))
+    stalled: set[int] = set()
+    for number, (who, stalls) in enumerate(turns):
+        if stalls and who not in stalled:
+            clients[who].protocol.pause_writing()
+            stalled.add(who)
+        elif not stalls and who in stalled:
+            clients[who].protocol.resume_writing()
+            stalled.remove(who)
+        if number < len(clients):
+            peers[number].say(pack(BODY | END, b"x" * 1_000_000))
+    for peer in peers[len(turns) :]:
+        peer.say(pack(BODY | END, b"x" * 1_000_000))
+    for who in stalled:
+        clients[who].protocol.resume_writing()
+    assert [len(client.answer().body) for client in clients] == [1_000_000] * 4
+    assert rig.dispatcher.free == 8
 
 
 def test_a_connection_that_caught_up_is_closed_when_it_idles() -> None:
