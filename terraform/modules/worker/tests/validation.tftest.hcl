@@ -391,3 +391,21 @@ run "gathers_in_a_table_of_its_own_and_reports_parts_of_others" {
     error_message = "of another worker's gather it reaches the queue only"
   }
 }
+
+run "bounds_its_role_when_told" {
+  command = plan
+
+  variables {
+    deployment = {
+      namespace            = "fanout-test"
+      partition            = "aws"
+      region               = "eu-central-1"
+      account_id           = "111122223333"
+      permissions_boundary = "arn:aws:iam::111122223333:policy/boundary"
+    }
+  }
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
+    error_message = "an account that wants a boundary refuses roles without it"
+  }
+}
