@@ -14,8 +14,8 @@ import pytest
 from fanout_router.adapter import proxy as module
 from fanout_router.adapter.proxy import ProxyApplication
 from fanout_router.errors import AdapterError
-from fanout_router.messages import BODY, REFUSED, pack
-from tests.unit.fanout_router.adapter.support import FakeSession
+from fanout_router.messages import BODY, END, REFUSED, pack
+from tests.unit.fanout_router.adapter.support import FakeSession, settle
 
 Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -313,6 +313,47 @@ def test_early_hints_pass_and_continue_does_not() -> None:
             assert session.router.heads[0] == b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n"
             assert session.router.heads[1].startswith(b"HTTP/1.1 200 OK\r\n")
             assert b"link" not in session.router.heads[1]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fields", [b"", b"content-length: %d\r\n"])
+def test_a_server_that_does_not_read_holds_its_upload_back(fields: bytes) -> None:
+    """GIVEN a server that reads nothing of an upload WHEN more comes THEN the router has to wait, until it reads."""
+    reads = asyncio.Event()
+    part, size = bytes(1 << 20), 64 << 20
+    got = 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal got
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reads.wait()
+        while b"chunked" in head and (length := int(await reader.readline(), 16)):
+            got += len(await reader.readexactly(length))
+            await reader.readexactly(2)
+        if b"chunked" not in head:
+            got = len(await reader.readexactly(size))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async def run() -> None:
+        async with proxied(server) as session:
+            router = session.router
+            length = fields % size if fields else b""
+            router.ask(b"POST / HTTP/1.1\r\nhost: a\r\n%b\r\n" % length, part, end=False)
+            sent = len(part)
+            while sent < size and len(router.stream.pending or b"") < 4 << 20:
+                router.stream.send(pack(BODY, part))
+                sent += len(part)
+                await settle()
+            assert sent < size
+            reads.set()
+            while sent < size:
+                await until(lambda: router.stream.pending is None)
+                router.stream.send(pack(BODY, part))
+                sent += len(part)
+            router.stream.send(pack(BODY | END))
+            await until(lambda: router.ends)
+            assert (router.status, router.body, got) == (200, b"ok", size)
 
     asyncio.run(run())
 
