@@ -144,6 +144,14 @@ def fields_of(event: dict[str, Any]) -> list[str]:
     return head_of(event)[1:-2]
 
 
+@pytest.mark.parametrize("event", [V2, ALB])
+@pytest.mark.parametrize("name", ["Upgrade", "TE", "Trailer", "Keep-Alive", "Proxy-Connection", "Proxy"])
+def test_what_ends_at_the_front_door_does_not_reach_the_app(event: dict[str, Any], name: str) -> None:
+    """GIVEN a field of the client's connection alone, or one that CGI mistakes WHEN sent on THEN the app has none."""
+    found = fields_of({**event, "headers": {"host": "a", name: "websocket"}, "multiValueHeaders": None})
+    assert [line for line in found if line.startswith(name.lower())] == []
+
+
 def test_a_query_is_one_whatever_is_in_it() -> None:
     assert line_of({**V2, "rawQueryString": "q=a b\u00e9#c"}).split(" ")[1] == "/a%20b?q=a%20b%C3%A9%23c"
 
