@@ -41,7 +41,9 @@ Rate = Annotated[str, typer.Option(help="At most so many messages: 20/s, 100/m."
 
 def operating_of(env: str, namespace: str | None, services: Path) -> Operating:
     """The deployment, for one command."""
-    return Operating(topology_of(env, namespace, services), told=_progress)
+    return Operating(
+        topology_of(env, namespace, services), told=_progress, said=lambda text: complain(f"fanout: {text}")
+    )
 
 
 def confirm(question: str, *, yes: bool) -> None:

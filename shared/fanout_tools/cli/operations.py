@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from fanout_tools.cli.operating import carried, operating_of
+from fanout_tools.cli.operating import DryRun, carried, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
+from fanout_tools.operate.actions.move import KIND as MOVE
+from fanout_tools.operate.journal import Operation
 from fanout_tools.operate.operating import require_resumable
 from fanout_tools.operate.views.operations import head_row, operation_json
 
@@ -39,13 +41,20 @@ def ls(
 
 
 @app.command("show")
-def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, services: Services) -> None:
-    """Show all that the journal has of one operation, as JSON.
+def show(
+    operation: Name,
+    *,
+    body: Annotated[bool, typer.Option("--body", help="Show the event before and after an edit, too.")] = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+) -> None:
+    """Show what the journal has of one operation, as JSON, and no payload unless asked for.
 
     Example: fanout operations show 261128-131500-redrive-a1b2
     """
     found = operating_of(env, namespace, services).journal.read(operation)
-    print(json.dumps(operation_json(found), indent=2, ensure_ascii=False))
+    print(json.dumps(operation_json(found, body=body), indent=2, ensure_ascii=False))
 
 
 @app.command("resume")
@@ -55,6 +64,7 @@ def resume(
     again: Annotated[
         bool, typer.Option("--again", help="Send again what may have been sent, though no fence keeps a second effect.")
     ] = False,
+    dry_run: DryRun = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
@@ -65,8 +75,21 @@ def resume(
     Example: fanout operations resume 261128-131500-redrive-a1b2
     """
     operating = operating_of(env, namespace, services)
-    head = operating.journal.read(operation).head
+    found = operating.journal.read(operation)
+    head = found.head
     require_resumable(head)
+    if dry_run:
+        _tell_rest(found, as_json=as_json)
+        return
     queue = operating.topology.worker(head.worker).queue
-    verb = "dropped" if head.kind == "drop" else f"sent to {queue}"
+    verb = {"drop": "dropped", MOVE: f"moved to {queue} by SQS"}.get(head.kind, f"sent to {queue}")
     carried(operation, lambda: operating.resumed(head, again=again), verb=verb, as_json=as_json)
+
+
+def _tell_rest(found: Operation, *, as_json: bool) -> None:
+    """What is left to do, as the journal has it; the queue may have less."""
+    left, doubtful = len(set(found.planned) - found.settled), len(found.doubtful)
+    if as_json:
+        print(json.dumps({"operation": found.head.operation, "left": left, "may_have_been_sent": doubtful}))
+        return
+    print(f"{found.head.operation}: {left} of {len(found.planned)} are left; {doubtful} of them may have been sent")

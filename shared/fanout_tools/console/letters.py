@@ -25,7 +25,8 @@ SHOWN = 200
 def selection_of(fields: Any) -> Selection:
     """Of a page's address, or of a form."""
     ids = tuple(it for it in (fields.get("ids") or "").split() if it)
-    return Selection(group=(fields.get("group") or "").strip(), ids=ids, pattern=(fields.get("pattern") or "").strip())
+    texts = {name: (fields.get(name) or "").strip() for name in ("group", "pattern", "where")}
+    return Selection(ids=ids, **texts)
 
 
 def options_of(selection: Selection) -> list[str]:
@@ -33,13 +34,14 @@ def options_of(selection: Selection) -> list[str]:
     found = [*(["--group", selection.group] if selection.group else [])]
     for each in selection.ids:
         found += ["--id", each]
-    return [*found, *(["--pattern", selection.pattern] if selection.pattern else [])]
+    found += ["--pattern", selection.pattern] if selection.pattern else []
+    return [*found, *(["--where", selection.where] if selection.where else [])]
 
 
 async def page(request: Request, console: Console) -> Page:
     """The page's part looks into the queue: messages are received, and given back."""
     queue, selection = (
-        WorkerQueue.of(console.operating, request.path_params["worker"]),
+        WorkerQueue.at(console.operating, request.path_params["worker"]),
         selection_of(request.query_params),
     )
     waits = is_part(request) or wants_json(request) or "freeze" in request.query_params
@@ -63,7 +65,7 @@ async def page(request: Request, console: Console) -> Page:
 
 async def group_json(request: Request, console: Console) -> Page:
     """The groups alone, as ``fanout dlq group --json`` prints them."""
-    queue = WorkerQueue.of(console.operating, request.path_params["worker"])
+    queue = WorkerQueue.at(console.operating, request.path_params["worker"])
     selection = Selection(pattern=request.query_params.get("pattern", ""))
     _, letters = await run_in_threadpool(queue.chosen, selection, SAMPLE)
     rows = [group_row(it) for it in groups(letters)]
@@ -78,7 +80,7 @@ async def group_json(request: Request, console: Console) -> Page:
 
 async def message(request: Request, console: Console) -> Page:
     """One message; its payload only where it is asked for, and never kept by the browser."""
-    queue = WorkerQueue.of(console.operating, request.path_params["worker"])
+    queue = WorkerQueue.at(console.operating, request.path_params["worker"])
     identity, body = request.path_params["identity"], "body" in request.query_params
     letter = await run_in_threadpool(queue.one, identity)
     [known] = await run_in_threadpool(queue.known, [letter])

@@ -67,7 +67,7 @@ class Planned:
 
 def redrive(console: Console, form: Mapping[str, str], address: Mapping[str, Any]) -> Planned:
     """Messages back to their worker."""
-    queue, selection = WorkerQueue.of(console.operating, address["worker"]), selection_of(form)
+    queue, selection = WorkerQueue.at(console.operating, address["worker"]), selection_of(form)
     rate, canary, handled = form.get("rate") or DEFAULT_RATE, "canary" in form, "handled" in form
     parse_rate(rate)
     if canary and queue.worker.records_table is None:
@@ -131,7 +131,8 @@ def _carry(
         selection=dict(selection),
         **told,
     )
-    work = acting.carrying(queue.queue, carrier, rate)
+    to = None if kind == "drop" else queue.worker
+    work = acting.carrying(queue.queue, carrier, rate, to=to)
     work.trial = trial
     console.begin(head.operation, lambda: work.start(head, letters))
     return f"/o/{head.operation}"
@@ -139,7 +140,7 @@ def _carry(
 
 def drop(console: Console, form: Mapping[str, str], address: Mapping[str, Any]) -> Planned:
     """Messages away for good, after a copy."""
-    queue, selection = WorkerQueue.of(console.operating, address["worker"]), selection_of(form)
+    queue, selection = WorkerQueue.at(console.operating, address["worker"]), selection_of(form)
     _, letters = queue.chosen(selection, MOST)
     command = console.command("dlq", "drop", queue.worker.name, *options_of(selection), "--why", "…")
     rate = "100/s"
@@ -177,7 +178,7 @@ def edit_form(console: Console, worker: str, identity: str) -> dict[str, Any]:
 
 
 def _editable(console: Console, worker: str, identity: str) -> tuple[WorkerQueue, DeadLetter]:
-    queue = WorkerQueue.of(console.operating, worker)
+    queue = WorkerQueue.at(console.operating, worker)
     letter = queue.one(identity)
     [known] = queue.known([letter])
     if reason := editing.refusal(letter, known):

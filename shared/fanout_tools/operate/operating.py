@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,11 +13,15 @@ from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
 from fanout_tools.operate.actions.drop import Drop
+from fanout_tools.operate.actions.move import KIND as MOVE
+from fanout_tools.operate.actions.move import Move
+from fanout_tools.operate.actions.pacing import Load, Pace, load_of
 from fanout_tools.operate.actions.pause import Mapping as SourceMapping
 from fanout_tools.operate.actions.pause import Pause
 from fanout_tools.operate.actions.redrive import Canary, Redrive
 from fanout_tools.operate.actions.replay import KIND as REPLAY
 from fanout_tools.operate.actions.replay import Replay, Span
+from fanout_tools.operate.announcing import Announcer
 from fanout_tools.operate.fence import Fence
 from fanout_tools.operate.journal import Head, Journal
 from fanout_tools.operate.limits import TokenBucket, parse_rate
@@ -27,11 +32,15 @@ from fanout_tools.operate.topology import Topology, WorkerPlace
 __all__ = ["NOT_FOUND", "REFUSED", "NotFoundError", "Operating", "RefusedError", "require_resumable"]
 
 NOT_FOUND, REFUSED = 3, 5
-RESUMABLE = frozenset({"redrive", "drop", "edit", "replay"})
+RESUMABLE = frozenset({"redrive", "drop", "edit", "replay", MOVE})
 
 Told = Callable[[int, int], None]
+Said = Callable[[str], None]
 Client = Callable[..., Any]
-_client: Client = aws.client
+
+
+def _client(service: Any) -> Any:
+    return aws.client(service)
 
 
 class RefusedError(FanoutError):
@@ -46,6 +55,10 @@ class NotFoundError(FanoutError):
     exit_code = NOT_FOUND
 
 
+def _unheard(text: str) -> None:
+    del text
+
+
 def _nobody(done: int, total: int) -> None:
     del done, total
 
@@ -56,15 +69,18 @@ class Operating:
 
     :ivar client: makes the client of a service.
     :ivar told: is told of an operation's progress: how many of how many.
+    :ivar said: is told what does not end an operation, and should be known.
     """
 
     topology: Topology
     client: Client = field(default=_client, repr=False)
     told: Told = _nobody
+    said: Said = _unheard
 
     @cached_property
     def journal(self) -> Journal:
-        return journal_of(self.topology, self.client("dynamodb"))
+        announcer = Announcer(lambda: self.client("events"), self.topology.names.bus, self.said)
+        return journal_of(self.topology, self.client("dynamodb"), announce=announcer)
 
     @cached_property
     def operator(self) -> Operator:
@@ -81,7 +97,7 @@ class Operating:
         url = worker.dead_letter_queue_url
         if undelivered and worker.undelivered_queue:
             url = self.topology.place.queue_url(worker.undelivered_queue)
-        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives)
+        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives, told=self.told)
 
     def fence(self, worker: WorkerPlace) -> Fence:
         return Fence(self.client("dynamodb"), worker)
@@ -106,8 +122,34 @@ class Operating:
         values = [value for result in found["MetricDataResults"] for value in result["Values"]]
         return float(values[0]) if values else 0.0
 
-    def carrying(self, queue: DeadLetterQueue, carrier: Carrier, rate: str) -> Carrying:
-        return Carrying(self.journal, queue, carrier, TokenBucket(parse_rate(rate)), told=self.told)
+    def carrying(
+        self, queue: DeadLetterQueue, carrier: Carrier, rate: str, *, to: WorkerPlace | None = None
+    ) -> Carrying:
+        """
+        :param to: the worker that gets the messages: what it has to do without them slows them down.
+        """
+        per_s = parse_rate(rate)
+        work = Carrying(self.journal, queue, carrier, TokenBucket(per_s), told=self.told)
+        if to is not None:
+            work.brake = Pace(to, per_s, lambda: self._load(to))
+        return work
+
+    def moving(self, worker: WorkerPlace) -> Move:
+        """SQS's own way from a worker's DLQ to its queue."""
+        arn = self.topology.place.arn
+        source, destination = arn("sqs", worker.dead_letter_queue), arn("sqs", worker.queue)
+        return Move(self.client("sqs"), self.journal, source, destination, self.told)
+
+    def _load(self, worker: WorkerPlace) -> Load | None:
+        """None on an emulator, and for whoever may not see metrics."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self.topology.place.endpoint:
+            return None
+        try:
+            return load_of(self.client("cloudwatch"), worker, time.time())
+        except (BotoCoreError, ClientError):
+            return None
 
     def redrive(self, worker: WorkerPlace, *, bodies: Mapping[str, str] | None = None, again: bool = False) -> Redrive:
         return Redrive(self.client("sqs"), worker, self.fence(worker), bodies=bodies or {}, again=again)
@@ -130,15 +172,26 @@ class Operating:
             self.client("scheduler"),
             self.journal,
             carrier.fence,
-            lambda queue: self.carrying(queue, carrier, rate),
+            lambda queue: self.carrying(queue, carrier, rate, to=worker),
         )
 
     def replay_head(
-        self, worker: WorkerPlace, span: Span, why: str, now: float, *, rate: str, pattern: Mapping[str, Any] | None
+        self,
+        worker: WorkerPlace,
+        span: Span,
+        why: str,
+        now: float,
+        *,
+        rate: str,
+        pattern: Mapping[str, Any] | None,
+        again: bool = False,
     ) -> Head:
-        """Of a new replay; its plan names the staging queue."""
-        plan = {"begin": span.begin, "end": span.end, "rate": rate, "pattern": pattern and dict(pattern)}
-        head = self.operator.head(REPLAY, worker.name, why, now, **plan)
+        """Of a new replay; its plan names the staging queue.
+
+        :param again: those too that the worker has handled: it forgets them first.
+        """
+        chosen = {"begin": span.begin, "end": span.end, "pattern": pattern and dict(pattern), "again": again}
+        head = self.operator.head(REPLAY, worker.name, why, now, rate=rate, **chosen)
         queue = self.topology.place.queue_url(self.topology.names.temporary(REPLAY, head.operation))
         return replace(head, plan={**head.plan, "queue": queue})
 
@@ -163,8 +216,11 @@ class Operating:
         worker = self.topology.worker(head.worker)
         if head.kind == "replay":
             return self.replay(worker, head.plan["rate"]).resume(head)
+        if head.kind == MOVE:
+            return self.moving(worker).resume(head)
         queue = DeadLetterQueue(self.client("sqs"), head.plan["queue"], worker.manifest.queue.max_receives)
-        work = self.carrying(queue, self._carrier(head, worker, again=again), head.plan["rate"])
+        to = None if head.kind == "drop" else worker
+        work = self.carrying(queue, self._carrier(head, worker, again=again), head.plan["rate"], to=to)
         work.trial = Canary(self.fence(worker)) if head.plan.get("canary") else None
         return work.resume(head.operation)
 

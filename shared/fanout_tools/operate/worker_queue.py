@@ -27,7 +27,7 @@ class WorkerQueue:
     queue: DeadLetterQueue
 
     @classmethod
-    def of(cls, operating: Operating, worker: str, *, undelivered: bool = False) -> Self:
+    def at(cls, operating: Operating, worker: str, *, undelivered: bool = False) -> Self:
         """
         :param undelivered: of a FIFO worker, the queue of what did not reach its own.
         :raises UnknownWorkerError: there is none of that name.

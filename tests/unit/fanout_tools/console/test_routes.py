@@ -127,6 +127,10 @@ def test_dead_letters_are_grouped_and_chosen(browser: Browser) -> None:
     assert key is not None
     chosen = browser.part(f"/d/inventory?group={key[1]}")
     assert "12 chosen" in chosen.text
+    some = browser.part("/d/inventory?where=data.order_id == 'o-1997-0003'")
+    assert "1 chosen" in some.text
+    assert "--where" in browser.get("/d/inventory?where=data.gift").text
+    assert browser.part("/d/inventory?where=data[").status_code == 400
 
 
 def test_a_payload_is_shown_on_demand_and_never_kept(shop: Shop, browser: Browser) -> None:
