@@ -65,7 +65,7 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
 
     return Console(
         env=env,
-        operating=Operating(topology, client),
+        operating=Operating(topology, client, said=_complain),
         look=looked,
         series=counted,
         tracing=Tracing(topology, Reading(topology, client), services),
@@ -101,6 +101,10 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def _complain(text: str) -> None:
+    print(f"fanout: {text}", file=sys.stderr, flush=True)
+
+
 def _say(text: str) -> None:
     print(text, flush=True)
 
@@ -119,4 +123,4 @@ def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[
         _Server(config).run(sockets=[own])
     for work in console.works:
         if work.is_alive():
-            print(f"fanout: {work.name} is cut off: `fanout operations resume {work.name}`", file=sys.stderr)
+            _complain(f"{work.name} is cut off: `fanout operations resume {work.name}`")
