@@ -24,6 +24,7 @@ from fanout_tools.operate.journal import Journal
 from fanout_tools.operate.limits import TokenBucket, parse_rate
 from fanout_tools.operate.operations import Operator, journal_of
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+from fanout_tools.operate.sweeping import sweep
 from fanout_tools.operate.topology import Topology, WorkerPlace
 
 __all__ = [
@@ -82,6 +83,16 @@ class Operating:
     @cached_property
     def operator(self) -> Operator:
         return Operator.present(self.client("sts"))
+
+    def sweep(self) -> None:
+        """Take away what earlier commands left that did not end; whoever may not does without."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            for name in sweep(self.topology, self.client, now()):
+                complain(f"fanout: {name} was left of a command that did not end: it is gone")
+        except (BotoCoreError, ClientError) as error:
+            complain(f"fanout: what earlier commands may have left stays: {error}")
 
     def dead_letters(self, worker: WorkerPlace, *, undelivered: bool = False) -> DeadLetterQueue:
         """A worker's DLQ; of a FIFO worker, if asked for, the one of what could not be delivered to its queue."""

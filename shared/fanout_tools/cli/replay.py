@@ -63,6 +63,7 @@ def command(
     head = operating.operator.head(KIND, worker, why, now(), **plan)
     name = operating.topology.names.temporary(KIND, head.operation)
     head = replace(head, plan={**head.plan, "queue": operating.topology.place.queue_url(name)})
+    operating.sweep()
     staged = replay.stage(head)
     if not as_json:
         print(f"{staged.count} events staged, {len(staged.chosen)} to {place.queue} at {rate}")

@@ -81,6 +81,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     for module in (queue, operations, pause):
         monkeypatch.setattr(module, "topology_of", lambda *_: made.deployment.topology)
+    monkeypatch.setattr(Operating, "sweep", lambda _: None)
     monkeypatch.setattr(Operating, "client", lambda _, service: made.clients[service])
     return made
 
