@@ -25,7 +25,7 @@ from fanout_tools.cli.windows import seconds_of
 from fanout_tools.declarations import reading
 from fanout_tools.declarations.worker import worker_name
 from fanout_tools.operate.reading import Reading
-from fanout_tools.operate.search import Search
+from fanout_tools.operate.search import NotFoundError, Search
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.views import tree
 from fanout_tools.operate.views.html import page
@@ -121,16 +121,30 @@ def why_command(
     """
     topology = topology_of(env, namespace, services)
     place = topology.worker(worker)
-    search, _ = _trace(topology, services, identity, event, data, since, logs=logs)
+    search, seen = _trace(topology, services, identity, event, data, since, logs=logs)
     search.ask_about(place)
-    name = search.evidence.names.get(identity, "")
-    found = reason(facts_of(search.evidence, worker, place.manifest, name, identity))
+    event_id, name = _one_event(search, seen, identity)
+    found = reason(facts_of(search.evidence, worker, place.manifest, name, event_id))
     if as_json:
-        print(json.dumps({"event_id": identity, "worker": worker, "fate": found.fate.value, "reason": found.text}))
+        print(json.dumps({"event_id": event_id, "worker": worker, "fate": found.fate.value, "reason": found.text}))
     else:
         console.print(Text(printable(": ".join(filter(None, (worker, found.fate.value, found.text))))))
     if found.fate.bad:
         raise typer.Exit(STUCK)
+
+
+def _one_event(search: Search, seen: Trace, identity: str) -> tuple[str, str]:
+    """The id and ``<source>/<Name>`` of the event that is meant: without a name nobody would seem to subscribe to it.
+
+    :raises NotFoundError: it is of several, or its name is not known.
+    """
+    names = search.evidence.names
+    ids = [identity] if names.get(identity) else [root.event_id for root in seen.roots]
+    if len(ids) > 1:
+        raise NotFoundError(f"{identity}: several events came of it, {', '.join(ids)}: name one of them")
+    if not (name := names.get(ids[0], "")):
+        raise NotFoundError(f"{ids[0]}: nothing tells which event it is; say it with --event")
+    return ids[0], name
 
 
 def _trace(
