@@ -7,6 +7,7 @@ import time
 import pytest
 
 from scripts.paths import REPOSITORY
+from tests.integration.conftest import EMULATOR
 from tests.integration.incident import Play, script
 from tests.integration.platform import Platform
 
@@ -14,6 +15,7 @@ PAGE = REPOSITORY / "docs" / "how-to" / "play-an-incident.md"
 
 
 @pytest.mark.disturbs
+@pytest.mark.skipif(EMULATOR != "ministack", reason="two deployments of some minutes: one leg plays it")
 def test_the_pages_incident(platform: Platform) -> None:
     """GIVEN 200 events that a bug rejects WHEN the page's commands are run THEN each prints what the page shows, no
     event's data is printed, each event has its effect once, and nothing is left."""
