@@ -254,8 +254,9 @@ def test_a_selection_is_by_an_expression_over_event_and_cause() -> None:
     assert ids("metadata.correlation_id && data.number == `1`") == ["event-1"]
     with pytest.raises(SelectionError, match="where data\\[: "):
         ids("data[")
-    with pytest.raises(SelectionError, match="where length"):
-        ids("length(data.number) > `1`")
+    with pytest.raises(SelectionError, match=r"where contains.*write `field && function"):
+        ids("contains(data.note, 'x')")
+    assert ids("data.note && contains(data.note, 'x')") == []
 
 
 def test_no_further_step_follows_a_brake_and_the_rest_can_be_carried_on() -> None:
