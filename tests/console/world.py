@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -204,13 +204,13 @@ class Shop:
 
     def client(self, service: str) -> Any:
         clients: dict[str, Any] = {
-            "sqs": TemporaryQueues(self),  # type: ignore[arg-type] # as above
+            "sqs": _NothingLeft(TemporaryQueues(self)),  # type: ignore[arg-type] # as above
             "dynamodb": self.dynamodb,
             "lambda": self.function,
             "s3": self.bucket,
             "sts": Caller(),
             "scheduler": self.scheduler,
-            "events": self.events,
+            "events": _NothingLeft(self.events),
             "cloudwatch": _NoMetrics(),
         }
         return clients[service]
@@ -228,6 +228,23 @@ class Shop:
             mapped={name: it for name, it in paused.items() if name in self.topology.workers},
         )
         return overview(self.topology, asked, facts, window.seconds)
+
+
+class _NothingLeft:
+    """A service in which no earlier operation has left anything."""
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation in ("list_queues", "list_rules")
+        return self
+
+    def paginate(self, **_: Any) -> Iterator[dict[str, Any]]:
+        return iter(())
 
 
 PACES = {

@@ -40,7 +40,8 @@ def test_an_incident_is_worked_off(platform: Platform) -> None:
 
     found = eventually(stuck, lambda rows: len(rows) == EVENTS, "all are in the DLQ")
     assert {(row["kind"], row["cause"]) for row in found.values()} == {("rejected", "Reject")}
-    grouped = fanout(platform, "dlq", "group", "inventory", "--pattern", pattern, "--json")
+    where = f"data.customer_id == '{customer}' && contains(attributes.error_at, 'handler.py')"
+    grouped = fanout(platform, "dlq", "group", "inventory", "--where", where, "--json")
     assert [json.loads(line)["text"] for line in grouped.stdout.splitlines()] == ["order <id>: not in stock: <id>"]
 
     early = redrive(platform, pattern)
@@ -62,3 +63,7 @@ def test_an_incident_is_worked_off(platform: Platform) -> None:
     assert kept["available"] == str(100 - EVENTS)
     shown = fanout(platform, "operations", "show", operation["operation"])
     assert json.loads(shown.stdout)["status"] == "finished"
+    told = eventually(lambda: platform.audit(operation["operation"]), lambda lines: len(lines) >= 2, "it is audited")
+    assert {(line["source"], line["name"]) for line in told} == {
+        ("fanout.ops", "OperationStarted"), ("fanout.ops", "OperationFinished"),
+    }  # fmt: skip

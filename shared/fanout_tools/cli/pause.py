@@ -51,6 +51,7 @@ def pause(
             print(json.dumps({"until": now() + seconds, "loses_at": clock.loses_at, "instead_of": list(earlier)}))
         return
     confirm(f"Pause worker {worker} for {for_}?", yes=yes)
+    operating.sweep()
     head = operating.operator.head(KIND, worker, why, now(), until=now() + seconds, loses_at=clock.loses_at, total=1)
     pausing.apply(head, seconds, instead_of=earlier)
     if as_json:

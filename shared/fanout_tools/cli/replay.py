@@ -53,6 +53,7 @@ def command(
         raise RefusedError(f"{reason}; --beyond-fence replays them all the same" if "effect" in reason else reason)
     replay = operating.replay(place, rate)
     head = operating.replay_head(place, span, why, now(), rate=rate, pattern=_pattern(pattern), again=bool(again))
+    operating.sweep()
     staged = replay.stage(head)
     if not as_json:
         print(f"{staged.count} events staged, {len(staged.chosen)} to {place.queue} at {rate}")

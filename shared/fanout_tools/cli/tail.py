@@ -16,11 +16,12 @@ from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.logs import print_entries
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, printable
-from fanout_tools.operate.actions.tail import Seen, Tail, pattern_of, sweep
+from fanout_tools.operate.actions.tail import Seen, Tail, pattern_of
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.sources.following import LIVE_GROUPS, POLL_S, live, polled
 from fanout_tools.operate.sources.logs import Line, lines_of
 from fanout_tools.operate.sources.metrics import Window
+from fanout_tools.operate.sweeping import sweep
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.views.log import outcomes as of_records
 
@@ -49,7 +50,9 @@ def command(
     outcomes: Annotated[
         bool, typer.Option("--outcomes", help="What becomes of the events instead, by the workers' logs.")
     ] = False,
-    only_sweep: Annotated[bool, typer.Option("--sweep", help="Take away what tails left that did not end.")] = False,
+    only_sweep: Annotated[
+        bool, typer.Option("--sweep", help="Take away what tails and replays left that did not end.")
+    ] = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
@@ -78,7 +81,7 @@ def command(
         _outcomes(topology, about, seconds, count, as_json=as_json)
         return
     for name in sweep(topology, aws.client, time.time()):
-        complain(f"fanout: {name} was left of a tail that did not end: it is gone")
+        complain(f"fanout: {name} was left of a command that did not end: it is gone")
     if only_sweep:
         return
     if about == "*" and env != LOCAL and not all_events:

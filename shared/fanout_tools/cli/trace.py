@@ -122,7 +122,7 @@ def why_command(
         fanout why 80b4c862-0d0e-4d0b-a7a4-9a4f0f6f3f3e loyalty --env prod
     """
     topology = topology_of(env, namespace, services)
-    found = _asked(topology, services).why(
+    event_id, found = _asked(topology, services).why(
         identity,
         worker,
         event,
@@ -131,7 +131,7 @@ def why_command(
         logs=logs,
     )
     if as_json:
-        print(json.dumps({"event_id": identity, "worker": worker, "fate": found.fate.value, "reason": found.text}))
+        print(json.dumps({"event_id": event_id, "worker": worker, "fate": found.fate.value, "reason": found.text}))
     else:
         console.print(Text(printable(": ".join(filter(None, (worker, found.fate.value, found.text))))))
     if found.fate.bad:

@@ -88,6 +88,7 @@ class Console:
         """
 
         def carry() -> None:
+            self.operating.sweep()
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the operation is to see it

@@ -132,8 +132,8 @@ async def why(request: Request, console: Console) -> Page:
     since = request.query_params.get("since", "1h")
     name = request.query_params.get("name") or None
     back = console.clock() - seconds_of(since)
-    reason = await run_in_threadpool(console.tracing.why, identity, worker, name, since=back)
-    told = {"event_id": identity, "worker": worker, "fate": reason.fate.value, "reason": reason.text}
+    event_id, reason = await run_in_threadpool(console.tracing.why, identity, worker, name, since=back)
+    told = {"event_id": event_id, "worker": worker, "fate": reason.fate.value, "reason": reason.text}
     return Page(
         title=f"Why {worker}",
         template="why.html",

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fanout.errors import EventError, FanoutError
+from fanout.errors import EventError
 from fanout.events.envelope import Envelope
 from fanout.idempotency.items import COMPLETED, IN_PROGRESS, RELEASED, batch_mark
 from fanout.idempotency.store import event_key, fingerprint, key_values
+from fanout_tools.operate.sources.items import KEYS_A_CALL, given
 from fanout_tools.operate.topology import WorkerPlace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-__all__ = ["UNKNOWN", "Fence", "FenceError", "Known", "State"]
+__all__ = ["UNKNOWN", "Fence", "Known", "State"]
 
-KEYS_A_CALL = 100
-"""Of BatchGetItem (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
 _READ = ("id", "owner", "status", "expiration", "in_progress_expiration", "validation", "tries", "batch")
 """Neither what a handler returned nor the events that wait to be published: who may see numbers may see these."""
 
-PATIENCE_S = 20.0
-BACKOFF_S, LONGEST_PAUSE_S = 0.05, 2.0
-"""Between two calls for what DynamoDB had no capacity for."""
-
 Item = Mapping[str, "AttributeValueTypeDef"]
-
-
-class FenceError(FanoutError):
-    """The store did not give some records, for all the asking."""
 
 
 class State(StrEnum):
@@ -105,7 +95,7 @@ class Fence:
     def look(self, envelopes: Iterable[Envelope]) -> list[Known]:
         """What is known of each event, in order; read consistently.
 
-        :raises FenceError: DynamoDB throttles.
+        :raises ThrottledError: DynamoDB throttles.
         """
         keys = [self.key(envelope) for envelope in envelopes]
         if self.worker.records_table is None:
@@ -207,16 +197,7 @@ class Fence:
                 "ExpressionAttributeNames": {f"#{name}": name for name in _READ},
             }
         }
-        until, attempt = self.clock() + PATIENCE_S, 0
-        while wanted:  # what DynamoDB had no capacity for comes back as unprocessed
-            response = self.client.batch_get_item(RequestItems=wanted)
-            yield from response["Responses"].get(table, ())
-            wanted = response.get("UnprocessedKeys")
-            if wanted:
-                attempt += 1
-                if self.clock() > until:
-                    raise FenceError(f"{table}: DynamoDB throttles; ask again later")
-                self.sleep(random.uniform(0, min(LONGEST_PAUSE_S, BACKOFF_S * 2.0**attempt)))
+        yield from (item for _, item in given(self.client, wanted, clock=self.clock, sleep=self.sleep))
 
 
 def _mark(item: Item) -> str:

@@ -14,6 +14,11 @@ __all__ = ["RateError", "TokenBucket", "parse_rate"]
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?:/(s|m|h))?")
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
+LONGEST_S = 30.0
+"""Of one wait without a sign of life."""
+ROUNDING = 1e-6
+"""Of a token: what is left over of sums of waits, and would be waited for by no clock."""
+
 
 class RateError(FanoutError):
     """It is no rate."""
@@ -47,12 +52,17 @@ class TokenBucket:
     _tokens: float = field(default=0.0, init=False)
     _at: float | None = field(default=None, init=False)
 
-    def take(self, count: int) -> None:
-        """Wait until so many may go. More than a second's worth go at once, and those after them wait for it."""
+    def take(self, count: int, meanwhile: Callable[[], None] | None = None) -> None:
+        """Wait until so many may go. More than a second's worth go at once, and those after them wait for it.
+
+        :param meanwhile: called at least each :data:`LONGEST_S` of waiting.
+        """
         self._refill()
-        while self._tokens < min(float(count), self.burst):
-            self.sleep((min(float(count), self.burst) - self._tokens) / self.rate)
+        while (missing := min(float(count), self.burst) - self._tokens) > ROUNDING:
+            self.sleep(min(LONGEST_S, missing / self.rate))
             self._refill()
+            if meanwhile is not None:
+                meanwhile()
         self._tokens -= count
 
     @property

@@ -27,6 +27,7 @@ from fanout_tools.operate.journal import Head, Journal
 from fanout_tools.operate.limits import TokenBucket, parse_rate
 from fanout_tools.operate.operations import Operator, journal_of
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+from fanout_tools.operate.sweeping import sweep
 from fanout_tools.operate.topology import Topology, WorkerPlace
 
 __all__ = ["NOT_FOUND", "REFUSED", "NotFoundError", "Operating", "RefusedError", "require_resumable"]
@@ -91,6 +92,16 @@ class Operating:
         made = replace(self)
         vars(made).update(journal=self.journal, operator=replace(self.operator, command=command))
         return made
+
+    def sweep(self) -> None:
+        """Take away what earlier operations left that did not end; whoever may not does without."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            for name in sweep(self.topology, self.client, time.time()):
+                self.said(f"{name} was left of a command that did not end: it is gone")
+        except (BotoCoreError, ClientError) as error:
+            self.said(f"what earlier commands may have left stays: {error}")
 
     def dead_letters(self, worker: WorkerPlace, *, undelivered: bool = False) -> DeadLetterQueue:
         """A worker's DLQ; of a FIFO worker, if asked for, the one of what could not be delivered to its queue."""

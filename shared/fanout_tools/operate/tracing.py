@@ -11,7 +11,7 @@ from fanout.events.envelope import Envelope
 from fanout_tools.declarations import reading
 from fanout_tools.declarations.worker import worker_name
 from fanout_tools.operate.evidence import Evidence
-from fanout_tools.operate.search import Search, Sources
+from fanout_tools.operate.search import NotFoundError, Search, Sources
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.views.trace import Trace, trace
 from fanout_tools.operate.views.why import Reason, facts_of, reason
@@ -58,17 +58,17 @@ class Tracing:
         known: Envelope | None = None,
         since: float,
         logs: bool = True,
-    ) -> Reason:
-        """Why a worker has, or has not, had an event.
+    ) -> tuple[str, Reason]:
+        """Why a worker has, or has not, had an event; with the event's id.
 
         :raises UnknownWorkerError: there is no such worker.
-        :raises NotFoundError: nothing is known of the event.
+        :raises NotFoundError: nothing is known of the event, or it is one of several.
         """
         place = self.topology.worker(worker)
-        search, _ = self._search(identity, event, known, since, logs=logs)
+        search, seen = self._search(identity, event, known, since, logs=logs)
         search.ask_about(place)
-        name = search.evidence.names.get(identity, "")
-        return reason(facts_of(search.evidence, worker, place.manifest, name, identity))
+        event_id, name = _one_event(search, seen, identity)
+        return event_id, reason(facts_of(search.evidence, worker, place.manifest, name, event_id))
 
     def _search(
         self, identity: str, event: str | None, known: Envelope | None, since: float, *, logs: bool
@@ -86,6 +86,20 @@ class Tracing:
         roots = search.find(identity, event)
         manifests = {name: place.manifest for name, place in self.topology.workers.items()}
         return search, trace(roots, search.evidence, manifests)
+
+
+def _one_event(search: Search, seen: Trace, identity: str) -> tuple[str, str]:
+    """The id and ``<source>/<Name>`` of the event that is meant: without a name nobody would seem to subscribe to it.
+
+    :raises NotFoundError: it is of several, or its name is not known.
+    """
+    names = search.evidence.names
+    ids = [identity] if names.get(identity) else [root.event_id for root in seen.roots]
+    if len(ids) > 1:
+        raise NotFoundError(f"{identity}: several events came of it, {', '.join(ids)}: name one of them")
+    if not (name := names.get(ids[0], "")):
+        raise NotFoundError(f"{ids[0]}: nothing tells which event it is; say it with --event")
+    return ids[0], name
 
 
 def _workflow_events(services: Path) -> Iterator[tuple[str, str]]:

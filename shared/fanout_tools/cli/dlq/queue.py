@@ -79,7 +79,8 @@ class Queue(WorkerQueue):
         rate: str,
         **plan: Any,
     ) -> Head:
-        """Of an operation on these messages, as ``fanout operations resume`` needs it."""
+        """Of an operation on these messages, as ``fanout operations resume`` needs it; others' leftovers go first."""
+        self.operating.sweep()
         return self.operating.operator.head(
             kind,
             self.worker.name,

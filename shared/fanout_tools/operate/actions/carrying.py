@@ -224,7 +224,7 @@ class Carrying:
                 result.stopped = self.brake(self.bucket)
                 if result.stopped:
                     return
-                self.bucket.take(len(chunk))
+                self.bucket.take(len(chunk), lambda: self._stay(name))
                 self._step(name, number, chunk, result)
                 number += 1
                 self.told(result.carried, total)
@@ -254,13 +254,17 @@ class Carrying:
             self.queue.hide(self._held, HOLD_S)
             self._held_until = self.clock() + HOLD_S
 
+    def _stay(self, name: str) -> None:
+        """Still at it, while nothing is carried."""
+        self._keep()
+        self.journal.keep(name)
+
     def _await(self, name: str, trial: Trial) -> str:
         until = self.clock() + self.patience_s
         while undecided := trial.undecided():
             if self.clock() >= until:
                 return f"after {self.patience_s:.0f} s it is not known what became of {undecided}"
-            self._keep()
-            self.journal.keep(name)
+            self._stay(name)
             self.sleep(1.0)
         return trial.verdict()
 

@@ -67,7 +67,8 @@ class Selection:
             try:
                 return expression.search(fields(letter))
             except JMESPathError as error:  # a function that is given what it does not take
-                raise SelectionError(f"where {self.where}: {letter.message_id}: {error}") from error
+                hint = "where a field may be missing, write `field && function(field)`"
+                raise SelectionError(f"where {self.where}: {letter.message_id}: {error}; {hint}") from error
 
         try:
             expression = jmespath.compile(self.where)

@@ -18,10 +18,11 @@ from fanout.errors import CanaryError, EventError, FanoutError
 from fanout.events.envelope import Envelope
 from fanout_tools.declarations import routing
 from fanout_tools.operate.lease import LEASE_S, Ending, Lease
+from fanout_tools.operate.sweeping import remove
 from fanout_tools.operate.topology import Topology
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
 
-__all__ = ["Seen", "Tail", "TailError", "pattern_of", "sweep"]
+__all__ = ["Seen", "Tail", "TailError", "pattern_of"]
 
 RETENTION_S: Final = 60
 """The shortest that SQS has."""
@@ -177,7 +178,7 @@ class Tail:
 
     def close(self) -> None:
         """Take rule and queue away, and the lease with them; what is not there is no error."""
-        _remove(self.client, self.topology, self.name)
+        remove(self.client, self.topology, self.name, TARGET)
         self.lease.end()
 
 
@@ -191,52 +192,3 @@ def _seen(body: str) -> Seen | None:
     return Seen(
         it.published_at, envelope.identifier, it.event_id, it.correlation_id, it.subject, len(body), envelope.data
     )
-
-
-def _remove(client: Any, topology: Topology, name: str) -> None:
-    events, bus = client("events"), topology.names.bus
-    for call, arguments in (
-        (events.remove_targets, {"Rule": name, "EventBusName": bus, "Ids": [TARGET]}),
-        (events.delete_rule, {"Name": name, "EventBusName": bus}),
-        (client("sqs").delete_queue, {"QueueUrl": topology.place.queue_url(name)}),
-    ):
-        _unless_gone(call, arguments)
-
-
-def _unless_gone(call: Any, arguments: Mapping[str, Any]) -> None:
-    from botocore.exceptions import ClientError
-
-    try:
-        call(**arguments)
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code not in ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
-            raise
-
-
-def sweep(topology: Topology, client: Any, now: float) -> list[str]:
-    """Take away what tails left that did not end, where Scheduler has not done so; returns their names."""
-    prefix = topology.names.temporary(KIND, "")
-    pages = client("sqs").get_paginator("list_queues").paginate(QueueNamePrefix=prefix)
-    names = {url.rpartition("/")[2] for page in pages for url in page.get("QueueUrls", ())}
-    rules = client("events").get_paginator("list_rules").paginate(EventBusName=topology.names.bus, NamePrefix=prefix)
-    names |= {rule["Name"] for page in rules for rule in page["Rules"]}
-    dead = sorted(name for name in names if _is_dead(topology, client, name.removeprefix(prefix), now))
-    for name in dead:
-        _remove(client, topology, name)
-    return dead
-
-
-def _is_dead(topology: Topology, client: Any, operation: str, now: float) -> bool:
-    """Whether nobody has extended its lease."""
-    from botocore.exceptions import ClientError
-
-    began = int(operation.partition("-")[0], 16)
-    try:
-        schedule = client("scheduler").get_schedule(Name=f"{operation}-0", GroupName=topology.names.operations_table)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        return now - began > LEASE_S
-    at = schedule["ScheduleExpression"].removeprefix("at(").removesuffix(")")
-    return str(at) < time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))

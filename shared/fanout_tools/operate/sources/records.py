@@ -5,7 +5,6 @@ All by key, of many workers in one call: the keys follow from worker and event, 
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,32 +12,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from fanout.errors import EventError, FanoutError
+from fanout.errors import EventError
 from fanout.events.envelope import Envelope
 from fanout.idempotency.items import COMPLETED, RELEASED, batch_mark
 from fanout.outbox.items import Written as OutboxItem
 from fanout_tools.operate.evidence import GatherState, Record, RecordState, Written
+from fanout_tools.operate.sources.items import KEYS_A_CALL, given
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-__all__ = ["Probe", "Records", "RecordsError"]
-
-MAX_KEYS = 100
-"""Of one BatchGetItem
-(https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html)."""
+__all__ = ["Probe", "Records"]
 
 AT_ONCE = 8
-PATIENCE_S = 20.0
-BACKOFF_S = 0.05
 
 Item = Mapping[str, Any]
 Key = tuple[str, tuple[tuple[str, str], ...]]
 """A table, and the attributes of a key in it."""
-
-
-class RecordsError(FanoutError):
-    """DynamoDB did not give some items, for all the asking."""
 
 
 class Probe(NamedTuple):
@@ -53,9 +43,7 @@ class Probe(NamedTuple):
 
 
 class Records:
-    """
-    :ivar calls: how many were made.
-    """
+    """Reads them, of many workers at once."""
 
     def __init__(
         self,
@@ -67,7 +55,6 @@ class Records:
         self._dynamodb = dynamodb
         self._clock = clock
         self._sleep = sleep
-        self.calls = 0
 
     def records(self, probes: Sequence[Probe]) -> list[Record]:
         """Those that are there."""
@@ -108,7 +95,7 @@ class Records:
 
     def _read(self, keys: Iterable[Key]) -> dict[Key, Item]:
         wanted = list(dict.fromkeys(keys))
-        chunks = [wanted[start : start + MAX_KEYS] for start in range(0, len(wanted), MAX_KEYS)]
+        chunks = [wanted[start : start + KEYS_A_CALL] for start in range(0, len(wanted), KEYS_A_CALL)]
         if not chunks:
             return {}
         with ThreadPoolExecutor(min(AT_ONCE, len(chunks))) as pool:
@@ -132,19 +119,8 @@ class Records:
             of_table = wanted.setdefault(table, {"Keys": [], "ConsistentRead": True})
             of_table["Keys"].append({name: {"S": value} for name, value in attributes})
         names = {key[0]: [name for name, _ in key[1]] for key in keys}
-        until, attempt = self._clock() + PATIENCE_S, 0
-        while wanted:
-            self.calls += 1
-            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
-            for table, items in answer["Responses"].items():
-                for item in items:
-                    yield (table, tuple((name, item[name]["S"]) for name in names[table])), item
-            wanted = answer.get("UnprocessedKeys") or {}
-            if wanted:
-                attempt += 1
-                if self._clock() > until:
-                    raise RecordsError(f"{', '.join(sorted(wanted))}: DynamoDB throttles; ask again later")
-                self._sleep(random.uniform(0, min(2.0, BACKOFF_S * 2.0**attempt)))
+        for table, item in given(self._dynamodb, wanted, clock=self._clock, sleep=self._sleep):
+            yield (table, tuple((name, item[name]["S"]) for name in names[table])), item
 
 
 def _record(probe: Probe, item: Item, mark: Item | None, now: float) -> Record:

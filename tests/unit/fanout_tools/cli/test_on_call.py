@@ -171,7 +171,7 @@ def test_tail_of_everything_is_refused_beyond_local(monkeypatch: pytest.MonkeyPa
     done = RUNNER.invoke(application(), ["tail", "--env", "prod"])
 
     assert done.exit_code == 5
-    assert "shop-prod-tail-1 was left of a tail that did not end" in done.stderr
+    assert "shop-prod-tail-1 was left of a command that did not end" in done.stderr
 
 
 SPAN = ["e-1", None, "shop.orders/OrderPlaced", "o-1", 1, 2, 3, 4.0, 1, 1, "handled"]

@@ -79,6 +79,7 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setattr(operating, "topology_of", lambda *_: made.deployment.topology)
+    monkeypatch.setattr(operating.Operating, "sweep", lambda _: None)
     monkeypatch.setattr("fanout.aws.client", lambda service: made.clients[service])
     return made
 

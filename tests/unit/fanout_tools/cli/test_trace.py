@@ -85,6 +85,21 @@ def test_why_is_one_line(
     assert json.loads(capsys.readouterr().out)["worker"] == worker
 
 
+def test_why_of_an_order_is_that_of_its_one_event(deploy: Deploy, capsys: pytest.CaptureFixture[str]) -> None:
+    """GIVEN an order's id, which is no event's WHEN asked why THEN it is of the order's event, if there is one; of
+    several the ids are told, and nothing is said of a worker."""
+    bus = deploy()
+    bus.publish(EVENT, "first", "order:o-1")
+    assert run(["why", "order:o-1", "billing"]) == 0
+    assert capsys.readouterr().out == "billing: handled\n"
+
+    bus.publish(EVENT, "second", "order:o-1")
+    assert run(["why", "order:o-1", "thumbnails"]) == 3
+    error = capsys.readouterr().err
+    assert "first" in error
+    assert "second" in error
+
+
 def test_a_watch_ends_when_nothing_is_under_way(
     deploy: Deploy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

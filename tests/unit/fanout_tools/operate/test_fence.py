@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from fanout.events.envelope import Envelope
-from fanout_tools.operate.fence import PATIENCE_S, Fence, FenceError, State
+from fanout_tools.operate.fence import Fence, State
+from fanout_tools.operate.sources.items import PATIENCE_S, ThrottledError
 from tests.unit.fanout_tools.operate.mortal import Deployment, event
 
 ENVELOPES = [Envelope.decode(event(number)) for number in range(3)]
@@ -55,7 +56,7 @@ def test_what_dynamodb_had_no_capacity_for_is_asked_again_after_a_pause() -> Non
 def test_a_store_that_throttles_for_ever_is_told() -> None:
     client, clock = Throttled(gives_up_after=1), Clock()
 
-    with pytest.raises(FenceError, match="DynamoDB throttles; ask again later"):
+    with pytest.raises(ThrottledError, match="DynamoDB throttles; ask again later"):
         fence(client, clock).look(ENVELOPES)
     assert clock.now > PATIENCE_S
     assert client.calls < 200

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from fanout.errors import PatternError
 from fanout_tools.operate.actions import tail
-from fanout_tools.operate.actions.tail import Tail, TailError, pattern_of, sweep
+from fanout_tools.operate.actions.tail import Tail, TailError, pattern_of
 from fanout_tools.operate.lease import LEASE_S
 from fanout_tools.operate.topology import Place, Topology, UnknownWorkerError
 from tests.unit.fanout_tools.operate.conftest import deployment
@@ -93,22 +93,6 @@ def test_events_are_shown_without_canaries_and_other_texts(
     assert (seen.event, seen.event_id, seen.correlation_id) == ("shop.orders/OrderPlaced", "e1", "c1")
     assert "data" not in seen.to_json(data=False)
     assert seen.to_json(data=True)["data"] == {"secret": 1}
-
-
-def test_the_sweep_takes_what_nobody_extends_and_no_more(aws: dict[str, Any]) -> None:
-    """GIVEN a tail whose terminal was killed, and one that lives WHEN swept after the first's lease THEN that one alone
-    is gone."""
-    dead = looking(aws)
-    killed = dead.open()  # held, else its end would come with its last name
-    killed.__enter__()
-    began = int(dead.operation.partition("-")[0], 16)
-
-    assert sweep(TOPOLOGY, aws.__getitem__, began + LEASE_S - 60) == []
-    dead.lease.extend(began + 3 * LEASE_S)
-    assert sweep(TOPOLOGY, aws.__getitem__, began + 2 * LEASE_S) == []
-    dead.lease.end()  # as Scheduler does once it has fired
-    assert sweep(TOPOLOGY, aws.__getitem__, began + LEASE_S + 60) == [dead.name]
-    assert left(aws) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from fanout.idempotency.items import batch_mark
 from fanout.outbox import put
 from fanout.publish import wrap
 from fanout_tools.operate.evidence import RecordState
-from fanout_tools.operate.sources.records import MAX_KEYS, Probe, Records
+from fanout_tools.operate.sources.items import KEYS_A_CALL
+from fanout_tools.operate.sources.records import Probe, Records
 
 NOW = 1_000_000.0
 TTL = 1_000
@@ -39,13 +40,13 @@ class Tables:
 
     exceptions = Exceptions
 
-    def __init__(self, tables: dict[str, list[dict[str, Any]]], at_most: int = MAX_KEYS) -> None:
+    def __init__(self, tables: dict[str, list[dict[str, Any]]], at_most: int = KEYS_A_CALL) -> None:
         self.tables = tables
         self.at_most = at_most
 
     def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - boto3's name
         wanted = [(table, key) for table, asked in RequestItems.items() for key in asked["Keys"]]
-        assert 1 <= len(wanted) <= MAX_KEYS
+        assert 1 <= len(wanted) <= KEYS_A_CALL
         assert all(asked["ConsistentRead"] for asked in RequestItems.values())
         if missing := RequestItems.keys() - self.tables.keys():
             raise NoSuchTableError(missing)
@@ -106,7 +107,7 @@ def test_each_state_is_told() -> None:
 @given(
     there=st.sets(st.tuples(st.sampled_from("abc"), st.integers(0, 150))),
     asked=st.sets(st.tuples(st.sampled_from("abcxy"), st.integers(0, 150))),
-    at_most=st.integers(1, MAX_KEYS),
+    at_most=st.integers(1, KEYS_A_CALL),
 )
 def test_all_that_is_there_is_found(there: set[tuple[str, int]], asked: set[tuple[str, int]], at_most: int) -> None:
     """GIVEN three tables, and a DynamoDB that leaves some keys for a further call WHEN any keys are asked for, of
