@@ -151,6 +151,52 @@ def test_an_unknown_gatherer_is_rejected_before_the_handler(folder: Path) -> Non
     assert ran == []
 
 
+@pytest.mark.parametrize("index", ["8", "999", "1000", "-1", "x", "", "1.0", "٣", "00000007"])
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_part_that_the_gather_does_not_have_is_rejected_before_the_handler(
+    folder: Path, index: str, kind: str
+) -> None:
+    """GIVEN a gather of eight parts WHEN an event comes as another part of it THEN it is rejected, its handler does not
+    run, and the gather is as it was."""
+    ran = []
+
+    def handler(event: SquareRequested, _: Context) -> int:
+        ran.append(event)
+        return 0
+
+    async def coroutine(event: SquareRequested, context: Context) -> int:
+        return handler(event, context)
+
+    store = MemoryGatherStore()
+    rig = Rig(make_worker(folder, handler if kind == "plain" else coroutine), gather_store=store)  # type: ignore[arg-type]
+    part = scattered(rig, 8)[0]
+    worker, gather_id, _ = str(part.metadata.gather).split("/")
+    gather = store.read(gather_id)
+    forged = dataclasses.replace(part.metadata, event_id="forged", gather=f"{worker}/{gather_id}/{index}")
+    [delivery] = rig.deliver(dataclasses.replace(part, metadata=forged))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert ran == []
+    assert (store.read(gather_id), store.parts(gather_id)) == (gather, {})
+
+
+def test_a_report_of_a_part_that_the_gather_does_not_have_is_rejected(folder: Path) -> None:
+    """GIVEN a gather of eight parts WHEN another worker reports a ninth THEN nothing of it is kept."""
+    store = MemoryGatherStore()
+    gatherer, other = Rig(make_worker(folder), gather_store=store), Rig(part_worker(folder))
+    part = scattered(gatherer, 8)[0]
+    worker, gather_id, _ = str(part.metadata.gather).split("/")
+    other.deliver(
+        dataclasses.replace(part, metadata=dataclasses.replace(part.metadata, gather=f"{worker}/{gather_id}/8"))
+    )
+    [(_, report)] = other.part_reports
+    [delivery] = gatherer.deliver(report)
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "the gather has the parts 0 to 7" in str(delivery.cause)
+    assert store.parts(gather_id) == {}
+
+
 def test_a_report_too_large_for_a_message_fails_the_part(folder: Path) -> None:
     """GIVEN a result over the limit of a message WHEN it is reported THEN the part is rejected, and the gather hears
     of it."""
