@@ -1,4 +1,5 @@
-"""The pages of docs/reference that are made of the code: they are committed, and a test holds them to it.
+"""The pages of docs/reference, and the modules' READMEs, that are made of the code: they are committed, and a test
+holds them to it.
 
 A page is made as a whole, or has a made part between two comments, around which the words are people's.
 """
@@ -11,7 +12,8 @@ from fanout_router.config import FunctionSettings, RouterSettings
 from fanout_tools.declarations.schema import schema
 from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
-from scripts.docs import commands, settings, tables
+from fanout_tools.proof.quotas import QUOTAS
+from scripts.docs import commands, modules, settings, tables
 from scripts.paths import REPOSITORY
 
 __all__ = ["REFERENCE", "made_parts", "pages", "stale", "write"]
@@ -24,7 +26,11 @@ _END: Final = "<!-- end -->\n"
 def pages() -> Mapping[Path, str]:
     """The text of every made page by its file."""
     whole = {REFERENCE / "cli" / name: text for name, text in commands.pages().items()}
-    return {**whole, **{REFERENCE / name: _filled(REFERENCE / name, parts) for name, parts in made_parts().items()}}
+    return {
+        **whole,
+        **modules.readmes(),
+        **{REFERENCE / name: _filled(REFERENCE / name, parts) for name, parts in made_parts().items()},
+    }
 
 
 def made_parts() -> Mapping[str, Mapping[str, str]]:
@@ -32,6 +38,7 @@ def made_parts() -> Mapping[str, Mapping[str, str]]:
     return {
         "worker-yaml.md": {"keys": tables.keys(schema(Manifest))},
         "web-yaml.md": {"keys": tables.keys(schema(WebManifest))},
+        "limits.md": {"quotas": tables.quotas(QUOTAS)},
         "router-settings.md": {
             "router": settings.table(RouterSettings, prefix="DISPATCH_"),
             "functions": settings.table(FunctionSettings),

@@ -1,12 +1,13 @@
-"""Tables of a declaration's keys, from its JSON Schema."""
+"""Tables of a declaration's keys, from its JSON Schema, and of AWS's quotas."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fanout_tools.proof.quotas import Quota
 from scripts.docs.markdown import cell
 
-__all__ = ["descriptions", "keys", "paths", "value_of"]
+__all__ = ["descriptions", "keys", "paths", "quotas", "value_of"]
 
 Schema = Mapping[str, Any]
 _BOUNDS: Final = {"minimum": "at least {}", "maximum": "at most {}", "minItems": "at least {} of them",
@@ -19,6 +20,15 @@ def keys(schema: Schema) -> str:
     for path, section in _sections("", schema, schema):
         parts.append(f"## {path}\n\n{cell(section.get('description', ''))}\n\n{_table(path, section, schema)}")
     return "\n" + "\n".join(parts) + "\n"
+
+
+def quotas(quotas: Mapping[str, Quota]) -> str:
+    """A table of AWS's quotas by their names."""
+    head = "| name | AWS gives | more if asked for | an environment comes to it with |\n|---|---|---|---|\n"
+    return head + "".join(
+        f"| `{name}` | [{it.most:,} {it.what}]({it.source}) | {'yes' if it.adjustable else 'no'} | {cell(it.met)} |\n"
+        for name, it in quotas.items()
+    )
 
 
 def descriptions(schema: Schema) -> Iterator[tuple[str, str]]:

@@ -110,7 +110,17 @@ _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "no destination": {"destination_config": []},
         "a destination elsewhere": {"destination_config": [{"on_failure": [{"destination": ELSEWHERE}]}]},
     },
-    "aws_lambda_function": {"another role": {"role": "arn:aws:iam::999999999999:role/elsewhere"}},
+    "aws_lambda_function": {
+        "another role": {"role": "arn:aws:iam::999999999999:role/elsewhere"},
+        "more layers than there may be": {"layers": ["arn:aws:lambda:us-east-1:000000000000:layer:any:1"] * 6},
+        "more variables than there may be": {"environment": [{"variables": {"ANY": "a" * 4_094}}]},
+    },
+    "aws_cloudwatch_dashboard": {
+        "more lines than there may be": {
+            "dashboard_body": json.dumps({"widgets": [{"properties": {"metrics": [["AWS/SQS", "any"]] * 501}}]})
+        },
+    },
+    "aws_cloudwatch_query_definition": {"more log groups than there may be": {"log_group_names": ["any"] * 51}},
     "aws_ecs_task_definition": {
         "another role": {"task_role_arn": "arn:aws:iam::999999999999:role/elsewhere"},
         "another role to start": {"execution_role_arn": "arn:aws:iam::999999999999:role/elsewhere"},

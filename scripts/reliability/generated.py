@@ -12,7 +12,13 @@ from scripts.reliability.mutants import ANY, red_with
 
 __all__ = ["MODULES", "Edit", "edits", "noticed_by", "sample"]
 
-MODULES = ("processing/locks.py", "processing/settlement.py", "processing/batch.py", "idempotency/dynamodb.py")
+MODULES = (
+    "processing/locks.py",
+    "processing/settlement.py",
+    "processing/batch.py",
+    "idempotency/dynamodb.py",
+    "idempotency/calls.py",
+)
 """Under shared/fanout."""
 
 

@@ -64,7 +64,7 @@ MUTANTS = [
     ),
     Mutant(
         "throttled statements are tried again",
-        "idempotency/dynamodb.py",
+        "idempotency/calls.py",
         "while again := [i for i, response in enumerate(responses) if _may_pass(response)]:",
         "while again := [i for i, response in enumerate(responses) if _may_pass(response) and False]:",
         "complete",

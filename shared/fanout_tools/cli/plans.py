@@ -21,13 +21,14 @@ from fanout_tools.project import project
 from fanout_tools.proof.check import Proof, check
 from fanout_tools.proof.findings import Allowed, declared
 from fanout_tools.proof.findings import read as read_allowed
-from fanout_tools.proof.planning import plan_environment
 from fanout_tools.proof.workflows import declared_patterns
 from fanout_tools.tables import format_table
 
 __all__ = ["check_plan", "diagram"]
 
-PlanFile = Annotated[Path | None, typer.Option(help="A plan in JSON, instead of planning the environment anew.")]
+PlanFile = Annotated[
+    Path | None, typer.Option(help="A plan in JSON, instead of the one that is made of the environment.")
+]
 
 
 def check_plan(
@@ -45,7 +46,7 @@ def check_plan(
     be; the exit code is 1 where something is wrong, each with the fix."""
     manifests = load_all(project().services)
     found = check(
-        Plan.read(read(plan) if plan else plan_environment(env)),
+        Plan.read(read(plan or plan_file(env))),
         manifests,
         starts=declared_patterns(project().services),
         web=web_manifest.load_all(project().services, manifests),

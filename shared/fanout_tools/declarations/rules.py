@@ -24,6 +24,7 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _scaling(manifest)
     yield from _stores(manifest)
     yield from _parameters(manifest)
+    yield from _environment(manifest)
     yield from _outbox(manifest)
     yield from _subscriptions(manifest)
     if events is not None:
@@ -153,6 +154,17 @@ def _parameters(manifest: Manifest) -> Iterator[str]:
     for name, at in manifest.parameters.items():
         if at.lower().startswith(("/aws", "/ssm")):
             yield f"parameters.{name}: {at}: begins as names of AWS's own do; rename it"
+
+
+RESERVED_VARIABLES = ("AWS_", "BUCKET_", "FANOUT_", "LAMBDA_", "PARAMETER_", "POWERTOOLS_", "SECRET_", "TABLE_")
+"""How names begin that AWS sets (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), or the
+platform."""
+
+
+def _environment(manifest: Manifest) -> Iterator[str]:
+    for name in manifest.environment:
+        if name.startswith(RESERVED_VARIABLES):
+            yield f"environment.{name}: begins as names of AWS's or the platform's own do; rename it"
 
 
 def _outbox(manifest: Manifest) -> Iterator[str]:

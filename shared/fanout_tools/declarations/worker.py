@@ -45,6 +45,10 @@ StoredName = Annotated[str, StringConstraints(pattern=r"^/?[A-Za-z0-9_.-]+(/[A-Z
 WorkerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[^.]+(\.[^.]+)*$")]
 ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,28}$")]
+IndexName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{2,28}$")]
+IndexKeys = Annotated[str, StringConstraints(pattern=r"^[^/]+(/[^/]+)?$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")]
+Variable = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
 DLQ_RETENTION_DAYS = 14
@@ -185,6 +189,9 @@ class Slo(Section):
     """What the team promises of this worker. Bounds: an alarm's least period, SQS's longest retention."""
 
     age_s: int = Field(default=900, ge=60, le=1_209_600, description="an event in the queue for longer is an alarm")
+    error_percent: int | None = Field(
+        default=None, ge=1, le=99, description="more of its invocations that fail are an alarm; null: the environment's"
+    )
 
 
 class Permission(Section):
@@ -205,12 +212,25 @@ class Table(Section):
     sort_key: str | None = Field(
         default=None, min_length=1, max_length=255, description="its sort key, a string; null: it has none"
     )
+    ttl: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="the attribute with the time at which an item may go, in seconds since 1970; null: items stay",
+    )
+    indexes: dict[IndexName, IndexKeys] = Field(
+        default={}, description="global secondary indexes, all strings and with all attributes: `KEY` or `KEY/SORT_KEY`"
+    )
 
 
 class Bucket(Section):
     """An S3 bucket that this worker owns."""
 
     events: bool = Field(default=False, description="publish aws.s3/Object Created for its objects to the bus")
+    versioned: bool = Field(default=False, description="keep what is written over or deleted, for 30 days")
+    expire_days: int | None = Field(
+        default=None, ge=1, le=36_500, description="how long an object is kept; null: until it is deleted"
+    )
 
 
 class Manifest(Section):
@@ -249,6 +269,9 @@ class Manifest(Section):
     secrets: dict[ResourceName, StoredName] = Field(
         default={},
         description="secrets of Secrets Manager: `<namespace>/NAME`, or `/NAME` as it is, without the /",
+    )
+    environment: dict[VariableName, Variable] = Field(
+        default={}, description="environment variables of its function, the same wherever it is deployed; no secrets"
     )
     gathers: bool = Field(default=False, description="scatters events into parts, and gathers their results")
     parts_of: list[WorkerName] = Field(default=[], description="other workers whose scattered parts it handles")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fanout.errors import EventError, FanoutError
 from fanout.events.envelope import Envelope
-from fanout.idempotency.dynamodb import COMPLETED, IN_PROGRESS, RELEASED, batch_mark
+from fanout.idempotency.items import COMPLETED, IN_PROGRESS, RELEASED, batch_mark
 from fanout.idempotency.store import event_key, fingerprint, key_values
 from fanout_tools.operate.topology import WorkerPlace
 

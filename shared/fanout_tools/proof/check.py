@@ -17,6 +17,7 @@ from fanout_tools.proof import (
     keys,
     operators,
     pipes,
+    quotas,
     scheduled,
     serving,
     workers,
@@ -120,5 +121,6 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
     yield from workers.permitted(plan, manifests)
     yield from dead_letters.unmatched_kept(plan, manifests)
     yield from scheduled.permitted(plan, manifests)
+    yield from quotas.kept(plan, declared.quotas)
     for owned in (compartments.queues, workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)

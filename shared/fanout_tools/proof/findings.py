@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, TypeAdapter, ValidationError
 
 from fanout.errors import PlanError
 
@@ -65,6 +65,8 @@ class Declared(BaseModel):
 
     no_alarms: str | None = Field(default=None, min_length=1)
     """Why nobody needs to be told there; None: every queue where events end has an alarm."""
+    quotas: dict[str, PositiveInt] = {}
+    """Those that AWS has raised for the account, by their name in :data:`fanout_tools.proof.quotas.QUOTAS`."""
 
 
 def read(environment: str, file: Path = ALLOWED, *, foreign: bool = False) -> list[Allowed]:
@@ -96,7 +98,7 @@ def declared(root: Path) -> Declared:
         return Declared.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {})
     except (yaml.YAMLError, ValidationError) as error:
         raise PlanError(
-            f"{file.parent.name}/{file.name}: its one key is no_alarms, with the reason: {error}"
+            f"{file.parent.name}/{file.name}: its keys are no_alarms, with the reason, and quotas: {error}"
         ) from error
 
 

@@ -45,15 +45,16 @@ locals {
 module "platform" {
   source = "../../modules/platform"
 
-  namespace          = module.naming.namespace
-  services_dir       = "${path.root}/../../../services"
-  contracts_dir      = "${path.root}/../../../shared/contracts/schemas"
-  packages_dir       = "${path.root}/../../../build/packages/aws"
-  schedules          = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
-  queues             = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
-  force_destroy      = true
-  bus_grants         = var.bus_grants
-  canary             = var.canary
-  log_retention_days = 14
-  observability      = { alarm_emails = var.alarm_emails }
+  namespace            = module.naming.namespace
+  services_dir         = "${path.root}/../../../services"
+  contracts_dir        = "${path.root}/../../../shared/contracts/schemas"
+  packages_dir         = "${path.root}/../../../build/packages/aws"
+  schedules            = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
+  queues               = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
+  force_destroy        = true
+  permissions_boundary = var.permissions_boundary
+  bus_grants           = var.bus_grants
+  canary               = var.canary
+  log_retention_days   = 14
+  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls }
 }

@@ -15,6 +15,18 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "alarm_urls" {
+  description = "What else alarms call, by HTTPS: the integrations of an incident service; each has to confirm."
+  type        = set(string)
+  default     = []
+}
+
+variable "permissions_boundary" {
+  description = "The policy (ARN) that bounds every role made here; null: none."
+  type        = string
+  default     = null
+}
+
 variable "bus_grants" {
   description = "How the bus may write to the domains' topics, service or role: see docs/how-to/first-deploy.md."
   type        = string

@@ -15,6 +15,18 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "alarm_urls" {
+  description = "What else alarms call, by HTTPS: the integrations of an incident service; each has to confirm."
+  type        = set(string)
+  default     = []
+}
+
+variable "permissions_boundary" {
+  description = "The policy (ARN) that bounds every role made here; null: none."
+  type        = string
+  default     = null
+}
+
 variable "publishers" {
   description = "Who outside of this account may put events on the bus: an account's id or an organisation's (o-...), and the sources that it may name."
   type = list(object({

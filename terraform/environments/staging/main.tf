@@ -53,13 +53,14 @@ module "platform" {
   schedules            = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   queues               = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
   customer_managed_key = true
+  permissions_boundary = var.permissions_boundary
   bus_grants           = var.bus_grants
   canary               = var.canary
   archive_days         = 14
   publishers           = var.publishers
   force_destroy        = true
   log_retention_days   = 30
-  observability        = { alarm_emails = var.alarm_emails }
+  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls }
   traffic_shift        = { steps = [50] }
 
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.

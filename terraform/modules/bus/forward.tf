@@ -33,8 +33,9 @@ resource "aws_cloudwatch_event_target" "forward" {
 resource "aws_iam_role" "forward" {
   count = length(var.forwarded) > 0 ? 1 : 0
 
-  name        = local.name # with a suffix it could be a worker's
-  description = "Lets rules of the default bus put events on ${local.name}"
+  name                 = local.name # with a suffix it could be a worker's
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Lets rules of the default bus put events on ${local.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -127,8 +127,9 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name        = local.name
-  description = "Function that sends canaries"
+  name                 = local.name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Function that sends canaries"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

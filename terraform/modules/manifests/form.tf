@@ -15,6 +15,9 @@ locals {
   worker_name   = "^[a-z][a-z0-9-]*$"
   field_name    = "^[^.]+(\\.[^.]+)*$"
   resource_name = "^[a-z][a-z0-9-]{1,28}$"
+  index_name    = "^[a-z][a-z0-9-]{2,28}$"
+  index_keys    = "^[^/]+(/[^/]+)?$"
+  variable_name = "^[A-Z][A-Z0-9_]{0,63}$"
 
   form = {
     manifest = {
@@ -36,6 +39,7 @@ locals {
       buckets     = { kind = "mapping", each = "bucket", default = {} }
       parameters  = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
       secrets     = { kind = "mapping", items = { kind = "text", pattern = local.stored_name }, default = {} }
+      environment = { kind = "mapping", items = { kind = "text", most = 1000 }, default = {} }
       gathers     = { kind = "flag", default = false }
       powertools  = { kind = "flag", default = false }
       parts_of    = { kind = "list", items = { kind = "text", pattern = local.worker_name }, default = [] }
@@ -77,7 +81,8 @@ locals {
       key       = { kind = "list", items = { kind = "text", pattern = local.field_name }, default = [] }
     }
     slo = {
-      age_s = { kind = "whole", least = 60, most = 1209600, default = 900 }
+      age_s         = { kind = "whole", least = 60, most = 1209600, default = 900 }
+      error_percent = { kind = "whole", least = 1, most = 99, default = null }
     }
     scaling = {
       max                 = { kind = "whole", least = 1, most = 1000, default = null }
@@ -96,11 +101,18 @@ locals {
     table = {
       key      = { kind = "text", most = 255 }
       sort_key = { kind = "text", most = 255, default = null }
+      ttl      = { kind = "text", most = 255, default = null }
+      indexes  = { kind = "mapping", items = { kind = "text", pattern = local.index_keys }, default = {} }
     }
     bucket = {
-      events = { kind = "flag", default = false }
+      events      = { kind = "flag", default = false }
+      versioned   = { kind = "flag", default = false }
+      expire_days = { kind = "whole", least = 1, most = 36500, default = null }
     }
   }
+
+  # How names in mappings are written, where they are not those of resources.
+  names = { environment = local.variable_name, indexes = local.index_name }
 
   defaults = { for name, keys in local.form : name => { for key, rule in keys : key => try(rule.default, null) } }
 }

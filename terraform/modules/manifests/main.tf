@@ -32,6 +32,7 @@ locals {
       buckets     = try({ for name, bucket in given.buckets : name => merge(local.defaults.bucket, bucket) }, {})
       parameters  = try({ for name, at in given.parameters : name => at }, {})
       secrets     = try({ for name, at in given.secrets : name => at }, {})
+      environment = try({ for name, value in given.environment : name => value }, {})
       gathers     = try(given.gathers, local.defaults.manifest.gathers)
       powertools  = try(given.powertools, local.defaults.manifest.powertools)
       parts_of    = try([for name in given.parts_of : name], [])

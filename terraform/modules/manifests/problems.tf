@@ -115,6 +115,13 @@ locals {
         if !can(regex(local.resource_name, name))
       ] if contains(["tables", "buckets", "parameters", "scaling_schedule", "secrets"], entry.key) && startswith(entry.json, "{")
     ]),
+    flatten([
+      for entry in local.entries : [
+        for name in keys(jsondecode(entry.json)) :
+        { folder = entry.folder, text = "${entry.path}.${name}: ${jsonencode(name)}: must match ${local.names[entry.key]}" }
+        if !can(regex(local.names[entry.key], name))
+      ] if contains(["manifest environment", "table indexes"], "${entry.form} ${entry.key}") && startswith(entry.json, "{")
+    ]),
   )
 
   # A file with nothing but comments is YAML to Python and none to Terraform.
@@ -304,6 +311,13 @@ locals {
         for name, at in worker.parameters : {
           broken = startswith(lower(at), "/aws") || startswith(lower(at), "/ssm")
           text   = "parameters.${name}: ${at}: begins as names of AWS's own do; rename it"
+        }
+      ],
+      # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+      [
+        for name in keys(worker.environment) : {
+          broken = can(regex("^(AWS|BUCKET|FANOUT|LAMBDA|PARAMETER|POWERTOOLS|SECRET|TABLE)_", name))
+          text   = "environment.${name}: begins as names of AWS's or the platform's own do; rename it"
         }
       ],
     )

@@ -51,10 +51,10 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   for_each = var.workers
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-errors"
-  alarm_description   = "Over ${var.error_rate_percent} % of the invocations of worker ${each.key} end in an error or time out. Runbook: docs/how-to/answer-an-alarm.md#invocations-fail"
+  alarm_description   = "Over ${coalesce(each.value.error_percent, var.error_rate_percent)} % of the invocations of worker ${each.key} end in an error or time out. Runbook: docs/how-to/answer-an-alarm.md#invocations-fail"
   evaluation_periods  = 5
   datapoints_to_alarm = 3
-  threshold           = var.error_rate_percent
+  threshold           = coalesce(each.value.error_percent, var.error_rate_percent)
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = [local.topic_arn]

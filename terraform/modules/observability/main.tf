@@ -42,3 +42,11 @@ resource "aws_sns_topic_subscription" "email" {
   protocol  = "email"
   endpoint  = each.key
 }
+
+resource "aws_sns_topic_subscription" "url" {
+  for_each = var.urls
+
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "https"
+  endpoint  = each.key
+}

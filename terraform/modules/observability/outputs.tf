@@ -4,8 +4,8 @@ output "alarm_topic" {
 }
 
 output "dashboards" {
-  description = "The names of the dashboards: of the environment, and of each worker."
-  value       = concat([aws_cloudwatch_dashboard.environment.dashboard_name], [for it in aws_cloudwatch_dashboard.worker : it.dashboard_name])
+  description = "The names of the dashboards: of the environment, of each domain where there are too many workers for one page, and of each worker."
+  value       = concat([aws_cloudwatch_dashboard.environment.dashboard_name], [for it in merge(aws_cloudwatch_dashboard.domain, aws_cloudwatch_dashboard.worker) : it.dashboard_name])
 }
 
 output "worker_alarms" {

@@ -25,13 +25,23 @@ locals {
       | sort batch_ms desc
       | limit 50
     EOT
+
   }
+
+  # A query names 50 log groups (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html), and one that
+  # selects them by a prefix of their names does so outside of the console only: more workers, more parts of each query.
+  parts = { for index, groups in chunklist(sort([for worker in var.workers : worker.log_group]), 50) : index + 1 => groups }
+  saved = merge([
+    for name, text in var.log_queries ? local.queries : {} : {
+      for part, groups in local.parts : (length(local.parts) == 1 ? name : "${name} (${part} of ${length(local.parts)})") => { text = text, groups = groups }
+    }
+  ]...)
 }
 
 resource "aws_cloudwatch_query_definition" "this" {
-  for_each = var.log_queries && length(var.workers) > 0 ? local.queries : {}
+  for_each = local.saved
 
   name            = "${var.deployment.namespace}/${each.key}"
-  query_string    = each.value
-  log_group_names = [for worker in var.workers : worker.log_group]
+  query_string    = each.value.text
+  log_group_names = each.value.groups
 }

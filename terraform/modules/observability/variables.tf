@@ -24,13 +24,15 @@ variable "dead_letter_queues" {
 }
 
 variable "workers" {
-  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue."
+  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue; error_percent: how many of its invocations may fail, where it says so itself; domains: the sources of its events."
   type = map(object({
     queue              = string
     dead_letter_queues = list(string)
     function           = string
     log_group          = string
     age_s              = number
+    domains            = list(string)
+    error_percent      = optional(number)
   }))
 }
 
@@ -60,6 +62,17 @@ variable "emails" {
   validation {
     condition     = alltrue([for email in var.emails : can(regex("^[^@ ]+@[^@ ]+$", email))])
     error_message = "An alarm's e-mail address reads name@domain."
+  }
+}
+
+variable "urls" {
+  description = "What else the alarms call, by HTTPS: the integrations of an incident service, each of which has to confirm."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for url in var.urls : startswith(url, "https://")])
+    error_message = "Alarms call by https:// alone."
   }
 }
 

@@ -57,8 +57,9 @@ resource "aws_scheduler_schedule_group" "leases" {
 
 resource "aws_iam_role" "sweeper" {
   # A dot, which no worker's name has, so that no worker has this role's name.
-  name        = "${local.prefix}.sweeper"
-  description = "Takes away what commands of ${local.prefix} have left, and resumes paused workers"
+  name                 = "${local.prefix}.sweeper"
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Takes away what commands of ${local.prefix} have left, and resumes paused workers"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -80,8 +80,9 @@ locals {
 }
 
 resource "aws_iam_role" "relay" {
-  name        = local.name
-  description = "Function that publishes the outbox"
+  name                 = local.name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Function that publishes the outbox"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

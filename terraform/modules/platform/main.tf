@@ -11,6 +11,8 @@ locals {
     partition  = data.aws_partition.current.partition
     region     = data.aws_region.current.id
     account_id = data.aws_caller_identity.current.account_id
+
+    permissions_boundary = var.permissions_boundary
   }
   security = {
     key_alias = one(module.key[*].alias)
@@ -141,7 +143,7 @@ module "worker" {
   force_destroy      = var.force_destroy
   outbox_table       = each.value.outbox ? one(module.outbox[*].table) : null
   claims_bucket      = module.store.claims_bucket
-  environment        = merge({ for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  environment        = merge(each.value.environment, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   permissions        = local.permissions[each.key]
   parameters         = each.value.parameters
   secrets            = each.value.secrets
@@ -242,10 +244,11 @@ module "observability" {
     [for workflow in module.workflow : workflow.watched.dead_letter_queue],
   )
   workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
-  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s }) }
+  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, domains = distinct(local.selections[name][*].source) }) }
   relays             = module.outbox[*].watched.function
   pipes              = { for name, source in module.queue_source : name => source.watched }
   emails             = var.observability.alarm_emails
+  urls               = var.observability.alarm_urls
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards
   log_queries        = var.observability.log_queries

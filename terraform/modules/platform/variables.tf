@@ -73,6 +73,7 @@ variable "observability" {
   description = "Whom alarms write to, when they ring for failed invocations, and what there is to look at: see modules/observability."
   type = object({
     alarm_emails       = optional(set(string), [])
+    alarm_urls         = optional(set(string), [])
     error_rate_percent = optional(number, 5)
     worker_dashboards  = optional(bool, true)
     log_queries        = optional(bool, true)
@@ -224,6 +225,12 @@ variable "traffic_shift" {
     condition     = var.traffic_shift.minutes >= 5 && var.traffic_shift.minutes <= 60 && floor(var.traffic_shift.minutes) == var.traffic_shift.minutes
     error_message = "A step of traffic_shift takes 5 to 60 whole minutes: an alarm judges by the last five."
   }
+}
+
+variable "permissions_boundary" {
+  description = "The policy (ARN) that bounds every role made here; null: none."
+  type        = string
+  default     = null
 }
 
 variable "autoscaling" {

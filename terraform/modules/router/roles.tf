@@ -55,9 +55,10 @@ locals {
 }
 
 resource "aws_iam_role" "task" {
-  name               = local.name
-  description        = "Router"
-  assume_role_policy = local.assumed_by_tasks
+  name                 = local.name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Router"
+  assume_role_policy   = local.assumed_by_tasks
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -75,9 +76,10 @@ resource "aws_iam_role_policy" "task" {
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "${local.name}-start"
-  description        = "What ECS needs to start the router"
-  assume_role_policy = local.assumed_by_tasks
+  name                 = "${local.name}-start"
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "What ECS needs to start the router"
+  assume_role_policy   = local.assumed_by_tasks
 }
 
 resource "aws_iam_role_policy" "execution" {

@@ -132,8 +132,9 @@ resource "aws_iam_role" "this" {
   count = local.any ? 1 : 0
 
   # A dot, which no worker's name has, so that no worker has this role's name.
-  name        = "${var.deployment.namespace}.schedule"
-  description = "Schedules of ${var.deployment.namespace}"
+  name                 = "${var.deployment.namespace}.schedule"
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Schedules of ${var.deployment.namespace}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

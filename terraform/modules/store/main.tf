@@ -11,10 +11,26 @@ resource "aws_dynamodb_table" "worker" {
   deletion_protection_enabled = !var.force_destroy
 
   dynamic "attribute" {
-    for_each = compact([each.value.key, each.value.sort_key])
+    for_each = toset(concat(compact([each.value.key, each.value.sort_key]), flatten([for keys in each.value.indexes : split("/", keys)])))
     content {
       name = attribute.value
       type = "S"
+    }
+  }
+  dynamic "global_secondary_index" {
+    for_each = each.value.indexes
+    content {
+      name            = global_secondary_index.key
+      hash_key        = split("/", global_secondary_index.value)[0]
+      range_key       = try(split("/", global_secondary_index.value)[1], null)
+      projection_type = "ALL"
+    }
+  }
+  dynamic "ttl" {
+    for_each = each.value.ttl[*]
+    content {
+      attribute_name = ttl.value
+      enabled        = true
     }
   }
   point_in_time_recovery {
@@ -26,8 +42,8 @@ resource "aws_dynamodb_table" "worker" {
   }
 }
 
-# Not versioned: workers write an object once, under a key made of its event's id, so that versions would only
-# hold copies of what a retry wrote again.
+# Not versioned unless asked for: workers write an object once, under a key made of its event's id, so that versions
+# would only hold copies of what a retry wrote again.
 resource "aws_s3_bucket" "worker" {
   for_each = var.buckets
 
@@ -58,6 +74,15 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "worker" {
   }
 }
 
+resource "aws_s3_bucket_versioning" "worker" {
+  for_each = { for name, bucket in var.buckets : name => aws_s3_bucket.worker[name] if bucket.versioned }
+
+  bucket = each.value.id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
 # The parts of an upload that its worker did not live to end are billed until somebody removes them.
 resource "aws_s3_bucket_lifecycle_configuration" "worker" {
   for_each = aws_s3_bucket.worker
@@ -71,6 +96,29 @@ resource "aws_s3_bucket_lifecycle_configuration" "worker" {
       days_after_initiation = 1
     }
   }
+  dynamic "rule" {
+    for_each = var.buckets[each.key].expire_days[*]
+    content {
+      id     = "expire"
+      status = "Enabled"
+      filter {}
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+  dynamic "rule" {
+    for_each = var.buckets[each.key].versioned ? [30] : []
+    content {
+      id     = "forget"
+      status = "Enabled"
+      filter {}
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
+    }
+  }
+  depends_on = [aws_s3_bucket_versioning.worker]
 }
 
 resource "aws_s3_bucket_policy" "worker" {

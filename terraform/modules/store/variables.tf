@@ -9,10 +9,12 @@ variable "deployment" {
 }
 
 variable "tables" {
-  description = "The workers' tables by name: partition key and, if any, sort key; both are strings."
+  description = "The workers' tables by name: partition key and, if any, sort key, both strings; the attribute with the time at which an item may go; indexes as KEY or KEY/SORT_KEY."
   type = map(object({
     key      = string
     sort_key = optional(string)
+    ttl      = optional(string)
+    indexes  = optional(map(string), {})
   }))
   default = {}
 
@@ -23,9 +25,13 @@ variable "tables" {
 }
 
 variable "buckets" {
-  description = "The workers' buckets by name; events: publish the events of its objects to EventBridge."
-  type        = map(object({ events = optional(bool, false) }))
-  default     = {}
+  description = "The workers' buckets by name; events: publish the events of its objects to EventBridge; versioned: keep what is written over for 30 days; expire_days: how long an object is kept."
+  type = map(object({
+    events      = optional(bool, false)
+    versioned   = optional(bool, false)
+    expire_days = optional(number)
+  }))
+  default = {}
 
   validation {
     condition     = length(setintersection(keys(var.buckets), ["claims", "packages"])) == 0

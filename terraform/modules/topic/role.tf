@@ -9,8 +9,9 @@ locals {
 resource "aws_iam_role" "publish" {
   count = local.by_role ? 1 : 0
 
-  name        = local.role_name
-  description = "Lets the rule of ${var.source_name} write to its topic"
+  name                 = local.role_name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Lets the rule of ${var.source_name} write to its topic"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

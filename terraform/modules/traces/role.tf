@@ -25,8 +25,9 @@ module "configuration" {
 }
 
 resource "aws_iam_role" "this" {
-  name        = local.name
-  description = "Function that sends spans to a collector"
+  name                 = local.name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Function that sends spans to a collector"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -70,8 +70,9 @@ module "configuration" {
 }
 
 resource "aws_iam_role" "this" {
-  name        = local.name
-  description = "Web function ${var.name}"
+  name                 = local.name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Web function ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -152,8 +152,9 @@ module "configuration" {
 }
 
 resource "aws_iam_role" "this" {
-  name        = local.name
-  description = "Function of worker ${var.name}"
+  name                 = local.name
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Function of worker ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

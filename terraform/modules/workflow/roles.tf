@@ -24,8 +24,9 @@ locals {
 }
 
 resource "aws_iam_role" "this" {
-  name        = "${var.deployment.namespace}.${var.name}"
-  description = "Workflow ${var.name}"
+  name                 = "${var.deployment.namespace}.${var.name}"
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Workflow ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -44,8 +45,9 @@ resource "aws_iam_role_policy" "this" {
 }
 
 resource "aws_iam_role" "start" {
-  name        = "${var.deployment.namespace}.${var.name}.start"
-  description = "Starts workflow ${var.name}"
+  name                 = "${var.deployment.namespace}.${var.name}.start"
+  permissions_boundary = var.deployment.permissions_boundary
+  description          = "Starts workflow ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -15,7 +15,7 @@ import orjson
 
 from fanout.errors import EventError, FanoutError
 from fanout.events.envelope import Envelope
-from fanout.idempotency.dynamodb import COMPLETED, RELEASED, batch_mark
+from fanout.idempotency.items import COMPLETED, RELEASED, batch_mark
 from fanout.outbox.items import Written as OutboxItem
 from fanout_tools.operate.evidence import GatherState, Record, RecordState, Written
 

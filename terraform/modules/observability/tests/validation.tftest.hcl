@@ -17,6 +17,7 @@ variables {
       function           = "fanout-test-billing"
       log_group          = "/aws/lambda/fanout-test-billing"
       age_s              = 300
+      domains            = ["shop.orders"]
     }
   }
 }
@@ -106,4 +107,85 @@ run "refuses_an_error_rate_that_never_rings" {
     error_rate_percent = 100
   }
   expect_failures = [var.error_rate_percent]
+}
+
+run "gives_each_domain_a_page_when_one_cannot_hold_all" {
+  command = plan
+
+  variables {
+    workers = {
+      for index in range(250) : format("w%03d", index) => {
+        queue              = format("fanout-test-w%03d", index)
+        dead_letter_queues = [format("fanout-test-w%03d-dlq", index)]
+        function           = format("fanout-test-w%03d", index)
+        log_group          = format("/aws/lambda/fanout-test-w%03d", index)
+        age_s              = 300
+        domains            = concat([index < 130 ? "shop.orders" : "shop.billing"], index == 0 ? ["*"] : [])
+      }
+    }
+    dead_letter_queues = concat(["fanout-test-unmatched"], [for index in range(250) : format("fanout-test-w%03d-dlq", index)])
+    worker_dashboards  = false
+  }
+
+  assert {
+    condition = toset([for it in aws_cloudwatch_dashboard.domain : it.dashboard_name]) == toset([
+      "fanout-test_shop_orders", "fanout-test_shop_orders_2", "fanout-test_shop_billing", "fanout-test_shop_billing_2", "fanout-test_every_event",
+    ])
+    error_message = "a page shows at most 100 workers of a domain"
+  }
+  assert {
+    condition = alltrue([
+      for it in concat([aws_cloudwatch_dashboard.environment], values(aws_cloudwatch_dashboard.domain)) :
+      sum([for widget in jsondecode(it.dashboard_body).widgets : length(lookup(widget.properties, "metrics", []))]) <= 2500
+    ])
+    error_message = "a dashboard takes 2,500 metrics"
+  }
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.environment.dashboard_body, "fanout-test_shop_billing_2") && strcontains(aws_cloudwatch_dashboard.environment.dashboard_body, "fanout-test-unmatched")
+    error_message = "the environment's page says where to look, and shows the queues that are no worker's"
+  }
+  assert {
+    condition     = length(aws_cloudwatch_query_definition.this) == 20 && alltrue([for it in aws_cloudwatch_query_definition.this : length(it.log_group_names) <= 50])
+    error_message = "a query names 50 log groups: four queries in five parts each"
+  }
+  assert {
+    condition     = aws_cloudwatch_query_definition.this["errors (5 of 5)"].name == "fanout-test/errors (5 of 5)"
+    error_message = "parts of a query are numbered"
+  }
+}
+
+run "calls_others_and_takes_a_workers_own_share_of_errors" {
+  command = plan
+
+  variables {
+    urls = ["https://events.pager.example/integration/1"]
+    workers = {
+      billing = {
+        queue              = "fanout-test-billing"
+        dead_letter_queues = ["fanout-test-billing-dlq"]
+        function           = "fanout-test-billing"
+        log_group          = "/aws/lambda/fanout-test-billing"
+        age_s              = 300
+        domains            = ["shop.orders"]
+        error_percent      = 2
+      }
+    }
+  }
+  assert {
+    condition     = one(values(aws_sns_topic_subscription.url)).protocol == "https"
+    error_message = "an incident service is called by HTTPS"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors["billing"].threshold == 2
+    error_message = "a worker's own share of errors comes before the environment's"
+  }
+}
+
+run "calls_nobody_in_the_clear" {
+  command = plan
+
+  variables {
+    urls = ["http://events.pager.example"]
+  }
+  expect_failures = [var.urls]
 }

@@ -126,3 +126,34 @@ run "refuses_claims_that_expire_before_their_events" {
   }
   expect_failures = [var.claims_retention_days]
 }
+
+run "makes_indexes_versions_and_ends_as_declared" {
+  command = plan
+
+  variables {
+    tables  = { stock = { key = "sku", ttl = "gone_at", indexes = { by-day = "day", by-shop = "shop/day" } } }
+    buckets = { media = { versioned = true, expire_days = 365 } }
+  }
+  assert {
+    condition     = toset(aws_dynamodb_table.worker["stock"].attribute[*].name) == toset(["sku", "day", "shop"])
+    error_message = "an attribute that is a key is declared once"
+  }
+  assert {
+    condition = {
+      for index in aws_dynamodb_table.worker["stock"].global_secondary_index : index.name => "${index.hash_key} ${coalesce(index.range_key, "-")}"
+    } == { by-day = "day -", by-shop = "shop day" }
+    error_message = "an index has the keys that are declared"
+  }
+  assert {
+    condition     = aws_dynamodb_table.worker["stock"].ttl[0].attribute_name == "gone_at" && aws_dynamodb_table.worker["stock"].ttl[0].enabled
+    error_message = "items go when their attribute says so"
+  }
+  assert {
+    condition     = aws_s3_bucket_versioning.worker["media"].versioning_configuration[0].status == "Enabled"
+    error_message = "what is written over is kept"
+  }
+  assert {
+    condition     = [for rule in aws_s3_bucket_lifecycle_configuration.worker["media"].rule : rule.id] == ["abort", "expire", "forget"]
+    error_message = "objects expire, and old versions go"
+  }
+}

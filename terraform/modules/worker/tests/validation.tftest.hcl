@@ -430,3 +430,21 @@ run "lists_no_claims" {
     error_message = "a worker reads claims by their keys, which it is told by events, and lists none"
   }
 }
+
+run "bounds_its_role_when_told" {
+  command = plan
+
+  variables {
+    deployment = {
+      namespace            = "fanout-test"
+      partition            = "aws"
+      region               = "eu-central-1"
+      account_id           = "111122223333"
+      permissions_boundary = "arn:aws:iam::111122223333:policy/boundary"
+    }
+  }
+  assert {
+    condition     = aws_iam_role.this.permissions_boundary == "arn:aws:iam::111122223333:policy/boundary"
+    error_message = "an account that wants a boundary refuses roles without it"
+  }
+}

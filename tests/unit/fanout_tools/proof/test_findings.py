@@ -85,5 +85,5 @@ def test_an_environment_says_why_it_has_no_alarms(tmp_path: Path) -> None:
     assert declared(tmp_path).no_alarms == "nobody is on call"
 
     (tmp_path / "check_plan.yaml").write_text("alarms: false")
-    with pytest.raises(PlanError, match="its one key is no_alarms"):
+    with pytest.raises(PlanError, match="its keys are no_alarms, with the reason, and quotas"):
         declared(tmp_path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fanout.errors import FanoutError
 from fanout.events.event import Event
-from fanout.idempotency.dynamodb import batch_mark
+from fanout.idempotency.items import batch_mark
 from fanout.outbox import put
 from fanout.publish import wrap
 from fanout_tools.operate.evidence import RecordState
