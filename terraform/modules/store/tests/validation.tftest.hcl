@@ -111,7 +111,7 @@ run "refuses_calls_without_tls" {
     condition = alltrue([
       for bucket in [aws_s3_bucket_policy.worker["media"], aws_s3_bucket_policy.claims[0]] : anytrue([
         for statement in jsondecode(bucket.policy).Statement :
-        statement.Effect == "Deny" && statement.Action == "s3:*" && statement.Condition.Bool["aws:SecureTransport"] == "false"
+        statement.Effect == "Deny" && statement.Action == "s3:*" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false"
       ])
     ])
     error_message = "buckets must refuse calls without TLS"
