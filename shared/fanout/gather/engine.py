@@ -173,6 +173,8 @@ class Aggregator:
         gather, part = self._store.read(timer.gather_id), self._store.part(timer.gather_id, timer.index)
         if gather is None or part is None:
             raise Reject(f"gather {timer.gather_id}: part {timer.index} is to be undone, but nothing of it is kept")
+        if gather.closed_by is None or gather.standing(timer.index) is not Standing.LATE or not gather.compensates:
+            raise Reject(f"gather {timer.gather_id}: part {timer.index} is to be undone, but it is not late")
         self._compensate(gather, [part], context)
 
     def _publish(self, gather: ScatterGather, context: Context) -> None:

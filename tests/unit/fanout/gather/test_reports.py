@@ -13,6 +13,7 @@ from botocore.exceptions import ConnectionError as LostResponseError
 from fanout import Context, Envelope, Outcome, Reject, Worker
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import MAX_REPORT_BYTES, Reference
+from fanout.gather.timers import PartWasLate
 from fanout.testing import Death, Rig
 
 from .conftest import Square, SquareRequested, SumRequested, make_worker, square
@@ -195,6 +196,24 @@ def test_a_report_of_a_part_that_the_gather_does_not_have_is_rejected(folder: Pa
     assert delivery.outcome is Outcome.REJECTED
     assert "the gather has the parts 0 to 7" in str(delivery.cause)
     assert store.parts(gather_id) == {}
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_part_that_counts_is_not_undone(folder: Path, closed: bool) -> None:
+    """GIVEN a part that counts WHEN somebody who may report parts says that it was late THEN it is not undone, be the
+    gather open or closed."""
+    rig = Rig(make_worker(folder, undo=True))
+    parts = scattered(rig, 2)
+    rig.deliver(*(parts if closed else parts[:1]))
+    if closed:
+        rig.deliver(*[timer for delay_s, timer in rig.timers if delay_s == 0])
+    rig.published.clear()
+    gather_id = str(parts[0].metadata.gather).split("/")[1]
+    [delivery] = rig.deliver(PartWasLate(gather_id=gather_id, index=0))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "it is not late" in str(delivery.cause)
+    assert rig.published == []
 
 
 def test_a_report_too_large_for_a_message_fails_the_part(folder: Path) -> None:
