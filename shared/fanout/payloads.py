@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["PEOPLE", "ClaimCheck", "Deposit"]
+__all__ = ["ClaimCheck", "Deposit"]
 
 MAX_IDENTITY = 128
 """Characters of a source, of a name and of an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart
