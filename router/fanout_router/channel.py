@@ -74,14 +74,15 @@ class Channel(MessageReader):
             body, exchange.buffered = b"".join(exchange.buffered), None
             last = exchange.complete and not exchange.trailers
             exchange.payload += _pack(len(body), BODY | END if last else BODY) + body
-            if exchange.complete and not last:
-                exchange.payload += self._ending(exchange)
         self._sent_all = complete = exchange.complete
-        if self.stream.send(exchange.payload):
+        payload = exchange.payload
+        if complete and exchange.trailers:  # they are said anew to each environment: not all take them
+            payload += self._ending(exchange)
+        if self.stream.send(payload):
             exchange.delivered = True
         else:
             waiting = self.stream.pending
-            exchange.delivered = waiting is None or len(waiting) < len(exchange.payload)
+            exchange.delivered = waiting is None or len(waiting) < len(payload)
         if not complete and self.stream.pending is None:
             exchange.upload_drained()
 

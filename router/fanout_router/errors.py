@@ -11,7 +11,7 @@
     +-- AdapterError           the app could not be loaded, started or reached
 
 What a *client* of the router does wrong is no error of the router: it is answered with a status, see
-:mod:`fanout_router.http.request`. (:class:`fanout_router.http.request.RefusedError` carries that status a few
+:mod:`fanout_router.http.refusals`. (:class:`fanout_router.http.refusals.RefusedError` carries that status a few
 lines far.)
 """
 

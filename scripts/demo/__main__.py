@@ -9,4 +9,4 @@ from scripts.demo.command import command
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(command)
-sys.exit(run(application=app))
+sys.exit(run(app=app))

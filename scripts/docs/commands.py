@@ -7,7 +7,7 @@ from typing import Any, Final
 import typer
 from typer.cli import get_docs_for_click
 
-from fanout_tools.cli.app import app
+from fanout_tools.cli.app import application
 from scripts.docs.markdown import cell, escaped
 
 __all__ = ["leaves", "pages"]
@@ -31,7 +31,7 @@ def pages() -> Mapping[str, str]:
 
 def leaves() -> Iterator[tuple[str, Any]]:
     """Each command that does something, by its whole name."""
-    yield from _below("fanout", typer.main.get_command(app))
+    yield from _below("fanout", typer.main.get_command(application()))
 
 
 def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -55,7 +55,7 @@ def _marked(text: str) -> str:
 
 def _index() -> str:
     """The commands under the headings of ``fanout --help``."""
-    root: Any = typer.main.get_command(app)
+    root: Any = typer.main.get_command(application())
     parts: dict[str, list[str]] = {}
     for name, command in leaves():
         heading = getattr(root.commands[name.split()[1]], "rich_help_panel", None) or "Commands"

@@ -26,10 +26,8 @@ PLANS: Final = {"service": FIXTURE / "plan.json", "role": FIXTURE / "plan_role.j
 _LEFT_OUT: Final = (
     "aws_s3_object",
     "aws_lambda_layer_version",
-    "aws_cloudwatch_dashboard",
-    "aws_cloudwatch_query_definition",
 )
-_UNREAD: Final = ("tags", "tags_all", "description", "source_code_hash", "layers", "s3_key", "alarm_description")
+_UNREAD: Final = ("tags", "tags_all", "description", "source_code_hash", "s3_key", "alarm_description")
 
 
 def slim(shown: Mapping[str, Any]) -> dict[str, Any]:

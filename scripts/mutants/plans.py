@@ -304,7 +304,10 @@ def _dead_letter_mutants(plan: Plan) -> Iterator[Mutant]:
             denied = json.dumps({"redrivePermission": "denyAll"})
             yield _mutant(it, "denies its source", plan.changed(it.having(redrive_allow_policy=denied)))
             yield _mutant(it, "allows any source", plan.changed(it.having(redrive_allow_policy=None)))
+    leaving = {hop.writer.address for hop in deliveries(plan) if hop.leaves and hop.writer}
     for rule in plan.of("aws_cloudwatch_event_rule"):
+        if rule.address in leaving:
+            continue  # it is the declaration itself of what another bus gets
         narrow = json.dumps({**document(rule.get("event_pattern")), "account": ["999999999999"]})
         yield _mutant(rule, "a narrower pattern", plan.changed(rule.having(event_pattern=narrow)), *_fed(plan, rule))
     for alarm in plan.of("aws_cloudwatch_metric_alarm"):

@@ -16,7 +16,6 @@ from scripts.soak.reconciliation import Outcome, Reconciliation, Samples
 from scripts.soak.traffic import KINDS, Kind
 from tests.e2e.router.support import RunningRouter, eventually, running
 
-_PATIENCE_S = 60.0
 _PROCESSES = 4
 _CLIENTS = 12
 _GROWTH_MB = {"router": 15.0, "environment": 25.0}
@@ -57,9 +56,9 @@ class Soak:
     async def _one(self, kind: Kind, name: str) -> None:
         started = time.monotonic()
         try:
-            problem = await asyncio.wait_for(kind.attempt(self._router.port, name), _PATIENCE_S)
+            problem = await asyncio.wait_for(kind.attempt(self._router.port, name), kind.patience_s)
         except TimeoutError:
-            problem = f"no answer in {_PATIENCE_S:g} s"
+            problem = f"no answer in {kind.patience_s:g} s"
         except OSError as error:
             problem = f"connection: {error}"
         self.outcomes.append(Outcome(kind.name, name, started, time.monotonic(), problem))

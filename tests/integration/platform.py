@@ -17,6 +17,7 @@ from uuid import uuid4
 import boto3
 import localstack_client.session
 
+from contracts.billing import InvoiceIssued
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
 from fanout.publish import Publisher
@@ -37,6 +38,14 @@ LocalStack's community edition has no HTTP APIs."""
 PATIENCE_S = 240.0
 EXTERNAL_QUEUE = "legacy-orders"
 """A queue that is not the platform's, whose messages a pipe puts on the bus; on LocalStack, which moves them."""
+ELSEWHERE = "elsewhere"
+"""A bus that is not the platform's, which gets its invoices."""
+DESTINATIONS = {
+    "elsewhere": {
+        "bus": f"arn:aws:events:us-east-1:000000000000:event-bus/{ELSEWHERE}",
+        "events": [InvoiceIssued.contract.identifier],
+    }
+}
 WARM = "billing"
 """A worker that gets keep-warm pings by the clock, and answers direct invocations too."""
 
@@ -91,6 +100,7 @@ class Platform:
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
             "TF_VAR_queues": json.dumps(_queues(emulator)),
+            "TF_VAR_bus_destinations": json.dumps(DESTINATIONS),
             "TF_VAR_canary": json.dumps({"every": "rate(8 hours)", "limit_s": 120}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
@@ -99,12 +109,17 @@ class Platform:
         terraformed.run("apply")
         return cls(emulator, stage / "services", terraformed, apply_s=time.monotonic() - began)
 
-    def change(self, worker: str, old: str, new: str) -> None:
-        """Deploy a worker with this piece of its handler replaced; no traffic is shifted by steps."""
+    def change(self, worker: str, old: str, new: str, *, deploy: bool = True) -> None:
+        """Deploy a worker with this piece of its handler replaced; no traffic is shifted by steps.
+
+        :param deploy: False: with the next change.
+        """
         handler = self.services / worker / "handler.py"
         code = handler.read_text(encoding="utf-8")
         assert old in code
         handler.write_text(code.replace(old, new), encoding="utf-8")
+        if not deploy:
+            return
         for _ in packages.build(
             project(self.services.parent), "local", Path(self.terraformed.env["TF_VAR_packages_dir"])
         ):

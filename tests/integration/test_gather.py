@@ -57,19 +57,24 @@ def test_an_album_becomes_ready(platform: Platform) -> None:
 
 
 def test_a_deadline_ends_a_gather_and_what_was_done_is_undone(platform: Platform) -> None:
-    """GIVEN three parts, of which one takes longer than the deadline WHEN that has passed THEN one event tells of the
-    other two, and both are undone; WHEN the last is done at last THEN it is undone too, and nothing else is told."""
+    """GIVEN three parts, of which one takes longer than the deadline, and on a busy machine another may WHEN that has
+    passed THEN one event tells of those done, and they are undone; WHEN the last is done at last THEN it is undone too,
+    and nothing else is told."""
     placed = order("tally")
     platform.publisher.publish(placed)
 
     def invoices() -> Counter[str]:
         return Counter(line["data"]["invoice_id"] for line in _audited(platform, placed.order_id, "InvoiceIssued"))
 
-    expected = {"part-0", "part-1", "part-2", "gathered-0-2-missing-1", "undo-0", "undo-1", "undo-2"}
-    eventually(invoices, lambda seen: expected <= seen.keys(), "the late part is undone")
+    undone = {"part-0", "part-1", "part-2", "undo-0", "undo-1", "undo-2"}
+    eventually(invoices, lambda seen: undone <= seen.keys(), "the late part is undone")
     platform.quiet()
     told = {name: count for name, count in invoices().items() if not name.startswith("inv-")}
-    assert told == dict.fromkeys(expected, 1)
+    [gathered] = told.keys() - undone
+    assert told == dict.fromkeys({*undone, gathered}, 1)
+    succeeded, missing = (set(it.split("-")) - {""} for it in gathered.removeprefix("gathered-").split("-missing-"))
+    assert "1" in missing
+    assert (len(succeeded) + len(missing), succeeded | missing) == (3, {"0", "1", "2"})
 
 
 def _audited(platform: Platform, containing: str, name: str) -> list[dict[str, Any]]:

@@ -31,7 +31,15 @@ ROOTS = [
 """What a path in the docs may be relative to."""
 
 NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|tf|hcl|md|yaml|json|txt|toml))(?:::\w+)?`")
-EXAMPLES = ("build/", "services/tracking/", "services/NAME/", "terraform/queues.yaml", "terraform/schedules.yaml")
+EXAMPLES = (
+    "build/",
+    "services/tracking/",
+    "services/NAME/",
+    "terraform/bus_destinations.yaml",
+    "terraform/environments/ENV/",
+    "terraform/queues.yaml",
+    "terraform/schedules.yaml",
+)
 """What commands make, and what a reader is asked to write."""
 
 

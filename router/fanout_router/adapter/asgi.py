@@ -156,32 +156,28 @@ def _scope(call: Call, state: dict[str, Any]) -> Scope:
 class _Exchange:
     """``receive`` and ``send`` of one call."""
 
-    __slots__ = ("_call", "_loop", "_told_end", "_trailers", "_waiter")
+    __slots__ = ("_call", "_listening", "_sending", "_told_end", "_trailers")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._told_end = False
         self._trailers: list[bytes] | None = None
         """What comes behind the body, when the app has said that something does."""
-        self._waiter: asyncio.Future[None] | None = None
-        call.on_cancel = self._wake
+        self._listening: list[asyncio.Future[None]] = []
+        """Of tasks that wait for the request to go on; many apps listen for the disconnect while they send."""
+        self._sending: list[asyncio.Future[None]] = []
+        """Of tasks that wait for the response to go on."""
+        call.on_cancel = self._wake_all
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _wake_all(self) -> None:
+        _wake(self._listening)
+        _wake(self._sending)
 
     async def receive(self) -> Message:
         call = self._call
-        call.on_body = self._wake
+        call.on_body = partial(_wake, self._listening)
         while not (call.cancelled or call.finished or call.body or (call.ended and not self._told_end)):
-            await self._wait()
+            await _wait(self._listening)
         if call.cancelled or call.finished:
             await asyncio.sleep(0)  # an app that asks again and again must not keep the loop from all others
             return {"type": "http.disconnect"}
@@ -223,11 +219,25 @@ class _Exchange:
 
     async def _drained(self) -> None:
         call = self._call
-        call.on_drained = self._wake
-        await self._wait()
-        call.on_drained = None
+        call.on_drained = partial(_wake, self._sending)
+        await _wait(self._sending)
         if call.cancelled:
             raise ClientDisconnectedError("the client has left")
+
+
+async def _wait(waiting: list[asyncio.Future[None]]) -> None:
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    waiting.append(waiter)
+    try:
+        await waiter
+    finally:
+        waiting.remove(waiter)
+
+
+def _wake(waiting: list[asyncio.Future[None]]) -> None:
+    for waiter in waiting:
+        if not waiter.done():
+            waiter.set_result(None)
 
 
 class _Lifespan:

@@ -41,14 +41,16 @@ class Child:
         """Start a command, written as for a shell, without one.
 
         :raises OSError: there is no such program.
+        :raises ValueError: a quotation in the command has no end.
         """
+        words = shlex.split(command)
         guard = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", "-c", _GUARD), stdin=asyncio.subprocess.PIPE, start_new_session=True
         )
         try:
             # A session is a process group as well, and uvloop knows of no other way to one.
-            process = await asyncio.create_subprocess_exec(*shlex.split(command), start_new_session=True)
-        except OSError:
+            process = await asyncio.create_subprocess_exec(*words, start_new_session=True)
+        except BaseException:  # a cancellation too
             await _dismiss(guard)
             raise
         if guard.stdin is not None:
@@ -65,16 +67,20 @@ class Child:
         return await self._process.wait()
 
     async def end(self) -> None:
-        """Tell it to end; it is killed, with all that it started, when it does not within 5 seconds."""
+        """Tell it, and all that it started, to end; what does not within 5 seconds, or outlives it, is killed."""
         if self._process.returncode is None:
-            self._process.terminate()
+            self._signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), _GRACE_S)
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            await self._process.wait()
+        if self._guard.returncode is None:  # else the group has ended before, and its number may be another's
+            self._signal(signal.SIGKILL)
+        await self._process.wait()
         await _dismiss(self._guard)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Tell its whole group: what a server has started may hold its port."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
 
 async def _dismiss(guard: asyncio.subprocess.Process) -> None:

@@ -22,8 +22,11 @@ _CHARSET = re.compile(r"charset=[\"']?([^\s;\"']+)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNSAFE = re.compile(r"[^\x21-\x7e]+|#")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_OWN = frozenset({"content-length", "transfer-encoding", "connection"})
-"""Fields that said how the request came to the front door."""
+_OWN = frozenset(
+    {"connection", "content-length", "keep-alive", "proxy", "proxy-connection", "te", "trailer", "transfer-encoding",
+     "upgrade"}
+)  # fmt: skip
+"""Fields that said how the request came to the front door; and Proxy, which CGI would take for a setting."""
 
 Event = dict[str, Any]
 

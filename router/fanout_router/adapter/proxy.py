@@ -18,8 +18,8 @@ from fanout_router.exchange import IDEMPOTENT
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"})
 _KEPT = 64
-_KEPT_S = 4.0
-"""An idle connection older than this is not used again: Node.js closes them after 5 seconds."""
+KEPT_S = 4.0
+"""Seconds after which an idle connection is not used again: Node.js closes them after 5."""
 _PASSED_ON = (102, 103)
 """Interim answers for the client: Processing and Early Hints. 100 is the router's own to say."""
 _log = logging.getLogger(__name__)
@@ -171,6 +171,11 @@ class _Upstream(asyncio.Protocol):
         self._lines: list[bytes] = []
         self._reason = b""
         self._chunked = self._tunnel = self._keep = self._repeatable = False
+        self._taking = False
+        self._held = False
+        """The server reads slower than the client sends."""
+        self._uploaded = False
+        """The end of the request has been passed on."""
         self._framed = False
         """The response says itself where it ends."""
 
@@ -179,7 +184,7 @@ class _Upstream(asyncio.Protocol):
 
     def is_fresh(self) -> bool:
         """Whether an idle connection may serve another call: not closed, nor about to be, as far as can be seen."""
-        if self.transport.is_closing() or asyncio.get_running_loop().time() - self.idle_since > _KEPT_S:
+        if self.transport.is_closing() or asyncio.get_running_loop().time() - self.idle_since > KEPT_S:
             return False
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
@@ -198,7 +203,7 @@ class _Upstream(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._lines = []
         self._reason = b""
-        self._framed = False
+        self._framed = self._uploaded = False
         self._tunnel = b"\r\nupgrade: websocket" in call.raw
         bodyless = call.ended and not call.body
         self._repeatable = reused and bodyless and not self._tunnel and call.method in IDEMPOTENT
@@ -212,14 +217,25 @@ class _Upstream(asyncio.Protocol):
 
     def _upload(self) -> None:
         call = self._call
-        if call is None:
+        if call is None or self._taking or self._held or self._uploaded:
             return
-        data = call.take() if call.body else b""
-        if self._chunked:
-            data = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            data += b"0\r\n%b\r\n" % call.trailers if call.ended else b""
-        if data:
-            self.transport.write(data)
+        self._taking = True  # taking some may let more come at once
+        while call.body and not self._held:
+            data = call.take()
+            self.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._taking = False
+        if call.ended and not call.body:
+            self._uploaded = True
+            if self._chunked:
+                self.transport.write(b"0\r\n%b\r\n" % call.trailers)
+
+    def pause_writing(self) -> None:
+        """What is not taken holds the router back, and the router its client."""
+        self._held = True
+
+    def resume_writing(self) -> None:
+        self._held = False
+        self._upload()
 
     def _cancelled(self) -> None:
         call, self._call = self._call, None
@@ -292,7 +308,7 @@ class _Upstream(asyncio.Protocol):
     def _finish(self) -> None:
         call, self._call = self._call, None
         if call is not None:
-            complete = call.ended
+            complete = self._uploaded
             call.end_with(b"".join(self._lines))
             self.transport.resume_reading()  # its last part may have had to wait, and nobody tells an ended call
             if self._keep and complete:

@@ -19,8 +19,10 @@ from fanout_router.invokers.base import PROTOCOL_VERSION
 from fanout_router.wire import ClientConnection, Headers, Stream
 
 _CONNECT_TRIES = 3
-_PING_EVERY_S = 10.0
-_SILENCE_S = 30.0
+PING_EVERY_S = 10.0
+"""Seconds between two pings of the router."""
+SILENCE_S = 30.0
+"""Seconds without an answer to a ping after which the router counts as gone, and the environment leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +147,13 @@ class Session(asyncio.Protocol):
     async def _watch(self, drain_at: float) -> None:
         """Ask for signs of life; drain in time."""
         while True:
-            await asyncio.sleep(min(_PING_EVERY_S, max(drain_at - self._loop.time(), 0.01)))
-            if self._loop.time() - self._last_seen > _SILENCE_S:
+            await asyncio.sleep(min(PING_EVERY_S, max(drain_at - self._loop.time(), 0.01)))
+            if self._loop.time() - self._last_seen > SILENCE_S:
                 self.reason = "router_silent"
                 self.transport.abort()
             elif self._loop.time() >= drain_at and not self._draining:
                 self.leave("deadline")
-                drain_at += _SILENCE_S
+                drain_at += SILENCE_S
             elif not self.wire.closed:
                 self.wire.ping(b"adapter!")
 

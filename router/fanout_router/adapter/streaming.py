@@ -172,8 +172,11 @@ class _Answer(MessageReader):
         self._send(f"0\r\n{trailer}\r\n".encode())
 
     def head_received(self, head: bytes, end: bool, alone: bool) -> None:  # noqa: ARG002
-        """The head of the answer, of which Lambda makes status and fields."""
-        prelude = json.dumps(head_of_response(head)).encode() + _PRELUDE_ENDS
+        """The head of the answer, of which Lambda makes status and fields; it takes one, and no interim ones."""
+        told = head_of_response(head)
+        if told["statusCode"] < 200:
+            return
+        prelude = json.dumps(told).encode() + _PRELUDE_ENDS
         self.begun = True
         self._send(self._start + _chunk(prelude))
 

@@ -99,7 +99,7 @@ class _Responder:
         try:
             for data in result:
                 self.write(data)
-                if self._call.cancelled:
+                if self._call.cancelled or self._call.finished:
                     break
             self._say(self._end)
         finally:
@@ -120,7 +120,7 @@ class _Responder:
         if self._started is None:
             raise RuntimeError("the app sent a body before it called start_response")
         for start in range(0, len(data), _LARGEST_PART):
-            if self._call.cancelled:
+            if self._call.cancelled or self._call.finished:
                 return
             self._room.clear()
             self._say(self._send, data[start : start + _LARGEST_PART], False)

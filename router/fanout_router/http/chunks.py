@@ -7,7 +7,7 @@ checked and dropped; they may not make up most of what is sent.
 import re
 from collections.abc import Callable
 
-from fanout_router.http.request import RefusedError
+from fanout_router.http.refusals import RefusedError
 
 __all__ = ["ChunkedBody"]
 

@@ -12,8 +12,9 @@ from itertools import groupby
 from fanout_router.exchange import IDEMPOTENT
 from fanout_router.http.fields import SPECIAL
 
-__all__ = ["match_head", "match_line", "never_a_head", "special_lines", "without"]
+__all__ = ["match_head", "match_line", "never_a_head", "origin_form", "special_lines", "without"]
 
+_BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _LINE = rb"([A-Z-]+) ([\x21-\x7e]++) HTTP/1\.(?:1|(0))\r\n"
 _FIELD = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
 
@@ -45,6 +46,21 @@ special_lines = re.compile(rb"\n(" + _any_of(SPECIAL) + rb"):[^\r]*\r").finditer
 """The lines of special fields, in a valid head that is all in lower case: each from the LF before it up to its CR, so
 that the head without these bytes is the head without the field. The group is the field's name.
 """
+
+
+def origin_form(method: bytes, target: bytes) -> tuple[bytes, bytes] | None:
+    """The authority and the path of a target, which in an absolute one is the host (RFC 9112 section 3.2.2).
+
+    The authority is empty when the target has none, and is fine as it came; None when it is neither.
+    """
+    if target[:1] == b"/" or (target == b"*" and method == b"OPTIONS"):
+        return b"", target
+    scheme, separator, rest = target.partition(b"://")
+    authority = _BEHIND_AUTHORITY.split(rest, maxsplit=1)[0]
+    if not separator or scheme.lower() not in (b"http", b"https") or not authority or b"@" in authority:
+        return None
+    path = rest[len(authority) :]
+    return authority, path if path[:1] == b"/" else b"/" + path
 
 
 def without(lines: bytes, names: frozenset[bytes]) -> bytes:

@@ -6,7 +6,8 @@ from typing import cast
 
 from fanout_router.http.front import Front, Outcome
 from fanout_router.http.reader import RequestReader
-from fanout_router.http.request import Request, refusal
+from fanout_router.http.refusals import refusal
+from fanout_router.http.request import Request
 
 __all__ = []
 
@@ -88,11 +89,21 @@ class ClientProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.write_paused = False
-        self.deadline = _NEVER
+        self.deadline = self._due()
         if self._requests:
             channel = self._requests[0].channel
             if channel is not None:
                 channel.resume()
+
+    def _due(self) -> float:
+        """When the client has to have done what it is waited for, once it has caught up with its answers."""
+        now, limits, current = self.front.now, self.front.limits, self._reader.current
+        if self.closing:
+            return now + limits.linger_timeout
+        if not self._requests:
+            return now + (limits.idle_timeout if self._idle else limits.head_timeout)
+        waits_for_body = self._reading and current is not None and not (current.complete or current.upgrade)
+        return now + limits.body_timeout if waits_for_body else _NEVER
 
     # -- requests --
 
@@ -245,7 +256,8 @@ class ClientProtocol(asyncio.Protocol):
             if not self._reading:
                 self.transport.resume_reading()
             self.transport.write_eof()
-            self.deadline = self.front.now + self.front.limits.linger_timeout
+            limits = self.front.limits
+            self.deadline = self.front.now + (limits.write_timeout if self.write_paused else limits.linger_timeout)
         else:
             self.transport.close()
 

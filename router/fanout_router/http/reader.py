@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from fanout_router.http.chunks import ChunkedBody
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated
 from fanout_router.http.forwarded import Origin
-from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, special_lines, without
-from fanout_router.http.request import RefusedError, Request
+from fanout_router.http.head import METHODS, match_head, match_line, never_a_head, origin_form, special_lines, without
+from fanout_router.http.refusals import RefusedError
+from fanout_router.http.request import Request
 from fanout_router.messages import BODY, END, HEAD, HEADER
 from fanout_router.trailers import allowed, wanted
 
@@ -24,7 +25,6 @@ __all__ = ["RequestReader"]
 
 _pack = HEADER.pack
 _methods = METHODS.get
-_BEHIND_AUTHORITY = re.compile(rb"[/?#]")
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _LENGTH = re.compile(rb"0*([0-9]{1,18})")
 _DROPPED = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.DROP)
@@ -243,9 +243,10 @@ class RequestReader:
         connection = nominated(noted[b"connection"]) if b"connection" in noted else _NO_OPTIONS
         request.keep_alive = b"keep-alive" in connection if http10 else b"close" not in connection
         status = self._framing(request, noted)
-        authority = _authority(request)
-        if status or authority is None:
+        form = origin_form(request.method, request.target)
+        if status or form is None:
             return status or 400, b"", lines
+        authority, request.target = form
         if b"expect" in noted:
             if noted[b"expect"].lower() != b"100-continue":
                 return 417, b"", lines
@@ -340,23 +341,6 @@ class RequestReader:
 def _note(values: Values, name: bytes, value: bytes) -> Values:
     """The values with one more, which stands behind those of the same name before it."""
     return {**values, name: values[name] + b", " + value if name in values else value}
-
-
-def _authority(request: Request) -> bytes | None:
-    """Make an absolute target one in origin form; its authority then is the host (RFC 9112 section 3.2.2).
-
-    Empty when the target was fine as it was, None when it is neither.
-    """
-    target = request.target
-    if target[:1] == b"/" or (target == b"*" and request.method == b"OPTIONS"):
-        return b""
-    scheme, separator, rest = target.partition(b"://")
-    authority = _BEHIND_AUTHORITY.split(rest, maxsplit=1)[0]
-    if not separator or scheme.lower() not in (b"http", b"https") or not authority or b"@" in authority:
-        return None
-    path = rest[len(authority) :]
-    request.target = path if path[:1] == b"/" else b"/" + path
-    return authority
 
 
 def _rewritten(request: Request, host: bytes, text: bytes, dropped: frozenset[bytes]) -> bytes:

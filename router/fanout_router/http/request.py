@@ -1,12 +1,10 @@
-"""One request of a client connection: the exchange whose response is written to that client, or its refusal."""
+"""One request of a client connection: the exchange whose response is written to that client."""
 
-import re
-from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from fanout_router.errors import DispatchError
 from fanout_router.exchange import Exchange, Failure
+from fanout_router.http.refusals import STATUS_OF, refusal
+from fanout_router.http.responses import JOIN_UP_TO, UNKNOWN_LENGTH, check, known
 from fanout_router.trailers import allowed
 
 if TYPE_CHECKING:
@@ -14,168 +12,7 @@ if TYPE_CHECKING:
     from fanout_router.http.front import ClientConnection, Route
     from fanout_router.http.http1 import ClientProtocol
 
-__all__ = ["ClientRequest"]
-
-_HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
-# What decides where a response ends, or must not pass; found in one search from line to line.
-_DECISIVE = re.compile(
-    rb"\r\n(?:(content-length)|transfer-encoding|connection|keep-alive|upgrade)[ \t]*:", re.IGNORECASE
-)
-# A whole head: names are tokens, and no control character is anywhere (RFC 9110 section 5.5).
-_HEAD = re.compile(
-    rb"HTTP/1\.1 ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?\r\n"
-    rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
-)
-_NO_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[^\r]*", re.IGNORECASE)
-UNKNOWN_LENGTH = -1
-_CACHED_HEADS = 512
-JOIN_UP_TO = 16_384
-"""Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its own."""
-
-
-@dataclass(slots=True)
-class ResponseHead:
-    """A checked head: ``fields`` without the final empty line, its status, and the length it announces."""
-
-    fields: bytes
-    status: int
-    length: int
-    whole: bytes = field(init=False)
-    """The head as it goes to a client whose connection stays open."""
-    has_body: bool = field(init=False)
-    """Whether a body may follow this status (RFC 9110 section 6.4.1)."""
-    joins: int = field(init=False)
-    """The length of a body that is sent in one write with ``whole``; ``UNKNOWN_LENGTH`` when none is."""
-
-    def fits(self, size: int) -> bool:
-        """Whether a whole body of this size is what the head announces."""
-        return not self.has_body or self.length in (UNKNOWN_LENGTH, size)
-
-    def __post_init__(self) -> None:
-        self.whole = self.fields + b"\r\n"
-        self.has_body = self.status >= 200 and self.status not in (204, 304)
-        self.joins = self.length if self.has_body and self.length <= JOIN_UP_TO else UNKNOWN_LENGTH
-
-
-_cache: dict[bytes, ResponseHead | None] = {}
-known = _cache.get
-"""What :func:`check` said of a head before; None when it has not seen it lately, or would pass none such."""
-
-
-def check(head: bytes) -> ResponseHead | None:
-    """Check a head; None when it is no response that may be passed on.
-
-    Heads repeat (the date changes once a second), so the latest are remembered.
-    """
-    try:
-        return _cache[head]
-    except KeyError:
-        pass
-    if len(_cache) >= _CACHED_HEADS:
-        _cache.clear()
-    checked = _cache[head] = _check(head)
-    return checked
-
-
-def _check(head: bytes) -> ResponseHead | None:
-    line = _HEAD.fullmatch(head)
-    if line is None:
-        return None
-    length, fields = UNKNOWN_LENGTH, head[:-2]
-    for found in _DECISIVE.finditer(head):
-        if not found[1]:
-            fields = _without_hops(head)
-            continue
-        value = head[found.end() : head.find(b"\r", found.end())].strip(b" \t")
-        if length != UNKNOWN_LENGTH or not value.isdigit() or len(value) > 18:
-            return None
-        length = int(value)
-    status = int(line[1])
-    if length != UNKNOWN_LENGTH and (status < 200 or status == 204):  # RFC 9110 section 8.6
-        fields, length = _NO_LENGTH.sub(b"", fields), UNKNOWN_LENGTH
-    return ResponseHead(fields, status, length)
-
-
-def _without_hops(head: bytes) -> bytes:
-    lines = head[:-4].split(b"\r\n")
-    nominated = {
-        token.strip()
-        for line in lines[1:]
-        if line[:11].lower() == b"connection:"
-        for token in line[11:].lower().split(b",")
-    }
-    drop = (_HOP_BY_HOP | nominated) - {b"content-length"}
-    kept = [line for line in lines[1:] if line.split(b":", 1)[0].strip().lower() not in drop]
-    return b"\r\n".join([lines[0], *kept, b""])
-
-
-_RETRY_AFTER_S = 1
-
-REASONS: dict[int, str] = {
-    400: "The request is not valid HTTP.",
-    404: "No web function serves this host and path.",
-    408: "The request did not come in time.",
-    413: "The request body is too large.",
-    414: "The request target is too long.",
-    417: "The expectation cannot be met.",
-    431: "The request header fields are too large or too many.",
-    501: "The method or transfer coding is not supported.",
-    502: "The application did not give a valid response.",
-    503: "The service is busy; try again.",
-    504: "The application did not answer in time.",
-}
-
-STATUS_OF: dict[Failure, int] = {
-    Failure.QUEUE_FULL: 503,
-    Failure.QUEUE_TIMEOUT: 503,
-    Failure.CLOSING: 503,
-    Failure.RESPONSE_TIMEOUT: 504,
-    Failure.ENVIRONMENT_LOST: 502,
-    Failure.APP_FAILED: 502,
-    Failure.BAD_RESPONSE: 502,
-}
-
-
-def refusal(status: int, *, close: bool = True, body: bool = True, request_id: str = "") -> bytes:
-    """The whole response. ``body`` is False for HEAD: the fields stay, the body goes."""
-    fields, text = refusal_parts(status, request_id)
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {value}" for name, value in fields)]
-    if close:
-        lines.append("connection: close")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + (text if body else b"")
-
-
-def refusal_parts(status: int, request_id: str = "") -> tuple[list[tuple[str, str]], bytes]:
-    """The response's fields and body, for either version of HTTP."""
-    extra = f', "request_id": "{request_id}"' if request_id else ""
-    text = f'{{"status": {status}, "error": "{REASONS[status]}"{extra}}}\n'.encode()
-    fields = [
-        ("content-type", "application/json"),
-        ("content-length", str(len(text))),
-        ("cache-control", "no-store"),
-    ]
-    if status == 503:
-        fields.append(("retry-after", str(_RETRY_AFTER_S)))
-    return fields, text
-
-
-class RefusedError(DispatchError):
-    """Why a request is refused; caught where its stream is known."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+__all__ = ["ClientRequest", "Request"]
 
 
 class ClientRequest(Exchange):

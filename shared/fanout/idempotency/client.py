@@ -32,6 +32,21 @@ class Credentials(NamedTuple):
     secret_key: str
     session_token: str | None = None
 
+    @classmethod
+    def found(cls) -> Self | None:
+        """Those that AWS's own tools would take: of the environment, as in Lambda, of a profile, of a role; None: there
+        are none."""
+        of = os.environ
+        if "AWS_ACCESS_KEY_ID" in of and "AWS_SECRET_ACCESS_KEY" in of:
+            return cls(of["AWS_ACCESS_KEY_ID"], of["AWS_SECRET_ACCESS_KEY"], of.get("AWS_SESSION_TOKEN"))
+        import boto3
+
+        held = boto3.session.Session().get_credentials()
+        if held is None:
+            return None
+        frozen = held.get_frozen_credentials()
+        return cls(str(frozen.access_key), str(frozen.secret_key), frozen.token)
+
 
 def signed_headers(
     credentials: Credentials,

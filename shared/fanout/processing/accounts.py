@@ -16,7 +16,7 @@ from typing import Any
 from fanout.events.envelope import Metadata, new_traceparent, trace_id
 from fanout.processing.delivery import Delivery
 
-__all__ = ["MAX_SPANS", "failure_fields", "span_lines"]
+__all__ = ["MAX_SPANS", "failure_fields", "place_of", "span_lines"]
 
 MAX_SPANS = 200
 """Of one log line, which CloudWatch takes up to 256 KB of
@@ -84,13 +84,13 @@ def failure_fields(delivery: Delivery) -> dict[str, Any]:
         "outcome": delivery.outcome,
         "tries": delivery.tries,
         "error_type": None if delivery.cause is None else type(delivery.cause).__name__,
-        "error_at": None if delivery.cause is None else _place(delivery.cause),
+        "error_at": None if delivery.cause is None else place_of(delivery.cause),
         "trace_id": trace_id(envelope.metadata.traceparent) if envelope is not None else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _place(error: BaseException) -> str | None:
+def place_of(error: BaseException) -> str | None:
     """The innermost line of the worker's own code in the traceback; of any code, where none is the worker's."""
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from fanout.errors import describe
 from fanout.events.envelope import trace_id
 from fanout.outcomes import Backoff, Outcome
+from fanout.processing.accounts import place_of
 from fanout.processing.delivery import FAILED, Delivery
 from fanout.processing.settings import Settings
 
@@ -143,7 +144,8 @@ class Settlement:
         return entry
 
     def _attributes(self, delivery: Delivery) -> dict[str, MessageAttributeValueTypeDef]:
-        """At most ten, which is what SQS takes."""
+        """At most ten, which is what SQS takes: of a FIFO queue, whose own two are needed to give its records back, the
+        trace's id is left out, which the event itself has."""
         metadata = delivery.envelope.metadata if delivery.envelope else None
         first_seen = datetime.fromtimestamp(delivery.record.first_received_ms / 1000, UTC)
         fifo = self.settings.fifo
@@ -155,7 +157,8 @@ class Settlement:
             "first_seen": first_seen.isoformat(timespec="milliseconds"),
             "message_id": delivery.record.message_id,
             "event_id": _printable(metadata.event_id) if metadata else None,
-            "trace_id": trace_id(metadata.traceparent) if metadata else None,
+            "error_at": None if delivery.cause is None else place_of(delivery.cause),
+            "trace_id": trace_id(metadata.traceparent) if metadata and not fifo else None,
             "message_group": delivery.record.group if fifo else None,
             "sequence_number": delivery.record.sequence_number if fifo else None,
         }

@@ -10,16 +10,19 @@ messaging (https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import orjson
 
 from fanout.errors import FanoutError
 from fanout.events.envelope import span_id
+from fanout.idempotency.client import Credentials, signed_headers
 from fanout.outcomes import Outcome
 from fanout.tracing.hops import Hop
 
@@ -28,6 +31,9 @@ __all__ = ["ExportError", "consumer_span", "export", "producer_span", "published
 PRODUCER, CONSUMER = 4, 5
 ERROR = 2
 FAILED = frozenset({Outcome.RETRIED.value, Outcome.REJECTED.value})
+
+XRAY = re.compile(r"xray\.(?P<region>[a-z0-9-]+)\.(amazonaws\.com(\.cn)?|api\.aws)")
+"""The host that takes spans for X-Ray, in a partition."""
 
 Span = dict[str, Any]
 
@@ -137,11 +143,13 @@ def export(
 ) -> int:
     """Send the spans; returns how many the collector refused of those.
 
-    :param url: of the collector; ``/v1/traces`` is added to one without a path.
+    :param url: of the collector; ``/v1/traces`` is added to one without a path. X-Ray's,
+        ``https://xray.<region>.amazonaws.com``, gets a signature of the process's own credentials.
     :raises ExportError: it did not take them.
     """
     fields = {"content-type": "application/json", "content-encoding": "gzip", **(headers or {})}
-    request = Request(endpoint(url), gzip.compress(orjson.dumps(body)), fields)
+    content = gzip.compress(orjson.dumps(body))
+    request = Request(endpoint(url), content, _signed(endpoint(url), fields, content))
     try:
         with urlopen(request, timeout=timeout_s) as response:
             answer = response.read()
@@ -165,6 +173,31 @@ def endpoint(url: str) -> str:
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
     return url if path else f"{scheme}://{host}/v1/traces"
+
+
+def _signed(url: str, fields: Mapping[str, str], content: bytes) -> Mapping[str, str]:
+    """The header fields as X-Ray wants them, and no other collector
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html)."""
+    parts = urlsplit(url)
+    found = XRAY.fullmatch(parts.netloc)
+    if found is None:
+        return fields
+    return signed_headers(
+        _credentials(url),
+        service="xray",
+        region=found["region"],
+        host=parts.netloc,
+        headers=fields,
+        body=content,
+        path=parts.path,
+    )
+
+
+def _credentials(url: str) -> Credentials:
+    found = Credentials.found()
+    if found is None:
+        raise ExportError(f"{url}: is signed for, and there are no AWS credentials", may_pass=False)
+    return found
 
 
 def _refused(answer: bytes) -> int:

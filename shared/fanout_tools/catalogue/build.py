@@ -156,6 +156,12 @@ def _rule(canvas: Canvas, bus: Resource, rule: Resource, *, unmatched: bool) -> 
 def _hop(canvas: Canvas, bus: Resource, hop: Hop) -> None:
     """A rule's target or a topic's subscription, with the rule or topic itself."""
     writer, destination = hop.writer, hop.destination
+    if writer is not None and hop.leaves:
+        _rule(canvas, bus, writer, unmatched=False)
+        canvas.connect(writer, _elsewhere(canvas, hop.destination_arn))
+        if dead := canvas.at(hop.dead_letter_arn):
+            canvas.connect(writer, dead, EdgeKind.FAILURE)
+        return
     if writer is None or destination is None or destination.type in ("aws_cloudwatch_log_group",):
         return
     if destination is bus:
@@ -175,3 +181,12 @@ def _hop(canvas: Canvas, bus: Resource, hop: Hop) -> None:
     # A worker's DLQ is drawn as its queue's: what SNS cannot deliver ends in the same place.
     if dead and not (destination.type == "aws_sqs_queue" and canvas.worker_of(dead)):
         canvas.connect(writer, dead, EdgeKind.FAILURE)
+
+
+def _elsewhere(canvas: Canvas, arn: str) -> str:
+    """A bus that is not in the plan; returns its node's id."""
+    _, _, _, region, account, named = arn.split(":", 5)
+    title = f"{named.partition('/')[2]} (bus of {account})"
+    node = Node(id=f"{Kind.BUS}/{arn}", kind=Kind.BUS, layer=Layer.FUNCTION, title=title, lines=(region,))
+    canvas.put(node)
+    return node.id

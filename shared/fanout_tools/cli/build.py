@@ -25,6 +25,8 @@ def command(
     """Build the packages of every function, and print what was built.
 
     Unchanged input gives the same bytes, so that Lambda gets a new version of what has changed alone.
+
+    Example: fanout build aws
     """
     out = project().build / "packages" / target
     for package in packages.build(project(), target, out):

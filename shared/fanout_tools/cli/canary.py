@@ -36,6 +36,8 @@ def command(
     hop. No handler sees it, and nothing of it stays.
 
     The exit status is 1 if a hop does not deliver: it is named, with the likely cause and the fix.
+
+    Example: fanout canary --env prod
     """
     names, client = reach(env, namespace), aws.client
     declared = Declared.read(replace(project(), services=services))

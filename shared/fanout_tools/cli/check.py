@@ -25,7 +25,10 @@ __all__ = ["command", "refused"]
 def command(services: Services) -> None:
     """Check contracts, their upcasters, snapshots and golden events, every worker.yaml and web.yaml, that events
     have the fields of idempotency keys and filters, and that each
-    function can be imported, is handed what it takes, and names only what it declares."""
+    function can be imported, is handed what it takes, and names only what it declares.
+
+    Example: fanout check
+    """
     if refused(services):
         raise typer.Exit(1)
     console.print("declarations: all well")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import console, print_rows, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.cost import prices
@@ -32,7 +32,7 @@ COLUMNS = ["version", "records", "handled", "retried", "rejected", "died", "p50 
 
 
 def command(
-    worker: Annotated[str, typer.Argument(help="The worker.")],
+    worker: Annotated[str, typer.Argument(help="The worker.", autocompletion=workers)],
     older: Annotated[
         str | None, typer.Argument(help="A version of its function; the last but one unless given.")
     ] = None,

@@ -44,6 +44,8 @@ def snapshot() -> None:
     """Write the JSON Schema of every contract to the contracts' folder schemas, to be committed.
 
     Nothing is written over a snapshot that the change would break.
+
+    Example: fanout contract snapshot
     """
     contracts = project().load_contracts()
     contract_check.refuse_breaking(contracts, project().schemas)
@@ -64,6 +66,8 @@ def check(
     """Compare the contracts with their committed snapshots: is there a change that breaks a reader?
 
     Exit status 1 if there is. Who edits a snapshot by hand escapes this; --against does not let that pass.
+
+    Example: fanout contract check --against origin/main
     """
     contracts, manifests = project().load_contracts(), load_all(services)
     for contract in contracts:
@@ -84,7 +88,10 @@ def keep_golden(
     case: Annotated[str, typer.Option(help="What it is an example of; part of the file's name.")] = "plain",
     version: Annotated[int | None, typer.Option(help="That the data are of; the newest unless given.")] = None,
 ) -> None:
-    """Keep an event in the contracts' folder golden, to be committed: every later version has to read it."""
+    """Keep an event in the contracts' folder golden, to be committed: every later version has to read it.
+
+    Example: fanout contract golden shop.orders/OrderPlaced --data "$(cat order.json)" --case gift
+    """
     project().load_contracts()
     contract = contract_of(event)
     try:
@@ -110,6 +117,8 @@ def export(
 
     json-schema: of each event's data, <source>/<Name>.v<version>.json. asyncapi: one AsyncAPI 3.0 document with the
     workers' subscriptions.
+
+    Example: fanout contract export --format asyncapi --out build/contracts
     """
     contracts = project().load_contracts()
     schemas = dict(snapshots.readable(contracts, project().schemas))

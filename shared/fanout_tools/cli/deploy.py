@@ -11,17 +11,23 @@ import typer
 
 from fanout_tools import supervisor
 from fanout_tools.cli import canary, check
-from fanout_tools.cli.options import MINISTACK, Emulator, Port
+from fanout_tools.cli.options import MINISTACK, Emulator, Port, environments
 from fanout_tools.deploy import environment, progress
 from fanout_tools.project import project
 
 __all__ = ["deploy", "destroy", "drift", "plan", "release", "terraform"]
 
-Environment = Annotated[str, typer.Argument(help="A folder of terraform/environments; local is an emulator.")]
+Environment = Annotated[
+    str,
+    typer.Argument(help="A folder of terraform/environments; local is an emulator.", autocompletion=environments),
+]
 
 
 def plan(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
-    """Show what `fanout deploy` would change, by worker."""
+    """Show what `fanout deploy` would change, by worker.
+
+    Example: fanout plan prod
+    """
     with _checked(), _interruptible("plan"):
         _prepared(env, emulator, port).run("plan")
 
@@ -38,6 +44,8 @@ def deploy(
     a canary through each hop, as `fanout canary` does; a hop that does not deliver fails the deployment.
 
     On AWS it shows the plan and asks first, unless AUTO_APPROVE=1. The emulator of `local` is started where none runs.
+
+    Example: fanout deploy prod
     """
     began = time.monotonic()
     with _checked(), _interruptible("deploy"):
@@ -51,19 +59,28 @@ def deploy(
 
 
 def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
-    """Remove all of an environment; what it protects has to be released first."""
+    """Remove all of an environment; what it protects has to be released first.
+
+    Example: fanout destroy local
+    """
     with _interruptible("destroy"):
         _prepared(env, emulator, port).run("destroy")
 
 
 def release(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
-    """Let the next destroy or deploy take away what the environment protects; the next deploy protects it again."""
+    """Let the next destroy or deploy take away what the environment protects; the next deploy protects it again.
+
+    Example: fanout release prod
+    """
     with _interruptible("release"):
         print("\n".join(_prepared(env, emulator, port).release()) or "nothing is guarded")
 
 
 def drift(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
-    """Fail when a second plan of an environment shows more than the known drift."""
+    """Fail when a second plan of an environment shows more than the known drift.
+
+    Example: fanout drift prod
+    """
     with _interruptible("drift"):
         known = _prepared(env, emulator, port).drift(emulator)
         print(f"no drift but {known} known" if known else "no drift")
@@ -78,7 +95,9 @@ def terraform(
 ) -> None:
     """Run Terraform on an environment, with the state, plugins and endpoints that `fanout deploy` uses.
 
-    Such as `fanout terraform local state list`; options of Terraform's come after `--`.
+    Options of Terraform's come after `--`.
+
+    Example: fanout terraform local state list
     """
     with _interruptible("terraform"):
         environment.find(env, emulator=emulator, port=port).terraform(*arguments)

@@ -25,23 +25,35 @@ def up(
     timeout: Annotated[float, typer.Option(help="Seconds to wait until it is healthy.")] = 300,
     run_dir: RunDir = None,
 ) -> None:
-    """Start an emulator, wait until it is healthy, and print where it answers as NAME=value lines."""
+    """Start an emulator, wait until it is healthy, and print where it answers as NAME=value lines.
+
+    Example: fanout up localstack --port 4566
+    """
     _show(emulators.up(emulator, run_dir=run_dir, port=port, enforce_iam=enforce_iam, timeout_seconds=timeout))
 
 
 def down(emulator: Name = MINISTACK, *, run_dir: RunDir = None) -> None:
-    """Stop an emulator, with every process it has started."""
+    """Stop an emulator, with every process it has started.
+
+    Example: fanout down localstack
+    """
     stopped = emulators.down(emulator, run_dir=run_dir)
     print(f"{emulator} {'stopped' if stopped else 'was not running'}", file=sys.stderr)
 
 
 def reset(emulator: Name = MINISTACK, *, run_dir: RunDir = None) -> None:
-    """Empty a running emulator."""
+    """Empty a running emulator.
+
+    Example: fanout reset localstack
+    """
     _show(emulators.reset(emulator, run_dir=run_dir))
 
 
 def status(emulator: Name = MINISTACK, *, run_dir: RunDir = None) -> None:
-    """Say how an emulator's servers are; the exit code is 3 unless all are healthy."""
+    """Say how an emulator's servers are; the exit code is 3 unless all are healthy.
+
+    Example: fanout emulator-status localstack
+    """
     states = emulators.status(emulator, run_dir=run_dir)
     for server, state in states.items():
         print(f"{server} {state}")

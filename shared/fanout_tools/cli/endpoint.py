@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fanout_tools import emulators
 from fanout_tools.cli.deployment import DeploymentError
 from fanout_tools.cli.options import LOCAL
 from fanout_tools.declarations.naming import Names, region_code
+from fanout_tools.operate.identity import region
 from fanout_tools.operate.topology import Topology
 from fanout_tools.project import project
+
+if TYPE_CHECKING:
+    from fanout_tools.emulators import Endpoints
 
 __all__ = ["names_of", "reach", "topology_of"]
 
@@ -19,7 +23,7 @@ __all__ = ["names_of", "reach", "topology_of"]
 def names_of(env: str, namespace: str | None) -> Names:
     """The names of a deployment: the environment's of this project, or of a namespace of its own.
 
-    :raises DeploymentError: the region is part of the names, and there is none.
+    :raises IdentityError: the region is part of the names, and there is none.
     """
     return Names(namespace or _namespace(env))
 
@@ -30,12 +34,7 @@ def _namespace(env: str) -> str:
     roots = (project().environments / env).glob("*.tf")
     if not any("modules/naming" in root.read_text(encoding="utf-8") for root in roots):
         return plain
-    import boto3
-
-    region = os.environ.get("AWS_REGION") or boto3.session.Session().region_name
-    if not region:
-        raise DeploymentError("no region is said: set AWS_REGION, or region in the profile of AWS_PROFILE")
-    return f"{plain}-{region_code(region)}"
+    return f"{plain}-{region_code(region())}"
 
 
 def reach(env: str, namespace: str | None = None) -> Names:
@@ -61,7 +60,9 @@ def topology_of(env: str, namespace: str | None, services: Path) -> Topology:
     return Topology.of(replace(project(), services=services), names)
 
 
-def _emulator() -> emulators.Endpoints:
+def _emulator() -> Endpoints:
+    from fanout_tools import emulators
+
     up = {name: found for name in emulators.EMULATORS if (found := emulators.endpoints(name)) is not None}
     if not up:
         raise DeploymentError(

@@ -10,26 +10,31 @@ from typing import Annotated
 import typer
 
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.cli.windows import since
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.sources import logs
+from fanout_tools.operate.sources.following import polled
 from fanout_tools.operate.sources.logs import Line
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, UnknownWorkerError
 from fanout_tools.operate.views.log import Entry, about_event, about_worker
 
-__all__ = ["NOT_FOUND", "command", "lines_about", "lines_of_worker"]
+__all__ = ["NOT_FOUND", "command", "lines_about", "lines_of_worker", "print_entries"]
 
 NOT_FOUND = 3
 
 
 def command(
-    about: Annotated[str, typer.Argument(metavar="WORKER|EVENT", help="A worker, or an event or correlation id.")],
+    about: Annotated[
+        str,
+        typer.Argument(metavar="WORKER|EVENT", help="A worker, or an event or correlation id.", autocompletion=workers),
+    ],
     *,
     since_: Annotated[str, typer.Option("--since", help="How far back to read, such as 90s, 15m, 2h, 1d.")] = "15m",
     errors: Annotated[bool, typer.Option("--errors", help="Failures and invocations that died alone.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Of a worker: go on with what comes, until Ctrl-C.")] = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
@@ -42,16 +47,34 @@ def command(
 
         fanout logs billing --errors --since 1h --env prod
 
+        fanout logs billing --follow --since 1m
+
         fanout logs 80b4c862-0d3c-4f2e-9d0a-3b3d8d5f6a10 --since 1d --env prod
     """
     topology, window = topology_of(env, namespace, services), since(since_)
+    if follow:
+        _follow(topology, about, window, errors=errors, as_json=as_json)
+        return
     if about in topology.workers:
         entries = list(about_worker(asyncio.run(lines_of_worker(topology, about, window)), errors=errors))
     else:
         entries = list(about_event(asyncio.run(lines_about(topology, about, window)), about))
-    _print(entries, as_json=as_json)
+    print_entries(entries, as_json=as_json)
     if not entries:
         _nothing(topology, about, since_)
+
+
+def _follow(topology: Topology, name: str, window: Window, *, errors: bool, as_json: bool) -> None:
+    """
+    :raises UnknownWorkerError: there is none of that name; an event is watched by `fanout trace --watch`.
+    """
+    topology.worker(name)
+
+    def look(moment: Window) -> Sequence[Line]:
+        return asyncio.run(lines_of_worker(topology, name, moment))
+
+    for lines in polled(look, window.start):
+        print_entries(about_worker(lines, errors=errors), as_json=as_json)
 
 
 def _nothing(topology: Topology, about: str, text: str) -> None:
@@ -94,10 +117,11 @@ def _sorted(lines: Iterable[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: line.at_ms)
 
 
-def _print(entries: Iterable[Entry], *, as_json: bool) -> None:
+def print_entries(entries: Iterable[Entry], *, as_json: bool) -> None:
+    """Print what lines say, each at once."""
     for entry in entries:
         if as_json:
-            print(json.dumps(entry.to_json()))
+            print(json.dumps(entry.to_json()), flush=True)
             continue
         cause = " ".join(filter(None, (entry.error_type, entry.error_at)))
         text = f"{entry.time}  {entry.worker:14} {entry.level:8} {entry.text}"

@@ -24,6 +24,8 @@ def new_project(
     """Write a project: an event, a worker with its test, an environment on an emulator and one on AWS.
 
     fanout's Terraform modules are copied into it, as `fanout vendor` does.
+
+    Example: fanout new project shop
     """
     _tell(scaffold.new_project(folder))
     change = "" if folder.resolve() == Path.cwd() else f"cd {folder} && "
@@ -38,7 +40,10 @@ def new_event(
         list[str] | None, typer.Option(help="name:type, once for each; types are str, int, decimal, date ...")
     ] = None,
 ) -> None:
-    """Declare an event: its contract, its JSON Schema, and a golden event, which every later version has to read."""
+    """Declare an event: its contract, its JSON Schema, and a golden event, which every later version has to read.
+
+    Example: fanout new event shop.shipping/ParcelSent --field parcel_id:str
+    """
     _tell(scaffold.new_event(project(), event, field or ["id:str"]))
 
 
@@ -58,7 +63,10 @@ def new_worker(
         typer.Option(help="name:type, of --from-queue's messages where no --on names a declared event; repeatable."),
     ] = None,
 ) -> None:
-    """Write a worker: its declaration, its handler, and a test that delivers golden events to it."""
+    """Write a worker: its declaration, its handler, and a test that delivers golden events to it.
+
+    Example: fanout new worker tracking --on shop.shipping/ParcelSent
+    """
     made = scaffold.new_worker(
         project(), name, on=on or [], bucket=s3, schedule=schedule, queue=from_queue, fields=field or []
     )
@@ -89,7 +97,10 @@ def vendor(
     diff: Annotated[bool, typer.Option("--diff", help="Show what would change, and change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over files that were edited.")] = False,
 ) -> None:
-    """Bring the project's terraform/modules to the installed version of fanout."""
+    """Bring the project's terraform/modules to the installed version of fanout.
+
+    Example: fanout vendor --diff
+    """
     if diff:
         sys.stdout.writelines(scaffold.vendor_diff(project()))
         return

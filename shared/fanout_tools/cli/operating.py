@@ -15,7 +15,10 @@ from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.cli.output import complain
 from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
+from fanout_tools.operate.actions.move import Move
+from fanout_tools.operate.actions.pacing import Load, Pace, load_of
 from fanout_tools.operate.actions.pause import Mapping as SourceMapping
+from fanout_tools.operate.announcing import Announcer
 from fanout_tools.operate.fence import Fence
 from fanout_tools.operate.journal import Journal
 from fanout_tools.operate.limits import TokenBucket, parse_rate
@@ -72,7 +75,9 @@ class Operating:
 
     @cached_property
     def journal(self) -> Journal:
-        return journal_of(self.topology, self.client("dynamodb"))
+        bus = self.topology.names.bus
+        announcer = Announcer(lambda: self.client("events"), bus, lambda text: complain(f"fanout: {text}"))
+        return journal_of(self.topology, self.client("dynamodb"), announce=announcer)
 
     @cached_property
     def operator(self) -> Operator:
@@ -83,7 +88,7 @@ class Operating:
         url = worker.dead_letter_queue_url
         if undelivered and worker.undelivered_queue:
             url = self.topology.place.queue_url(worker.undelivered_queue)
-        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives)
+        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives, told=_progress)
 
     def fence(self, worker: WorkerPlace) -> Fence:
         return Fence(self.client("dynamodb"), worker)
@@ -91,8 +96,34 @@ class Operating:
     def mapping(self, worker: WorkerPlace) -> SourceMapping:
         return SourceMapping(self.client("lambda"), self.topology.place.arn("sqs", worker.queue))
 
-    def carrying(self, queue: DeadLetterQueue, carrier: Carrier, rate: str) -> Carrying:
-        return Carrying(self.journal, queue, carrier, TokenBucket(parse_rate(rate)), told=_progress)
+    def carrying(
+        self, queue: DeadLetterQueue, carrier: Carrier, rate: str, *, to: WorkerPlace | None = None
+    ) -> Carrying:
+        """
+        :param to: the worker that gets the messages: what it has to do without them slows them down.
+        """
+        per_s = parse_rate(rate)
+        work = Carrying(self.journal, queue, carrier, TokenBucket(per_s), told=_progress)
+        if to is not None:
+            work.brake = Pace(to, per_s, lambda: self._load(to))
+        return work
+
+    def moving(self, worker: WorkerPlace) -> Move:
+        """SQS's own way from a worker's DLQ to its queue."""
+        arn = self.topology.place.arn
+        source, destination = arn("sqs", worker.dead_letter_queue), arn("sqs", worker.queue)
+        return Move(self.client("sqs"), self.journal, source, destination, _progress)
+
+    def _load(self, worker: WorkerPlace) -> Load | None:
+        """None on an emulator, and for whoever may not see metrics."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self.topology.place.endpoint:
+            return None
+        try:
+            return load_of(self.client("cloudwatch"), worker, now())
+        except (BotoCoreError, ClientError):
+            return None
 
     def paused_and_idle_since(self, worker: WorkerPlace, failed_ms: int) -> list[str]:
         """What speaks against a redrive at this moment."""

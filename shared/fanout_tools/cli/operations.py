@@ -10,18 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.operating import Operating, RefusedError, carried
+from fanout_tools.cli.operating import DryRun, Operating, RefusedError, carried
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
+from fanout_tools.operate.actions import move as moving
 from fanout_tools.operate.actions.carrying import Carrier
 from fanout_tools.operate.actions.drop import Drop
 from fanout_tools.operate.actions.redrive import Canary, Redrive
-from fanout_tools.operate.journal import Head
+from fanout_tools.operate.journal import Head, Operation
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 
 __all__ = ["app"]
 
 app = typer.Typer(help="What operators have changed, and why; carry on what was cut off.", no_args_is_help=True)
+
+PAYLOADS = frozenset({"before", "after"})
+"""Of an edit's plan."""
 
 Name = Annotated[str, typer.Argument(metavar="OPERATION", help="Its id, as `fanout operations ls` lists it.")]
 
@@ -45,8 +49,15 @@ def ls(
 
 
 @app.command("show")
-def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, services: Services) -> None:
-    """Show all that the journal has of one operation, as JSON.
+def show(
+    operation: Name,
+    *,
+    body: Annotated[bool, typer.Option("--body", help="Show the event before and after an edit, too.")] = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+) -> None:
+    """Show what the journal has of one operation, as JSON, and no payload unless asked for.
 
     Example: fanout operations show 261128-131500-redrive-a1b2
     """
@@ -55,7 +66,7 @@ def show(operation: Name, *, env: Env = LOCAL, namespace: Namespace = None, serv
         {"number": it.number, "ids": list(it.ids), "intent": dict(it.intent), "done": it.done and dict(it.done)}
         for it in found.steps
     ]
-    told = {**asdict(found.head), "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
+    told = {**_told(found.head, body=body), "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
     print(json.dumps(told, indent=2, ensure_ascii=False))
 
 
@@ -66,6 +77,7 @@ def resume(
     again: Annotated[
         bool, typer.Option("--again", help="Send again what may have been sent, though no fence keeps a second effect.")
     ] = False,
+    dry_run: DryRun = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
@@ -76,21 +88,38 @@ def resume(
     Example: fanout operations resume 261128-131500-redrive-a1b2
     """
     operating = Operating(topology_of(env, namespace, services))
-    head = operating.journal.read(operation).head
-    if head.kind not in ("redrive", "drop", "edit", "replay"):
+    found = operating.journal.read(operation)
+    head = found.head
+    if head.kind not in ("redrive", "drop", "edit", "replay", moving.KIND):
         raise RefusedError(f"{operation}: a {head.kind} is not resumed; for a pause there is `fanout resume WORKER`")
+    if dry_run:
+        _tell_rest(found, as_json=as_json)
+        return
     if head.kind == "replay":
         from fanout_tools.cli.replay import carry_on
 
         carry_on(operating, head, as_json=as_json)
         return
     worker = operating.topology.worker(head.worker)
+    if head.kind == moving.KIND:
+        work = operating.moving(worker)
+        carried(operation, lambda: work.resume(head), verb=f"moved to {worker.queue} by SQS", as_json=as_json)
+        return
     queue = DeadLetterQueue(operating.client("sqs"), head.plan["queue"], worker.manifest.queue.max_receives)
     carrier = _carrier(operating, head, operation, again=again)
-    work = operating.carrying(queue, carrier, head.plan["rate"])
-    work.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
+    carrying = operating.carrying(queue, carrier, head.plan["rate"], to=None if head.kind == "drop" else worker)
+    carrying.trial = Canary(operating.fence(worker)) if head.plan.get("canary") else None
     verb = "dropped" if head.kind == "drop" else f"sent to {worker.queue}"
-    carried(operation, lambda: work.resume(operation), verb=verb, as_json=as_json)
+    carried(operation, lambda: carrying.resume(operation), verb=verb, as_json=as_json)
+
+
+def _tell_rest(found: Operation, *, as_json: bool) -> None:
+    """What is left to do, as the journal has it; the queue may have less."""
+    left, doubtful = len(set(found.planned) - found.settled), len(found.doubtful)
+    if as_json:
+        print(json.dumps({"operation": found.head.operation, "left": left, "may_have_been_sent": doubtful}))
+        return
+    print(f"{found.head.operation}: {left} of {len(found.planned)} are left; {doubtful} of them may have been sent")
 
 
 def _carrier(operating: Operating, head: Head, operation: str, *, again: bool) -> Carrier:
@@ -104,5 +133,15 @@ def _carrier(operating: Operating, head: Head, operation: str, *, again: bool) -
     return Redrive(operating.client("sqs"), worker, operating.fence(worker), bodies=bodies, again=again)
 
 
+def _told(head: Head, *, body: bool = False) -> dict[str, Any]:
+    """
+    :param body: with the payloads that an edit has kept.
+    """
+    told = asdict(head)
+    if not body:
+        told["plan"] = {name: value for name, value in told["plan"].items() if name not in PAYLOADS}
+    return told
+
+
 def _row(head: Head) -> Mapping[str, Any]:
-    return {**asdict(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}
+    return {**_told(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}

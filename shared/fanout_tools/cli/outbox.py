@@ -39,6 +39,8 @@ def command(
     """List the events of the outbox that have not been published, and why the bus refused one.
 
     After 24 hours a stream forgets; the table does not. The exit status is 1 if --relay could not publish some.
+
+    Example: fanout outbox --relay --env prod
     """
     project().load_contracts()
     names, dynamodb = reach(env, namespace), aws.client("dynamodb")

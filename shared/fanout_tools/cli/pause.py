@@ -10,13 +10,13 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.operating import DryRun, Operating, Why, Yes, confirm, now
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.windows import seconds_of
 from fanout_tools.operate.actions.pause import KIND, Pause, open_pauses
 
 __all__ = ["pause", "resume"]
 
-Worker = Annotated[str, typer.Argument(help="The worker.")]
+Worker = Annotated[str, typer.Argument(help="The worker.", autocompletion=workers)]
 
 
 def pause(
@@ -47,6 +47,8 @@ def pause(
         for name in earlier:
             print(f"in place of the pause {name}")
     if dry_run:
+        if as_json:
+            print(json.dumps({"until": now() + seconds, "loses_at": clock.loses_at, "instead_of": list(earlier)}))
         return
     confirm(f"Pause worker {worker} for {for_}?", yes=yes)
     head = operating.operator.head(KIND, worker, why, now(), until=now() + seconds, loses_at=clock.loses_at, total=1)
@@ -64,6 +66,7 @@ def resume(
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
+    as_json: AsJson = False,
 ) -> None:
     """Have a paused worker take from its queue again.
 
@@ -71,11 +74,14 @@ def resume(
     """
     operating = Operating(topology_of(env, namespace, services))
     pauses = open_pauses(operating.journal, operating.topology.worker(worker).name)
-    if dry_run:
+    if not dry_run:
+        _pausing(operating, worker).resume(paused_by=pauses)
+    if as_json:
+        print(json.dumps({"worker": worker, "resumed": not dry_run, "pauses": list(pauses)}))
+    elif dry_run:
         print(f"worker {worker}: would be resumed; pauses: {', '.join(pauses) or 'none in the journal'}")
-        return
-    _pausing(operating, worker).resume(paused_by=pauses)
-    print(f"worker {worker}: takes from its queue again")
+    else:
+        print(f"worker {worker}: takes from its queue again")
 
 
 def _pausing(operating: Operating, worker: str) -> Pause:

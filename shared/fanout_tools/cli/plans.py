@@ -13,6 +13,7 @@ from fanout_tools.catalogue.build import topology
 from fanout_tools.catalogue.catalogue import declarations
 from fanout_tools.catalogue.documents import DOCS, NAMES, documents, kept
 from fanout_tools.catalogue.topology import Topology
+from fanout_tools.cli.options import environments
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.plans import Plan
@@ -32,7 +33,9 @@ PlanFile = Annotated[
 
 
 def check_plan(
-    env: Annotated[str, typer.Argument(help="A folder of terraform/environments.")] = "local",
+    env: Annotated[
+        str, typer.Argument(help="A folder of terraform/environments.", autocompletion=environments)
+    ] = "local",
     *,
     plan: PlanFile = None,
     whole: Annotated[
@@ -43,7 +46,10 @@ def check_plan(
     ] = False,
 ) -> None:
     """Prove from an environment's plan that no event is lost in silence, and that every role and key is as it must
-    be; the exit code is 1 where something is wrong, each with the fix."""
+    be; the exit code is 1 where something is wrong, each with the fix.
+
+    Example: fanout check-plan prod
+    """
     manifests = load_all(project().services)
     found = check(
         Plan.read(read(plan or plan_file(env))),
@@ -98,13 +104,18 @@ def _short(kind: str) -> str:
 
 
 def diagram(
-    env: Annotated[str | None, typer.Argument(help="A folder of terraform/environments.")] = None,
+    env: Annotated[
+        str | None, typer.Argument(help="A folder of terraform/environments.", autocompletion=environments)
+    ] = None,
     *,
     plan: PlanFile = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the topology in docs/, and write docs/ from it.")] = False,
     docs: Annotated[bool, typer.Option("--docs", help="Write docs/ from the topology kept there; no plan.")] = False,
 ) -> None:
-    """Draw an environment from its plan, and write the catalogue of its events and workers: build/diagram/ENV."""
+    """Draw an environment from its plan, and write the catalogue of its events and workers: build/diagram/ENV.
+
+    Example: fanout diagram prod
+    """
     if not docs and env is None:
         raise typer.BadParameter("name an environment, or write --docs")
     if not docs and env is not None:

@@ -42,6 +42,8 @@ def command(
     Without EVENT a JSON line is an object with "event", "data" and optionally "event_id" and "subject"; with
     --cloudevents it is a CloudEvent. An event that breaks its contract is refused and named; the others are published.
     The exit status is 1 if any was refused.
+
+    Example: fanout publish shop.orders/OrderPlaced --file orders.jsonl --env prod
     """
     project().load_contracts()
     refused: list[str] = []

@@ -12,7 +12,7 @@ import typer
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.operating import DryRun, Operating, Rate, RefusedError, Why, Yes, carried, confirm, now
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.operate.actions.redrive import Redrive
 from fanout_tools.operate.actions.replay import KIND, Replay, Span, refusal
 from fanout_tools.operate.actions.selection import SelectionError
@@ -24,7 +24,7 @@ __all__ = ["carry_on", "command"]
 
 def command(
     *,
-    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.")],
+    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.", autocompletion=workers)],
     begin: Annotated[str, typer.Option("--from", help="The first moment, ISO 8601; UTC unless it says otherwise.")],
     end: Annotated[str, typer.Option("--to", help="The last moment, at least 10 minutes ago.")],
     why: Why,
@@ -33,6 +33,9 @@ def command(
     beyond_fence: Annotated[
         bool, typer.Option("--beyond-fence", help="Those too that the worker may have handled and forgotten.")
     ] = False,
+    again: Annotated[
+        str, typer.Option("--again", metavar="WORKER", help="Those too that it has handled: write its name once more.")
+    ] = "",
     dry_run: DryRun = False,
     yes: Yes = False,
     env: Env = LOCAL,
@@ -43,16 +46,20 @@ def command(
     """Give one worker the events of a time once more, without those that it has handled; no other worker sees them.
 
     With --dry-run the events are staged and counted, and nothing is sent. Events from before the worker's memory begins
-    are refused (exit status 5).
+    are refused (exit status 5). With --again the worker's memory of what it has handled is taken away first, so that
+    each of them has a second effect; what follows from them has the ids that it had, and is known to its own workers.
 
     Example: fanout replay --worker loyalty --from 2026-11-27T10:00 --to 2026-11-27T12:00 --why "was not deployed"
     """
     operating = Operating(topology_of(env, namespace, services))
     place, span = operating.topology.worker(worker), Span(_seconds(begin), _seconds(end))
+    if again not in ("", worker):
+        raise RefusedError(f"--again {again}: would have worker {worker} handle events twice; write its name there")
     if reason := refusal(place, span, now(), beyond_fence=beyond_fence):
         raise RefusedError(f"{reason}; --beyond-fence replays them all the same" if "effect" in reason else reason)
     replay = _replay(operating, place, rate)
     plan: dict[str, Any] = {"begin": span.begin, "end": span.end, "rate": rate, "pattern": _pattern(pattern)}
+    plan["again"] = bool(again)
     head = operating.operator.head(KIND, worker, why, now(), **plan)
     name = operating.topology.names.temporary(KIND, head.operation)
     head = replace(head, plan={**head.plan, "queue": operating.topology.place.queue_url(name)})
@@ -61,6 +68,8 @@ def command(
         print(f"{staged.count} events staged, {len(staged.chosen)} to {place.queue} at {rate}")
         for reason, count in staged.left_out.items():
             print(f"{count} left out: {reason}")
+        if staged.handled:
+            print(f"{len(staged.handled)} have been handled, and will have a second effect")
     if dry_run or not staged.chosen:
         replay.end(head, **staged.to_json())
         if as_json:
@@ -88,7 +97,7 @@ def _replay(operating: Operating, place: WorkerPlace, rate: str) -> Replay:
         operating.client("scheduler"),
         operating.journal,
         fence,
-        lambda queue: operating.carrying(queue, carrier, rate),
+        lambda queue: operating.carrying(queue, carrier, rate, to=place),
         sleep=time.sleep,
     )
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import workers as workers_
 from fanout_tools.cli.output import console, print_rows, printable, table
 from fanout_tools.cli.windows import seconds_of, since
 from fanout_tools.operate.fast import Fast
@@ -64,7 +65,9 @@ class Order(StrEnum):
 
 
 def command(
-    workers: Annotated[list[str] | None, typer.Argument(help="Only these workers; all unless given.")] = None,
+    workers: Annotated[
+        list[str] | None, typer.Argument(help="Only these workers; all unless given.", autocompletion=workers_)
+    ] = None,
     *,
     since_: Annotated[str, typer.Option("--since", help="How far back to count, such as 90s, 15m, 2h, 1d.")] = "15m",
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,

@@ -19,7 +19,7 @@ from fanout.events.event import contract_of
 from fanout.publish import wrap
 from fanout.tracing.otlp import export
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import console, printable
 from fanout_tools.cli.windows import seconds_of
 from fanout_tools.declarations import reading
@@ -102,7 +102,7 @@ def trace_command(
 
 def why_command(
     identity: Annotated[str, typer.Argument(metavar="EVENT_ID")],
-    worker: Annotated[str, typer.Argument(help="The worker's name.")],
+    worker: Annotated[str, typer.Argument(help="The worker's name.", autocompletion=workers)],
     *,
     event: Event = None,
     data: Data = None,

@@ -13,7 +13,7 @@ import typer
 from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, print_rows
 from fanout_tools.cli.windows import since
 from fanout_tools.contracts import golden
@@ -37,7 +37,7 @@ MEMORIES = "128,256,512,1024,1769"
 
 
 def command(
-    worker: Annotated[str | None, typer.Argument(help="The worker; with --all none.")] = None,
+    worker: Annotated[str | None, typer.Argument(help="The worker; with --all none.", autocompletion=workers)] = None,
     *,
     all_workers: Annotated[bool, typer.Option("--all", help="Only say which functions are worth it first.")] = False,
     since_: Annotated[str, typer.Option("--since", help="How far back --all reads, such as 2h, 1d, 7d.")] = "1d",
@@ -92,6 +92,8 @@ def command(
     calls = len(chosen) * len(sizes) * (rounds + 1)
     complain(f"fanout: {calls} invocations of {place.name}'s package, {chosen} MB, batches of {sizes}")
     if dry_run:
+        if as_json:
+            print(json.dumps({"invocations": calls, "memories_mb": chosen, "batches": sizes}))
         return
     _allow(topology, place, confirm, record)
     measured = _measure(Tune(topology, place, bodies, aws.client), chosen, sizes, rounds)

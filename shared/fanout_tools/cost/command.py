@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from fanout_tools.cli.options import Services
+from fanout_tools.cli.options import Services, environments
 from fanout_tools.cli.output import console, print_rows
 from fanout_tools.contracts import golden
 from fanout_tools.cost.inventory import inventory
@@ -31,7 +31,9 @@ DEAREST = 10
 def command(
     *,
     events_per_month: Annotated[float, typer.Option(min=1, help="Events published, all kinds together.")],
-    env: Annotated[str | None, typer.Option(help="Plan this folder of terraform/environments.")] = None,
+    env: Annotated[
+        str | None, typer.Option(help="Plan this folder of terraform/environments.", autocompletion=environments)
+    ] = None,
     plan: Annotated[Path | None, typer.Option(help="A plan in JSON, in place of --env.")] = None,
     mix: Annotated[Path | None, typer.Option(help="Shares, sizes and durations, as YAML.")] = None,
     logs: Annotated[Path | None, typer.Option(help="A folder with <worker>.log: durations as they were.")] = None,
@@ -42,6 +44,8 @@ def command(
     """What a million events of each kind, each worker, and the month cost at AWS's list prices.
 
     Free tiers, discounts, taxes and data transfer are left out.
+
+    Example: fanout cost --env prod --events-per-month 3e6
     """
     if not math.isfinite(events_per_month):
         raise typer.BadParameter("must be a number of events, such as 1e6", param_hint="--events-per-month")

@@ -70,6 +70,8 @@ class Inventory:
     fixed: Fixed
     piped: frozenset[str] = frozenset()
     """The events that pipes make of external queues' messages."""
+    leaving: Mapping[str, int] = field(default_factory=dict)
+    """How many buses elsewhere get each event, conditions on its data left aside."""
     unpriced: Mapping[str, int] = field(default_factory=dict)
     """Resources by type that cost money and are not calculated."""
 
@@ -100,6 +102,7 @@ def inventory(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[st
         archives=tuple(it.get("retention_days") or 0 for it in plan.of("aws_cloudwatch_event_archive")),
         fixed=fixed(plan),
         piped=frozenset(_piped(plan)),
+        leaving={event: count for event in declared if (count := routes.leaving(event))},
         unpriced=unpriced(Counter(it.type for it in plan.resources)),
     )
 
@@ -165,6 +168,9 @@ class _Routes:
     def topics(self, event: str) -> tuple[Topic, ...]:
         topics = [hop.destination for hop in self._taking(event) if hop.destination]
         return tuple(self._topic(it) for it in topics if it.type == "aws_sns_topic")
+
+    def leaving(self, event: str) -> int:
+        return sum(hop.leaves for hop in self._taking(event))
 
     def _passed(self, event: str) -> Iterable[tuple[Hop, str | None]]:
         """The last hop to each queue, with the topic before it."""

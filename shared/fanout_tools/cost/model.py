@@ -111,6 +111,8 @@ def _published(inventory: Inventory, traffic: Traffic, prices: Prices, event: st
         yield line(prices, "events.custom", "events published", charged, event=event)
     if event in inventory.piped:
         yield line(prices, "events.pipe", "taken from a queue", charged, event=event)
+    if elsewhere := inventory.leaving.get(event):
+        yield line(prices, "events.between_buses", "to buses elsewhere", charged * elsewhere, event=event)
     for days in inventory.archives:
         yield line(prices, "events.archive_gb", "archived", count * size / GB, event=event)
         kept = days / (HOURS / 24) if days else 1.0  # for ever: what one month adds

@@ -6,7 +6,8 @@ The same rules in the same words stand in ``terraform/modules/manifests``.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from fanout.errors import PatternError
 from fanout_tools.declarations import routing
@@ -210,14 +211,35 @@ def unknown_events(named: Iterable[tuple[str, str]], events: Collection[str]) ->
             yield f"{key}: {event}: no such event; {hint}declare it in the contracts or correct the name"
 
 
-def unknown_stores(file: str, permissions: Iterable[Permission], manifests: Mapping[str, Manifest]) -> Iterator[str]:
+@dataclass(frozen=True)
+class Declared:
+    """What all workers of a project declare together: gathered once, so that 500 of them are not read 500 times."""
+
+    tables: frozenset[str]
+    buckets: frozenset[str]
+    fed: bool
+    """Whether a bucket gives the events of its objects."""
+    sources: Mapping[str, str]
+    """The first of the sources of one name in AWS, whose names have no dots."""
+
+    @classmethod
+    def of(cls, manifests: Iterable[Manifest]) -> Self:
+        workers = list(manifests)
+        subscribed = {it.event.partition("/")[0] for worker in workers for it in worker.subscribes}
+        return cls(
+            tables=frozenset(name for worker in workers for name in worker.tables),
+            buckets=frozenset(name for worker in workers for name in worker.buckets),
+            fed=any(bucket.events for worker in workers for bucket in worker.buckets.values()),
+            sources={source.replace(".", "-"): source for source in sorted(subscribed, reverse=True)},
+        )
+
+
+def unknown_stores(file: str, permissions: Iterable[Permission], declared: Declared) -> Iterator[str]:
     """Permissions to a table or bucket that no worker declares."""
-    tables = {name for other in manifests.values() for name in other.tables}
-    buckets = {name for other in manifests.values() for name in other.buckets}
     for index, permission in enumerate(permissions):
         for resource in permission.resources:
             kind, _, name = resource.partition(":")
-            known = {"table": tables, "bucket": buckets}.get(kind)
+            known = {"table": declared.tables, "bucket": declared.buckets}.get(kind)
             if known is not None and name.split("/")[0] not in known:
                 yield (
                     f"{file}: permissions.{index}.resources: {resource}: no worker declares it; "
@@ -225,9 +247,9 @@ def unknown_stores(file: str, permissions: Iterable[Permission], manifests: Mapp
                 )
 
 
-def unfed_subscriptions(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+def unfed_subscriptions(file: str, manifest: Manifest, declared: Declared) -> Iterator[str]:
     """Subscriptions to events of S3 when no bucket gives any: they would be silent for ever."""
-    if any(bucket.events for other in manifests.values() for bucket in other.buckets.values()):
+    if declared.fed:
         return
     for index, subscription in enumerate(manifest.subscribes):
         if subscription.event.startswith("aws.s3/"):
@@ -237,15 +259,11 @@ def unfed_subscriptions(file: str, manifest: Manifest, manifests: Mapping[str, M
             )
 
 
-def colliding_sources(file: str, manifest: Manifest, manifests: Mapping[str, Manifest]) -> Iterator[str]:
+def colliding_sources(file: str, manifest: Manifest, declared: Declared) -> Iterator[str]:
     """Subscriptions to a source whose topic and rules would have the names of another's: AWS's names have no dots."""
-    subscribed = {it.event.partition("/")[0] for other in manifests.values() for it in other.subscribes}
-    firsts: dict[str, str] = {}
-    for source in sorted(subscribed):
-        firsts.setdefault(source.replace(".", "-"), source)
     for index, subscription in enumerate(manifest.subscribes):
         source = subscription.event.partition("/")[0]
-        if (first := firsts[source.replace(".", "-")]) != source:
+        if (first := declared.sources[source.replace(".", "-")]) != source:
             yield (
                 f"{file}: subscribes.{index}.event: {subscription.event}: the topic of {source} would have the name "
                 f"of {first}'s; rename one of the sources"

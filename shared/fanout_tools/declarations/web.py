@@ -162,7 +162,7 @@ def _problems(
     file: str, declared: WebManifest, workers: Mapping[str, Manifest], events: list[str] | None
 ) -> Iterator[str]:
     yield from (f"{file}: {problem}" for problem in _way_problems(declared))
-    yield from manifest_rules.unknown_stores(file, declared.permissions, workers)
+    yield from manifest_rules.unknown_stores(file, declared.permissions, manifest_rules.Declared.of(workers.values()))
     if events is not None:
         named = manifest_rules.published(declared.publishes)
         yield from (f"{file}: {problem}" for problem in manifest_rules.unknown_events(named, events))

@@ -407,9 +407,10 @@ def _ownership_problems(manifests: Mapping[str, Manifest], folders: Mapping[str,
                         f"{owners[name]}; declare it once and permit the other worker to it"
                     )
                 owners.setdefault(name, worker)
+    declared = manifest_rules.Declared.of(manifests.values())
     for worker, manifest in sorted(manifests.items()):
         file = f"services/{folders[worker].name}/worker.yaml"
-        yield from manifest_rules.unknown_stores(file, manifest.permissions, manifests)
-        yield from manifest_rules.unfed_subscriptions(file, manifest, manifests)
-        yield from manifest_rules.colliding_sources(file, manifest, manifests)
+        yield from manifest_rules.unknown_stores(file, manifest.permissions, declared)
+        yield from manifest_rules.unfed_subscriptions(file, manifest, declared)
+        yield from manifest_rules.colliding_sources(file, manifest, declared)
         yield from manifest_rules.unknown_gatherers(file, manifest, manifests)

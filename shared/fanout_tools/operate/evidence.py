@@ -76,6 +76,10 @@ class QueueState:
     """Age of the oldest message; None: not known."""
     paused: bool = False
     """Nothing is taken from the queue: its event source mapping is disabled."""
+    paused_by: str = ""
+    """Since when, by whom and why, as the journal has it."""
+    deployed_at: float | None = None
+    """When its newest version was made; None: not known."""
     created_at: float | None = None
     dead: int | None = None
     """Messages in its DLQ."""

@@ -22,6 +22,7 @@ import orjson
 from fanout.errors import FanoutError
 from fanout.idempotency.client import Credentials, signed_headers
 from fanout_tools.operate.connection import Connection
+from fanout_tools.operate.identity import credentials
 from fanout_tools.operate.topology import Place
 
 __all__ = ["MISSING", "Fast", "FastError", "Service"]
@@ -108,7 +109,7 @@ class Fast:
     def reached(cls, place: Place) -> Self:
         """With the credentials that this process's AWS clients have.
 
-        :raises FastError: there are none.
+        :raises IdentityError: there are none.
         """
         return cls(place, credentials())
 
@@ -223,25 +224,6 @@ class Fast:
     def _url(self, service: str) -> str:
         own = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or self._place.endpoint
         return own or f"https://{SERVICES[service].name}.{self._place.region}.{self._place.domain}"
-
-
-def credentials() -> Credentials:
-    """Those that AWS's own tools would take: of the environment, of a profile, of a role.
-
-    :raises FastError: there are none.
-    """
-    found = os.environ
-    if "AWS_ACCESS_KEY_ID" in found and "AWS_SECRET_ACCESS_KEY" in found:
-        return Credentials(found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"], found.get("AWS_SESSION_TOKEN"))
-    import boto3
-
-    held = boto3.session.Session().get_credentials()
-    if held is None:
-        raise FastError(
-            "NoCredentials", "credentials", "there are none; set AWS_PROFILE, or log in with `aws sso login`"
-        )
-    frozen = held.get_frozen_credentials()
-    return Credentials(str(frozen.access_key), str(frozen.secret_key), frozen.token)
 
 
 _context: ssl.SSLContext | None = None

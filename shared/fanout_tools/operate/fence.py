@@ -146,6 +146,32 @@ class Fence:
             return False
         return True
 
+    def forget(self, known: Known) -> bool:
+        """Take away the record of an event that has been handled, so that another delivery has its effect once more.
+
+        Whether it was as it was looked at: a record that anybody has written since is left alone.
+        """
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client.delete_item(
+                TableName=self.worker.records_table or "",
+                Key={"id": {"S": known.key}},
+                # In claim mode a record stays locked, and what completes it is the mark of its batch.
+                ConditionExpression="#owner = :owner AND (#status = :completed OR #status = :locked)",
+                ExpressionAttributeNames={"#owner": "owner", "#status": "status"},
+                ExpressionAttributeValues={
+                    ":owner": {"S": known.owner},
+                    ":completed": {"S": COMPLETED},
+                    ":locked": {"S": IN_PROGRESS},
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
     def _known(self, key: str, item: Item | None, marks: Mapping[str, Item]) -> Known:
         if item is None or float(item.get("expiration", {}).get("N", "inf")) <= self.clock():
             return Known(State.ABSENT, key=key)

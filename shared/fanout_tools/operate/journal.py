@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-__all__ = ["BY_DAY", "Head", "Held", "Journal", "JournalError", "Operation", "Status", "Step", "UnknownOperationError"]
+__all__ = [
+    "BY_DAY",
+    "Announce",
+    "Head",
+    "Held",
+    "Journal",
+    "JournalError",
+    "Operation",
+    "Status",
+    "Step",
+    "UnknownOperationError",
+]
 
 BY_DAY = "by_day"
 """The table's index: the operations of a day, in their order."""
@@ -142,10 +153,20 @@ class Operation:
         return max((step.number for step in self.steps), default=0) + 1
 
 
+Announce = Callable[[str, str, Mapping[str, Any]], None]
+"""Is told that an operation has ``OperationStarted`` or ``OperationFinished``: its id, and what there is to say."""
+
+
+def _nobody(name: str, operation: str, data: Mapping[str, Any]) -> None:
+    """Nobody is told."""
+    del name, operation, data
+
+
 @dataclass(frozen=True)
 class Journal:
     """
     :ivar holder: this process, unique among all that write.
+    :ivar announce: is told of each operation that has begun, or has come to an end for now; it raises nothing.
     :ivar clock: seconds since 1970; tests give their own.
     """
 
@@ -153,6 +174,7 @@ class Journal:
     table: str
     holder: str
     clock: Callable[[], float] = time.time
+    announce: Announce = field(default=_nobody, repr=False)
 
     def open(self, head: Head, planned: Sequence[str] = ()) -> None:
         """Write the plan down, then the head: an operation that has a head has all of its plan.
@@ -171,6 +193,8 @@ class Journal:
         }
         if not self._put(head.operation, _HEAD, fields, total=head.total, held_until=self._held_until()):
             raise JournalError(f"operation {head.operation}: there is one of that id already")
+        told = {name: getattr(head, name) for name in ("kind", "worker", "why", "who", "started_at", "total")}
+        self.announce("OperationStarted", head.operation, told)
 
     def take(self, operation: str) -> None:
         """Carry the operation on: it is this process's own from now on.
@@ -234,6 +258,8 @@ class Journal:
                 ":me": {"S": self.holder},
             },
         )
+        if status is not Status.RUNNING:
+            self.announce("OperationFinished", operation, {"status": status.value, **told})
 
     def read(self, operation: str) -> Operation:
         """

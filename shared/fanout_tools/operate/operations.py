@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from fanout_tools.operate.journal import Head, Journal
+from fanout_tools.operate.journal import Announce, Head, Journal
 from fanout_tools.operate.topology import Topology
 from fanout_tools.project import DISTRIBUTION
 
@@ -26,10 +26,13 @@ def new_id(kind: str, now: float, token: str | None = None) -> str:
     return f"{moment}-{kind}-{token or secrets.token_hex(2)}"
 
 
-def journal_of(topology: Topology, client: Any, clock: Callable[[], float] = time.time) -> Journal:
+def journal_of(
+    topology: Topology, client: Any, clock: Callable[[], float] = time.time, announce: Announce | None = None
+) -> Journal:
     """The deployment's journal, as this process writes it."""
     holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
-    return Journal(client, topology.names.operations_table, holder, clock)
+    told = {} if announce is None else {"announce": announce}
+    return Journal(client, topology.names.operations_table, holder, clock, **told)
 
 
 @dataclass(frozen=True)

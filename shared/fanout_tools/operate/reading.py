@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from fanout_tools.canary.deployed import MISSING
+from fanout_tools.operate.actions.pause import told_pauses
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.evidence import Execution, QueueState
+from fanout_tools.operate.operations import journal_of
 from fanout_tools.operate.sources import hops, standing
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 from fanout_tools.operate.sources.records import Records
@@ -44,7 +47,22 @@ class Reading(Records):
         return hops.matching(logs, groups, text, since, until)
 
     def queues(self, workers: Iterable[WorkerPlace]) -> Mapping[str, QueueState]:
-        return standing.queue_states(self._client("sqs"), self._client("lambda"), workers)
+        states = standing.queue_states(self._client("sqs"), self._client("lambda"), workers)
+        if not any(state.paused for state in states.values()):
+            return states
+        told = self._pauses()
+        return {
+            worker: replace(state, paused_by=told.get(worker, "")) if state.paused else state
+            for worker, state in states.items()
+        }
+
+    def _pauses(self) -> Mapping[str, str]:
+        try:
+            return told_pauses(journal_of(self._topology, self._client("dynamodb")))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in UNREADABLE:
+                return {}
+            raise
 
     def executions(self, workflow: str, event_ids: Mapping[str, float]) -> Iterable[tuple[str, Execution]]:
         machine = self._topology.workflows[workflow]

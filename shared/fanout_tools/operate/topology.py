@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
-from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest, load_all, worker_name
 from fanout_tools.errors import near_miss
+from fanout_tools.operate import identity
 from fanout_tools.project import Project
 
 __all__ = ["EMULATED_ACCOUNT", "Place", "Topology", "UnknownWorkerError", "WorkerPlace"]
@@ -42,13 +42,16 @@ class Place:
 
     @classmethod
     def reached(cls) -> Self:
-        """Where this process's AWS clients reach: one call, of ``sts``, on AWS; none on an emulator."""
+        """Where this process's AWS clients reach: one call, of STS, on AWS; none on an emulator.
+
+        :raises IdentityError: no credentials, no region, or AWS refuses them.
+        """
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         if endpoint:
             return cls(EMULATED_ACCOUNT, _region(), endpoint=endpoint.rstrip("/"))
-        identity = aws.client("sts")
-        partition, account = identity.get_caller_identity()["Arn"].split(":")[1:5:3]
-        return cls(account, identity.meta.region_name, partition)
+        region = identity.region()
+        partition, account = identity.caller(identity.credentials(), region).split(":")[1:5:3]
+        return cls(account, region, partition)
 
     @property
     def domain(self) -> str:

@@ -4,6 +4,7 @@ Hops are taken from the plan alone, so that also those are judged on which no wo
 events, and what is forwarded from the account's default bus.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,7 @@ ACTIONS: Final = {
     "aws_sfn_state_machine": "states:StartExecution",
 }
 """What a service calls to hand an event to a destination of this type."""
+_A_BUS: Final = re.compile(r"arn:[a-z-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/.+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,14 @@ class Hop:
     """The role that the service takes on to write; None when the destination's policy decides."""
 
     @property
+    def leaves(self) -> bool:
+        """Whether the event goes to a bus that is not in the plan, of this account or another."""
+        return self.destination is None and _A_BUS.fullmatch(self.destination_arn) is not None
+
+    @property
     def action(self) -> str:
+        if self.leaves:
+            return ACTIONS["aws_cloudwatch_event_bus"]
         return ACTIONS.get(self.destination.type, "") if self.destination else ""
 
 

@@ -75,13 +75,16 @@ def _retry(at: Resource, problem: str, fix: str) -> Finding:
 
 
 def delivered(plan: Plan) -> Iterator[Finding]:
-    """Every hop comes from something and leads to something in the plan, and every rule has a hop."""
+    """Every hop comes from something and leads to something in the plan, or by a role to a bus elsewhere; and every
+    rule has a hop."""
     for hop in deliveries(plan):
         if hop.writer is None:
             yield _loose(hop.carrier, "its rule or topic is not in the plan", "name one that is")
         elif hop.writer.get("state") == "DISABLED" or hop.writer.get("is_enabled") is False:
             yield _loose(hop.writer, "the rule is disabled, so that its events are lost", "remove state or is_enabled")
-        if hop.destination is None:
+        if hop.leaves and not hop.role_arn:
+            yield _loose(hop.carrier, "its destination is a bus elsewhere, and has no role", "give it one that may put")
+        elif hop.destination is None and not hop.leaves:
             yield _loose(hop.carrier, f"its destination {hop.destination_arn} is not in the plan", "name one that is")
     led = {hop.writer.address for hop in deliveries(plan) if hop.writer}
     for rule in plan.of("aws_cloudwatch_event_rule"):

@@ -14,6 +14,10 @@ __all__ = ["forwarded", "permitted"]
 
 LOGGING: Final = ("logs:CreateLogStream", "logs:PutLogEvents")
 
+XRAY_ACTION: Final = "xray:PutTraceSegments"
+"""What X-Ray's endpoint for OTLP asks for; it has no resources
+(https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSXrayWriteOnlyAccess.html)."""
+
 
 def forwarded(plan: Plan) -> Iterator[Finding]:
     """CloudWatch Logs drops in silence what it may not deliver, and a trace of some workers only looks whole: so where
@@ -72,14 +76,21 @@ def _permitted(plan: Plan, function: Resource, role: Resource) -> Iterator[Findi
     needs: list[tuple[str, str, Mapping[str, str]]] = [
         (action, f"{group.arn}:log-stream:any", {}) for action in LOGGING
     ]
-    for action, arn, told in (*needs, *configured_needs(function)):
+    sending: list[tuple[str, str, Mapping[str, str]]] = [(XRAY_ACTION, "*", {})] if _sends_to_xray(function) else []
+    for action, arn, told in (*needs, *sending, *configured_needs(function)):
         if not allows(policy, Request(action=action, resource=arn, told=told)):
             yield _lacks(role, f"does not allow {action} on {arn}", "allow it in the role's policy")
     for statement in policy:
-        beyond = {*statement.actions} - {*LOGGING, "secretsmanager:GetSecretValue", "kms:Decrypt"}
+        used = {*LOGGING, "secretsmanager:GetSecretValue", "kms:Decrypt", *(action for action, _, _ in sending)}
+        beyond = {*statement.actions} - used
         if statement.allow and beyond:
             problem = f"allows the forwarder {', '.join(sorted(beyond))}, which it has no use for"
             yield Finding(address=statement.at, rule="scope", problem=problem, fix="take it away")
+
+
+def _sends_to_xray(function: Resource) -> bool:
+    told = (function.get("environment") or [{}])[0].get("variables") or {}
+    return str(told.get("FANOUT_OTLP_ENDPOINT", "")).startswith("https://xray.")
 
 
 def _lacks(at: Resource, problem: str, fix: str) -> Finding:

@@ -29,8 +29,9 @@ provider "aws" {
 }
 
 locals {
-  schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
-  queues    = "${path.root}/../../queues.yaml"    # as `fanout new worker --from-queue` writes it
+  schedules    = "${path.root}/../../schedules.yaml"        # as `fanout new worker --schedule` writes it
+  queues       = "${path.root}/../../queues.yaml"           # as `fanout new worker --from-queue` writes it
+  destinations = "${path.root}/../../bus_destinations.yaml" # buses elsewhere that get events
 }
 
 module "platform" {
@@ -49,6 +50,7 @@ module "platform" {
   tls_only                = false # emulators answer on plain HTTP
   schedules               = merge(yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}"), var.schedules)
   queues                  = merge(yamldecode(fileexists(local.queues) ? file(local.queues) : "{}"), var.queues)
+  bus_destinations        = merge({ for name, it in yamldecode(fileexists(local.destinations) ? file(local.destinations) : "{}") : name => merge(it, { where = can(it.where) ? jsonencode(it.where) : null }) }, var.bus_destinations)
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
   bus_grants              = var.bus_grants

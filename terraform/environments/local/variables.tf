@@ -46,6 +46,16 @@ variable "schedules" {
   default = {}
 }
 
+variable "bus_destinations" {
+  description = "Buses elsewhere that get events, beside those of terraform/bus_destinations.yaml: see modules/platform."
+  type = map(object({
+    bus    = string
+    events = set(string)
+    where  = optional(string)
+  }))
+  default = {}
+}
+
 variable "queues" {
   description = "Queues whose messages are put on the bus; see modules/platform."
   type = map(object({

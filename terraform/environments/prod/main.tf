@@ -39,8 +39,9 @@ module "naming" {
 }
 
 locals {
-  schedules = "${path.root}/../../schedules.yaml" # as `fanout new worker --schedule` writes it
-  queues    = "${path.root}/../../queues.yaml"    # as `fanout new worker --from-queue` writes it
+  schedules    = "${path.root}/../../schedules.yaml"        # as `fanout new worker --schedule` writes it
+  queues       = "${path.root}/../../queues.yaml"           # as `fanout new worker --from-queue` writes it
+  destinations = "${path.root}/../../bus_destinations.yaml" # buses elsewhere that get events
 }
 
 module "platform" {
@@ -52,6 +53,7 @@ module "platform" {
   packages_dir          = "${path.root}/../../../build/packages/aws"
   schedules             = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
   queues                = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
+  bus_destinations      = { for name, it in yamldecode(fileexists(local.destinations) ? file(local.destinations) : "{}") : name => merge(it, { where = can(it.where) ? jsonencode(it.where) : null }) }
   customer_managed_key  = true
   permissions_boundary  = var.permissions_boundary
   bus_grants            = var.bus_grants

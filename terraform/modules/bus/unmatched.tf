@@ -5,7 +5,8 @@
 # A source's canaries take its way (see fanout.events.canary); those of workers that take every event have one of their own.
 
 locals {
-  known_sources = concat(keys(var.subscribed), formatlist("canary.%s", concat(["fanout"], keys(var.subscribed))))
+  # What operators do is told as events of fanout.ops, which need no worker: the journal of operations has them.
+  known_sources = distinct(concat(keys(var.subscribed), ["fanout.ops"], formatlist("canary.%s", concat(["fanout"], keys(var.subscribed)))))
   unmatched_patterns = merge(
     { unmatched = jsonencode({ source = [{ anything-but = local.known_sources }] }) },
     {

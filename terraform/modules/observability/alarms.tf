@@ -10,6 +10,9 @@ locals {
   }
 }
 
+# Visible messages alone: one of two minutes is enough, so that a look at a queue, which hides its messages for some
+# seconds, does not tell that it is empty. With those in flight it would be an expression over two metrics: twice the
+# price for each queue, and nothing that LocalStack evaluates.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each = var.dead_letter_queues
 
@@ -20,7 +23,8 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   dimensions          = { QueueName = each.key }
   statistic           = "Maximum"
   period              = 60
-  evaluation_periods  = 1
+  evaluation_periods  = 2
+  datapoints_to_alarm = 1
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

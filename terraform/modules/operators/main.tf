@@ -1,4 +1,4 @@
-# What people on call need beside the platform itself: the journal of what they change, three policies to be given to
+# What people on call need beside the platform itself: the journal of what they change, four policies to be given to
 # them, and a role that takes temporary things away when nobody is left to do it.
 
 locals {

@@ -4,7 +4,7 @@ output "operations_table" {
 }
 
 output "policies" {
-  description = "The policies to give to people, by what these are: observer, investigator, operator."
+  description = "The policies to give to people, by what these are: observer, investigator, operator, tuner."
   value       = { for name, policy in aws_iam_policy.this : name => policy.arn }
 }
 

@@ -1,6 +1,7 @@
 # Who may do what: numbers, then payloads too, then changes. Each policy stands beside the ones before it: an operator
-# has all three. Workers are named by the deployment's prefix: a list of their ARNs would not fit a policy of 6,144
-# characters (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) beyond some forty workers.
+# has all three, and a tuner a fourth. Workers are named by the deployment's prefix: a list of their ARNs would not fit a
+# policy of 6,144 characters (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html) beyond some
+# forty workers.
 
 locals {
   kinds = ["tail", "replay", "tune"]
@@ -71,6 +72,7 @@ locals {
         { Sid = "Depths", Effect = "Allow", Action = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], Resource = local.queues },
         { Sid = "Functions", Effect = "Allow", Action = ["lambda:GetAlias", "lambda:GetFunctionConfiguration", "lambda:ListTags", "lambda:ListVersionsByFunction"], Resource = local.functions },
         { Sid = "Logs", Effect = "Allow", Action = ["logs:FilterLogEvents", "logs:StartQuery"], Resource = local.logs },
+        { Sid = "LiveTail", Effect = "Allow", Action = ["logs:StartLiveTail"], Resource = ["${local.arns}:logs:${local.location}:log-group:/aws/lambda/${local.prefix}-*"] },
         { Sid = "Rules", Effect = "Allow", Action = ["events:DescribeRule", "events:ListTargetsByRule"], Resource = local.rules },
         { Sid = "Bus", Effect = "Allow", Action = ["events:DescribeEventBus"], Resource = local.bus },
         { Sid = "Archive", Effect = "Allow", Action = ["events:DescribeArchive"], Resource = ["${local.arns}:events:${local.location}:archive/${local.prefix}"] },
@@ -118,7 +120,9 @@ locals {
       statements = concat([
         { Sid = "Send", Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.queues },
         { Sid = "Remove", Effect = "Allow", Action = ["sqs:DeleteMessage"], Resource = local.dead_letters },
-        { Sid = "Free", Effect = "Allow", Action = ["dynamodb:UpdateItem"], Resource = local.records },
+        { Sid = "Move", Effect = "Allow", Action = ["sqs:CancelMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:StartMessageMoveTask"], Resource = local.dead_letters },
+        { Sid = "Free", Effect = "Allow", Action = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"], Resource = local.records },
+        { Sid = "Told", Effect = "Allow", Action = ["events:PutEvents"], Resource = local.bus, Condition = { StringEquals = { "events:source" = ["fanout.ops"] } } },
         { Sid = "Journal", Effect = "Allow", Action = ["dynamodb:PutItem", "dynamodb:UpdateItem"], Resource = [aws_dynamodb_table.operations.arn] },
         { Sid = "Dropped", Effect = "Allow", Action = ["s3:PutObject"], Resource = ["${local.arns}:s3:::${local.prefix}-claims-${var.deployment.account_id}/operations/*"] },
         merge(local.mapping, { Sid = "Pause" }),
@@ -142,6 +146,30 @@ locals {
             "${local.arns}:events:${local.location}:archive/${local.prefix}",
             "${local.arns}:events:${local.location}:replay/${local.prefix}-replay-*",
           ]
+        },
+      ], local.leases)
+    }
+    # Apart from the operator's: who makes a function with a worker's role can do all that the worker can.
+    tuner = {
+      description = "Measure workers of ${local.prefix} in functions of one's own, with the workers' roles"
+      statements = concat([
+        { Sid = "Packages", Effect = "Allow", Action = ["lambda:GetFunction"], Resource = local.functions },
+        { Sid = "Layers", Effect = "Allow", Action = ["lambda:GetLayerVersion"], Resource = ["${local.arns}:lambda:${var.deployment.region}:*:layer:*:*"] },
+        {
+          Sid    = "Functions"
+          Effect = "Allow"
+          Action = [
+            "lambda:CreateFunction", "lambda:DeleteFunction", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:InvokeFunction",
+            "lambda:UpdateFunctionConfiguration",
+          ]
+          Resource = local.temporary.functions
+        },
+        {
+          Sid       = "Roles"
+          Effect    = "Allow"
+          Action    = ["iam:PassRole"]
+          Resource  = ["${local.arns}:iam::${var.deployment.account_id}:role/${local.prefix}-*"]
+          Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } }
         },
       ], local.leases)
     }

@@ -229,6 +229,20 @@ module "queue_source" {
   log_retention_days = var.log_retention_days
 }
 
+module "bus_destination" {
+  source   = "../bus_destination"
+  for_each = { for name, it in var.bus_destinations : name => it if contains(coalesce(it.namespaces, [var.namespace]), var.namespace) }
+
+  deployment = local.deployment
+  protect    = var.protect
+  security   = { key_alias = local.security.key_alias, tls_only = local.security.tls_only }
+  name       = each.key
+  bus_name   = module.bus.name
+  bus        = each.value.bus
+  events     = each.value.events
+  where      = each.value.where
+}
+
 module "observability" {
   source = "../observability"
 
@@ -242,6 +256,7 @@ module "observability" {
     [for topic in module.topic : topic.watched.dead_letter_queue],
     flatten([for worker in module.worker : worker.watched.dead_letter_queues]),
     [for workflow in module.workflow : workflow.watched.dead_letter_queue],
+    [for destination in module.bus_destination : destination.watched.dead_letter_queue],
   )
   workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
   workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, domains = distinct(local.selections[name][*].source) }) }

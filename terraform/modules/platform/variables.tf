@@ -178,6 +178,22 @@ variable "queues" {
   }
 }
 
+variable "bus_destinations" {
+  description = "Buses elsewhere that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
+  type = map(object({
+    bus        = string
+    events     = set(string)
+    where      = optional(string)
+    namespaces = optional(set(string))
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue(flatten([for it in var.bus_destinations : [for event in it.events : contains(local.known_events, event)]]))
+    error_message = "No contract declares an event of bus_destinations: ${join(", ", flatten([for name, it in var.bus_destinations : [for event in it.events : "${name}: ${event}" if !contains(local.known_events, event)]]))}; declare it or correct the name."
+  }
+}
+
 variable "keep_warm" {
   description = "The workers that get a heartbeat every so many minutes, so that their first event waits for no cold start."
   type = object({

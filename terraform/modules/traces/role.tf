@@ -1,4 +1,5 @@
-# The least the forwarder needs: its own log, and the secret of its header fields if there is one.
+# The least the forwarder needs: its own log, the secret of its header fields if there is one, X-Ray if that is the
+# collector.
 
 locals {
   statements = concat(
@@ -8,6 +9,13 @@ locals {
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
       Resource = ["${local.log_group_arn}:${local.log_group}:*"]
     }],
+    # X-Ray's own endpoint is signed for with the role, and has no resource in IAM.
+    [for endpoint in [var.endpoint] : {
+      Sid      = "Spans"
+      Effect   = "Allow"
+      Action   = ["xray:PutTraceSegments"]
+      Resource = ["*"]
+    } if startswith(endpoint, "https://xray.")],
     module.configuration.statements,
   )
 

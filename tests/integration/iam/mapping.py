@@ -108,8 +108,9 @@ class HandMapping:
             LogType="Tail",
             Payload=json.dumps({"Records": [_record(message) for message in messages]}),
         )
-        payload, log = json.load(answer["Payload"]), base64.b64decode(answer["LogResult"]).decode()
-        assert "FunctionError" not in answer, log
+        # The emulator leaves the log out where it could not read it in time: nothing is seen of a refusal then.
+        payload, log = json.load(answer["Payload"]), base64.b64decode(answer.get("LogResult", "")).decode()
+        assert "FunctionError" not in answer, log or payload
         return {failure["itemIdentifier"] for failure in payload["batchItemFailures"]}, denied_in(log)
 
 

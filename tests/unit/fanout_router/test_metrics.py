@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 def router() -> Router:
     """A router that is not started, with its fleet."""
     made = Router(RouterSettings.load(functions=[{"name": "web", "app": "m:a"}]))
-    dispatcher = made._dispatchers["web"]
+    dispatcher = made.front.routes.routes[0].dispatcher
     scaler = QueueScaler(ScalerOptions()).desired
     made.fleets.append(Fleet("web", dispatcher, scaler, FakeInvoker(), Timeline()))
     made.port = ControlPort(made.fleets)

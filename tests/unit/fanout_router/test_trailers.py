@@ -113,6 +113,21 @@ def test_those_of_a_request_that_had_to_wait_come_too() -> None:
     assert (peer.body, peer.trailers) == (b"hi", SUM)
 
 
+def test_a_request_that_is_tried_again_says_its_trailers_to_who_takes_them() -> None:
+    """GIVEN an environment that takes trailers, and one that does not WHEN one refuses THEN the other gets none."""
+    rig = FrontRig(channels=1)
+    take(rig)
+    first, second = rig.client(), rig.client()
+    first.get("/first")
+    peer = rig.peer()
+    second.send(UPLOAD + b"2\r\nhi\r\n0\r\nX-Checksum: abc\r\n\r\n")
+    peer.answer()
+    assert peer.trailers == SUM
+    other = rig.environment("2", channels=1).peers[0]
+    peer.refuse()
+    assert (other.body, other.wholes, other.trailers) == (b"hi", 1, None)
+
+
 def test_a_chunked_body_without_data_that_had_to_wait_ends() -> None:
     rig = FrontRig(channels=1)
     first, second = rig.client(), rig.client()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from fanout_tools.cli.app import app
+from fanout_tools.cli.app import application
 
 ROOT = Path(__file__).parents[3]
 
@@ -31,6 +31,6 @@ def run(repository: Path) -> Run:
     """Run ``fanout`` with these arguments there."""
 
     def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(app, arguments)
+        return CliRunner().invoke(application(), arguments)
 
     return invoke

@@ -105,6 +105,12 @@ class Result:
         }
 
 
+def _unhindered(bucket: TokenBucket) -> str:
+    """The rate stays as it is."""
+    del bucket
+    return ""
+
+
 def _nobody(done: int, total: int) -> None:
     """Nobody is told."""
     del done, total
@@ -117,6 +123,7 @@ def _nothing() -> None:
 @dataclass(eq=False)
 class Carrying:
     """
+    :ivar brake: called before each step: may change the bucket's rate, or say why no further step should follow.
     :ivar told: is told of the progress: how many of how many.
     :ivar alive: called before each step, and while a trial is waited for: to keep what would end without it.
     :ivar clock: seconds since 1970; with ``sleep``, tests give their own.
@@ -129,6 +136,7 @@ class Carrying:
     trial: Trial | None = None
     patience_s: float = 300.0
     """How long a trial's step is waited for."""
+    brake: Callable[[TokenBucket], str] = _unhindered
     told: Callable[[int, int], None] = _nobody
     alive: Callable[[], None] = _nothing
     clock: Callable[[], float] = time.time
@@ -213,6 +221,9 @@ class Carrying:
             if self.trial:
                 self.trial.begin(stage)
             for chunk in _chunks(stage):
+                result.stopped = self.brake(self.bucket)
+                if result.stopped:
+                    return
                 self.bucket.take(len(chunk))
                 self._step(name, number, chunk, result)
                 number += 1

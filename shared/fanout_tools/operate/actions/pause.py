@@ -8,7 +8,7 @@ who paused it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from fanout_tools.operate.journal import Head, Journal, Status
 from fanout_tools.operate.lease import Ending, Lease
 from fanout_tools.operate.topology import Topology, WorkerPlace
 
-__all__ = ["KIND", "LossClock", "Mapping", "Pause", "PauseError", "loss_clock", "open_pauses"]
+__all__ = ["KIND", "LossClock", "Mapping", "Pause", "PauseError", "loss_clock", "open_pauses", "told_pauses"]
 
 KIND = "pause"
 DAY_S = 86_400
@@ -156,9 +156,23 @@ class Pause:
 
 
 def open_pauses(journal: Journal, worker: str, *, days: int = 15) -> tuple[str, ...]:
-    """The pauses of a worker that have not ended: a queue keeps messages for 14 days, and none is longer."""
-    return tuple(
-        head.operation
-        for head in journal.recent(days)
-        if head.kind == KIND and head.worker == worker and head.status is not Status.FINISHED
-    )
+    """The pauses of a worker that have not ended."""
+    return tuple(head.operation for head in _open(journal, days) if head.worker == worker)
+
+
+def told_pauses(journal: Journal, *, days: int = 15) -> dict[str, str]:
+    """Since when, by whom and why workers are paused, by the workers' names; not by a pause whose time is over."""
+    now = journal.clock()
+    heads = [head for head in _open(journal, days) if head.plan.get("until", now) >= now]
+    return {head.worker: _told(head) for head in reversed(heads)}
+
+
+def _open(journal: Journal, days: int) -> Iterator[Head]:
+    """The newest first. A queue keeps messages for 14 days, and no pause is longer."""
+    return (head for head in journal.recent(days) if head.kind == KIND and head.status is not Status.FINISHED)
+
+
+def _told(head: Head) -> str:
+    since = datetime.fromisoformat(head.started_at).strftime("%d %b %H:%M UTC")
+    who = head.who.rpartition("/")[2] or head.who or "somebody"
+    return f'paused since {since} by {who}: "{head.why}"'

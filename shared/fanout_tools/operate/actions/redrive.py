@@ -21,7 +21,9 @@ from fanout_tools.operate.topology import WorkerPlace
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-__all__ = ["Canary", "Plan", "Redrive", "plan"]
+__all__ = ["HANDLED", "Canary", "Plan", "Redrive", "plan"]
+
+HANDLED = "handled already: fanout dlq drop takes them away"
 
 MOST_BACK = 0.1
 """Of a trial's step: the share that may come back before it stops."""
@@ -75,7 +77,7 @@ def _against(letter: DeadLetter, known: Known, paths: Sequence[tuple[str, ...]],
     if not letter.redrivable or letter.envelope is None:
         return f"{letter.kind.value}: no event that the worker could take"
     if known.state is State.COMPLETED and not again:
-        return "handled already: fanout dlq drop takes them away"
+        return HANDLED
     if known.state in (State.COMPLETED, State.HELD) and known.differs(letter.envelope, paths):
         return "the fence has seen its id with other data"
     return ""

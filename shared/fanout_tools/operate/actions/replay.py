@@ -25,7 +25,7 @@ from fanout.errors import FanoutError
 from fanout_tools.declarations.routing import recipients
 from fanout_tools.operate.actions.carrying import MOST, Carrying, Result
 from fanout_tools.operate.dead_letters import DeadLetter
-from fanout_tools.operate.fence import Fence, State
+from fanout_tools.operate.fence import Fence, Known, State
 from fanout_tools.operate.journal import Head, Journal, Status, UnknownOperationError
 from fanout_tools.operate.lease import LEASE_S, Ending, Lease
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
@@ -66,13 +66,16 @@ class Staged:
 
     chosen: tuple[DeadLetter, ...]
     left_out: Mapping[str, int]
+    handled: tuple[Known, ...] = ()
+    """What the fence has of those that were handled and are chosen all the same: it has to forget them first."""
 
     @property
     def count(self) -> int:
         return len(self.chosen) + sum(self.left_out.values())
 
     def to_json(self) -> dict[str, Any]:
-        return {"staged": self.count, "chosen": len(self.chosen), "left_out": dict(self.left_out)}
+        counts = {"staged": self.count, "chosen": len(self.chosen), "handled": len(self.handled)}
+        return {**counts, "left_out": dict(self.left_out)}
 
 
 def refusal(worker: WorkerPlace, span: Span, now: float, *, beyond_fence: bool) -> str:
@@ -138,8 +141,14 @@ class Replay:
     def send(self, head: Head, staged: Staged) -> Result:
         """What was chosen goes to the worker; the staging queue and its rule are taken away when all of it has.
 
+        What is to have a second effect is forgotten before anything is sent: who resumes looks again until then, and
+        afterwards what the fence has is what came of the sending.
+
         :raises ReplayError: nobody has sent it in time, and the staging queue is gone.
         """
+        for known in staged.handled:
+            self.journal.keep(head.operation)
+            self.fence.forget(known)
         return self._finish(head, self._work(head).start(_sending(head, len(staged.chosen)), staged.chosen))
 
     def resume(self, head: Head) -> Result:
@@ -274,16 +283,19 @@ class Replay:
         pattern = Pattern.parse(head.plan["pattern"], dialect=EVENTBRIDGE) if head.plan.get("pattern") else None
         wanted = [letter for letter in letters if letter.envelope is not None and self._wants(letter, pattern)]
         known = self.fence.look(it.envelope for it in wanted if it.envelope is not None)
-        handled = [letter for letter, it in zip(wanted, known, strict=True) if it.state is State.COMPLETED]
-        chosen = _once([letter for letter in wanted if letter not in handled])
+        records = {it.key: it for it in known if it.state is State.COMPLETED}
+        again = head.plan.get("again", False)
+        fresh = [letter for letter, it in zip(wanted, known, strict=True) if again or it.state is not State.COMPLETED]
+        chosen = _once(fresh)
         left = Counter(
             {
                 "not selected by the worker's subscriptions, or the pattern": len(letters) - len(wanted),
-                "handled already": len(handled),
-                "in the archive twice": len(wanted) - len(handled) - len(chosen),
+                "handled already": len(wanted) - len(fresh),
+                "in the archive twice": len(fresh) - len(chosen),
             }
         )
-        return Staged(tuple(chosen), {reason: count for reason, count in left.items() if count})
+        handled = tuple(records.values()) if again else ()
+        return Staged(tuple(chosen), {reason: count for reason, count in left.items() if count}, handled)
 
     def _wants(self, letter: DeadLetter, pattern: Pattern | None) -> bool:
         event = orjson.loads(letter.body)

@@ -24,9 +24,13 @@ class Alarm:
 
 async def ringing(fast: Fast, topology: Topology) -> Sequence[Alarm]:
     """The alarms of this deployment that ring now, by name; a page has a hundred."""
-    prefix = f"{topology.names.namespace}-"
+    asked: dict[str, Any] = {
+        "StateValue": "ALARM",
+        "AlarmNamePrefix": f"{topology.names.namespace}-",
+        "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],  # else composite ones are left out
+    }
     found: list[Alarm] = []
-    async for page in fast.pages("cloudwatch", "DescribeAlarms", StateValue="ALARM", AlarmNamePrefix=prefix):
+    async for page in fast.pages("cloudwatch", "DescribeAlarms", **asked):
         found += [_alarm(it) for kind in ("MetricAlarms", "CompositeAlarms") for it in page.get(kind) or ()]
     return sorted(found, key=lambda alarm: alarm.name)
 

@@ -7,7 +7,7 @@ its receive counts move nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class DeadLetterQueue:
     url: str
     max_receives: int
     wait_s: int = WAIT_S
+    told: Callable[[int, int], None] | None = None
+    """Is told of a look's progress: how many of how many."""
 
     def depth(self) -> int:
         """The messages in it, those that somebody looks at included; approximately."""
@@ -69,9 +71,15 @@ class DeadLetterQueue:
         try:
             for letter in self._take(most, about, HIDDEN_S, at_once=RECEIVERS):
                 letters.append(letter)
+                self._tell(len(letters), max(min(most, about), len(letters) + 1))
         finally:
             self.give_back(letters)
+        self._tell(len(letters), len(letters))
         return Browsed(tuple(_distinct(letters)), about)
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.told is not None and done and (done % MOST == 0 or done == total):
+            self.told(done, total)
 
     def take(self, most: int, hidden_s: int) -> list[DeadLetter]:
         """Up to so many messages, hidden from everybody else for so long."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fanout_tools.canary.deployed import found
@@ -45,6 +46,7 @@ def _state(sqs: SQSClient, functions: LambdaClient, place: WorkerPlace) -> Queue
     return QueueState(
         messages=_count(queue),
         paused=_paused(functions, place.function),
+        deployed_at=_deployed_at(functions, place.function),
         created_at=float(created) if created else None,
         dead=None if dead is None else _count(dead),
     )
@@ -66,6 +68,15 @@ def _paused(functions: LambdaClient, function: str) -> bool:
     )
     mappings = [mapping for answer in answers if answer for mapping in answer["EventSourceMappings"]]
     return bool(mappings) and all(each.get("State") in ("Disabled", "Disabling") for each in mappings)
+
+
+def _deployed_at(functions: LambdaClient, function: str) -> float | None:
+    """When the version was made that is live."""
+    answer = found(functions.get_function_configuration, FunctionName=function, Qualifier=ALIAS)
+    try:
+        return datetime.fromisoformat(str((answer or {}).get("LastModified"))).timestamp()
+    except ValueError:
+        return None
 
 
 def executions(
@@ -98,6 +109,9 @@ def executions(
                         ended_at=ended.timestamp() if ended else None,
                     ),
                 )
+        # The most recent are first (https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html).
+        if any(it["startDate"].timestamp() < min(event_ids.values()) - 1 for it in page["executions"][-1:]):
+            return
 
 
 def _event_id(given: str) -> str:

@@ -104,9 +104,9 @@ def compare(worker: str, lines: Iterable[Line], older: str | None = None, newer:
     wanted = [older, newer] if older and newer else known[-2:]
     missing = [name for name in wanted if name not in found]
     if missing or len(wanted) < 2:
-        there = ", ".join(known) or "none"
+        there = f"version {', '.join(known)} alone" if known else "none"
         raise NothingToCompareError(
-            f"worker {worker}: two versions are needed, the logs tell of {there}; look further back, as --since 7d"
+            f"worker {worker}: two versions are needed, its logs tell of {there}; --since 7d looks further back"
         )
     return Comparison(worker, found[str(wanted[0])], found[str(wanted[1])])
 

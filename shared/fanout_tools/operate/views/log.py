@@ -10,7 +10,7 @@ from typing import Any
 from fanout.outcomes import Outcome
 from fanout_tools.operate.sources.logs import Line
 
-__all__ = ["Entry", "about_event", "about_worker"]
+__all__ = ["Entry", "about_event", "about_worker", "outcomes"]
 
 PLATFORM = ("START RequestId", "END RequestId", "REPORT RequestId", "INIT_START")
 """Lines that Lambda writes about each invocation."""
@@ -58,6 +58,18 @@ def about_event(lines: Iterable[Line], identity: str) -> Iterator[Entry]:
             yield from (_span(line, span) for span in line.fields["spans"] if identity in span[:2])
         elif identity in line.text:
             yield _entry(line)
+
+
+def outcomes(lines: Iterable[Line], event: str | None = None) -> Iterator[Entry]:
+    """What became of each record that the lines tell of.
+
+    :param event: ``<source>/<Name>``: of this event alone; ``<source>/*``: of this source's.
+    """
+    source = event.removesuffix("*") if event and event.endswith("/*") else None
+    for line in lines:
+        for span in line.fields.get("spans", ()):
+            if event is None or span[2] == event or (source and span[2].startswith(source)):
+                yield _span(line, span)
 
 
 def _batch(line: Line) -> Entry:

@@ -8,7 +8,7 @@ be, then why there may be none, and only then that the event may be lost.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -213,7 +213,15 @@ def _filtered(facts: Facts) -> Reason | None:
     explanations = [pattern.explain(delivered) for pattern in patterns_of(facts.manifest, facts.event)]
     if any(each.matched for each in explanations):
         return None
-    return Reason(Fate.FILTERED, "; ".join(map(str, explanations)))
+    return Reason(Fate.FILTERED, "; ".join([*map(str, explanations), *_other_filter(facts)]))
+
+
+def _other_filter(facts: Facts) -> Iterator[str]:
+    """Told is what today's filter says."""
+    deployed = facts.queue.deployed_at if facts.queue else None
+    if deployed is not None and facts.published_at is not None and facts.published_at < deployed:
+        since = _duration(deployed - facts.published_at)
+        yield f"the worker was deployed {since} after the event: its filter may have been another before"
 
 
 def _not_deployed(facts: Facts) -> Reason | None:
@@ -247,10 +255,13 @@ def _undecided(facts: Facts) -> Reason | None:
 
 
 def _paused(facts: Facts) -> Reason | None:
-    if not _is_paused(facts):
+    queue, age_s = facts.queue, facts.age_s
+    if queue is None or not queue.paused:
         return None
-    waiting = _count(facts.queue.messages, "message", "messages") if facts.queue else ""
-    return Reason(Fate.PAUSED, f"its event source mapping is disabled; {waiting} in its queue")
+    if queue.messages == 0 and age_s is not None and age_s >= GRACE_S:
+        return None  # what waits for the end of a pause is in the queue
+    waiting = _count(queue.messages, "message", "messages")
+    return Reason(Fate.PAUSED, f"{queue.paused_by or 'its event source mapping is disabled'}; {waiting} in its queue")
 
 
 def _waiting(facts: Facts) -> Reason | None:

@@ -24,7 +24,7 @@ run "keeps_canaries_from_archive_and_unmatched" {
     error_message = "a replay must not send canaries again"
   }
   assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.unmatched["unmatched"].event_pattern).source[0].anything-but == ["shop.orders", "canary.fanout", "canary.shop.orders"]
+    condition     = jsondecode(aws_cloudwatch_event_rule.unmatched["unmatched"].event_pattern).source[0].anything-but == ["shop.orders", "fanout.ops", "canary.fanout", "canary.shop.orders"]
     error_message = "the canaries of known sources, and those of workers that take every event, are not unmatched"
   }
 }

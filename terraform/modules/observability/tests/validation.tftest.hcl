@@ -30,6 +30,10 @@ run "rings_for_each_queue_that_should_be_empty" {
     error_message = "every DLQ needs an alarm"
   }
   assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.evaluation_periods == 2 && alarm.datapoints_to_alarm == 1])
+    error_message = "a look that hides a queue's messages for some seconds does not end its alarm"
+  }
+  assert {
     condition     = aws_cloudwatch_metric_alarm.age["billing"].threshold == 300
     error_message = "the age alarm rings at the worker's slo.age_s"
   }

@@ -35,8 +35,28 @@ run "fits_what_iam_takes" {
 
 run "lets_nobody_delete_from_the_journal" {
   assert {
-    condition     = alltrue([for policy in aws_iam_policy.this : !strcontains(policy.policy, "dynamodb:DeleteItem")])
+    condition = alltrue(flatten([
+      for policy in aws_iam_policy.this : [
+        for statement in jsondecode(policy.policy).Statement :
+        !contains(statement.Action, "dynamodb:DeleteItem") || alltrue([for resource in statement.Resource : endswith(resource, "-idempotency")])
+      ]
+    ]))
     error_message = "nobody deletes what was done"
+  }
+}
+
+run "lets_tuners_pass_workers_roles_to_lambda_alone" {
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_policy.this["tuner"].policy).Statement :
+      statement.Condition.StringEquals["iam:PassedToService"] == (statement.Sid == "Roles" ? "lambda.amazonaws.com" : "scheduler.amazonaws.com")
+      if contains(statement.Action, "iam:PassRole")
+    ])
+    error_message = "a worker's role goes to Lambda, the sweeper's to Scheduler"
+  }
+  assert {
+    condition     = !strcontains(aws_iam_policy.this["operator"].policy, "lambda.amazonaws.com")
+    error_message = "an operator gives no role to a function"
   }
 }
 

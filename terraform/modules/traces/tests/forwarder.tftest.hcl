@@ -41,6 +41,18 @@ run "is_invoked_by_the_workers_logs_alone" {
   }
 }
 
+run "may_send_to_xray_where_that_is_the_collector" {
+  command = plan
+
+  variables {
+    endpoint = "https://xray.eu-central-1.amazonaws.com"
+  }
+  assert {
+    condition     = contains(flatten([for s in jsondecode(aws_iam_role_policy.this.policy).Statement : s.Action]), "xray:PutTraceSegments")
+    error_message = "X-Ray takes spans of roles that it knows"
+  }
+}
+
 run "reads_nothing_but_its_own_secret" {
   command = plan
 

@@ -119,6 +119,7 @@ def test_a_rejected_record_goes_to_the_dlq_with_its_cause(make_worker: MakeWorke
     assert cause["worker"] == "probe"
     assert cause["attempts"] == "1"
     assert cause["event_id"] == "e-1"
+    assert cause["error_at"] == f"processing/test_batch.py:{handle.__code__.co_firstlineno + 2}"
     assert cause["trace_id"] == envelope.metadata.traceparent.split("-")[1]  # type: ignore[union-attr]
     assert len(cause) <= 10  # SQS takes no more attributes
 

@@ -35,6 +35,8 @@ def test_a_fifo_group_goes_on_in_order_once_its_head_is_dead_lettered(make_worke
     assert letter["MessageGroupId"] == letter["MessageAttributes"]["message_id"]["StringValue"]
     assert letter["MessageAttributes"]["message_group"]["StringValue"] == "g"
     assert letter["MessageAttributes"]["sequence_number"]["StringValue"]
+    assert letter["MessageAttributes"]["error_at"]["StringValue"].startswith("processing/test_fifo.py:")
+    assert len(letter["MessageAttributes"]) == 10  # SQS takes no more
 
 
 def test_a_fifo_group_stops_while_the_dlq_does_not_take_its_head(make_worker: MakeWorker) -> None:

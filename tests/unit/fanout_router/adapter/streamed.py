@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from fanout_router.adapter import serve
+from fanout_router.adapter.call import Application, Call
 from tests.unit.fanout_router.adapter.support import Message, Receive, Send
 
 
@@ -32,6 +33,16 @@ async def app(scope: Message, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"second " + body})
 
 
+class Hinting(Application):
+    """Sends an interim answer before the final one, as a server behind a proxy may."""
+
+    def handle(self, call: Call) -> None:
+        call.interim(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n")
+        call.start(200, [(b"content-type", b"text/plain")])
+        call.send(b"whole", True)
+
+
 handler = serve(app)
+hinting = serve(Hinting())
 own = handler.__call__
 """Not what ``serve`` returned."""

@@ -97,6 +97,44 @@ def test_a_large_response_waits_for_a_slow_router_and_holds_little() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("first", ["listens", "sends"])
+def test_an_app_may_listen_for_the_disconnect_while_it_sends(first: str) -> None:
+    """GIVEN an app with a task that listens, and one that sends WHEN the router is slow, and its client leaves
+    THEN what had to wait goes on, and both are told of the end.
+    """
+    told: list[str] = []
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        async def listen() -> None:
+            told.append((await receive())["type"])
+
+        async def stream() -> None:
+            for _ in range(2):
+                await send({"type": "http.response.body", "body": b"x" * 600_000, "more_body": True})
+            await asyncio.Event().wait()
+
+        await receive()
+        await send({"type": "http.response.start", "status": 200})
+        async with asyncio.TaskGroup() as group:
+            for each in (listen, stream) if first == "listens" else (stream, listen):
+                group.create_task(each())
+
+    async def run() -> None:
+        session = asgi(app)
+        session.router.credits = False
+        session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\n\r\n", b"")
+        await settle()
+        session.router.credits = True
+        session.router.stream.credit()
+        await settle()
+        assert len(session.router.body) == 1_200_000
+        session.router.cancel()
+        await settle()
+        assert told == ["http.disconnect"]
+
+    asyncio.run(run())
+
+
 def test_a_large_upload_waits_for_a_slow_app() -> None:
     go = asyncio.Event
 

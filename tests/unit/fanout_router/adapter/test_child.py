@@ -86,12 +86,38 @@ def test_a_program_that_ends_in_order_has_a_code_and_no_guard_is_left(
         return child.returncode
 
     assert run_on(run()) == -15
+    assert not guards()
     if os.path.isdir("/proc"):
-        mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        assert not [pid for pid in mine if b"killpg" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    os.kill(written(told), 9)
+        eventually(lambda: not lives(written(told)))
 
 
-def test_a_program_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(FileNotFoundError):
-        asyncio.run(Child.start("/no/such/program"))
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="needs /proc")
+def test_what_a_program_left_behind_ends_too(tmp_path: Path) -> None:
+    """GIVEN a server that has ended, and a child of it that has not WHEN it is ended THEN so is the child."""
+    told = tmp_path / "pid"
+    program = tmp_path / "parent.py"
+    program.write_text(FAMILY.replace("child.wait()", ""))
+
+    async def run() -> int | None:
+        child = await Child.start(f"{sys.executable} -I -S {program} {told}")
+        await child.wait()
+        await child.end()
+        return child.returncode
+
+    assert asyncio.run(run()) == 0
+    eventually(lambda: not lives(written(told)))
+
+
+@pytest.mark.parametrize(("command", "error"), [("/no/such/program", FileNotFoundError), ("'unclosed", ValueError)])
+def test_a_command_that_cannot_be_run_is_an_error_and_leaves_no_guard(command: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        asyncio.run(Child.start(command))
+    assert not guards()
+
+
+def guards() -> list[str]:
+    """The guards among our children, where that can be told."""
+    if not os.path.isdir("/proc"):
+        return []
+    mine = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [pid for pid in mine if b"killpg" in Path(f"/proc/{pid}/cmdline").read_bytes()]

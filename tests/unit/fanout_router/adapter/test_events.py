@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fanout_router.adapter import Runtime, adapt, events
+from fanout_router.adapter.call import Call
 from fanout_router.errors import AdapterError
 from tests.unit.fanout_router.adapter.support import Message, Receive, Send
 
@@ -115,14 +116,40 @@ def test_the_app_gets_the_path_that_the_client_asked_for(event: dict[str, Any], 
     assert line_of({**event, "rawPath": path, "path": path}).split(" ")[1].split("?")[0] == asked
 
 
+class Unheard:
+    """A channel for a call that is not answered."""
+
+    def write(self, data: bytes, prefix: bytes = b"") -> bool:
+        raise AssertionError(data)
+
+    def credit(self) -> None:
+        raise AssertionError
+
+    def call_finished(self, call: Call, failed: bool = False) -> None:
+        raise AssertionError(call)
+
+
+def head_of(event: dict[str, Any]) -> list[str]:
+    """The lines of the head that an event makes."""
+    return events.call_of(Unheard(), event).raw.decode("latin-1").split("\r\n")
+
+
 def line_of(event: dict[str, Any]) -> str:
     """The request line that an event makes."""
-    return events._head(event, 0).decode("latin-1").partition("\r\n")[0]
+    return head_of(event)[0]
 
 
 def fields_of(event: dict[str, Any]) -> list[str]:
     """The field lines that an event makes."""
-    return events._head(event, 0).decode("latin-1").split("\r\n")[1:-2]
+    return head_of(event)[1:-2]
+
+
+@pytest.mark.parametrize("event", [V2, ALB])
+@pytest.mark.parametrize("name", ["Upgrade", "TE", "Trailer", "Keep-Alive", "Proxy-Connection", "Proxy"])
+def test_what_ends_at_the_front_door_does_not_reach_the_app(event: dict[str, Any], name: str) -> None:
+    """GIVEN a field of the client's connection alone, or one that CGI mistakes WHEN sent on THEN the app has none."""
+    found = fields_of({**event, "headers": {"host": "a", name: "websocket"}, "multiValueHeaders": None})
+    assert [line for line in found if line.startswith(name.lower())] == []
 
 
 def test_a_query_is_one_whatever_is_in_it() -> None:

@@ -99,7 +99,7 @@ APPS: dict[str, App] = {app.__name__: app for app in (
 
 def usable(session: FakeSession) -> bool:
     """Whether the channel takes a request now."""
-    return session.peer.call is None and not session.peer._stream.closed
+    return session.peer.call is None and not session.router.stream.closed
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 5])

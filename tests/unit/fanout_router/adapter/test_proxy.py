@@ -14,8 +14,8 @@ import pytest
 from fanout_router.adapter import proxy as module
 from fanout_router.adapter.proxy import ProxyApplication
 from fanout_router.errors import AdapterError
-from fanout_router.messages import BODY, REFUSED, pack
-from tests.unit.fanout_router.adapter.support import FakeSession
+from fanout_router.messages import BODY, END, REFUSED, pack
+from tests.unit.fanout_router.adapter.support import FakeSession, settle
 
 Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -317,6 +317,47 @@ def test_early_hints_pass_and_continue_does_not() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("fields", [b"", b"content-length: %d\r\n"])
+def test_a_server_that_does_not_read_holds_its_upload_back(fields: bytes) -> None:
+    """GIVEN a server that reads nothing of an upload WHEN more comes THEN the router has to wait, until it reads."""
+    reads = asyncio.Event()
+    part, size = bytes(1 << 20), 64 << 20
+    got = 0
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal got
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reads.wait()
+        while b"chunked" in head and (length := int(await reader.readline(), 16)):
+            got += len(await reader.readexactly(length))
+            await reader.readexactly(2)
+        if b"chunked" not in head:
+            got = len(await reader.readexactly(size))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async def run() -> None:
+        async with proxied(server) as session:
+            router = session.router
+            length = fields % size if fields else b""
+            router.ask(b"POST / HTTP/1.1\r\nhost: a\r\n%b\r\n" % length, part, end=False)
+            sent = len(part)
+            while sent < size and len(router.stream.pending or b"") < 4 << 20:
+                router.stream.send(pack(BODY, part))
+                sent += len(part)
+                await settle()
+            assert sent < size
+            reads.set()
+            while sent < size:
+                await until(lambda: router.stream.pending is None)
+                router.stream.send(pack(BODY, part))
+                sent += len(part)
+            router.stream.send(pack(BODY | END))
+            await until(lambda: router.ends)
+            assert (router.status, router.body, got) == (200, b"ok", size)
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("how", ["closed meanwhile", "settled", "idle for long"])
 def test_a_connection_that_may_be_stale_is_not_used_for_what_cannot_be_repeated(
     how: str, monkeypatch: pytest.MonkeyPatch
@@ -341,7 +382,7 @@ def test_a_connection_that_may_be_stale_is_not_used_for_what_cannot_be_repeated(
             elif how == "settled":
                 assert await app.settle(1) == 0
             else:
-                monkeypatch.setattr(module, "_KEPT_S", -1.0)
+                monkeypatch.setattr(module, "KEPT_S", -1.0)
             session.router.ask(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n", b"!")
             await until(lambda: session.router.ends == 2)
             assert (session.router.status, session.router.body) == (200, b"-!")

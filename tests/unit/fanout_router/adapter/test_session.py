@@ -149,8 +149,8 @@ def test_a_channel_that_is_reset_is_replaced_until_as_many_calls_are_stuck() -> 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pings every 10 ms; silence after a time that is short for a test, and long for a busy machine."""
-    monkeypatch.setattr(session_module, "_PING_EVERY_S", 0.01)
-    monkeypatch.setattr(session_module, "_SILENCE_S", SILENCE_S)
+    monkeypatch.setattr(session_module, "PING_EVERY_S", 0.01)
+    monkeypatch.setattr(session_module, "SILENCE_S", SILENCE_S)
 
 
 @pytest.mark.parametrize("status", [b"305", b"400", b"401", b"404", b"409", b"500", b"503"])

@@ -205,6 +205,16 @@ def test_other_callers_get_whole_answers(lambda_: FakeLambda, event: dict[str, A
     assert told == {"heartbeat": True} if "heartbeat" in event else told["body"] == "firstsecond third"
 
 
+def test_an_interim_answer_is_left_out(gate: Path) -> None:
+    """GIVEN a server that sends Early Hints WHEN requested THEN Lambda, which takes one head, gets the final one."""
+    fake = FakeLambda(gate, f"{MODULE}.hinting")
+    try:
+        prelude, body, _ = fake.answer(request("/"))
+        assert (prelude["statusCode"], body) == (200, b"whole")
+    finally:
+        fake.close()
+
+
 def test_an_event_that_is_none_fails_alone(lambda_: FakeLambda) -> None:
     lambda_.invocations.put({"Records": []})
     assert "no HTTP request" in lambda_.next("invocation/request-1/error")["errorMessage"]

@@ -135,6 +135,32 @@ def test_a_client_that_leaves_gives_its_channel_back_and_the_app_ends() -> None:
     asyncio.run(run())
 
 
+def test_an_endless_answer_with_a_head_that_is_none_ends() -> None:
+    """GIVEN an app with a wrong field, and a body without end WHEN it is answered 500 THEN its thread is free."""
+    closed = threading.Event()
+    given_up = threading.Event()
+
+    def app(_environ: dict[str, Any], start_response: Start) -> Iterator[bytes]:
+        start_response("200 OK", [("X-Bad", "a\nb")])
+        try:
+            while not given_up.is_set():
+                yield b"x"
+        finally:
+            closed.set()
+
+    async def run() -> None:
+        session = FakeSession(WsgiApplication(app))
+        session.router.get()
+        try:
+            await until(lambda: session.router.ends)
+            assert session.router.status == 500
+            await until(closed.is_set)
+        finally:
+            given_up.set()
+
+    asyncio.run(run())
+
+
 def test_a_client_that_leaves_before_its_turn_is_not_served() -> None:
     """GIVEN one thread, which is busy WHEN a client that waits for it leaves THEN its request never runs."""
     go_on, runs = threading.Event(), []

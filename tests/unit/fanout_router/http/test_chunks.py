@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fanout_router.http.chunks import ChunkedBody
-from fanout_router.http.request import RefusedError
+from fanout_router.http.refusals import RefusedError
 
 SAMPLE = b'3;a=b;c="d\\"e"\r\nabc\r\n0B\r\n0123456789A\r\n0\r\nX-T: 1\r\n\r\n'
 

@@ -1,7 +1,10 @@
 """HTTP/1.1 as a client sees it."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from fanout_router.http import FrontLimits
 from fanout_router.messages import BODY, END, HEAD, pack
 from tests.unit.fanout_router.http.support import FrontRig, head_of, respond
 
@@ -324,6 +327,77 @@ def test_a_slow_reader_holds_the_environment_back_and_no_memory() -> None:
     assert len(client.raw) < 1 << 19
     client.protocol.resume_writing()
     assert client.answer().body == b"x" * 2_000_000
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=40))
+def test_readers_that_stall_and_go_on_all_get_everything(turns: list[tuple[int, bool]]) -> None:
+    """GIVEN four clients of one environment WHEN each stalls and goes on in any order THEN none is left waiting."""
+    rig = FrontRig()
+    clients = [rig.client() for _ in range(4)]
+    for client in clients:
+        client.get()
+    peers = rig.busy()
+    for peer in peers:
+        peer.say(pack(HEAD, b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n"))
+    stalled: set[int] = set()
+    for number, (who, stalls) in enumerate(turns):
+        if stalls and who not in stalled:
+            clients[who].protocol.pause_writing()
+            stalled.add(who)
+        elif not stalls and who in stalled:
+            clients[who].protocol.resume_writing()
+            stalled.remove(who)
+        if number < len(clients):
+            peers[number].say(pack(BODY | END, b"x" * 1_000_000))
+    for peer in peers[len(turns) :]:
+        peer.say(pack(BODY | END, b"x" * 1_000_000))
+    for who in stalled:
+        clients[who].protocol.resume_writing()
+    assert [len(client.answer().body) for client in clients] == [1_000_000] * 4
+    assert rig.dispatcher.free == 8
+
+
+def test_a_connection_that_caught_up_is_closed_when_it_idles() -> None:
+    """GIVEN a response that was whole before its client had read it WHEN it has THEN idleness ends the connection."""
+    rig = FrontRig(limits=FrontLimits(idle_timeout=20))
+    client = rig.client()
+    client.get()
+    client.protocol.pause_writing()
+    respond(rig.peer(), body=b"x")
+    client.protocol.resume_writing()
+    rig.wait(19)
+    assert client.transport.state == "open"
+    rig.wait(2)
+    assert client.transport.state == "closed"
+    assert not rig.front.connections
+
+
+def test_a_client_that_catches_up_and_sends_no_more_of_its_body_is_not_waited_for() -> None:
+    """GIVEN an upload whose answer began early WHEN its client has caught up, and stalls THEN its time is limited."""
+    rig = FrontRig(limits=FrontLimits(body_timeout=5))
+    client = rig.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+    rig.peer().say(pack(HEAD, b"HTTP/1.1 200 OK\r\n\r\n"), pack(BODY, b"x"))
+    client.protocol.pause_writing()
+    client.protocol.resume_writing()
+    rig.wait(6)
+    assert client.transport.paused  # nothing more is read of it
+    assert rig.front.refused == {408: 1}
+
+
+def test_an_early_answer_may_be_read_slowly() -> None:
+    """GIVEN an answer before its upload's end WHEN its client reads it slowly THEN it gets all, and then must close."""
+    rig = FrontRig(limits=FrontLimits(linger_timeout=2))
+    client = rig.client()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
+    client.protocol.pause_writing()
+    respond(rig.peer(), body=b"x")
+    rig.wait(10)
+    assert client.transport.state == "open"
+    client.protocol.resume_writing()
+    rig.wait(3)
+    assert client.transport.state == "aborted"
 
 
 def test_a_slow_environment_holds_the_upload_back() -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import io
 import json
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
@@ -34,8 +36,9 @@ def result_of(answer: dict[str, Any] | Exception) -> Result:
         return answer
 
     async def run() -> Result:
-        invoker = LambdaInvoker("web", qualifier="live", limit=2)
-        invoker._invoke = call  # type: ignore[assignment]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(boto3, "client", lambda *_args, **_kwargs: SimpleNamespace(invoke=call))
+            invoker = LambdaInvoker("web", qualifier="live", limit=2)
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         invoker.invoke(ORDER, done.set_result)
         try:
@@ -44,6 +47,7 @@ def result_of(answer: dict[str, Any] | Exception) -> Result:
             await invoker.close()
 
     found = asyncio.run(run())
+    assert (seen[0]["FunctionName"], seen[0]["Qualifier"]) == ("web", "live")
     assert json.loads(seen[0]["Payload"])["dispatch"]["environment"] == "web.1"
     assert len(seen) == 1
     return found
@@ -76,7 +80,14 @@ def test_an_answer_that_is_no_summary_is_none() -> None:
     assert result_of({"Payload": io.BytesIO(b"<html>")}).summary == {}
 
 
-def test_the_client_retries_nothing() -> None:
-    invoker = LambdaInvoker("web")
-    client = invoker._invoke.func.__self__  # type: ignore[attr-defined]
-    assert client.meta.config.retries["total_max_attempts"] == 1
+def test_the_client_retries_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    real = boto3.client
+
+    def client(*arguments: Any, **options: Any) -> Any:
+        made.append(real(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(boto3, "client", client)
+    LambdaInvoker("web")
+    assert made[0].meta.config.retries["total_max_attempts"] == 1

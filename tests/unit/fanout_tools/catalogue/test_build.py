@@ -119,3 +119,12 @@ def test_the_clock_of_canaries_is_a_source(drawn: Topology) -> None:
 
 def test_a_topology_survives_its_json(drawn: Topology) -> None:
     assert Topology.from_json(drawn.to_json()) == drawn
+
+
+def test_a_bus_elsewhere_is_where_its_events_go(drawn: Topology) -> None:
+    ledger = "bus/arn:aws:events:us-east-1:444455556666:event-bus/ledger"
+    sent = {source for source, target in _edges(drawn) if target == ledger}
+
+    assert drawn.node(ledger).title == "ledger (bus of 444455556666)"
+    assert len(sent) == 2
+    assert {(rule, "dead-letter queue/to-ledger-undelivered") for rule in sent} <= _edges(drawn, EdgeKind.FAILURE)

@@ -33,7 +33,7 @@ def invoked(monkeypatch: pytest.MonkeyPatch, results: list[Result], *arguments: 
 
     asked: list[Any] = []
     monkeypatch.setattr(canary, "run", run)
-    ended = CliRunner().invoke(fanout.app, ["canary", "--env", "test", *arguments])
+    ended = CliRunner().invoke(fanout.application(), ["canary", "--env", "test", *arguments])
     return ended, asked
 
 

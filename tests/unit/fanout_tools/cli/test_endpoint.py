@@ -13,6 +13,7 @@ from fanout_tools.cli import endpoint
 from fanout_tools.cli.deployment import DeploymentError
 from fanout_tools.cli.endpoint import names_of, reach
 from fanout_tools.emulators import Endpoints
+from fanout_tools.operate.identity import IdentityError
 from fanout_tools.project import project
 
 
@@ -84,5 +85,5 @@ def test_no_region_is_assumed(up: dict[str, Endpoints], monkeypatch: pytest.Monk
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
 
-    with pytest.raises(DeploymentError, match="set AWS_REGION"):
+    with pytest.raises(IdentityError, match="set AWS_REGION"):
         names_of("prod", None)

@@ -56,7 +56,7 @@ def write(dynamodb: Any, number: int, moment: datetime, **marks: str) -> str:
 
 def run(*arguments: str) -> Any:
     return CliRunner().invoke(
-        fanout.app, ["outbox", "--env", "test", "--services", str(Path("nowhere")), "--json", *arguments]
+        fanout.application(), ["outbox", "--env", "test", "--services", str(Path("nowhere")), "--json", *arguments]
     )
 
 

@@ -100,6 +100,12 @@ def test_the_events_that_pipes_make_are_known(plan: Plan, manifests: Mapping[str
     assert inventory(plan, manifests, EVENTS).piped == {"shop.orders/OrderPlaced"}
 
 
+def test_the_events_that_leave_are_known(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    found = inventory(plan, manifests, ["shop.orders/OrderPlaced", "shop.billing/InvoiceIssued", "shop.x/Unknown"])
+
+    assert found.leaving == {"shop.orders/OrderPlaced": 1, "shop.billing/InvoiceIssued": 1}
+
+
 def test_what_costs_by_use_and_is_not_calculated_is_named() -> None:
     counted = {"aws_s3_bucket": 2, "aws_s3_bucket_policy": 2, "aws_sfn_state_machine": 1, "aws_iam_role": 5}
 

@@ -64,6 +64,14 @@ def test_ten_records_a_second_fill_batches_of_ten() -> None:
     assert _items(full)["lambda.arm64_gb_s compute"] == pytest.approx(2.628e6 * 0.215 * 0.25 * 0.0000133334)
 
 
+def test_each_bus_elsewhere_is_paid_for() -> None:
+    inventory = replace(small(), leaving={EVENT: 2})
+
+    items = _items(bill(inventory, month(), Mix(), PRICES))
+
+    assert items["events.between_buses to buses elsewhere"] == pytest.approx(2.00)
+
+
 def test_a_batch_over_ten_takes_more_receives_and_deletes() -> None:
     lines = bill(small(batch_size=100), month(), Mix(workers={"billing": WorkerMix(batch_fill=25)}), PRICES)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fanout.errors import ManifestError
-from fanout_tools.declarations import web
+from fanout_tools.declarations import reading, web
 from fanout_tools.declarations.reading import differs, read
 
 FACTS = json.loads(Path(__file__).with_name("readings.json").read_text(encoding="utf-8"))
@@ -64,8 +64,13 @@ MARKS = "Python and Terraform read this differently; put it in quotation marks"
         ("a: 1\na: 2\n", ["a: is written twice, again at line 2; keep one"]),
     ],
 )
-def test_each_place_is_named(text: str, problems: list[str], tmp_path: Path) -> None:
-    # GIVEN a declaration with something in it that Terraform reads in another way
+@pytest.mark.parametrize("libyaml", [True, False])
+def test_each_place_is_named(
+    text: str, problems: list[str], *, libyaml: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a declaration with something in it that Terraform reads in another way, and PyYAML with or without libyaml
+    if not libyaml:
+        monkeypatch.setattr(reading, "LIBYAML", None)
     file = tmp_path / "services" / "probe" / "worker.yaml"
     file.parent.mkdir(parents=True)
     file.write_text(text, encoding="utf-8")
@@ -96,10 +101,11 @@ def test_a_web_functions_declaration_is_read_in_the_same_way(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: " + "[" * 3_000 + "\n", "nested too deeply; is a bracket not closed?"),
+        ("a: " + "[" * 600 + "\n", "nested too deeply; is a bracket not closed?"),
+        ("a: " + "[" * 90_000 + "]" * 90_000 + "\n", "nested too deeply; is a bracket not closed?"),
         ("a: " + "9" * 5_000 + "\n", "Exceeds the limit"),
     ],
-    ids=["brackets", "digits"],
+    ids=["brackets", "more brackets", "digits"],
 )
 def test_what_python_cannot_read_is_refused_in_a_line(text: str, said: str, tmp_path: Path) -> None:
     file = tmp_path / "worker.yaml"

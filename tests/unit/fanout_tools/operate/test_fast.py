@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fanout.idempotency.client import Credentials
-from fanout_tools.operate.fast import Fast, FastError, credentials
+from fanout_tools.operate.fast import Fast, FastError
 from fanout_tools.operate.topology import Place
 from tests.unit.fanout_tools.operate.conftest import StandIn
 
@@ -86,9 +86,3 @@ def test_nobody_answers() -> None:
 
     with pytest.raises(FastError, match=r"http://127\.0\.0\.1:9"):
         asyncio.run(use())
-
-
-def test_credentials_are_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    assert credentials() == Credentials("key", "test", "token")

@@ -53,7 +53,8 @@ class Aws(StandIn):
         return [{"Id": query["Id"], "Label": "x", "Values": [self.sums[key]] if key in self.sums else []}]
 
     def DescribeAlarms(self, asked: dict[str, Any]) -> Any:  # noqa: N802 - AWS's name
-        assert asked == {"StateValue": "ALARM", "AlarmNamePrefix": "shop-prod-"}
+        types = ["MetricAlarm", "CompositeAlarm"]
+        assert asked == {"StateValue": "ALARM", "AlarmNamePrefix": "shop-prod-", "AlarmTypes": types}
         return {"MetricAlarms": [{"AlarmName": name, "AlarmDescription": "Read it"} for name in self.alarms]}
 
     def ListEventSourceMappings(self, asked: dict[str, Any]) -> Any:  # noqa: N802 - AWS's name

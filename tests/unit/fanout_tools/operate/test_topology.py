@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
-from fanout import aws
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.operate.topology import Place, Topology, UnknownWorkerError
@@ -100,10 +97,8 @@ def test_a_projects_deployment_has_its_workers_and_workflows(monkeypatch: pytest
 
 def test_the_account_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    sts = boto3.client("sts", region_name="us-gov-west-1", aws_access_key_id="a", aws_secret_access_key="b")
-    monkeypatch.setattr(aws, "client", lambda _: sts)
-    with Stubber(sts) as stub:
-        identity = {"Account": "9" * 12, "UserId": "u", "Arn": f"arn:aws-us-gov:sts::{'9' * 12}:assumed-role/r/s"}
-        stub.add_response("get_caller_identity", identity)
+    monkeypatch.setenv("AWS_REGION", "us-gov-west-1")
+    told = f"arn:aws-us-gov:sts::{'9' * 12}:assumed-role/r/s"
+    monkeypatch.setattr("fanout_tools.operate.identity.caller", lambda *_: told)
 
-        assert Place.reached() == Place("9" * 12, "us-gov-west-1", "aws-us-gov")
+    assert Place.reached() == Place("9" * 12, "us-gov-west-1", "aws-us-gov")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fanout_tools.plans import Plan
-from fanout_tools.proof.forwarding import forwarded
+from fanout_tools.proof.forwarding import forwarded, permitted
 
 FILTER, PERMISSION = "aws_cloudwatch_log_subscription_filter", "aws_lambda_permission"
 
@@ -50,3 +50,18 @@ def test_what_is_wrong_is_told(plan: Plan, kind: str, values: dict[str, str]) ->
     address = of_traces(plan, kind)
     wrong = next(it for it in plan.of(kind) if it.address == address).having(**values)
     assert [finding.rule for finding in forwarded(plan.changed(wrong))] == ["forwarding"]
+
+
+def test_a_forwarder_to_xray_may_send_there(plan: Plan) -> None:
+    """GIVEN the good plan, whose forwarder sends elsewhere WHEN its endpoint is X-Ray's THEN its role lacks the one
+    permission that it needs."""
+    assert list(permitted(plan)) == []
+    function = next(it for it in plan.of("aws_lambda_function") if ".module.traces" in it.address)
+    told = {
+        **function.get("environment")[0]["variables"],
+        "FANOUT_OTLP_ENDPOINT": "https://xray.us-east-1.amazonaws.com",
+    }
+    changed = plan.changed(function.having(environment=[{"variables": told}]))
+
+    [finding] = permitted(changed)
+    assert finding.problem == "does not allow xray:PutTraceSegments on *"

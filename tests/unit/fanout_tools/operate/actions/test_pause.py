@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fanout_tools.operate.actions.pause import Mapping, Pause, PauseError, loss_clock, open_pauses
-from fanout_tools.operate.journal import Head, Status
+from fanout_tools.operate.actions.pause import Mapping, Pause, PauseError, loss_clock, open_pauses, told_pauses
+from fanout_tools.operate.journal import HELD_S, Head, Status
 from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
 from tests.unit.fanout_tools.operate.mortal import Dead, Deployment, Mortal
 
@@ -119,3 +119,63 @@ def test_only_pauses_of_the_worker_that_have_not_ended_are_open() -> None:
             ]
 
     assert open_pauses(Journal(), "billing") == ("op-1",)  # type: ignore[arg-type]
+
+
+def test_who_has_paused_a_worker_and_why_is_told_for_as_long_as_it_lasts() -> None:
+    def head(worker: str, until: float, why: str) -> Head:
+        who, began = "arn:aws:sts::1:assumed-role/operator/ann", "2026-11-28T14:02:00+00:00"
+        return Head(
+            operation=why, kind="pause", worker=worker, why=why, who=who, started_at=began, plan={"until": until}
+        )
+
+    class Journal:
+        def clock(self) -> float:
+            return 1_000.0
+
+        def recent(self, _: int) -> list[Head]:
+            return [head("mail", 2_000, "SES limit"), head("mail", 3_000, "older"), head("audit", 900, "over")]
+
+    assert told_pauses(Journal()) == {  # type: ignore[arg-type]
+        "mail": 'paused since 28 Nov 14:02 UTC by ann: "SES limit"'
+    }
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_laptop_that_dies_while_it_resumes_a_worker_leaves_it_resumed_in_the_end(after: bool) -> None:
+    """GIVEN a paused worker WHEN its resumption dies at any call THEN the schedule or the next resumption ends the
+    pause, and the journal says so."""
+    alive, world = Mortal(), World()
+    world.pause().apply(HEAD, HOUR_S)
+    world.pause(alive, "second").resume(paused_by=("op-1",))
+    for boundary, call in enumerate(alive.calls):
+        for next_is_the_schedule in (True, False):
+            world = World()
+            world.pause().apply(HEAD, HOUR_S)
+            with pytest.raises(Dead):
+                world.pause(Mortal(boundary, after), "second").resume(paused_by=("op-1",))
+
+            if next_is_the_schedule:
+                world.ring()
+            else:
+                world.deployment.clock.advance(HELD_S + 1)
+                world.pause(holder="third").resume(paused_by=("op-1",))
+                assert world.deployment.journal(Mortal(), "fourth").read("op-1").head.status is Status.FINISHED
+                assert not world.scheduler.schedules, call
+            assert world.lambdas.enabled, call
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_second_pause_that_dies_leaves_no_worker_paused_for_ever(after: bool) -> None:
+    longer = replace(HEAD, operation="op-2")
+    alive, world = Mortal(), World()
+    world.pause().apply(HEAD, HOUR_S)
+    world.pause(alive, "second").apply(longer, 4 * HOUR_S, instead_of=("op-1",))
+    for boundary, call in enumerate(alive.calls):
+        world = World()
+        world.pause().apply(HEAD, HOUR_S)
+        with pytest.raises(Dead):
+            world.pause(Mortal(boundary, after), "second").apply(longer, 4 * HOUR_S, instead_of=("op-1",))
+
+        world.ring()
+
+        assert world.lambdas.enabled, call

@@ -242,3 +242,41 @@ def test_a_selection_is_by_group_id_and_pattern() -> None:
     assert ids(pattern='{"detail": {"data": {"number": [{"numeric": [">", 1]}]}}}') == ["event-2", "event-3"]
     with pytest.raises(SelectionError, match="pattern"):
         ids(pattern="{")
+
+
+def test_a_selection_is_by_an_expression_over_event_and_cause() -> None:
+    deployment = full(3)
+    deployment.dead_letter(3, text="no such customer")
+    deployment.dlq.send("hello")
+    letters = deployment.dead_letters(ALIVE).browse(10).letters
+
+    def ids(where: str) -> list[str | None]:
+        return [letter.event_id for letter in Selection(where=where).of(letters)]
+
+    assert ids("data.number > `1`") == ["event-2", "event-3"]
+    assert ids("contains(text, 'customer')") == ["event-3"]
+    assert ids("kind == 'foreign'") == [None]
+    assert ids("data.number") == ["event-0", "event-1", "event-2", "event-3"]  # 0 is true in JMESPath
+    assert ids("metadata.correlation_id && data.number == `1`") == ["event-1"]
+    with pytest.raises(SelectionError, match="where data\\[: "):
+        ids("data[")
+    with pytest.raises(SelectionError, match="where length"):
+        ids("length(data.number) > `1`")
+
+
+def test_no_further_step_follows_a_brake_and_the_rest_can_be_carried_on() -> None:
+    deployment = full(30)
+    work, looks = carrying(deployment), list[int]()
+
+    def brake(_: TokenBucket) -> str:
+        looks.append(1)
+        return "Lambda throttles" if len(looks) == 3 else ""
+
+    work.brake = brake
+    result = work.start(head(), planned(deployment).chosen)
+
+    assert (result.carried, result.stopped, result.whole) == (20, "Lambda throttles", False)
+    assert deployment.journal(ALIVE, "me").read("op-1").head.status is Status.STOPPED
+    assert len(deployment.dlq.receive(100)) == 10  # given back
+    deployment.clock.advance(HOLD_S)
+    assert carrying(deployment).resume("op-1").carried == 10

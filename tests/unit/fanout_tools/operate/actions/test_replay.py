@@ -39,8 +39,8 @@ class World:
     queues: TemporaryQueues
 
     @classmethod
-    def of(cls, archive: list[str]) -> World:
-        deployment = Deployment()
+    def of(cls, archive: list[str], mode: str = "strict") -> World:
+        deployment = Deployment(mode=mode)
         return cls(deployment, Events(deployment, archive), Scheduler(), TemporaryQueues(deployment))
 
     def replay(self, mortal: Mortal | None = None, holder: str = "first", per_s: float = 1_000) -> Replay:
@@ -73,10 +73,10 @@ class World:
         return [*self.scheduler.schedules, *self.events.rules, *queues]
 
 
-def run(world: World, mortal: Mortal | None = None) -> tuple[Staged, Result]:
+def run(world: World, mortal: Mortal | None = None, head: Head = HEAD) -> tuple[Staged, Result]:
     replay = world.replay(mortal)
-    staged = replay.stage(HEAD)
-    return staged, replay.send(HEAD, staged)
+    staged = replay.stage(head)
+    return staged, replay.send(head, staged)
 
 
 def archive() -> list[str]:
@@ -96,6 +96,7 @@ def test_a_worker_gets_what_it_subscribes_to_and_has_not_handled() -> None:
     assert staged.to_json() == {
         "staged": 15,
         "chosen": 12,
+        "handled": 0,
         "left_out": {
             "not selected by the worker's subscriptions, or the pattern": 1,
             "handled already": 1,
@@ -187,6 +188,52 @@ def test_a_laptop_that_dies_at_any_call_loses_nothing_when_resumed(after: bool) 
             boundary
         ]
         assert world.leftovers == [], alive.calls[boundary]
+
+
+AGAIN = dataclasses.replace(HEAD, plan={**HEAD.plan, "again": True})
+
+
+@pytest.mark.parametrize("mode", ["strict", "claim"])
+def test_what_was_handled_has_a_second_effect_if_that_is_wanted(mode: str) -> None:
+    world = World.of(archive(), mode)
+    world.deployment.queue.send(event(3))
+    world.deployment.work()
+
+    staged, result = run(world, head=AGAIN)
+    world.deployment.work()
+
+    assert (len(staged.chosen), len(staged.handled), result.carried) == (13, 1, 13)
+    assert sorted(world.deployment.effects) == sorted(["event-3", *(f"event-{number}" for number in range(13))])
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_second_effect_is_one_wherever_the_laptop_dies(after: bool) -> None:
+    """GIVEN events that were handled WHEN they are replayed again and the laptop dies at any call, and its operation is
+    resumed THEN each has had two effects: not one, not three."""
+
+    def handled() -> World:
+        world = World.of([event(number) for number in range(3)])
+        for number in range(3):
+            world.deployment.queue.send(event(number))
+        world.deployment.work()
+        return world
+
+    alive = Mortal()
+    run(handled(), alive, AGAIN)
+    for boundary in range(1, len(alive.calls)):
+        world = handled()
+        with pytest.raises(Dead):
+            run(world, Mortal(boundary, after), AGAIN)
+        world.deployment.work()
+        world.deployment.clock.advance(HELD_S + 1)
+
+        if world.deployment.journal(Mortal(), "x").read("op-1").head.status is not Status.FINISHED:
+            assert world.replay(holder="second").resume(AGAIN).whole
+        world.deployment.work()
+
+        assert sorted(world.deployment.effects) == sorted(2 * [f"event-{number}" for number in range(3)]), alive.calls[
+            boundary
+        ]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

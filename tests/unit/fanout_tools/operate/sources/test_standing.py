@@ -35,9 +35,10 @@ def test_a_queue_and_what_takes_from_it(states: list[str], paused: bool) -> None
         listed = [{"State": state} for state in states]
         mappings.add_response("list_event_source_mappings", {"EventSourceMappings": listed})
         mappings.add_client_error("list_event_source_mappings", "ResourceNotFoundException")
+        mappings.add_response("get_function_configuration", {"LastModified": "1970-01-01T00:01:00.000+0000"})
         found = queue_states(sqs, functions, [PLACE])
 
-    assert found == {"billing": QueueState(messages=5, paused=paused, created_at=9.0)}
+    assert found == {"billing": QueueState(messages=5, paused=paused, created_at=9.0, deployed_at=60.0)}
 
 
 def test_a_worker_that_is_not_there_has_no_standing() -> None:

@@ -66,7 +66,7 @@ def test_versions_can_be_named() -> None:
 
 @pytest.mark.parametrize(("older", "newer"), [(None, None), ("1", "7")])
 def test_what_the_logs_do_not_tell_of_is_an_error(older: str | None, newer: str | None) -> None:
-    with pytest.raises(NothingToCompareError, match="two versions are needed, the logs tell of 1"):
+    with pytest.raises(NothingToCompareError, match="two versions are needed, its logs tell of version 1 alone"):
         compare("inventory", [batch("1", 1, [1.0], handled=1)], older, newer)
 
 

@@ -95,6 +95,16 @@ CASES: dict[str, tuple[dict[str, Any], Fate, str]] = {
     "forgotten": ({"published_at": NOW - 40 * 86_400}, Fate.FORGOTTEN, "it remembers 18 d; the event is 40 d old"),
     "a filter without data": ({"manifest": filtered()}, Fate.UNDECIDED, '"numeric": [">", 25]'),
     "paused": ({"queue": QueueState(messages=3, paused=True)}, Fate.PAUSED, "3 messages in its queue"),
+    "paused by a person": (
+        {"queue": QueueState(messages=1, paused=True, paused_by='since 14:02 by ann: "SES limit"')}, Fate.PAUSED,
+        'since 14:02 by ann: "SES limit"; 1 message in its queue'),
+    "paused, and it is not in the queue": (
+        {"queue": QueueState(messages=0, paused=True, dead=0)}, Fate.LOST, "no message waits"),
+    "paused, and it may not be in the queue yet": (
+        {"queue": QueueState(messages=0, paused=True), "published_at": NOW - 5}, Fate.PAUSED, "0 messages"),
+    "filtered, by what was deployed afterwards": (
+        {"manifest": filtered(), "envelope": CHEAP, "queue": QueueState(messages=0, deployed_at=NOW - 60)},
+        Fate.FILTERED, "deployed 59 min after the event: its filter may have been another"),
     "on its way": ({"published_at": NOW - 5}, Fate.WAITING, "published 5 s ago: on its way"),
     "waiting": ({"queue": QueueState(messages=7, oldest_s=4000)}, Fate.WAITING, "7 messages in its queue, the oldest"),
     "what waits is younger": ({"queue": QueueState(messages=7, oldest_s=60)}, Fate.LOST, "nothing says why"),

@@ -1,0 +1,55 @@
+"""``fanout dlq drop``: messages away for good."""
+
+from __future__ import annotations
+
+import json
+
+from fanout_tools.cli.dlq.queue import GroupKey, Ids, Most, PatternText, Queue, Undelivered, Where, Worker
+from fanout_tools.cli.operating import DryRun, Rate, Why, Yes, carried, confirm
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.operate.actions.carrying import MOST
+from fanout_tools.operate.actions.drop import Drop
+from fanout_tools.operate.actions.selection import Selection
+
+__all__ = ["drop"]
+
+
+def drop(
+    worker: Worker,
+    *,
+    why: Why,
+    group: GroupKey = "",
+    ids: Ids = None,
+    pattern: PatternText = "",
+    where: Where = "",
+    rate: Rate = "100/s",
+    most: Most = 10_000,
+    undelivered: Undelivered = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+    as_json: AsJson = False,
+) -> None:
+    """Take messages out for good. A copy is kept first, in the bucket of large events' data, for as long as that keeps
+    anything.
+
+    Example: fanout dlq drop inventory --group 9f2a10 --why "test orders"
+    """
+    queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    selection = Selection(group=group, ids=tuple(ids or ()), pattern=pattern, where=where)
+    _, letters = queue.chosen(selection, MOST)
+    bucket = queue.operating.topology.names.claims_bucket(queue.operating.topology.account)
+    if not as_json:
+        print(f"{len(letters[:most])} messages of {queue.queue.url.rpartition('/')[2]}, with a copy in {bucket}")
+    elif dry_run or not letters:
+        print(json.dumps({"chosen": len(letters[:most]), "from": queue.queue.url, "copies": bucket}))
+    if dry_run or not letters:
+        return
+    confirm(f"Drop {len(letters[:most])} messages of worker {worker}?", yes=yes)
+    carrier = Drop(queue.operating.client("s3"), bucket)
+    chosen = letters[:most]
+    head = queue.head("drop", why, chosen, selection=selection, rate=rate)
+    work = queue.operating.carrying(queue.queue, carrier, rate)
+    carried(head.operation, lambda: work.start(head, chosen), verb="dropped", as_json=as_json)

@@ -1,0 +1,152 @@
+"""``fanout dlq ls|group|show|export``: look at a queue's messages, without taking them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fanout_tools.cli.dlq.queue import (
+    GroupKey,
+    Identity,
+    Ids,
+    PatternText,
+    Queue,
+    Sample,
+    Undelivered,
+    Where,
+    Worker,
+    moment,
+    row,
+)
+from fanout_tools.cli.operating import RefusedError
+from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
+from fanout_tools.cli.output import print_rows
+from fanout_tools.operate.actions.carrying import MOST
+from fanout_tools.operate.actions.drop import as_line
+from fanout_tools.operate.actions.selection import Selection
+from fanout_tools.operate.views.groups import Group, groups
+
+__all__ = ["export", "group", "ls", "show"]
+
+SPARKS = " ▁▂▃▄▅▆▇█"
+
+
+def ls(
+    worker: Worker,
+    *,
+    group: GroupKey = "",
+    ids: Ids = None,
+    pattern: PatternText = "",
+    where: Where = "",
+    sample: Sample = 1_000,
+    undelivered: Undelivered = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+    as_json: AsJson = False,
+) -> None:
+    """List the messages: what each is, who put it there and why; no payload.
+
+    Example: fanout dlq ls inventory --group 9f2a10
+    """
+    queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    _, letters = queue.chosen(Selection(group=group, ids=tuple(ids or ()), pattern=pattern, where=where), sample)
+    columns = ["message", "kind", "event", "event_id", "tries", "since", "cause", "text"]
+    print_rows(columns, map(row, letters), as_json=as_json, title=queue.queue.url.rpartition("/")[2])
+
+
+def group(
+    worker: Worker,
+    *,
+    pattern: PatternText = "",
+    where: Where = "",
+    sample: Sample = 10_000,
+    undelivered: Undelivered = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+    as_json: AsJson = False,
+) -> None:
+    """Group the messages by their cause, the largest group first; no payload.
+
+    Example: fanout dlq group inventory
+    """
+    queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    browsed, letters = queue.chosen(Selection(pattern=pattern, where=where), sample)
+    columns = ["group", "count", "kind", "cause", "text", "first", "last", "when"]
+    title = f"{len(browsed.letters)} of about {browsed.about} seen"
+    print_rows(columns, map(_group_row, groups(letters)), as_json=as_json, title=title)
+
+
+def show(
+    worker: Worker,
+    identity: Identity,
+    *,
+    body: Annotated[bool, typer.Option("--body", help="Show the payload too.")] = False,
+    undelivered: Undelivered = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+) -> None:
+    """Show one message as JSON, with what the fence knows of its event, and no payload unless asked for.
+
+    Example: fanout dlq show inventory 80b4c862 --body
+    """
+    queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    letter = queue.one(identity)
+    [known] = queue.known([letter])
+    told: dict[str, Any] = {**row(letter), "attributes": dict(letter.attributes), "fence": known.state.value}
+    if body:
+        told["body"] = letter.body
+    print(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def export(
+    worker: Worker,
+    file: Annotated[Path, typer.Argument(help="Where to; it must not be there.")],
+    *,
+    group: GroupKey = "",
+    ids: Ids = None,
+    pattern: PatternText = "",
+    where: Where = "",
+    sample: Sample = MOST,
+    undelivered: Undelivered = False,
+    env: Env = LOCAL,
+    namespace: Namespace = None,
+    services: Services,
+) -> None:
+    """Write the messages to a file, payloads too: a JSON line each. They stay in the queue.
+
+    Example: fanout dlq export inventory stuck.jsonl --where "data.total.amount > `25`"
+    """
+    queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
+    _, letters = queue.chosen(Selection(group=group, ids=tuple(ids or ()), pattern=pattern, where=where), sample)
+    if file.exists():
+        raise RefusedError(f"{file}: is there already; name another")
+    file.touch(mode=0o600)
+    file.write_text("".join(f"{as_line(letter)}\n" for letter in letters), encoding="utf-8")
+    print(f"{file}: {len(letters)} messages")
+
+
+def _group_row(group: Group) -> Mapping[str, Any]:
+    return {
+        "group": group.key,
+        "count": group.count,
+        "kind": group.kind.value,
+        "cause": group.cause or None,
+        "text": group.text,
+        "first": moment(group.first_ms),
+        "last": moment(group.last_ms),
+        "when": "".join(_sparks(group.per_time)),
+        "events": list(group.events),
+        "sample": group.sample,
+    }
+
+
+def _sparks(counts: tuple[int, ...]) -> Iterator[str]:
+    most = max(counts, default=0) or 1
+    yield from (SPARKS[-(-count * (len(SPARKS) - 1) // most)] for count in counts)

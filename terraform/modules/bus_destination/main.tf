@@ -1,0 +1,111 @@
+# Events that another bus gets, of this account or another: a rule for each, a role that may put them there, and a queue
+# of those that could not be put.
+#
+# The other bus's own policy has to let this account put them; with its owner's yes alone they arrive:
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
+
+locals {
+  name       = "${var.deployment.namespace}-to-${var.name}"
+  location   = "${var.deployment.region}:${var.deployment.account_id}"
+  queue_name = "${local.name}-undelivered"
+  queue_arn  = "arn:${var.deployment.partition}:sqs:${local.location}:${local.queue_name}"
+
+  # Six digits of the event's hash: event names hold spaces and may be too long for a rule's 64 characters.
+  rules     = { for event in var.events : event => "to-${var.name}-${substr(sha1(event), 0, 6)}" }
+  rule_arns = [for rule in sort(values(local.rules)) : "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${rule}"]
+
+  # Sources by their whole names, so that no canary leaves.
+  patterns = {
+    for event in var.events : event => jsonencode(merge(
+      { source = [split("/", event)[0]], detail-type = [split("/", event)[1]] },
+      var.where == null ? null : { detail = { data = jsondecode(var.where) } },
+    ))
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "this" {
+  for_each = local.rules
+
+  name           = each.value
+  description    = "${each.key} to ${var.bus}"
+  event_bus_name = var.bus_name
+  event_pattern  = local.patterns[each.key]
+}
+
+resource "aws_cloudwatch_event_target" "this" {
+  for_each = aws_cloudwatch_event_rule.this
+
+  rule           = each.value.name
+  event_bus_name = var.bus_name
+  target_id      = "bus"
+  arn            = var.bus
+  role_arn       = aws_iam_role.this.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.undelivered.arn
+  }
+  retry_policy {
+    maximum_event_age_in_seconds = 24 * 3600
+    maximum_retry_attempts       = 185
+  }
+}
+
+resource "aws_sqs_queue" "undelivered" {
+  name                      = local.queue_name
+  message_retention_seconds = 14 * 24 * 3600
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [{
+        Sid       = "Undelivered"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = local.queue_arn
+        Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arns } }
+      }],
+      # Calls that came without TLS are refused, whoever made them.
+      !var.security.tls_only ? [] : [{
+        Sid       = "WithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = local.queue_arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+    )
+  })
+}
+
+resource "aws_iam_role" "this" {
+  name                 = local.name
+  description          = "Lets rules of ${var.bus_name} put events on ${var.bus}"
+  permissions_boundary = var.deployment.permissions_boundary
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sts:AssumeRole"
+      Condition = { ArnEquals = { "aws:SourceArn" = local.rule_arns } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "this" {
+  name = "put-events"
+  role = aws_iam_role.this.id
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "events:PutEvents", Resource = var.bus }]
+  })
+}
+
+module "guard" {
+  source = "../guard"
+
+  protect = var.protect
+  guarded = [local.queue_name]
+}

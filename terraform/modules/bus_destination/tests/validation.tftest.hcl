@@ -1,0 +1,66 @@
+# What another bus gets, and what is refused at plan time.
+
+mock_provider "aws" {}
+
+variables {
+  deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
+  name       = "ledger"
+  bus_name   = "fanout-test"
+  bus        = "arn:aws:events:eu-central-1:444455556666:event-bus/ledger"
+  events     = ["shop.billing/InvoiceIssued", "shop.orders/OrderPlaced"]
+}
+
+run "gives_each_event_a_rule_of_its_own" {
+  command = plan
+
+  assert {
+    condition = toset([for rule in aws_cloudwatch_event_rule.this : rule.event_pattern]) == toset([
+      jsonencode({ source = ["shop.billing"], detail-type = ["InvoiceIssued"] }),
+      jsonencode({ source = ["shop.orders"], detail-type = ["OrderPlaced"] }),
+    ])
+    error_message = "two events of two sources are not four"
+  }
+  assert {
+    condition     = alltrue([for it in aws_cloudwatch_event_target.this : it.retry_policy[0].maximum_retry_attempts == 185])
+    error_message = "what cannot be put is tried again for a day"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.this.policy).Statement == [{ Effect = "Allow", Action = "events:PutEvents", Resource = var.bus }]
+    error_message = "the role may put events on that bus, and nothing else"
+  }
+  assert {
+    condition     = length(jsondecode(aws_sqs_queue.undelivered.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"]) == 2
+    error_message = "both rules may keep what they cannot deliver"
+  }
+}
+
+run "selects_by_data" {
+  command = plan
+
+  variables {
+    events = ["shop.billing/InvoiceIssued"]
+    where  = "{\"currency\":[\"USD\"]}"
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["shop.billing/InvoiceIssued"].event_pattern).detail == { data = { currency = ["USD"] } }
+    error_message = "where is a pattern over the data"
+  }
+}
+
+run "refuses_a_bus_without_its_account" {
+  command = plan
+
+  variables {
+    bus = "ledger"
+  }
+  expect_failures = [var.bus]
+}
+
+run "refuses_a_destination_of_nothing" {
+  command = plan
+
+  variables {
+    events = []
+  }
+  expect_failures = [var.events]
+}

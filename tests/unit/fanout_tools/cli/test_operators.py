@@ -1,0 +1,197 @@
+"""The commands that work on dead letters, over a deployment in memory: plans, and no payload unless asked for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from fanout_tools.cli import operations, pause
+from fanout_tools.cli.app import application
+from fanout_tools.cli.dlq import editing, queue
+from fanout_tools.cli.operating import Operating
+from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
+from tests.unit.fanout_tools.operate.mortal import Deployment, event
+
+PAYLOAD = "what-somebody-bought"
+RUNNER = CliRunner()
+
+
+class STS:
+    def get_caller_identity(self) -> dict[str, str]:
+        return {"Account": "123456789012", "Arn": "arn:aws:sts::123456789012:assumed-role/operator/ann", "UserId": "u"}
+
+
+class Functions(Lambda):
+    def get_function_configuration(self, **_: Any) -> dict[str, Any]:
+        return {"LastModified": "2026-11-28T00:00:00.000+0000"}
+
+
+class S3:
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def put_object(self, **request: Any) -> None:
+        self.keys.append(request["Key"])
+
+
+class Events:
+    def put_events(self, **request: Any) -> dict[str, Any]:
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
+
+
+class CloudWatch:
+    def get_metric_data(self, **_: Any) -> dict[str, Any]:
+        return {"MetricDataResults": []}
+
+
+class World:
+    """A worker with three dead letters, and who operates it."""
+
+    def __init__(self) -> None:
+        self.deployment = Deployment()
+        for number in range(3):
+            body = event(number, bought=PAYLOAD)
+            attributes = {"error_type": "Reject", "error_message": "not in stock", "worker": "billing", "attempts": "1"}
+            typed = {name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()}
+            self.deployment.dlq.send(body, attributes=typed)
+        self.s3 = S3()
+        self.clients: dict[str, Any] = {
+            "sqs": self.deployment.sqs,
+            "dynamodb": self.deployment.dynamodb,
+            "sts": STS(),
+            "lambda": Functions(),
+            "s3": self.s3,
+            "scheduler": Scheduler(),
+            "cloudwatch": CloudWatch(),
+            "events": Events(),
+        }
+
+    @property
+    def standing(self) -> tuple[int, int, int]:
+        """Dead letters, messages in the queue, copies."""
+        return len(self.deployment.dlq.messages), len(self.deployment.queue.messages), len(self.s3.keys)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    for module in (queue, operations, pause):
+        monkeypatch.setattr(module, "topology_of", lambda *_: made.deployment.topology)
+    monkeypatch.setattr(Operating, "client", lambda _, service: made.clients[service])
+    return made
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    """What a command prints, all of it."""
+    done = RUNNER.invoke(application(), arguments)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def operation_of(printed: str) -> str:
+    [line] = [json.loads(it) for it in printed.splitlines() if it.startswith("{")]
+    return str(line["operation"])
+
+
+@pytest.fixture
+def corrected(tmp_path: Path) -> Path:
+    file = tmp_path / "data.json"
+    file.write_text(json.dumps({"number": 0, "bought": f"{PAYLOAD}-not"}))
+    return file
+
+
+def test_no_command_prints_a_payload_unless_asked_to(world: World, corrected: Path, monkeypatch: Any) -> None:
+    """GIVEN dead letters WHEN they are looked at, and worked off THEN their data are nowhere in what is printed; asked
+    for, they are."""
+    monkeypatch.setattr(editing, "contract_of", lambda _: None)
+    monkeypatch.setattr(editing, "read_event", lambda *_: None)
+    why = ["--why", "a test"]
+    edit = run("dlq", "edit", "billing", "event-0", "--data", str(corrected), *why, "--yes", "--json")
+    drop = run("dlq", "drop", "billing", "--id", "event-1", *why, "--yes", "--json")
+    printed = [
+        edit,
+        drop,
+        *(run("dlq", command, "billing", *json_) for command in ("ls", "group") for json_ in ([], ["--json"])),
+        run("dlq", "show", "billing", "event-2"),
+        run("dlq", "redrive", "billing", *why, "--dry-run"),
+        run("operations", "show", operation_of(edit)),
+        run("operations", "show", operation_of(drop)),
+        run("operations", "ls"),
+        run("operations", "ls", "--json"),
+        run("operations", "resume", operation_of(edit), "--dry-run"),
+        run("dlq", "redrive", "billing", *why, "--yes"),
+    ]
+
+    assert [text for text in printed if PAYLOAD in text] == []
+    assert PAYLOAD in run("operations", "show", operation_of(edit), "--body")
+
+
+def test_a_message_is_shown_with_its_payload_on_request(world: World) -> None:
+    assert PAYLOAD in run("dlq", "show", "billing", "event-0", "--body")
+    assert world.standing == (3, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["dlq", "redrive", "billing"], {"chosen": 3, "to": "shop-prod-billing"}),
+        (["dlq", "drop", "billing"], {"chosen": 3}),
+        (["pause", "billing", "--for", "1h"], {"instead_of": []}),
+    ],
+    ids=["redrive", "drop", "pause"],
+)
+def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
+    world: World, arguments: list[str], told: dict[str, Any]
+) -> None:
+    said = run(*arguments, "--why", "a test", "--dry-run")
+    plan = json.loads(RUNNER.invoke(application(), [*arguments, "--why", "a test", "--dry-run", "--json"]).stdout)
+
+    assert said.strip()
+    assert {name: plan[name] for name in told} == told
+    assert world.standing == (3, 0, 0)
+    assert world.clients["lambda"].enabled
+    assert run("operations", "ls", "--json") == ""
+
+
+def test_a_dry_run_of_an_edit_shows_the_change(world: World, corrected: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(editing, "contract_of", lambda _: None)
+    monkeypatch.setattr(editing, "read_event", lambda *_: None)
+    arguments = ["dlq", "edit", "billing", "event-0", "--data", str(corrected), "--why", "a test", "--dry-run"]
+
+    assert f'+  "bought": "{PAYLOAD}-not"' in run(*arguments)
+    assert json.loads(run(*arguments, "--json"))["event_id"] == "event-0"
+    assert world.standing == (3, 0, 0)
+
+
+def test_a_dry_run_of_a_resumption_tells_what_is_left(world: World) -> None:
+    """GIVEN a drop that was cut off before its only step WHEN its resumption is tried dry THEN all three are left."""
+
+    def put_object(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    world.s3.put_object = put_object  # type: ignore[method-assign]
+    cut = RUNNER.invoke(application(), ["dlq", "drop", "billing", "--why", "a test", "--yes"])
+    assert cut.exit_code == 130
+    [listed] = map(json.loads, run("operations", "ls", "--json").splitlines())
+
+    said = run("operations", "resume", listed["operation"], "--dry-run")
+    told = json.loads(run("operations", "resume", listed["operation"], "--dry-run", "--json"))
+
+    assert "3 of 3 are left; 3 of them may have been sent" in said
+    assert (told["left"], told["may_have_been_sent"]) == (3, 3)
+
+
+def test_a_pause_and_its_end_in_json(world: World) -> None:
+    paused = json.loads(run("pause", "billing", "--for", "1h", "--why", "a test", "--yes", "--json"))
+    assert not world.clients["lambda"].enabled
+    dry = json.loads(run("resume", "billing", "--dry-run", "--json"))
+    assert not world.clients["lambda"].enabled
+    resumed = json.loads(run("resume", "billing", "--json"))
+
+    assert dry == {"worker": "billing", "resumed": False, "pauses": [paused["operation"]]}
+    assert resumed == {"worker": "billing", "resumed": True, "pauses": [paused["operation"]]}
+    assert world.clients["lambda"].enabled
