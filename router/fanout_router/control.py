@@ -98,6 +98,8 @@ CHANNEL_PATH = b"/dispatch/v1/channel"
 ENVIRONMENT_FIELD = b"dispatch-environment"
 TRAILERS_FIELD = b"dispatch-trailers"
 """Said by an environment that takes trailers behind a request's body; those before it know of no such message."""
+STRANGERS_S = 10.0
+"""How long a connection may be without a secret; its TLS handshake has as long by itself."""
 _MAX_REFUSALS = 3
 _COPY_BELOW = 65_536
 _NO_BUFFER = bytearray()
@@ -129,7 +131,7 @@ class ControlPort:
                 return fleet
         raise AdmissionError("unknown environment or wrong secret")
 
-    def sweep(self, now: float, patience: float = 10.0) -> None:
+    def sweep(self, now: float, patience: float = STRANGERS_S) -> None:
         """Close connections that have presented no secret for ``patience`` seconds."""
         for protocol, since in list(self.unauthenticated.items()):
             if now - since > patience:
@@ -215,6 +217,8 @@ class ControlProtocol(asyncio.BufferedProtocol):
                 self._refuse(stream, b"404")
                 return
             name = fields.get(ENVIRONMENT_FIELD, b"").decode("latin-1")
+            if self._environment is not None and self._environment.id != name:
+                raise AdmissionError("this connection is another environment's")
             fleet = self._port.fleet_of(name)
             environment = fleet.admit(name, _bearer(fields), self)
         except AdmissionError:

@@ -115,7 +115,14 @@ class RouterCollector(Collector):
         refused.add_metric([], router.port.refused)
         broken = CounterMetricFamily("dispatch_control_wire_errors", "Control connections that broke HTTP/2")
         broken.add_metric([], router.port.wire_errors)
-        yield from (clients, unauthenticated, refused, broken)
+        handshakes = GaugeMetricFamily("dispatch_tls_handshakes", "TLS handshakes under way", labels=["port"])
+        failed = CounterMetricFamily(
+            "dispatch_tls_handshakes_failed", "TLS handshakes that failed, or took too long", labels=["port"]
+        )
+        for name, port in router.tls_ports.items():
+            handshakes.add_metric([name], len(port.handshakes))
+            failed.add_metric([name], port.failed)
+        yield from (clients, unauthenticated, refused, broken, handshakes, failed)
 
 
 def _fleet_gauges(fleet: Fleet, environments: GaugeMetricFamily, breaker: GaugeMetricFamily) -> None:

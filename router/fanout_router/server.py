@@ -10,7 +10,7 @@ from dataclasses import replace
 from fanout_router.admin import AdminProtocol
 from fanout_router.certificate import client_tls, control_tls
 from fanout_router.config import FunctionSettings, RouterSettings, control_address
-from fanout_router.control import ControlPort, ControlProtocol
+from fanout_router.control import STRANGERS_S, ControlPort, ControlProtocol
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
 from fanout_router.environment import State
 from fanout_router.errors import ConfigError
@@ -21,6 +21,7 @@ from fanout_router.invokers.process import ProcessInvoker
 from fanout_router.logs import AccessLog, EmfLog
 from fanout_router.metrics import registry
 from fanout_router.scaler import QueueScaler, ScalerOptions
+from fanout_router.tls_port import TlsPort
 
 _log = logging.getLogger(__name__)
 _TICK_S = 0.1
@@ -42,7 +43,9 @@ class Router:
         self.ports: dict[str, int] = {}
         self.fleets: list[Fleet] = []
         self._invokers: list[Invoker] = []
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | TlsPort] = []
+        self.tls_ports: dict[str, TlsPort] = {}
+        """The ports that speak TLS, by name."""
         self._draining = False
         self._tick_soon = False
         self._timer: asyncio.TimerHandle | None = None
@@ -140,11 +143,26 @@ class Router:
         tls: ssl.SSLContext | None,
         make: Callable[[], asyncio.BaseProtocol],
     ) -> None:
-        loop = asyncio.get_running_loop()
-        shared = True if self._admin_socket and name == "client" else None
-        server = await loop.create_server(make, host, port, ssl=tls, backlog=2_048, reuse_port=shared)
+        shared = bool(self._admin_socket) and name == "client"
+        server: asyncio.Server | TlsPort
+        if tls is None:
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(make, host, port, backlog=2_048, reuse_port=shared or None)
+        else:
+            most, timeout_s = self._handshakes(name)
+            server = self.tls_ports[name] = TlsPort(make, tls, most=most, timeout_s=timeout_s)
+            await server.listen(host, port, reuse_port=shared)
         self._servers.append(server)
         self.ports[name] = server.sockets[0].getsockname()[1]
+
+    def _handshakes(self, name: str) -> tuple[Callable[[], int], float]:
+        """How many connections may stand before a port without a word, and how long: as many as there is room for, for
+        as long as they may keep silent afterwards.
+        """
+        if name == "control":
+            return lambda: self.port.max_unauthenticated - len(self.port.unauthenticated), STRANGERS_S
+        limits, connections = self.front.limits, self.front.connections
+        return lambda: limits.connections - len(connections), limits.head_timeout
 
     async def _listen_admin(self, make: Callable[[], asyncio.BaseProtocol]) -> None:
         if self._admin_socket:

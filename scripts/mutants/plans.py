@@ -18,7 +18,7 @@ from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.keys import key_of
 from fanout_tools.proof.serving import routers, security_groups, services
 from fanout_tools.proof.workflows import functions, machines_watched
-from scripts.mutants import front_doors, pipes, sources
+from scripts.mutants import compartments, front_doors, pipes, sources
 
 __all__ = ["Mutant", "mutants"]
 
@@ -51,6 +51,8 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
             if isinstance(resource.get(attribute), str):
                 yield from _policies(plan, resource, attribute)
     yield from _containers(plan)
+    for resource, change, mutated in compartments.spoilt(plan):
+        yield _mutant(resource, change, mutated)
     for resource, change, mutated in sources.spoilt(plan):
         yield _mutant(resource, change, mutated, *_governed(plan, resource))
     for resource, change, mutated, others in [*pipes.spoilt(plan), *front_doors.spoilt(plan)]:

@@ -79,8 +79,8 @@ MUTANTS = [
     Mutant(
         "what a commit promised to publish is published by its duplicate",
         "processing/locks.py",
-        "delivery.published = [Envelope.unpack(packed) for packed in lock.pending]",
-        "pass",
+        "delivery.result, delivery.published = lock.result, published",
+        "delivery.result = lock.result",
         "commit",
     ),
     Mutant(

@@ -40,6 +40,7 @@ class Scenario:
     def manifest(self, mode: str) -> dict[str, Any]:
         return {
             "subscribes": [{"event": f"{SOURCE}/{event}"} for event in self.events],
+            "publishes": [f"{SOURCE}/Followed"],
             "idempotency": {"mode": mode, "key": list(self.key)},
             "function": {"timeout_s": 30},
             **self.sections,

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from services.storefront import files, orders, page, problems
 from services.storefront.shop import Shop
+from services.storefront.strangers import Watchers
 
 __all__ = ["app", "create_app"]
 
@@ -26,7 +27,7 @@ def create_app(connect: Callable[[], Shop] = Shop.connect) -> Starlette:
 
     :param connect: makes the shop at startup, out of the environment unless told otherwise.
     """
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/", page.show),
             Route("/orders", orders.place, methods=["POST"]),
@@ -39,6 +40,8 @@ def create_app(connect: Callable[[], Shop] = Shop.connect) -> Starlette:
         exception_handlers=problems.HANDLERS,
         lifespan=_lifespan(connect),
     )
+    application.state.watchers = Watchers()
+    return application
 
 
 def _lifespan(

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.storefront.bodies import parts
+from services.storefront.strangers import refuse_foreign
 
 __all__ = ["SAMPLE_BYTES", "download", "upload"]
 
@@ -21,6 +22,7 @@ _PART = 64 * 1024
 
 async def upload(request: Request) -> Response:
     """``POST /files``: the size and SHA-256 of what was sent. Nothing is kept, and no more held than a part."""
+    refuse_foreign(request)
     size, digest = 0, sha256()
     async for part in parts(request, MAX_UPLOAD_BYTES):
         size += len(part)

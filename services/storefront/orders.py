@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from contracts.money import Money
 from contracts.orders import Identifier, OrderLine, OrderPlaced
@@ -22,6 +22,7 @@ from services.storefront.catalogue import CATALOGUE, CURRENCY
 from services.storefront.problems import Problem
 from services.storefront.progress import Progress
 from services.storefront.shop import Shop
+from services.storefront.strangers import Watched, Watchers, refuse_foreign
 
 __all__ = ["Wish", "new_order_id", "place", "show", "watch"]
 
@@ -83,6 +84,7 @@ def new_order_id(now: float) -> str:
 
 async def place(request: Request) -> Response:
     """``POST /orders``: 202, for the workers are only beginning."""
+    refuse_foreign(request)
     shop = _shop(request)
     wish, now = await _wish(request), shop.clock()
     order = wish.order(new_order_id(now), datetime.fromtimestamp(now, UTC).date())
@@ -106,12 +108,22 @@ async def show(request: Request) -> Response:
 
 
 async def watch(request: Request) -> Response:
-    """``GET /orders/{order_id}/events``: server-sent events, a ``progress`` at each change, and ``done`` at the end."""
+    """``GET /orders/{order_id}/events``: server-sent events, a ``progress`` at each change, and ``done`` at the end.
+
+    :raises Problem: 404, no worker knows the order, or 429.
+    """
     order_id, progress = await _known(request)
+    if not progress.begun:  # anybody can invent the id of an order that is new
+        raise Problem(HTTPStatus.NOT_FOUND, f"no worker has begun it yet: look at /orders/{order_id} until one has")
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     if request.method == "HEAD":
         return Response(headers=headers, media_type="text/event-stream")
-    return StreamingResponse(_events(_shop(request), order_id, progress), 200, headers, "text/event-stream")
+    watchers: Watchers = request.app.state.watchers
+    client = request.client.host if request.client else ""
+    watchers.enter(client)
+    stream = Watched(_events(_shop(request), order_id, progress), 200, headers, "text/event-stream")
+    stream.watchers, stream.client = watchers, client
+    return stream
 
 
 async def _events(shop: Shop, order_id: str, progress: Progress) -> AsyncIterator[str]:

@@ -14,7 +14,7 @@ from fanout import DeclarationError
 from services.storefront import files
 from services.storefront.app import create_app
 from services.storefront.catalogue import CATALOGUE
-from services.storefront.conftest import NOW, Time, Web
+from services.storefront.conftest import NOW, Time, Web, Workers, progress
 from services.storefront.orders import new_order_id
 from services.storefront.shop import Shop
 
@@ -93,8 +93,12 @@ def test_the_sample_is_as_its_digest_says(web: Web) -> None:
     assert answer.headers["repr-digest"] == f"sha-256=:{digest}:"
 
 
-def test_a_departed_watcher_is_looked_for_no_more(make_shop: Callable[[], Shop], virtual: Time) -> None:
-    """GIVEN someone who watches an order that stands still WHEN they leave THEN nobody reads the tables for them."""
+def test_a_departed_watcher_is_looked_for_no_more(
+    make_shop: Callable[[], Shop], workers: Workers, virtual: Time
+) -> None:
+    """GIVEN someone who watches an order that stands still WHEN they leave THEN nobody reads the tables for them, and
+    another one may watch."""
+    workers.answers = [progress("billing")]
 
     async def run() -> None:
         app, left = create_app(make_shop), asyncio.Event()
@@ -112,6 +116,8 @@ def test_a_departed_watcher_is_looked_for_no_more(make_shop: Callable[[], Shop],
         async with app.router.lifespan_context(app):
             with pytest.raises(ClientDisconnect):
                 await app(scope("GET", path), receive, send)
+
+        assert not app.state.watchers.open
 
     asyncio.run(run())
     assert virtual.now == NOW

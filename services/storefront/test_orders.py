@@ -1,10 +1,13 @@
 """Orders: what is published, what is answered, and what is refused."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -12,10 +15,13 @@ from hypothesis import strategies as st
 
 from contracts.money import Money
 from contracts.orders import OrderLine, OrderPlaced
+from services.storefront.app import create_app
 from services.storefront.catalogue import CATALOGUE
 from services.storefront.conftest import NOW, Bus, Time, Web, Workers, progress
 from services.storefront.orders import Wish, new_order_id
 from services.storefront.progress import UnreadError
+from services.storefront.shop import Shop
+from services.storefront.strangers import MAX_STREAMS
 
 WISH: dict[str, Any] = {
     "customer_id": "ann",
@@ -149,7 +155,7 @@ def test_an_order_is_watched_until_all_is_done(web: Web, workers: Workers) -> No
     """GIVEN workers that finish one after the other, and tables that are busy once WHEN watched THEN there is one event
     for each change, and one at the end."""
     busy, two = UnreadError("busy"), progress("billing", "inventory")
-    workers.answers = [progress(), progress("billing"), progress("billing"), busy, two]
+    workers.answers = [progress("billing"), progress("billing"), busy, two]
     workers.answers += [progress("billing", "inventory", "notifications")]
     answer = web.get(f"/orders/{ORDER_ID}/events")
 
@@ -158,20 +164,81 @@ def test_an_order_is_watched_until_all_is_done(web: Web, workers: Workers) -> No
     counts = [
         sum(w["state"] == "done" for w in data["workers"].values()) for name, data in events if name == "progress"
     ]
-    assert counts == [0, 1, 2, 3]
+    assert counts == [1, 2, 3]
     assert events[-1] == ("done", {"order_id": ORDER_ID})
 
 
-def test_the_head_of_a_stream_waits_for_nothing(web: Web, virtual: Time) -> None:
+def test_an_order_that_no_worker_knows_has_no_stream(web: Web) -> None:
+    """GIVEN an id that somebody has just invented WHEN its events are asked for THEN 404, and nothing is held open."""
+    answers = [web.get(f"/orders/{new_order_id(NOW)}/events") for _ in range(50)]
+
+    assert {answer.status_code for answer in answers} == {404}
+    assert "no worker has begun it yet" in answers[0].json()["detail"]
+
+
+def test_one_client_has_a_few_streams(make_shop: Callable[[], Shop], workers: Workers) -> None:
+    """GIVEN a client whose streams stay open WHEN it asks for another THEN 429; another client has one all the same,
+    and it gets one when one of its own ends."""
+    workers.answers = [progress("billing")]
+    app, path = create_app(make_shop), f"/orders/{ORDER_ID}/events"
+
+    def status(client: str) -> int:
+        transport = httpx.ASGITransport(app, client=(client, 1))
+
+        async def ask() -> int:
+            async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport) as asking:
+                return (await asking.get(f"http://shop.example{path}")).status_code
+
+        return asyncio.run(ask())
+
+    for _ in range(MAX_STREAMS):
+        app.state.watchers.enter("192.0.2.1")
+
+    assert (status("192.0.2.1"), status("192.0.2.2")) == (429, 200)
+    app.state.watchers.leave("192.0.2.1")
+    assert status("192.0.2.1") == 200
+    assert app.state.watchers.open == {"192.0.2.1": MAX_STREAMS - 1}
+
+
+@pytest.mark.parametrize(("path", "sent"), [("/orders", {"json": WISH}), ("/files", {"content": b"x"})])
+@pytest.mark.parametrize(
+    ("headers", "refused"),
+    [
+        ({}, False),
+        ({"origin": "http://shop.example", "sec-fetch-site": "same-origin"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"origin": "https://evil.example"}, True),
+        ({"origin": "http://shop.example.evil.example"}, True),
+        ({"origin": "null"}, True),
+        ({"origin": ""}, True),
+        ({"sec-fetch-site": "cross-site"}, True),
+        ({"sec-fetch-site": "same-site"}, True),
+        ({"origin": "http://shop.example", "sec-fetch-site": "cross-site"}, True),
+    ],
+)
+def test_a_page_of_another_site_sends_nothing(
+    web: Web, bus: Bus, path: str, sent: dict[str, Any], headers: dict[str, str], refused: bool
+) -> None:
+    """GIVEN a POST of a browser WHEN a page of another origin has sent it THEN 403 and no effect; of the shop's own
+    pages, and of clients that are no browsers, it is taken."""
+    answer = web.post(path, headers=headers, **sent)
+
+    assert (answer.status_code == 403) is refused
+    assert len(bus.entries) == (0 if refused or path == "/files" else 1)
+
+
+def test_the_head_of_a_stream_waits_for_nothing(web: Web, workers: Workers, virtual: Time) -> None:
     """GIVEN an order that stands still WHEN only the head of its events is asked for THEN it comes at once."""
+    workers.answers = [progress("billing")]
     answer = web.request("HEAD", f"/orders/{ORDER_ID}/events")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     assert virtual.now == NOW
 
 
-def test_a_watcher_of_a_stuck_order_is_kept_alive_and_let_go(web: Web, virtual: Time) -> None:
+def test_a_watcher_of_a_stuck_order_is_kept_alive_and_let_go(web: Web, workers: Workers, virtual: Time) -> None:
     """GIVEN an order that stands still WHEN watched THEN a comment comes each 15 s, and the stream ends after 240 s
     without telling that all is done."""
+    workers.answers = [progress("billing")]
     events = sse(web.get(f"/orders/{ORDER_ID}/events").text)
 
     assert [name for name, _ in events] == ["progress"] + [""] * 16

@@ -7,6 +7,7 @@ The publisher deposits them before it sends the event; a worker fetches them bef
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from fanout.errors import EventError
 from fanout.events.envelope import DataReference, Envelope
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
 __all__ = ["ClaimCheck", "Deposit"]
@@ -27,6 +29,9 @@ __all__ = ["ClaimCheck", "Deposit"]
 MAX_IDENTITY = 128
 """Characters of a source, of a name and of an event_id in a key, of which S3 takes 1,024 bytes; the hash tells apart
 what they do not."""
+
+PEOPLE = "people"
+"""Under which prefix those write who are no Lambda function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +47,46 @@ class ClaimCheck:
 
     :param s3: makes the client on first use: most events are small.
     :param bucket: its name in AWS.
+    :param owner: under which prefix it writes: the role of a function may under the function's name alone. None: that
+        of the function that this runs in, ``people`` elsewhere.
     """
 
-    def __init__(self, s3: Callable[[], S3Client], bucket: Callable[[], str]) -> None:
+    def __init__(self, s3: Callable[[], S3Client], bucket: Callable[[], str], *, owner: str | None = None) -> None:
         self._s3 = s3
         self._bucket = bucket
+        self._owner = owner or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", PEOPLE)
 
     def deposit(self, envelope: Envelope) -> Deposit:
-        """What to store for an event. The key follows from source, name, event_id and content, so that a repetition
-        stores the same object again."""
+        """What to store for an event. The key follows from publisher, source, name, event_id and content, so that a
+        repetition finds its object there; and nobody guesses it who does not know the content."""
         data = orjson.dumps(envelope.data)
         digest = sha256(data).hexdigest()
-        names = (envelope.source, envelope.name, envelope.metadata.event_id)
+        names = (self._owner, envelope.source, envelope.name, envelope.metadata.event_id)
         key = f"{'/'.join(map(_escaped, names))}-{digest}.json"
         return Deposit(DataReference(bucket=self._bucket(), key=key, size=len(data), sha256=digest), data)
 
     def put(self, deposit: Deposit) -> None:
-        """Store it, compressed where that makes it smaller.
+        """Store it, compressed where that makes it smaller, unless it is there: what is stored is never overwritten.
 
         :raises botocore.exceptions.ClientError: S3 refused.
         :raises botocore.exceptions.BotoCoreError: S3 did not answer.
         """
+        from botocore.exceptions import ClientError  # which the client has imported
+
         packed = gzip.compress(deposit.data, mtime=0)
         smaller = len(packed) < len(deposit.data)
-        self._s3().put_object(
-            Bucket=deposit.reference.bucket,
-            Key=deposit.reference.key,
-            Body=packed if smaller else deposit.data,
-            ContentType="application/json",
-            **({"ContentEncoding": "gzip"} if smaller else {}),  # type: ignore[arg-type]
-        )
+        try:
+            self._s3().put_object(
+                Bucket=deposit.reference.bucket,
+                Key=deposit.reference.key,
+                Body=packed if smaller else deposit.data,
+                ContentType="application/json",
+                IfNoneMatch="*",  # without it the bucket's policy refuses the call
+                **({"ContentEncoding": "gzip"} if smaller else {}),  # type: ignore[arg-type]
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
 
     def fetch(self, reference: DataReference) -> Mapping[str, Any]:
         """The data as they were deposited.
@@ -80,12 +95,15 @@ class ClaimCheck:
         :raises botocore.exceptions.ClientError: S3 refused.
         :raises botocore.exceptions.BotoCoreError: S3 did not answer.
         """
+        from botocore.exceptions import ClientError
+
         if reference.bucket != self._bucket():  # else an event could make a worker read whatever its role may
             raise EventError(f"detail.metadata.claim: bucket {reference.bucket}: is not {self._bucket()}")
-        s3 = self._s3()
         try:
-            answer = s3.get_object(Bucket=reference.bucket, Key=reference.key)
-        except s3.exceptions.NoSuchKey as error:
+            answer = self._s3().get_object(Bucket=reference.bucket, Key=reference.key)
+        except ClientError as error:
+            if not _is_gone(error):
+                raise
             raise EventError(f"{_name(reference)}: is not there; has it expired?") from error
         with answer["Body"] as stream:
             if answer["ContentLength"] > reference.size:
@@ -96,6 +114,15 @@ class ClaimCheck:
 
 def _escaped(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_IDENTITY]
+
+
+def _is_gone(error: ClientError) -> bool:
+    """Whether S3 says that there is no such object. Who may not list the bucket, as no worker may, is refused for
+    want of that permission (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html)."""
+    told = error.response["Error"]
+    return told["Code"] == "NoSuchKey" or (
+        told["Code"] == "AccessDenied" and "s3:ListBucket" in told.get("Message", "")
+    )
 
 
 def _unpacked(body: bytes, encoding: str | None, reference: DataReference) -> bytes:

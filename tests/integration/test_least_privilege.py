@@ -98,7 +98,6 @@ MISSING: Final = "MiniStack says of an object that is not there that it is not t
 LOGGED: Final = "MiniStack writes the log itself"
 
 UNSEEN: Final[Mapping[Permission, tuple[Provocation, str]]] = {
-    Permission("MissClaims", "s3:ListBucket"): (provoke.a_lost_payload, MISSING),
     Permission("Logs", "logs:CreateLogStream"): (provoke.an_event, LOGGED),
     Permission("Logs", "logs:PutLogEvents"): (provoke.an_event, LOGGED),
 }

@@ -17,7 +17,7 @@ from fanout_router.config import RouterSettings
 from fanout_router.environment import State
 from fanout_router.fleet import Fleet
 from fanout_router.server import Router
-from scripts.demo.web.walk import events
+from scripts.demo.web.walk import begun, events
 from tests.integration.platform import Platform
 from tests.integration.web_function import TIMEOUT_S, storefront
 
@@ -65,6 +65,7 @@ def test_an_order_goes_in_and_its_progress_comes_out(function: str, platform: Pl
             answer = await client.post("/orders", json=WISH)
             assert answer.status_code == 202, answer.text
             order, told = answer.json(), []
+            await begun(client, order["location"])
             async with client.stream("GET", order["events"]) as stream:
                 told = [each async for each in events(stream)]
             assert [name for name, _ in told][-1] == "done"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import re
@@ -12,7 +13,7 @@ from typing import Any
 
 import httpx
 
-__all__ = ["CheckError", "events", "walk"]
+__all__ = ["CheckError", "begun", "events", "walk"]
 
 WISH = {
     "customer_id": "ann",
@@ -23,6 +24,9 @@ WISH = {
 UPLOAD_BYTES = 10_000_000
 PART = 64 * 1024
 SILENCE_S = 60.0
+BEGUN_S = 240.0
+"""Functions of the workers may have to start first, on a slow machine."""
+LOOK_EVERY_S = 0.5
 
 
 class CheckError(Exception):
@@ -58,6 +62,7 @@ async def _order(client: httpx.AsyncClient) -> None:
     order = answer.json()
     print(f"order {order['order_id']}: accepted, event {order['event_id']}")
     last = ""
+    await begun(client, answer.headers["location"])
     async with client.stream("GET", order["events"]) as stream:
         async for last, data in events(stream):
             if last == "progress":
@@ -68,6 +73,19 @@ async def _order(client: httpx.AsyncClient) -> None:
     _must(found["done"] and set(states.values()) == {"done"}, f"order {order['order_id']}: {states}")
     for worker, effect in found["workers"].items():
         print(f"  {worker}: {effect['detail']}")
+
+
+async def begun(client: httpx.AsyncClient, location: str) -> None:
+    """Wait until a worker has begun the order: before that there is no stream of its progress.
+
+    :raises CheckError: none does.
+    """
+    for _ in range(int(BEGUN_S / LOOK_EVERY_S)):
+        workers = (await client.get(location)).json()["workers"]
+        if any(effect["state"] == "done" for effect in workers.values()):
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    raise CheckError(f"no worker has begun {location} within {BEGUN_S:g} s")
 
 
 async def _upload(client: httpx.AsyncClient) -> None:

@@ -58,7 +58,10 @@ class ModelS3:
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
 
     def put_object(self, **request: Any) -> dict[str, Any]:
-        self.objects[request["Bucket"], request["Key"]] = request
+        key = request["Bucket"], request["Key"]
+        if request.get("IfNoneMatch") == "*" and key in self.objects:
+            raise refusal("PreconditionFailed", "PutObject")
+        self.objects[key] = request
         return {}
 
     def get_object(self, **request: Any) -> dict[str, Any]:

@@ -22,17 +22,34 @@ form.addEventListener("submit", async (submitted) => {
   }
 });
 
-function watch(order) {
+// The shop streams the progress of an order that a worker has begun: before that, it is asked now and then.
+async function watch(order) {
   events?.close();
   said.textContent = `Order ${order.order_id}, ${order.total.amount} ${order.total.currency}: the workers have begun.`;
   table.querySelector("caption").textContent = order.order_id;
   table.hidden = false;
+  while (!(await begun(order))) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  if (table.querySelector("caption").textContent !== order.order_id) {
+    return; // another order was placed meanwhile
+  }
   events = new EventSource(order.events);
   events.addEventListener("progress", (event) => show(JSON.parse(event.data).workers));
   events.addEventListener("done", () => {
     events.close();
     said.textContent = `Order ${order.order_id}: everything is done.`;
   });
+}
+
+async function begun(order) {
+  const response = await fetch(order.location, { cache: "no-store" });
+  if (!response.ok) {
+    return response.status === 404; // the stream says the same, and ends
+  }
+  const { workers } = await response.json();
+  show(workers);
+  return Object.values(workers).some(({ state }) => state === "done");
 }
 
 function show(workers) {

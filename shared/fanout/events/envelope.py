@@ -302,13 +302,14 @@ class Envelope:
 
     @classmethod
     def unpack(cls, packed: Mapping[str, Any]) -> Self:
-        """What :meth:`pack` made of an envelope."""
-        return cls(
-            source=packed["source"],
-            name=packed["name"],
-            metadata=Metadata.from_json(packed["metadata"]),
-            data=packed["data"],
-        )
+        """What :meth:`pack` made of an envelope.
+
+        :raises EventError: it is none.
+        """
+        match packed:
+            case {"source": str(source), "name": str(name), "metadata": metadata, "data": dict(data)}:
+                return cls(source=source, name=name, metadata=Metadata.from_json(metadata), data=data)
+        raise EventError("an event that was kept to be published is none: source, name, metadata or data is missing")
 
     def detail(self) -> str:
         """EventBridge's ``Detail`` of this event.

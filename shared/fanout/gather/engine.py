@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 FILLED = -1
 """The turn of the timer that tells of a full set."""
 
+MAX_TOTALS = 1_000
+"""Gathers whose totals, which never change, a process keeps in mind: under 200 kB."""
+
 
 class Aggregator:
     """The gathers of one worker.
@@ -58,6 +61,7 @@ class Aggregator:
         self._handlers = handlers
         self._queue_url = queue_url
         self._clock = clock
+        self._totals: dict[str, int] = {}
 
     def event_handlers(self) -> dict[str, tuple[type[Event], Callable[[Any, Context], None]]]:
         """What the worker has to handle for its gathers, beside its own events."""
@@ -98,8 +102,32 @@ class Aggregator:
 
     # Parts.
 
+    def check(self, gather_id: str, index: int) -> None:
+        """That the gather has such a part, before anything is done for it. One that is forgotten, as it is late, may
+        have had it.
+
+        :raises Reject: it has not.
+        """
+        total = self._total(gather_id)
+        if total is not None and not 0 <= index < total:
+            raise Reject(f"part {index} of gather {gather_id[:100]}: the gather has the parts 0 to {total - 1}")
+
+    def _total(self, gather_id: str) -> int | None:
+        if gather_id not in self._totals:
+            gather = self._store.read(gather_id)
+            if gather is None:
+                return None
+            if len(self._totals) >= MAX_TOTALS:
+                self._totals.clear()
+            self._totals[gather_id] = gather.total
+        return self._totals[gather_id]
+
     def on_part_reported(self, report: PartReported, context: Context) -> None:
-        """Count a part that another worker handled."""
+        """Count a part that another worker handled.
+
+        :raises Reject: the gather has no such part.
+        """
+        self.check(report.gather_id, report.index)
         part = Part(index=report.index, result=report.result, error=report.error)
         self.report(part, report.gather_id, context)
 
@@ -145,6 +173,8 @@ class Aggregator:
         gather, part = self._store.read(timer.gather_id), self._store.part(timer.gather_id, timer.index)
         if gather is None or part is None:
             raise Reject(f"gather {timer.gather_id}: part {timer.index} is to be undone, but nothing of it is kept")
+        if gather.closed_by is None or gather.standing(timer.index) is not Standing.LATE or not gather.compensates:
+            raise Reject(f"gather {timer.gather_id}: part {timer.index} is to be undone, but it is not late")
         self._compensate(gather, [part], context)
 
     def _publish(self, gather: ScatterGather, context: Context) -> None:

@@ -84,11 +84,13 @@ class Gathering:
     def reference(self, text: str) -> Reference:
         """Read ``metadata.gather``, before the part's handler runs.
 
-        :raises Reject: it is malformed, or this worker cannot report to the worker that gathers.
+        :raises Reject: it is malformed, the gather has no such part, or this worker cannot report to the worker that
+            gathers. Of another worker's gather that worker alone knows the total, and refuses the report.
         """
         reference = Reference.parse(text)
-        own = reference.worker == self._worker and self._aggregator is not None
-        if not own and reference.worker not in self._queues:
+        if reference.worker == self._worker and self._aggregator is not None:
+            self._aggregator.check(reference.gather_id, reference.index)
+        elif reference.worker not in self._queues:
             raise Reject(
                 f"{self._worker}: a part that worker {reference.worker} gathers; add {reference.worker} to parts_of "
                 "in worker.yaml"
@@ -155,10 +157,10 @@ def _asynchronous(handler: Handler, gives_up: Callable[[Exception, Context], boo
     async def report(event: Any, context: Context) -> Any:
         import asyncio
 
-        reference = _reference(context)
+        # In a thread, as below: the store's client blocks, and other records share the loop.
+        reference = await asyncio.to_thread(_reference, context)
         try:
             result = await handler(event, context)
-            # In a thread: the store's client blocks, and other records share the loop.
             return result if reference is None else await asyncio.to_thread(_succeeded, context, reference, result)
         except Exception as error:
             if reference is not None and gives_up(error, context):

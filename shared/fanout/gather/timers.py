@@ -19,7 +19,7 @@ from pydantic import Field
 
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
-from fanout.gather.state import Part, ScatterGather
+from fanout.gather.state import MAX_PARTS, Part, ScatterGather
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -50,7 +50,7 @@ class PartReported(Event, source="fanout.gather", version=1):
     """What became of a part that another worker handled."""
 
     gather_id: str
-    index: int = Field(ge=0)
+    index: int = Field(ge=0, lt=MAX_PARTS)
     result: Any = None
     error: str | None = None
 

@@ -47,6 +47,8 @@ class Context:
     """Whether a gather waits for what the handler returns."""
     max_receives: int = 1
     """After so many tries that failed the record goes to the DLQ."""
+    publishes: frozenset[str] = frozenset()
+    """``<source>/<Name>`` of the events that ``worker.yaml`` names."""
 
     @property
     def event_id(self) -> str:
@@ -139,8 +141,9 @@ class Context:
         :raises Retry: another execution has taken the event over; nothing was written. Let it pass.
         :raises TransactionCanceledException: DynamoDB's: a condition of the handler's own items does not hold, or
             another transaction was at them; nothing was written.
-        :raises DeclarationError: the record was committed before; or a gather waits for it, whose report would be
-            lost if this process died right after.
+        :raises DeclarationError: the record was committed before; an event that was published is not under
+            ``publishes`` of ``worker.yaml``; or a gather waits for the record, whose report would be lost if this
+            process died right after.
         """
         if self.reports:
             raise DeclarationError("a part cannot be committed: make its effect conditional and return its result")
@@ -154,8 +157,20 @@ class Context:
                 log.warning("the result of the commit is not kept: %s", problem)
                 result = None
             completion = Completion(lock=self.delivery.lock, result=result)
-            self.store.commit(items, completion, [envelope.pack() for envelope in self.delivery.published])
+            self.store.commit(
+                items, completion, [self._declared(envelope).pack() for envelope in self.delivery.published]
+            )
         self.delivery.committed, self.delivery.result = True, result
+
+    def _declared(self, envelope: Envelope) -> Envelope:
+        """
+        :raises DeclarationError: the worker would refuse to publish the event from its record.
+        """
+        if envelope.identifier not in self.publishes:
+            raise DeclarationError(
+                f"{self.worker}: commits to publish {envelope.identifier}; name it under publishes of worker.yaml"
+            )
+        return envelope
 
     def _caused(
         self,

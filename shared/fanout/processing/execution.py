@@ -208,6 +208,7 @@ class Execution:
             self.store,
             self.gathers,
             max_receives=self.settings.max_receives,
+            publishes=self.settings.publishes,
         )
 
     def _ended(self, delivery: Delivery, ended: _Ended) -> None:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fanout.errors import EventError
 from fanout.events.envelope import Envelope
@@ -136,9 +137,7 @@ class Locks:
         delivery.lock = None
         match lock.state:
             case LockState.COMPLETED:
-                delivery.decide(Outcome.DUPLICATE)
-                delivery.result = lock.result
-                delivery.published = [Envelope.unpack(packed) for packed in lock.pending]
+                self._resume(delivery, lock)
             case LockState.CONFLICT:
                 delivery.reject(_conflict())
             case LockState.IN_PROGRESS:
@@ -147,6 +146,29 @@ class Locks:
                 delivery.retry(Retry("another execution holds the event"), delay_s=min(wait, LONGEST_DELAY_S))
             case LockState.UNAVAILABLE:
                 delivery.retry(Retry(f"the idempotency store did not answer: {lock.reason}"))
+
+    def _resume(self, delivery: Delivery, lock: Lock) -> None:
+        """A duplicate, with the events that its handler had committed to. A record in the store is no leave to publish:
+        whoever wrote it has no more of it than the worker itself."""
+        try:
+            published = [self._own(packed) for packed in lock.pending]
+        except EventError as error:
+            delivery.reject(error)
+            return
+        delivery.decide(Outcome.DUPLICATE)
+        delivery.result, delivery.published = lock.result, published
+
+    def _own(self, packed: Mapping[str, Any]) -> Envelope:
+        """
+        :raises EventError: it is no event, or none that the worker publishes.
+        """
+        envelope = Envelope.unpack(packed)
+        if envelope.identifier not in self.settings.publishes:
+            raise EventError(
+                f"its idempotency record has {envelope.identifier[:200]} to be published, which is not among the "
+                "publishes of worker.yaml: name it there and redrive the record, or find out who wrote it"
+            )
+        return envelope
 
     def _note_unanswered(self, lock: Lock, *, tries: int) -> None:
         if lock.state is LockState.UNAVAILABLE:

@@ -21,6 +21,8 @@ class Settings:
     """Its name."""
     subscribes: tuple[str, ...]
     """``<source>/<Name>`` of each event, or ``*``."""
+    publishes: frozenset[str]
+    """``<source>/<Name>`` of each event that it may put on the bus."""
     idempotency: str
     """strict, claim or off."""
     ttl_s: int
@@ -72,6 +74,7 @@ class Settings:
         return cls(
             worker=name,
             subscribes=tuple(subscription["event"] for subscription in declared["subscribes"]),
+            publishes=frozenset(declared.get("publishes", ())),
             idempotency=declared["idempotency"]["mode"],
             ttl_s=derived["ttl_s"],
             key=tuple(tuple(path.split(".")) for path in declared["idempotency"]["key"]),

@@ -9,6 +9,7 @@ from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
 from fanout_tools.proof import (
     canaries,
+    compartments,
     dead_letters,
     forwarding,
     front_doors,
@@ -37,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.consumed_queues,
     dead_letters.invocations_kept,
     canaries.contained,
+    compartments.claims,
     forwarding.forwarded,
     forwarding.permitted,
     grants.granted,
@@ -107,6 +109,7 @@ def check(
     found = set(_found(plan, manifests, declared))
     found.update(workflows.started(plan, starts))
     found.update(front_doors.as_declared(plan, web))
+    found.update(compartments.published(plan, manifests, web))
     found.update(finding for way in ways for finding in way.findings)
     found.update(unexplained(grants.narrow(plan), allowed))
     return Proof(paths=ways, findings=sorted(found))
@@ -119,5 +122,5 @@ def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) ->
     yield from dead_letters.unmatched_kept(plan, manifests)
     yield from scheduled.permitted(plan, manifests)
     yield from quotas.kept(plan, declared.quotas)
-    for owned in (workers.apart, workers.backstops, workers.remembering, workers.gathering):
+    for owned in (compartments.queues, workers.apart, workers.backstops, workers.remembering, workers.gathering):
         yield from owned(plan, manifests)

@@ -20,6 +20,7 @@ __all__ = [
     "allows",
     "elsewhere",
     "matches",
+    "may",
     "of_resource",
     "of_role",
     "source_arns",
@@ -133,6 +134,15 @@ def allows(policy: Iterable[Statement], request: Request) -> bool:
     if any(not it.allow and _met(it, request) is not False for it in applying):
         return False
     return any(it.allow and _met(it, request) is True for it in applying)
+
+
+def may(policy: Iterable[Statement], request: Request) -> bool:
+    """Whether the statements might let the request through: :func:`allows` in the attacker's favour. What cannot be
+    told makes an Allow hold and a Deny fail."""
+    policy = list(policy)
+    if any(not it.allow and not it.negated and _concerns(it, request) and _met(it, request) is True for it in policy):
+        return False
+    return any(it.allow and (it.negated or _concerns(it, request)) and _met(it, request) is not False for it in policy)
 
 
 def source_arns(statement: Statement) -> tuple[str, ...]:

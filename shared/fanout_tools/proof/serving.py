@@ -181,7 +181,7 @@ def _publishing(plan: Plan, function: Resource) -> Iterator[Need]:
             yield "events:PutEvents", bus.arn, {}
     for bucket in plan.of("aws_s3_bucket"):
         if bucket.get("bucket") == told.get("FANOUT_CLAIMS_BUCKET"):
-            yield "s3:PutObject", f"{bucket.arn}/any", {}
+            yield "s3:PutObject", f"{bucket.arn}/{function.get('function_name')}/any", {}
             if key := _key_of_bucket(plan, bucket):
                 told_of = {
                     "kms:viaservice": f"s3.{function.arn.split(':')[3]}.amazonaws.com",

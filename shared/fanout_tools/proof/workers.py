@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
+from fanout.payloads import PEOPLE
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.plans import Plan, Resource, block, document, names_of
@@ -99,17 +100,17 @@ def _core(plan: Plan, names: Names, worker: str, manifest: Manifest, function: R
                 yield from ((f"dynamodb:{action}", it.arn) for action in POWERTOOLS)
     for it in plan.of("aws_s3_bucket"):
         if it.get("bucket") == told.get("FANOUT_CLAIMS_BUCKET"):
-            yield from _claims(it, manifest)
+            yield from _claims(it, names.function(worker), manifest)
     if manifest.publishes:
         yield from (("events:PutEvents", it.arn) for it in plan.of("aws_cloudwatch_event_bus"))
 
 
-def _claims(bucket: Resource, manifest: Manifest) -> Iterator[Need]:
-    """The data of large events: without leave to list, S3 says of what has expired that it may not be read."""
-    yield "s3:GetObject", f"{bucket.arn}/any"
-    yield "s3:ListBucket", bucket.arn
+def _claims(bucket: Resource, function: str, manifest: Manifest) -> Iterator[Need]:
+    """The data of large events: anybody's to read who has the key, and its own to write."""
+    yield "s3:GetObject", f"{bucket.arn}/{function}/any"
+    yield "s3:GetObject", f"{bucket.arn}/{PEOPLE}/any"
     if manifest.publishes:
-        yield "s3:PutObject", f"{bucket.arn}/any"
+        yield "s3:PutObject", f"{bucket.arn}/{function}/any"
 
 
 def _own(plan: Plan, names: Names, manifest: Manifest) -> Iterator[Need]:

@@ -29,12 +29,16 @@ locals {
       Effect   = "Allow"
       Action   = ["events:PutEvents"]
       Resource = [var.bus.arn]
+      Condition = { "ForAllValues:StringEquals" = {
+        "events:source"      = sort(distinct([for event in var.publishes : split("/", event)[0]]))
+        "events:detail-type" = sort(distinct([for event in var.publishes : split("/", event)[1]]))
+      } }
     },
     {
       Sid      = "DepositClaims"
       Effect   = "Allow"
       Action   = ["s3:PutObject"]
-      Resource = ["${var.claims_bucket.arn}/*"]
+      Resource = ["${var.claims_bucket.arn}/${local.name}/*"]
     },
     {
       Sid      = "Undelivered"

@@ -30,6 +30,11 @@ variable "bus" {
   })
 }
 
+variable "publishes" {
+  description = "Which events (<source>/<Name>) the workers with an outbox publish."
+  type        = list(string)
+}
+
 variable "claims_bucket" {
   description = "The bucket of the data of large events."
   type = object({

@@ -77,6 +77,7 @@ module "outbox" {
   security           = local.security
   package            = local.relay_package
   bus                = { name = module.bus.name, arn = module.bus.arn }
+  publishes          = distinct(flatten([for worker in local.outbox_workers : local.workers[worker].publishes]))
   claims_bucket      = module.store.claims_bucket
   environment        = var.function_environment
   force_destroy      = var.force_destroy
@@ -134,7 +135,7 @@ module "worker" {
   bus = {
     name      = module.bus.name
     arn       = module.bus.arn
-    publishes = length(each.value.publishes) > 0
+    publishes = each.value.publishes
   }
   filter_policies    = lookup(local.filters, each.key, {})
   topic_arns         = { for source, topic in module.topic : source => topic.arn }

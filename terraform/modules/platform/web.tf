@@ -18,7 +18,7 @@ locals {
     for name, settings in local.web_settings : name => {
       folder       = try(dirname(local.web_files[name]), name)
       description  = try(local.web_declared[name].description, "")
-      publishes    = length(try(local.web_declared[name].publishes, [])) > 0
+      publishes    = try(local.web_declared[name].publishes, [])
       permissions  = try([for it in local.web_declared[name].permissions : { actions = it.actions, resources = it.resources }], [])
       via          = try(local.web_declared[name].via, "router")
       url          = { auth = try(local.web_declared[name].url.auth, "iam"), streaming = try(local.web_declared[name].url.streaming, false) }

@@ -1,5 +1,6 @@
 # The data of events that are too large for their way: publishers put them here, workers fetch them by the reference
-# that the event carries. They expire when no queue, DLQ or archive can hold such an event any more.
+# that the event carries. They expire when no queue, DLQ or archive can hold such an event any more. Nobody overwrites
+# them: each publisher writes under its own name alone, and only what is not there. Versions keep what is deleted.
 
 resource "aws_s3_bucket" "claims" {
   bucket        = "${var.deployment.namespace}-claims-${var.deployment.account_id}"
@@ -25,25 +26,44 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "claims" {
   }
 }
 
+resource "aws_s3_bucket_versioning" "claims" {
+  bucket = aws_s3_bucket.claims.id
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
 resource "aws_s3_bucket_policy" "claims" {
   count = var.security.tls_only ? 1 : 0
 
   bucket = aws_s3_bucket.claims.id
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "WithoutTls"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:*"
-      Resource  = [aws_s3_bucket.claims.arn, "${aws_s3_bucket.claims.arn}/*"]
-      Condition = { Bool = { "aws:SecureTransport" = "false" } }
-    }]
+    Statement = [
+      {
+        Sid       = "WithoutTls"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:*"
+        Resource  = [aws_s3_bucket.claims.arn, "${aws_s3_bucket.claims.arn}/*"]
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+      {
+        # No exemption for the parts of multipart uploads, which nobody makes here:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+        Sid       = "Overwriting"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = ["${aws_s3_bucket.claims.arn}/*"]
+        Condition = { Null = { "s3:if-none-match" = "true" } }
+      },
+    ]
   })
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "claims" {
-  bucket = aws_s3_bucket.claims.id
+  bucket = aws_s3_bucket_versioning.claims.bucket
 
   rule {
     id     = "expire"
@@ -51,6 +71,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "claims" {
     filter {}
     expiration {
       days = var.claims_retention_days
+    }
+    # Of what was deleted, by expiry or by hand: as long again to find out and restore it.
+    noncurrent_version_expiration {
+      noncurrent_days = var.claims_retention_days
     }
     abort_incomplete_multipart_upload {
       days_after_initiation = 1

@@ -36,7 +36,7 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       { FANOUT_NAMESPACE = var.deployment.namespace },
-      !var.publishes ? {} : { FANOUT_BUS = var.bus.name, FANOUT_CLAIMS_BUCKET = var.claims_bucket.name },
+      length(var.publishes) == 0 ? {} : { FANOUT_BUS = var.bus.name, FANOUT_CLAIMS_BUCKET = var.claims_bucket.name },
       module.configuration.environment,
       # Python's managed runtime sends an answer when it is whole; the adapter's own loop sends it as it comes.
       local.streaming ? { AWS_LAMBDA_EXEC_WRAPPER = "/var/task/fanout_stream" } : {},

@@ -12,22 +12,24 @@ locals {
       Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
       Resource = ["${local.arns}:logs:${local.location}:log-group:/aws/lambda/${local.name}:*"]
     }],
-    !var.publishes ? [] : [
-      {
-        Sid      = "Publish"
-        Effect   = "Allow"
-        Action   = ["events:PutEvents"]
-        Resource = [var.bus.arn]
-      },
-      {
-        Sid      = "DepositClaims"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject"]
-        Resource = ["${var.claims_bucket.arn}/*"]
-      },
-    ],
+    length(var.publishes) == 0 ? [] : [{
+      Sid      = "Publish"
+      Effect   = "Allow"
+      Action   = ["events:PutEvents"]
+      Resource = [var.bus.arn]
+      Condition = { "ForAllValues:StringEquals" = {
+        "events:source"      = sort(distinct([for event in var.publishes : split("/", event)[0]]))
+        "events:detail-type" = sort(distinct([for event in var.publishes : split("/", event)[1]]))
+      } }
+    }],
+    length(var.publishes) == 0 ? [] : [{
+      Sid      = "DepositClaims"
+      Effect   = "Allow"
+      Action   = ["s3:PutObject"]
+      Resource = ["${var.claims_bucket.arn}/${local.name}/*"]
+    }],
     # By alias, so that a plan shows the statement before there is a key: S3 uses it for claims in the role's name.
-    !var.publishes || var.security.key_alias == null ? [] : [{
+    length(var.publishes) == 0 || var.security.key_alias == null ? [] : [{
       Sid      = "Key"
       Effect   = "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]

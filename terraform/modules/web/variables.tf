@@ -156,12 +156,12 @@ variable "environment" {
 }
 
 variable "publishes" {
-  description = "Whether the app may put events on the bus."
-  type        = bool
-  default     = false
+  description = "Which events (<source>/<Name>) the app may put on the bus."
+  type        = list(string)
+  default     = []
 
   validation {
-    condition     = !var.publishes || (var.bus != null && var.claims_bucket != null)
+    condition     = length(var.publishes) == 0 || (var.bus != null && var.claims_bucket != null)
     error_message = "An app that publishes needs the bus and the bucket of the data of large events."
   }
 }

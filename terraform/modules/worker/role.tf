@@ -24,17 +24,11 @@ locals {
         Resource = ["arn:${var.deployment.partition}:logs:${local.location}:log-group:/aws/lambda/${local.name}:*"]
       },
       {
+        # By keys that events alone tell, of functions' claims and of those that people publish: no role may list them.
         Sid      = "FetchClaims"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = ["${var.claims_bucket.arn}/*"]
-      },
-      {
-        # Without it S3 says of an object that has expired that it may not be read.
-        Sid      = "MissClaims"
-        Effect   = "Allow"
-        Action   = ["s3:ListBucket"]
-        Resource = [var.claims_bucket.arn]
+        Resource = [for publisher in ["${var.deployment.namespace}-*", "people"] : "${var.claims_bucket.arn}/${publisher}/*"]
       },
     ],
     !local.remembers ? [] : [{
@@ -81,11 +75,16 @@ locals {
       Action   = ["dynamodb:PutItem"]
       Resource = [var.outbox_table.arn]
     }],
-    !var.bus.publishes ? [] : [{
+    length(var.bus.publishes) == 0 ? [] : [{
+      # In no other name: what it does not declare, and canaries, it may not send.
       Sid      = "Publish"
       Effect   = "Allow"
       Action   = ["events:PutEvents"]
       Resource = [var.bus.arn]
+      Condition = { "ForAllValues:StringEquals" = {
+        "events:source"      = sort(distinct([for event in var.bus.publishes : split("/", event)[0]]))
+        "events:detail-type" = sort(distinct([for event in var.bus.publishes : split("/", event)[1]]))
+      } }
     }],
     # Lambda asks for these without a resource, and makes the interfaces in the role's name; functions cannot use them:
     # https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
@@ -117,11 +116,11 @@ locals {
         StringEquals               = { "kms:ViaService" = [for service in ["dynamodb", "s3", "sqs"] : "${service}.${var.deployment.region}.amazonaws.com"] }
       }
     }],
-    !var.bus.publishes ? [] : [{
+    length(var.bus.publishes) == 0 ? [] : [{
       Sid      = "DepositClaims"
       Effect   = "Allow"
       Action   = ["s3:PutObject"]
-      Resource = ["${var.claims_bucket.arn}/*"]
+      Resource = ["${var.claims_bucket.arn}/${local.name}/*"]
     }],
     module.configuration.statements,
     [for index, permission in var.permissions : {

@@ -101,11 +101,11 @@ variable "environment" {
 }
 
 variable "bus" {
-  description = "The bus; publishes: whether the worker may put events on it."
+  description = "The bus; publishes: which events (<source>/<Name>) the worker may put on it."
   type = object({
     name      = string
     arn       = string
-    publishes = bool
+    publishes = list(string)
   })
 }
 

@@ -31,7 +31,6 @@ __all__ = [
     "InItsName",
     "Provocation",
     "a_held_event",
-    "a_lost_payload",
     "a_missing_file",
     "a_stray_body",
     "an_event",
@@ -80,12 +79,7 @@ def a_held_event(platform: Platform, worker: str) -> str:
 
 def an_event_with_its_payload_in_s3(platform: Platform, worker: str) -> str:
     """Its data are in the bucket of claims."""
-    return _send(platform, worker, _with_payload(platform, _event(platform, worker), stored=True))
-
-
-def a_lost_payload(platform: Platform, worker: str) -> str:
-    """Its data are no longer in the bucket of claims."""
-    return _send(platform, worker, _with_payload(platform, _event(platform, worker), stored=False))
+    return _send(platform, worker, _with_payload(platform, _event(platform, worker)))
 
 
 def a_missing_file(platform: Platform, worker: str) -> str:
@@ -100,7 +94,7 @@ def a_missing_file(platform: Platform, worker: str) -> str:
 def deposit(platform: Platform, worker: str, session: boto3.Session) -> None:
     """As when it publishes an event too large for the bus, which none of the samples' is."""
     bucket = platform.names.claims_bucket(platform.deployment.account)
-    check = ClaimCheck(lambda: session.client("s3"), lambda: bucket)
+    check = ClaimCheck(lambda: session.client("s3"), lambda: bucket, owner=platform.names.function(worker))
     check.put(check.deposit(wrap(order())))
 
 
@@ -157,12 +151,11 @@ def _event(platform: Platform, worker: str) -> Envelope:
     return wrap(EVENTS.get(worker, _order)(platform))
 
 
-def _with_payload(platform: Platform, envelope: Envelope, *, stored: bool) -> Envelope:
+def _with_payload(platform: Platform, envelope: Envelope) -> Envelope:
     bucket = platform.names.claims_bucket(platform.deployment.account)
     check = ClaimCheck(lambda: platform.s3, lambda: bucket)
     deposited = check.deposit(envelope)
-    if stored:
-        check.put(deposited)
+    check.put(deposited)
     return replace(envelope, metadata=replace(envelope.metadata, claim=deposited.reference), data={})
 
 

@@ -7,8 +7,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from fanout import Context, DeclarationError, Outcome
+from fanout import Context, DeclarationError, Envelope, Outcome, Worker
+from fanout.idempotency import Completion, Request, fingerprint
 from fanout.idempotency.memory import MemoryStore
+from fanout.idempotency.store import event_key
 from fanout.publish import wrap
 from fanout.testing import Death, Rig
 
@@ -47,7 +49,7 @@ def effects(dynamodb: Any) -> int:
 def test_the_effect_and_its_completion_are_one(make_worker: MakeWorker, dynamodb: Any) -> None:
     """GIVEN a handler that commits WHEN the process dies right after THEN a redelivery is a duplicate with the
     committed result, and the events it had published reach the bus now."""
-    worker, dying = make_worker(), [True]
+    worker, dying = make_worker(publishes=["test.things/ThingFollowed"]), [True]
 
     @worker.handles(ThingHappened)
     def handle(event: ThingHappened, context: Context) -> None:
@@ -74,7 +76,7 @@ def test_the_effect_and_its_completion_are_one(make_worker: MakeWorker, dynamodb
 def test_committed_events_that_the_bus_refuses_come_again(make_worker: MakeWorker, dynamodb: Any) -> None:
     """GIVEN a bus that takes nothing WHEN a handler has committed THEN its record comes again until the event is out,
     and the effect stays one."""
-    worker = make_worker()
+    worker = make_worker(publishes=["test.things/ThingFollowed"])
 
     @worker.handles(ThingHappened)
     def handle(event: ThingHappened, context: Context) -> None:
@@ -171,3 +173,81 @@ def test_a_redelivery_in_lock_mode_finds_the_commit(make_worker: MakeWorker, dyn
 
     assert rig.redeliver(delivery).outcome is Outcome.DUPLICATE
     assert effects(dynamodb) == 1
+
+
+def recorded(worker: Worker, event: Envelope, pending: list[Any]) -> MemoryStore:
+    """A store in which somebody has written that the event is done, and what is to be published for it."""
+    store, key = MemoryStore(), event_key(worker.settings.worker, event)
+    [lock] = store.acquire([Request(key, "forger", fingerprint(event.data), 2e9)])
+    store.commit([], Completion(lock), pending)
+    return store
+
+
+FORGED = wrap(ThingFollowed(number=666)).pack()
+
+
+@pytest.mark.parametrize(
+    ("publishes", "pending", "cause"),
+    [
+        ([], FORGED, "test.things/ThingFollowed to be published, which is not among the publishes of worker.yaml"),
+        (["test.things/Other"], FORGED, "which is not among the publishes"),
+        (["test.things/ThingFollowed"], {**FORGED, "metadata": {"event_id": ""}}, "detail.metadata"),
+        (["test.things/ThingFollowed"], {"source": "test.things"}, "an event that was kept to be published is none"),
+        (["test.things/ThingFollowed"], "ThingFollowed", "an event that was kept to be published is none"),
+    ],
+    ids=["publishes-nothing", "publishes-another", "no-envelope", "no-event", "a-text"],
+)
+def test_a_forged_record_publishes_nothing(
+    make_worker: MakeWorker, publishes: list[str], pending: Any, cause: str
+) -> None:
+    """GIVEN a record of idempotency that says what is to be published, and the worker may not WHEN its event comes
+    THEN nothing reaches the bus, and the record is in the DLQ with the cause; its neighbour is handled."""
+    worker = make_worker(publishes=publishes)
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        """Has no part in it."""
+
+    event, neighbour = wrap(ThingHappened(number=1)), wrap(ThingHappened(number=2))
+    rig = Rig(worker, store=recorded(worker, event, [wrap(ThingFollowed(number=1)).pack(), pending]))
+
+    forged, handled = rig.deliver(event, neighbour)
+
+    assert (forged.outcome, handled.outcome) == (Outcome.REJECTED, Outcome.HANDLED)
+    assert cause in str(forged.cause)
+    assert forged.dead_lettered
+    assert rig.published == []
+
+
+def test_what_the_worker_publishes_is_published_from_its_record(make_worker: MakeWorker) -> None:
+    """GIVEN the same record, of an event under publishes WHEN its event comes THEN it reaches the bus."""
+    worker = make_worker(publishes=["test.things/ThingFollowed"])
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        """Has no part in it."""
+
+    event = wrap(ThingHappened(number=1))
+    rig = Rig(worker, store=recorded(worker, event, [FORGED]))
+
+    [resumed] = rig.deliver(event)
+
+    assert resumed.outcome is Outcome.DUPLICATE
+    assert [published.data for published in rig.published] == [{"number": 666}]
+
+
+def test_an_event_that_is_not_declared_is_not_committed_to(make_worker: MakeWorker, dynamodb: Any) -> None:
+    """GIVEN a handler that publishes what its worker.yaml does not name WHEN it commits THEN nothing is written, and
+    the error says what to add."""
+    worker = make_worker()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        context.publish(ThingFollowed(number=event.number))
+        context.commit([add_one()])
+
+    [delivery] = Rig(worker).deliver(ThingHappened(number=1))
+
+    assert isinstance(delivery.cause, DeclarationError)
+    assert "name it under publishes of worker.yaml" in str(delivery.cause)
+    assert effects(dynamodb) == 0

@@ -100,7 +100,7 @@ def test_large_data_travel_by_reference(s3: Any, store: ClaimCheck) -> None:
     assert detail["data"] == {"kind": "novel"}
     claim = detail["metadata"]["claim"]
     assert claim["bucket"] == BUCKET
-    assert claim["key"] == f"{LARGE.contract.source}/{LARGE.contract.name}/e-1-{claim['sha256']}.json"
+    assert claim["key"] == f"people/{LARGE.contract.source}/{LARGE.contract.name}/e-1-{claim['sha256']}.json"
     assert claim["size"] == len(orjson.dumps(LARGE.to_data()))
     stored = s3.get_object(Bucket=BUCKET, Key=claim["key"])
     assert (stored["ContentEncoding"], stored["ContentType"]) == ("gzip", "application/json")
@@ -167,9 +167,60 @@ def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None
     publish(store, envelope)
 
     [key] = objects(s3)
-    prefix = f"{envelope.source}/{envelope.name}/"
+    prefix = f"people/{envelope.source}/{envelope.name}/"
     assert key.startswith(f"{prefix}..___xxx")
     assert len(key) == len(prefix) + 128 + len("-.json") + 64
+
+
+def test_a_function_writes_under_its_own_name(monkeypatch: pytest.MonkeyPatch, s3: Any) -> None:
+    """GIVEN a Lambda function WHEN it publishes large data THEN they are under its name, where its role may write."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "shop-billing")
+    publish(ClaimCheck(lambda: s3, lambda: BUCKET), LARGE)
+
+    [key] = objects(s3)
+    assert key.startswith("shop-billing/")
+
+
+def test_what_is_stored_is_never_overwritten(make_worker: MakeWorker, s3: Any, store: ClaimCheck) -> None:
+    """GIVEN an object under the key of an event's data WHEN the event is published THEN the object stays as it is, and
+    a worker takes it only if it is what was published."""
+    envelope = wrap(LARGE)
+    key = store.deposit(envelope).reference.key
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"squatted")
+    receipt, bus = publish(store, envelope)
+    rig, seen = worker_of(make_worker, store)
+
+    [delivery] = rig.deliver(delivered(bus, envelope))
+
+    assert receipt.accepted
+    assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"squatted"
+    assert (delivery.outcome, seen) == (Outcome.REJECTED, [])
+
+
+@pytest.mark.parametrize(
+    ("message", "outcome"),
+    [
+        ("is not authorized to perform: s3:ListBucket on resource: the bucket", Outcome.REJECTED),
+        ("is not authorized to perform: s3:GetObject on resource: the object", Outcome.RETRIED),
+        ("Access Denied", Outcome.RETRIED),
+    ],
+)
+def test_who_may_not_list_is_told_otherwise_what_is_gone(
+    make_worker: MakeWorker, message: str, outcome: Outcome
+) -> None:
+    """GIVEN a role that may not list the bucket WHEN S3 refuses an object for want of just that THEN it is gone; WHEN
+    for another reason THEN the record comes again, as the permission may."""
+
+    class Refusing:
+        def get_object(self, **_: object) -> dict[str, Any]:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, "GetObject")
+
+    refusing = ClaimCheck(lambda: cast("Any", Refusing()), lambda: BUCKET)
+    envelope = wrap(LARGE)
+    metadata = replace(envelope.metadata, claim=refusing.deposit(envelope).reference)
+    rig, _ = worker_of(make_worker, refusing)
+
+    assert rig.deliver(replace(envelope, metadata=metadata))[0].outcome is outcome
 
 
 def test_equal_ids_of_two_sources_have_an_object_each(s3: Any, store: ClaimCheck) -> None:
@@ -346,9 +397,6 @@ def test_a_body_that_breaks_off_is_read_again(make_worker: MakeWorker) -> None:
     """GIVEN a connection that breaks in the middle of the object WHEN delivered THEN the record comes again."""
 
     class Broken:
-        class exceptions:  # noqa: N801
-            NoSuchKey = KeyError
-
         def get_object(self, **_: object) -> dict[str, Any]:
             class Body(io.BytesIO):
                 def read(self, *_: object) -> bytes:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
 
 from fanout_tools.operate.actions.carrying import Carried, Doubt
 from fanout_tools.operate.dead_letters import DeadLetter
@@ -37,9 +40,14 @@ class Drop:
     bucket: str
 
     def carry(self, operation: str, number: int, letters: Sequence[DeadLetter]) -> Carried:
-        """One object for a step."""
-        lines = "".join(f"{as_line(letter)}\n" for letter in letters)
-        self.s3.put_object(Bucket=self.bucket, Key=f"operations/{operation}/{number:06d}.jsonl", Body=lines.encode())
+        """One object for a step, named by its content too: the bucket lets nothing be overwritten."""
+        lines = "".join(f"{as_line(letter)}\n" for letter in letters).encode()
+        key = f"operations/{operation}/{number:06d}-{sha256(lines).hexdigest()[:16]}.jsonl"
+        try:
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=lines, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":  # it is there: a step that was cut off
+                raise
         return Carried(letters, {})
 
     def doubt(self, letters: Sequence[DeadLetter]) -> Doubt:

@@ -21,6 +21,7 @@ mock_provider "aws" {
 variables {
   deployment    = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
   bus           = { name = "fanout-test", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test" }
+  publishes     = ["shop.orders/OrderPlaced"]
   claims_bucket = { name = "fanout-test-claims", arn = "arn:aws:s3:::fanout-test-claims" }
   package = {
     bucket       = "packages"

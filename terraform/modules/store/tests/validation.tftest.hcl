@@ -28,6 +28,27 @@ run "keeps_what_it_stores" {
   }
 }
 
+run "never_overwrites_what_large_events_say" {
+  command = plan
+
+  override_resource {
+    target          = aws_s3_bucket.claims
+    override_during = plan
+    values          = { arn = "arn:aws:s3:::fanout-test-claims-111122223333" }
+  }
+  assert {
+    condition     = aws_s3_bucket_versioning.claims.versioning_configuration[0].status == "Enabled"
+    error_message = "what is deleted must be restorable"
+  }
+  assert {
+    condition = contains([
+      for it in jsondecode(aws_s3_bucket_policy.claims[0].policy).Statement :
+      "${it.Effect} ${it.Action} ${join(" ", flatten([it.Resource]))} ${jsonencode(it.Condition)}"
+    ], "Deny s3:PutObject arn:aws:s3:::fanout-test-claims-111122223333/* {\"Null\":{\"s3:if-none-match\":\"true\"}}")
+    error_message = "an object that is there must not be overwritten"
+  }
+}
+
 run "lets_go_of_it_when_told" {
   command = plan
 
@@ -90,7 +111,7 @@ run "refuses_calls_without_tls" {
     condition = alltrue([
       for bucket in [aws_s3_bucket_policy.worker["media"], aws_s3_bucket_policy.claims[0]] : anytrue([
         for statement in jsondecode(bucket.policy).Statement :
-        statement.Effect == "Deny" && statement.Action == "s3:*" && statement.Condition.Bool["aws:SecureTransport"] == "false"
+        statement.Effect == "Deny" && statement.Action == "s3:*" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false"
       ])
     ])
     error_message = "buckets must refuse calls without TLS"

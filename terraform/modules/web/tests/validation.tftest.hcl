@@ -39,7 +39,7 @@ run "publishes_and_reads_what_it_names_in_the_vpc" {
   command = plan
 
   variables {
-    publishes  = true
+    publishes  = ["shop.orders/OrderPlaced"]
     security   = { key_alias = "alias/fanout-test" }
     parameters = { banner = "shop/banner" }
     secrets    = { session = "shop/session" }
@@ -67,7 +67,7 @@ run "refuses_to_publish_without_a_bus" {
   command = plan
 
   variables {
-    publishes = true
+    publishes = ["shop.orders/OrderPlaced"]
     bus       = null
   }
   expect_failures = [var.publishes]

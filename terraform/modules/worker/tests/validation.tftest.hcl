@@ -21,7 +21,7 @@ variables {
     architecture = "arm64"
     layers       = []
   }
-  bus             = { name = "fanout-test", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test", publishes = false }
+  bus             = { name = "fanout-test", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test", publishes = [] }
   claims_bucket   = { name = "fanout-test-claims", arn = "arn:aws:s3:::fanout-test-claims" }
   filter_policies = { "shop.orders" = "{\"detail-type\":[\"OrderPlaced\"]}" }
   topic_arns      = { "shop.orders" = "arn:aws:sns:eu-central-1:111122223333:fanout-test-shop-orders" }
@@ -389,6 +389,45 @@ run "gathers_in_a_table_of_its_own_and_reports_parts_of_others" {
       ReportParts = ["arn:aws:sqs:eu-central-1:111122223333:fanout-test-report"]
     }
     error_message = "of another worker's gather it reaches the queue only"
+  }
+}
+
+run "publishes_what_it_names_under_its_own_name" {
+  command = plan
+
+  variables {
+    bus = {
+      name      = "fanout-test"
+      arn       = "arn:aws:events:eu-central-1:111122223333:event-bus/fanout-test"
+      publishes = ["shop.billing/InvoiceIssued", "shop.billing/InvoiceRefunded"]
+    }
+  }
+  assert {
+    condition = one([for it in jsondecode(aws_iam_role_policy.this.policy).Statement : jsonencode(it.Condition) if it.Sid == "Publish"]) == jsonencode({
+      "ForAllValues:StringEquals" = {
+        "events:detail-type" = ["InvoiceIssued", "InvoiceRefunded"]
+        "events:source"      = ["shop.billing"]
+      }
+    })
+    error_message = "a worker publishes the events that it declares, and no canary"
+  }
+  assert {
+    condition = [
+      for it in jsondecode(aws_iam_role_policy.this.policy).Statement : it.Resource if contains(it.Action, "s3:PutObject")
+    ] == [["arn:aws:s3:::fanout-test-claims/fanout-test-billing/*"]]
+    error_message = "a worker writes claims under its own name"
+  }
+}
+
+run "lists_no_claims" {
+  command = plan
+
+  assert {
+    condition = flatten([
+      for it in jsondecode(aws_iam_role_policy.this.policy).Statement :
+      [for action in it.Action : "${action} ${join(" ", it.Resource)}" if startswith(action, "s3:")]
+    ]) == ["s3:GetObject arn:aws:s3:::fanout-test-claims/fanout-test-*/* arn:aws:s3:::fanout-test-claims/people/*"]
+    error_message = "a worker reads claims by their keys, which it is told by events, and lists none"
   }
 }
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ConnectionError as LostResponseError
 from fanout import Context, Envelope, Outcome, Reject, Worker
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import MAX_REPORT_BYTES, Reference
+from fanout.gather.timers import PartWasLate
 from fanout.testing import Death, Rig
 
 from .conftest import Square, SquareRequested, SumRequested, make_worker, square
@@ -149,6 +150,70 @@ def test_an_unknown_gatherer_is_rejected_before_the_handler(folder: Path) -> Non
     assert delivery.outcome is Outcome.REJECTED
     assert "add sums to parts_of in worker.yaml" in str(delivery.cause)
     assert ran == []
+
+
+@pytest.mark.parametrize("index", ["8", "999", "1000", "-1", "x", "", "1.0", "٣", "00000007"])
+@pytest.mark.parametrize("kind", ["plain", "async"])
+def test_a_part_that_the_gather_does_not_have_is_rejected_before_the_handler(
+    folder: Path, index: str, kind: str
+) -> None:
+    """GIVEN a gather of eight parts WHEN an event comes as another part of it THEN it is rejected, its handler does not
+    run, and the gather is as it was."""
+    ran = []
+
+    def handler(event: SquareRequested, _: Context) -> int:
+        ran.append(event)
+        return 0
+
+    async def coroutine(event: SquareRequested, context: Context) -> int:
+        return handler(event, context)
+
+    store = MemoryGatherStore()
+    rig = Rig(make_worker(folder, handler if kind == "plain" else coroutine), gather_store=store)  # type: ignore[arg-type]
+    part = scattered(rig, 8)[0]
+    worker, gather_id, _ = str(part.metadata.gather).split("/")
+    gather = store.read(gather_id)
+    forged = dataclasses.replace(part.metadata, event_id="forged", gather=f"{worker}/{gather_id}/{index}")
+    [delivery] = rig.deliver(dataclasses.replace(part, metadata=forged))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert ran == []
+    assert (store.read(gather_id), store.parts(gather_id)) == (gather, {})
+
+
+def test_a_report_of_a_part_that_the_gather_does_not_have_is_rejected(folder: Path) -> None:
+    """GIVEN a gather of eight parts WHEN another worker reports a ninth THEN nothing of it is kept."""
+    store = MemoryGatherStore()
+    gatherer, other = Rig(make_worker(folder), gather_store=store), Rig(part_worker(folder))
+    part = scattered(gatherer, 8)[0]
+    worker, gather_id, _ = str(part.metadata.gather).split("/")
+    other.deliver(
+        dataclasses.replace(part, metadata=dataclasses.replace(part.metadata, gather=f"{worker}/{gather_id}/8"))
+    )
+    [(_, report)] = other.part_reports
+    [delivery] = gatherer.deliver(report)
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "the gather has the parts 0 to 7" in str(delivery.cause)
+    assert store.parts(gather_id) == {}
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_part_that_counts_is_not_undone(folder: Path, closed: bool) -> None:
+    """GIVEN a part that counts WHEN somebody who may report parts says that it was late THEN it is not undone, be the
+    gather open or closed."""
+    rig = Rig(make_worker(folder, undo=True))
+    parts = scattered(rig, 2)
+    rig.deliver(*(parts if closed else parts[:1]))
+    if closed:
+        rig.deliver(*[timer for delay_s, timer in rig.timers if delay_s == 0])
+    rig.published.clear()
+    gather_id = str(parts[0].metadata.gather).split("/")[1]
+    [delivery] = rig.deliver(PartWasLate(gather_id=gather_id, index=0))
+
+    assert delivery.outcome is Outcome.REJECTED
+    assert "it is not late" in str(delivery.cause)
+    assert rig.published == []
 
 
 def test_a_report_too_large_for_a_message_fails_the_part(folder: Path) -> None:

@@ -36,6 +36,7 @@ def test_every_setting_comes_from_the_declaration(file: Path) -> None:
     assert Settings.read(file) == Settings(
         worker="order-audit",
         subscribes=("a/B", "a/C"),
+        publishes=frozenset(),
         idempotency="claim",
         ttl_s=1_800_000,
         max_receives=7,

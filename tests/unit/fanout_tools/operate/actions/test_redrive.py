@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fanout_tools.operate.actions.carrying import HOLD_S, Carrying
 from fanout_tools.operate.actions.drop import Drop
@@ -227,10 +228,14 @@ def test_a_second_redrive_to_a_fifo_queue_is_not_swallowed_as_a_repetition() -> 
 
 
 def test_what_is_dropped_has_a_copy() -> None:
+    """GIVEN dead letters WHEN they are dropped THEN the bucket has a copy of each, and a step that is repeated finds
+    its own there."""
     deployment, kept = full(12), dict[str, bytes]()
 
     class S3:
         def put_object(self, **request: Any) -> None:
+            if request["IfNoneMatch"] == "*" and request["Key"] in kept:
+                raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
             kept[request["Key"]] = request["Body"]
 
     work = carrying(deployment)
@@ -238,7 +243,8 @@ def test_what_is_dropped_has_a_copy() -> None:
     result = work.start(head(), planned(deployment).chosen)
 
     assert (result.carried, deployment.dlq.messages, deployment.queue.messages) == (12, [], [])
-    assert list(kept) == ["operations/op-1/000001.jsonl", "operations/op-1/000002.jsonl"]
+    assert [key.rpartition("-")[0] for key in kept] == ["operations/op-1/000001", "operations/op-1/000002"]
+    assert work.carrier.carry("op-1", 1, planned(deployment).chosen).refused == {}
     assert sum(body.count(b"\n") for body in kept.values()) == 12
 
 
