@@ -19,7 +19,7 @@ help: ## List the targets
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m scripts.set_up
 
-.PHONY: help setup lint docs check unit router-test test-apps integration e2e test plugin-test
+.PHONY: help setup lint docs check unit router-test test-apps test-console integration e2e test plugin-test
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(RUN) scripts.lint
@@ -33,6 +33,8 @@ router-test: setup ## The router end to end: processes, sockets, kills (loopback
 	$(RUN) pytest tests/e2e/router
 test-apps: setup ## FastAPI, Starlette, Django, Flask and node on the router, each beside its usual server; clients, Chromium
 	$(RUN) pytest tests/apps
+test-console: setup ## The console in Chromium: axe, keys, an incident; PICTURES=1 keeps the screenshots in docs/how-to/console
+	$(RUN) pytest tests/console $(if $(filter 1,$(PICTURES)),--pictures)
 integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)
 	FANOUT_TEST_EMULATOR=$(EMULATOR) $(RUN) pytest tests/integration
 e2e: setup ## `make demo` as a user runs it, with few orders
@@ -74,13 +76,17 @@ status: setup ## Queues, counts and what is stuck on EMULATOR
 canary: setup ## Prove of ENV that each hop delivers: a canary for each pair of event and worker
 	@$(FANOUT) canary --env $(ENV)
 
-.PHONY: demo demo-web chaos fuzz soak sim-dispatch bench
+.PHONY: demo demo-web demo-console chaos fuzz soak sim-dispatch bench
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
 	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
 	@exec $(RUN) scripts.demo --orders $(or $(ORDERS),500)
 demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 until Ctrl-C; CHECK=1 tries it out and ends
 	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
 	@exec $(RUN) scripts.demo.web --port $(or $(WEB_PORT),8080) $(if $(filter 1,$(CHECK)),--check)
+demo-console: setup ## The console on EMULATOR at CONSOLE_PORT=8765 until Ctrl-C, while the demo runs; its output is in build/demo.log
+	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
+	@$(RUN) scripts.demo --orders $(or $(ORDERS),500) > build/demo.log 2>&1 & trap "kill $$! 2> /dev/null || true" EXIT; \
+	$(FANOUT) console --allow-changes --open --port $(or $(CONSOLE_PORT),8765)
 chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes killed at random: each effect exactly once
 	$(RUN) scripts.chaos $(EMULATOR) --events $(or $(EVENTS),2000)
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz

@@ -48,6 +48,11 @@ class ReadBuffers:
 
 
 _JOIN_BELOW = 65_536
+"""Bytes: what is less in all is joined, and so are pieces of less than a quarter each on the average."""
+_SMALL = _JOIN_BELOW // 4
+_WRITE_BUFFER = 262_144
+"""Bytes held for an environment before its channels are told to wait: a turn's requests with bodies are more than the
+64 KB that transports take for much."""
 
 
 class Outbox:
@@ -80,7 +85,7 @@ class Outbox:
             pass
         elif len(pieces) == 1:
             transport.write(pieces[0])
-        elif sum(map(len, pieces)) < _JOIN_BELOW:
+        elif (size := sum(map(len, pieces))) < _JOIN_BELOW or size < _SMALL * len(pieces):
             transport.write(b"".join(pieces))
         else:
             transport.writelines(pieces)
@@ -164,6 +169,7 @@ class ControlProtocol(asyncio.BufferedProtocol):
 
         self.transport = cast("asyncio.Transport", transport)
         self._outbox.attach(self.transport)
+        self.transport.set_write_buffer_limits(_WRITE_BUFFER)
         self.wire.start()
         unauthenticated = self._port.unauthenticated
         if len(unauthenticated) >= self._port.max_unauthenticated:

@@ -27,11 +27,15 @@ def find() -> str | None:
 
 
 class Page:
-    """One open page."""
+    """One open page.
+
+    :ivar events: what the browser has told by itself, of the domains that were enabled.
+    """
 
     def __init__(self, link: ClientConnection) -> None:
         self._link = link
         self._number = 0
+        self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, **parameters: Any) -> Any:
         """Ask the browser for something; its result.
@@ -41,7 +45,7 @@ class Page:
         self._number += 1
         self._link.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
         while (answer := json.loads(self._link.recv(timeout=60))).get("id") != self._number:
-            pass
+            self.events.append(answer)
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
@@ -74,6 +78,7 @@ def browser(path: str, address: str) -> Iterator[Page]:
     """A browser at this address."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [path, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
+        command += ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
         command += ["--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

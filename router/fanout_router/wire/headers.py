@@ -4,10 +4,13 @@ request's headers.
 
 import re
 
-import hpack
-
 from fanout_router.wire.compressed import HeaderDecoder
+from fanout_router.wire.encoded import encoded
 
+_TABLE = 4_096
+"""Bytes of the dynamic table before anything is said of it (RFC 9113 section 6.5.2)."""
+_NO_TABLE = b"\x20"
+"""A dynamic table size update to 0 (RFC 7541 section 6.3)."""
 _REQUEST_PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
 _EXTENDED_PSEUDO = _REQUEST_PSEUDO | {b":protocol"}
 _CONNECTION_SPECIFIC = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
@@ -20,21 +23,25 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class HeaderCodec:
-    """Encodes and decodes header blocks; one per connection, since HPACK keeps state."""
+    """Encodes and decodes header blocks; one per connection, since its peer's blocks build on each other."""
 
-    __slots__ = ("_decoder", "_encoder")
+    __slots__ = ("_decoder", "_resized")
 
     def __init__(self, header_list: int) -> None:
         self._decoder = HeaderDecoder(header_list)
-        self._encoder = hpack.Encoder()
+        self._resized = b""
 
     def encode(self, headers: Headers) -> bytes:
         """The header block of ``headers``."""
-        return self._encoder.encode(headers)
+        block, self._resized = self._resized + encoded(tuple(headers)), b""
+        return block
 
     def limit_table(self, size: int) -> None:
-        """Follow the peer's SETTINGS_HEADER_TABLE_SIZE; never above the default 4,096."""
-        self._encoder.header_table_size = min(size, 4_096)
+        """Follow the peer's SETTINGS_HEADER_TABLE_SIZE. We keep no table, and have to say so once it may be smaller
+        (RFC 7541 section 4.2).
+        """
+        if size < _TABLE:
+            self._resized = _NO_TABLE
 
     def decode(self, block: bytes) -> Headers:
         """The headers of ``block``.

@@ -62,6 +62,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "resume": (OPERATE, "fanout_tools.cli.pause", "resume"),
     "replay": (OPERATE, "fanout_tools.cli.replay", "command"),
     "operations": (OPERATE, "fanout_tools.cli.operations", "app"),
+    "console": (OPERATE, "fanout_tools.cli.console", "command"),
     "canary": (OPERATE, "fanout_tools.cli.canary", "command"),
     "outbox": (OPERATE, "fanout_tools.cli.outbox", "command"),
 }

@@ -12,7 +12,6 @@ import typer
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import console, print_rows, printable
-from fanout_tools.cli.windows import since
 from fanout_tools.cost import prices
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.sources import logs
@@ -20,6 +19,7 @@ from fanout_tools.operate.sources.logs import Line
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.views.compare import Comparison, Version, compare
+from fanout_tools.operate.windows import since
 
 __all__ = ["command", "lines_of_versions"]
 

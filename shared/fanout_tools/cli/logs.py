@@ -12,7 +12,6 @@ import typer
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, printable
-from fanout_tools.cli.windows import since
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.sources import logs
 from fanout_tools.operate.sources.following import polled
@@ -20,6 +19,7 @@ from fanout_tools.operate.sources.logs import Line
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, UnknownWorkerError
 from fanout_tools.operate.views.log import Entry, about_event, about_worker
+from fanout_tools.operate.windows import since
 
 __all__ = ["NOT_FOUND", "command", "lines_about", "lines_of_worker", "print_entries"]
 

@@ -5,27 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fanout import aws
-from fanout.errors import FanoutError
+from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.output import complain
-from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
-from fanout_tools.operate.actions.move import Move
-from fanout_tools.operate.actions.pacing import Load, Pace, load_of
-from fanout_tools.operate.actions.pause import Mapping as SourceMapping
-from fanout_tools.operate.announcing import Announcer
-from fanout_tools.operate.fence import Fence
-from fanout_tools.operate.journal import Journal
-from fanout_tools.operate.limits import TokenBucket, parse_rate
-from fanout_tools.operate.operations import Operator, journal_of
-from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
-from fanout_tools.operate.sweeping import sweep
-from fanout_tools.operate.topology import Topology, WorkerPlace
+from fanout_tools.operate.actions.carrying import Result
+from fanout_tools.operate.operating import NOT_FOUND, REFUSED, NotFoundError, Operating, RefusedError
 
 __all__ = [
     "INTERRUPTED",
@@ -40,121 +28,22 @@ __all__ = [
     "Yes",
     "carried",
     "confirm",
+    "operating_of",
 ]
 
-NOT_FOUND, STUCK, REFUSED, INTERRUPTED = 3, 4, 5, 130
+STUCK, INTERRUPTED = 4, 130
 
 Why = Annotated[str, typer.Option(help="Why, for whoever reads the journal.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Rate = Annotated[str, typer.Option(help="At most so many messages: 20/s, 100/m.")]
 
-Client = Callable[..., Any]
-_client: Client = aws.client
 
-
-class RefusedError(FanoutError):
-    """A guard refuses; the text says what would let it through."""
-
-    exit_code = REFUSED
-
-
-class NotFoundError(FanoutError):
-    """What was asked for is not there."""
-
-    exit_code = NOT_FOUND
-
-
-@dataclass(frozen=True)
-class Operating:
-    """One deployment, for one command."""
-
-    topology: Topology
-
-    def client(self, service: str) -> Any:
-        return _client(service)
-
-    @cached_property
-    def journal(self) -> Journal:
-        bus = self.topology.names.bus
-        announcer = Announcer(lambda: self.client("events"), bus, lambda text: complain(f"fanout: {text}"))
-        return journal_of(self.topology, self.client("dynamodb"), announce=announcer)
-
-    @cached_property
-    def operator(self) -> Operator:
-        return Operator.present(self.client("sts"))
-
-    def sweep(self) -> None:
-        """Take away what earlier commands left that did not end; whoever may not does without."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            for name in sweep(self.topology, self.client, now()):
-                complain(f"fanout: {name} was left of a command that did not end: it is gone")
-        except (BotoCoreError, ClientError) as error:
-            complain(f"fanout: what earlier commands may have left stays: {error}")
-
-    def dead_letters(self, worker: WorkerPlace, *, undelivered: bool = False) -> DeadLetterQueue:
-        """A worker's DLQ; of a FIFO worker, if asked for, the one of what could not be delivered to its queue."""
-        url = worker.dead_letter_queue_url
-        if undelivered and worker.undelivered_queue:
-            url = self.topology.place.queue_url(worker.undelivered_queue)
-        return DeadLetterQueue(self.client("sqs"), url, worker.manifest.queue.max_receives, told=_progress)
-
-    def fence(self, worker: WorkerPlace) -> Fence:
-        return Fence(self.client("dynamodb"), worker)
-
-    def mapping(self, worker: WorkerPlace) -> SourceMapping:
-        return SourceMapping(self.client("lambda"), self.topology.place.arn("sqs", worker.queue))
-
-    def carrying(
-        self, queue: DeadLetterQueue, carrier: Carrier, rate: str, *, to: WorkerPlace | None = None
-    ) -> Carrying:
-        """
-        :param to: the worker that gets the messages: what it has to do without them slows them down.
-        """
-        per_s = parse_rate(rate)
-        work = Carrying(self.journal, queue, carrier, TokenBucket(per_s), told=_progress)
-        if to is not None:
-            work.brake = Pace(to, per_s, lambda: self._load(to))
-        return work
-
-    def moving(self, worker: WorkerPlace) -> Move:
-        """SQS's own way from a worker's DLQ to its queue."""
-        arn = self.topology.place.arn
-        source, destination = arn("sqs", worker.dead_letter_queue), arn("sqs", worker.queue)
-        return Move(self.client("sqs"), self.journal, source, destination, _progress)
-
-    def _load(self, worker: WorkerPlace) -> Load | None:
-        """None on an emulator, and for whoever may not see metrics."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        if self.topology.place.endpoint:
-            return None
-        try:
-            return load_of(self.client("cloudwatch"), worker, now())
-        except (BotoCoreError, ClientError):
-            return None
-
-    def paused_and_idle_since(self, worker: WorkerPlace, failed_ms: int) -> list[str]:
-        """What speaks against a redrive at this moment."""
-        told = []
-        if self.mapping(worker).paused:
-            told.append(f"worker {worker.name} is paused: what is sent waits until `fanout resume {worker.name}`")
-        function = self.client("lambda").get_function_configuration(FunctionName=worker.function)
-        modified = _seconds(str(function.get("LastModified", "")))
-        if failed_ms and modified and modified * 1000 < failed_ms:
-            told.append("nothing has been deployed since the last of these failures: they may well fail again")
-        return told
-
-
-def _seconds(moment: str) -> float:
-    from datetime import datetime
-
-    try:
-        return datetime.fromisoformat(moment.replace("+0000", "+00:00")).timestamp()
-    except ValueError:
-        return 0.0
+def operating_of(env: str, namespace: str | None, services: Path) -> Operating:
+    """The deployment, for one command."""
+    return Operating(
+        topology_of(env, namespace, services), told=_progress, said=lambda text: complain(f"fanout: {text}")
+    )
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.operating import DryRun, Operating, Why, Yes, confirm, now
+from fanout_tools.cli.operating import DryRun, Why, Yes, confirm, now, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
-from fanout_tools.cli.windows import seconds_of
-from fanout_tools.operate.actions.pause import KIND, Pause, open_pauses
+from fanout_tools.operate.actions.pause import KIND, open_pauses
+from fanout_tools.operate.windows import seconds_of
 
 __all__ = ["pause", "resume"]
 
@@ -37,9 +36,10 @@ def pause(
 
     Example: fanout pause notifications --for 2h --why "the mail provider is down"
     """
-    operating = Operating(topology_of(env, namespace, services))
-    pausing, seconds = _pausing(operating, worker), seconds_of(for_, "--for")
-    clock = pausing.plan(seconds, _oldest_s(operating, worker))
+    operating = operating_of(env, namespace, services)
+    place = operating.topology.worker(worker)
+    pausing, seconds = operating.pausing(place), seconds_of(for_, "--for")
+    clock = pausing.plan(seconds, operating.oldest_s(place, now()))
     until = datetime.fromtimestamp(now() + seconds, UTC).strftime("%a %d %b %H:%M UTC")
     earlier = open_pauses(operating.journal, worker)
     if not as_json:
@@ -73,32 +73,14 @@ def resume(
 
     Example: fanout resume notifications
     """
-    operating = Operating(topology_of(env, namespace, services))
-    pauses = open_pauses(operating.journal, operating.topology.worker(worker).name)
+    operating = operating_of(env, namespace, services)
+    place = operating.topology.worker(worker)
+    pauses = open_pauses(operating.journal, place.name)
     if not dry_run:
-        _pausing(operating, worker).resume(paused_by=pauses)
+        operating.pausing(place).resume(paused_by=pauses)
     if as_json:
         print(json.dumps({"worker": worker, "resumed": not dry_run, "pauses": list(pauses)}))
     elif dry_run:
         print(f"worker {worker}: would be resumed; pauses: {', '.join(pauses) or 'none in the journal'}")
     else:
         print(f"worker {worker}: takes from its queue again")
-
-
-def _pausing(operating: Operating, worker: str) -> Pause:
-    place = operating.topology.worker(worker)
-    return Pause(operating.topology, place, operating.mapping(place), operating.journal, operating.client("scheduler"))
-
-
-def _oldest_s(operating: Operating, worker: str) -> float:
-    """The age of the oldest message in the queue: a metric has it alone, a minute late; 0 where it says nothing."""
-    dimensions = [{"Name": "QueueName", "Value": operating.topology.worker(worker).queue}]
-    metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateAgeOfOldestMessage", "Dimensions": dimensions}
-    found = operating.client("cloudwatch").get_metric_data(
-        MetricDataQueries=[{"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}],
-        StartTime=datetime.fromtimestamp(now() - 900, UTC),
-        EndTime=datetime.fromtimestamp(now(), UTC),
-        ScanBy="TimestampDescending",
-    )
-    values = [value for result in found["MetricDataResults"] for value in result["Values"]]
-    return float(values[0]) if values else 0.0

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from fanout_tools.cli.endpoint import topology_of
-from fanout_tools.cli.operating import DryRun, Operating, Rate, RefusedError, Why, Yes, carried, confirm, now
+from fanout_tools.cli.operating import DryRun, Rate, RefusedError, Why, Yes, carried, confirm, now, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
-from fanout_tools.operate.actions.redrive import Redrive
-from fanout_tools.operate.actions.replay import KIND, Replay, Span, refusal
+from fanout_tools.operate.actions.replay import Span, refusal
 from fanout_tools.operate.actions.selection import SelectionError
-from fanout_tools.operate.journal import Head
-from fanout_tools.operate.topology import WorkerPlace
 
-__all__ = ["carry_on", "command"]
+__all__ = ["command"]
 
 
 def command(
@@ -51,18 +45,14 @@ def command(
 
     Example: fanout replay --worker loyalty --from 2026-11-27T10:00 --to 2026-11-27T12:00 --why "was not deployed"
     """
-    operating = Operating(topology_of(env, namespace, services))
+    operating = operating_of(env, namespace, services)
     place, span = operating.topology.worker(worker), Span(_seconds(begin), _seconds(end))
     if again not in ("", worker):
         raise RefusedError(f"--again {again}: would have worker {worker} handle events twice; write its name there")
     if reason := refusal(place, span, now(), beyond_fence=beyond_fence):
         raise RefusedError(f"{reason}; --beyond-fence replays them all the same" if "effect" in reason else reason)
-    replay = _replay(operating, place, rate)
-    plan: dict[str, Any] = {"begin": span.begin, "end": span.end, "rate": rate, "pattern": _pattern(pattern)}
-    plan["again"] = bool(again)
-    head = operating.operator.head(KIND, worker, why, now(), **plan)
-    name = operating.topology.names.temporary(KIND, head.operation)
-    head = replace(head, plan={**head.plan, "queue": operating.topology.place.queue_url(name)})
+    replay = operating.replay(place, rate)
+    head = operating.replay_head(place, span, why, now(), rate=rate, pattern=_pattern(pattern), again=bool(again))
     operating.sweep()
     staged = replay.stage(head)
     if not as_json:
@@ -78,29 +68,6 @@ def command(
         return
     confirm(f"Send {len(staged.chosen)} events to worker {worker}?", yes=yes)
     carried(head.operation, lambda: replay.send(head, staged), verb=f"sent to {place.queue}", as_json=as_json)
-
-
-def carry_on(operating: Operating, head: Head, *, as_json: bool) -> None:
-    """Carry on a replay that was cut off."""
-    place = operating.topology.worker(head.worker)
-    replay = _replay(operating, place, head.plan["rate"])
-    carried(head.operation, lambda: replay.resume(head), verb=f"sent to {place.queue}", as_json=as_json)
-
-
-def _replay(operating: Operating, place: WorkerPlace, rate: str) -> Replay:
-    fence = operating.fence(place)
-    carrier = Redrive(operating.client("sqs"), place, fence)
-    return Replay(
-        operating.topology,
-        place,
-        operating.client("events"),
-        operating.client("sqs"),
-        operating.client("scheduler"),
-        operating.journal,
-        fence,
-        lambda queue: operating.carrying(queue, carrier, rate, to=place),
-        sleep=time.sleep,
-    )
 
 
 def _pattern(text: str) -> dict[str, Any] | None:

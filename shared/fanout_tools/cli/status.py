@@ -20,11 +20,11 @@ from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.options import workers as workers_
 from fanout_tools.cli.output import console, print_rows, printable, table
-from fanout_tools.cli.windows import seconds_of, since
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.status import look
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.views.overview import ORDERS, Overview, WorkerRow
+from fanout_tools.operate.windows import seconds_of, since
 
 __all__ = ["STUCK", "command", "top"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,17 +19,16 @@ from fanout.tracing.otlp import export
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import console, printable
-from fanout_tools.cli.windows import seconds_of
-from fanout_tools.declarations import reading
-from fanout_tools.declarations.worker import worker_name
+from fanout_tools.operate.evidence import Evidence
 from fanout_tools.operate.reading import Reading
-from fanout_tools.operate.search import NotFoundError, Search
 from fanout_tools.operate.topology import Topology
+from fanout_tools.operate.tracing import Tracing
 from fanout_tools.operate.views import tree
 from fanout_tools.operate.views.html import page
 from fanout_tools.operate.views.otlp import spans_of
-from fanout_tools.operate.views.trace import Trace, trace
-from fanout_tools.operate.views.why import Fate, facts_of, reason
+from fanout_tools.operate.views.trace import Trace
+from fanout_tools.operate.views.why import Fate
+from fanout_tools.operate.windows import seconds_of
 from fanout_tools.project import project
 
 __all__ = ["trace_command", "why_command"]
@@ -80,18 +77,23 @@ def trace_command(
         fanout trace order:o-1997-0042 --since 1d --html incident.html --env prod
     """
     topology = topology_of(env, namespace, services)
-    ask = partial(_trace, topology, services, identity, event, data, since, logs=logs)
-    search, found = ask()
+    known, back_s = _known(identity, event, data), seconds_of(since)
+    tracing = _asked(topology, services)
+
+    def ask() -> tuple[Evidence, Trace]:
+        return tracing.trace(identity, event, known=known, since=time.time() - back_s, logs=logs)
+
+    evidence, found = ask()
     _print(found, as_json=as_json)
     try:
         while watch and any(fate in UNDER_WAY for fate in found.count()):
             time.sleep(WATCH_S)
-            search, found = ask()
+            evidence, found = ask()
             _print(found, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     if html is not None:
-        html.write_text(page(found, now=search.evidence.now), encoding="utf-8")
+        html.write_text(page(found, now=evidence.now), encoding="utf-8")
     if otlp is not None:
         refused = export(otlp, spans_of(found, topology.names.namespace))
         if refused:
@@ -120,49 +122,24 @@ def why_command(
         fanout why 80b4c862-0d0e-4d0b-a7a4-9a4f0f6f3f3e loyalty --env prod
     """
     topology = topology_of(env, namespace, services)
-    place = topology.worker(worker)
-    search, seen = _trace(topology, services, identity, event, data, since, logs=logs)
-    search.ask_about(place)
-    event_id, name = _one_event(search, seen, identity)
-    found = reason(facts_of(search.evidence, worker, place.manifest, name, event_id))
+    found = _asked(topology, services).why(
+        identity,
+        worker,
+        event,
+        known=_known(identity, event, data),
+        since=time.time() - seconds_of(since),
+        logs=logs,
+    )
     if as_json:
-        print(json.dumps({"event_id": event_id, "worker": worker, "fate": found.fate.value, "reason": found.text}))
+        print(json.dumps({"event_id": identity, "worker": worker, "fate": found.fate.value, "reason": found.text}))
     else:
         console.print(Text(printable(": ".join(filter(None, (worker, found.fate.value, found.text))))))
     if found.fate.bad:
         raise typer.Exit(STUCK)
 
 
-def _one_event(search: Search, seen: Trace, identity: str) -> tuple[str, str]:
-    """The id and ``<source>/<Name>`` of the event that is meant: without a name nobody would seem to subscribe to it.
-
-    :raises NotFoundError: it is of several, or its name is not known.
-    """
-    names = search.evidence.names
-    ids = [identity] if names.get(identity) else [root.event_id for root in seen.roots]
-    if len(ids) > 1:
-        raise NotFoundError(f"{identity}: several events came of it, {', '.join(ids)}: name one of them")
-    if not (name := names.get(ids[0], "")):
-        raise NotFoundError(f"{ids[0]}: nothing tells which event it is; say it with --event")
-    return ids[0], name
-
-
-def _trace(
-    topology: Topology, services: Path, identity: str, event: str | None, data: Path | None, since: str, *, logs: bool
-) -> tuple[Search, Trace]:
-    search = Search(
-        topology,
-        Reading(topology, aws.client),
-        workflow_events=dict(_workflow_events(services)),
-        read_logs=logs,
-        since=time.time() - seconds_of(since),
-        clock=time.time,
-    )
-    if data is not None:
-        search.know(_envelope(identity, event, data))
-    roots = search.find(identity, event)
-    manifests = {name: place.manifest for name, place in topology.workers.items()}
-    return search, trace(roots, search.evidence, manifests)
+def _asked(topology: Topology, services: Path) -> Tracing:
+    return Tracing(topology, Reading(topology, aws.client), services)
 
 
 def _print(found: Trace, *, as_json: bool) -> None:
@@ -174,11 +151,8 @@ def _print(found: Trace, *, as_json: bool) -> None:
     console.print(Text(tree.summary(found)))
 
 
-def _workflow_events(services: Path) -> Iterator[tuple[str, str]]:
-    for file in sorted(services.glob("*/workflow.yaml")):
-        declared = reading.read(file)
-        if isinstance(declared, dict) and isinstance(declared.get("event"), str):
-            yield worker_name(file.parent), declared["event"]
+def _known(identity: str, event: str | None, file: Path | None) -> Envelope | None:
+    return None if file is None else _envelope(identity, event, file)
 
 
 def _envelope(identity: str, event: str | None, file: Path) -> Envelope:

@@ -15,7 +15,6 @@ from fanout.errors import FanoutError
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, print_rows
-from fanout_tools.cli.windows import since
 from fanout_tools.contracts import golden
 from fanout_tools.cost import prices
 from fanout_tools.declarations import editing
@@ -27,6 +26,7 @@ from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.views.priority import Candidate, ranked
 from fanout_tools.operate.views.tuning import Point, Report, Strategy, choose, drawn, dumped, points, read
 from fanout_tools.operate.views.tuning_svg import svg
+from fanout_tools.operate.windows import since
 from fanout_tools.project import project
 
 __all__ = ["command"]

@@ -2,25 +2,18 @@
 
 import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
 
 from fanout_tools.cli.options import Services, environments
 from fanout_tools.cli.output import console, print_rows
-from fanout_tools.contracts import golden
-from fanout_tools.cost.inventory import inventory
-from fanout_tools.cost.mix import Mix, benchmarked, logged, traffic
-from fanout_tools.cost.prices import load
-from fanout_tools.cost.report import Report, report
-from fanout_tools.declarations.worker import load_all
+from fanout_tools.cost.calculation import calculate, cost_json
+from fanout_tools.cost.mix import Mix, benchmarked, logged
+from fanout_tools.cost.report import Report
 from fanout_tools.plans import Plan
 from fanout_tools.plans.file import plan_file, read
-from fanout_tools.project import project
 
 __all__ = ["command"]
 
@@ -49,18 +42,11 @@ def command(
     """
     if not math.isfinite(events_per_month):
         raise typer.BadParameter("must be a number of events, such as 1e6", param_hint="--events-per-month")
-    calculated = _calculate(events_per_month, _plan(env, plan), _mix(mix, logs, bench), services)
+    calculated = calculate(events_per_month, _plan(env, plan), _mix(mix, logs, bench), services)
     if as_json:
-        print(json.dumps(_json(calculated), indent=2))
+        print(json.dumps(cost_json(calculated), indent=2))
     else:
         _tell(calculated)
-
-
-def _calculate(events_per_month: float, plan: Plan, mix: Mix, services: Path) -> Report:
-    events = [it.contract.identifier for it in project().load_contracts()]
-    found = inventory(plan, load_all(services, events=events), events)
-    mix.hold(events, found.workers)
-    return report(found, traffic(mix, found.events, events_per_month, _golden_bytes()), mix, load())
 
 
 def _mix(file: Path | None, logs: Path | None, bench: Path | None) -> Mix:
@@ -73,31 +59,6 @@ def _plan(env: str | None, file: Path | None) -> Plan:
     if (env is None) == (file is None):
         raise typer.BadParameter("give either --env, such as --env prod, or --plan")
     return Plan.read(read(file or plan_file(env or "")))
-
-
-def _golden_bytes() -> Mapping[str, int]:
-    """The mean size in bytes of each event's golden events, as they travel."""
-    sizes: dict[str, list[int]] = {}
-    for it in golden.find(project().golden):
-        sizes.setdefault(it.contract.identifier, []).append(len(orjson.dumps(orjson.loads(it.delivered()))))
-    return {event: round(fmean(found)) for event, found in sizes.items()}
-
-
-def _json(calculated: Report) -> dict[str, Any]:
-    return {
-        "usd_per_month": round(calculated.total, 4),
-        "events": calculated.events(),
-        "workers": calculated.workers(),
-        "items": calculated.services(),
-        "levers": calculated.levers(),
-        "prices": {
-            "region": calculated.prices.region,
-            "read_on": calculated.prices.read_on.isoformat(),
-            "unverified": calculated.unverified(),
-        },
-        "unpriced": dict(calculated.inventory.unpriced),
-        "assumed": calculated.mix.model_dump(exclude={"events", "workers"}),
-    }
 
 
 def _tell(calculated: Report) -> None:

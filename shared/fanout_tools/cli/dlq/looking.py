@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,8 +18,6 @@ from fanout_tools.cli.dlq.queue import (
     Undelivered,
     Where,
     Worker,
-    moment,
-    row,
 )
 from fanout_tools.cli.operating import RefusedError
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
@@ -28,11 +25,10 @@ from fanout_tools.cli.output import print_rows
 from fanout_tools.operate.actions.carrying import MOST
 from fanout_tools.operate.actions.drop import as_line
 from fanout_tools.operate.actions.selection import Selection
-from fanout_tools.operate.views.groups import Group, groups
+from fanout_tools.operate.views.groups import groups
+from fanout_tools.operate.views.letters import group_row, letter_json, letter_row
 
 __all__ = ["export", "group", "ls", "show"]
-
-SPARKS = " ▁▂▃▄▅▆▇█"
 
 
 def ls(
@@ -56,7 +52,7 @@ def ls(
     queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
     _, letters = queue.chosen(Selection(group=group, ids=tuple(ids or ()), pattern=pattern, where=where), sample)
     columns = ["message", "kind", "event", "event_id", "tries", "since", "cause", "text"]
-    print_rows(columns, map(row, letters), as_json=as_json, title=queue.queue.url.rpartition("/")[2])
+    print_rows(columns, map(letter_row, letters), as_json=as_json, title=queue.name)
 
 
 def group(
@@ -79,7 +75,7 @@ def group(
     browsed, letters = queue.chosen(Selection(pattern=pattern, where=where), sample)
     columns = ["group", "count", "kind", "cause", "text", "first", "last", "when"]
     title = f"{len(browsed.letters)} of about {browsed.about} seen"
-    print_rows(columns, map(_group_row, groups(letters)), as_json=as_json, title=title)
+    print_rows(columns, map(group_row, groups(letters)), as_json=as_json, title=title)
 
 
 def show(
@@ -99,10 +95,7 @@ def show(
     queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
     letter = queue.one(identity)
     [known] = queue.known([letter])
-    told: dict[str, Any] = {**row(letter), "attributes": dict(letter.attributes), "fence": known.state.value}
-    if body:
-        told["body"] = letter.body
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+    print(json.dumps(letter_json(letter, known, body=body), indent=2, ensure_ascii=False))
 
 
 def export(
@@ -130,23 +123,3 @@ def export(
     file.touch(mode=0o600)
     file.write_text("".join(f"{as_line(letter)}\n" for letter in letters), encoding="utf-8")
     print(f"{file}: {len(letters)} messages")
-
-
-def _group_row(group: Group) -> Mapping[str, Any]:
-    return {
-        "group": group.key,
-        "count": group.count,
-        "kind": group.kind.value,
-        "cause": group.cause or None,
-        "text": group.text,
-        "first": moment(group.first_ms),
-        "last": moment(group.last_ms),
-        "when": "".join(_sparks(group.per_time)),
-        "events": list(group.events),
-        "sample": group.sample,
-    }
-
-
-def _sparks(counts: tuple[int, ...]) -> Iterator[str]:
-    most = max(counts, default=0) or 1
-    yield from (SPARKS[-(-count * (len(SPARKS) - 1) // most)] for count in counts)

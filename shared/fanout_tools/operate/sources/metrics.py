@@ -17,7 +17,7 @@ from fanout.telemetry import METRIC_NAMESPACE
 from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.topology import Topology
 
-__all__ = ["EXECUTIONS", "OVERVIEW", "Health", "Metric", "Window", "health", "outcomes", "values"]
+__all__ = ["EXECUTIONS", "OVERVIEW", "Health", "Metric", "Window", "health", "outcomes", "series", "values"]
 
 METRICS_A_CALL: Final = 500
 POINTS: Final = 60
@@ -108,6 +108,23 @@ async def outcomes(
     return {
         worker: Counter({str(name): round(sum(points[metrics[worker, name]])) for name in wanted}) for worker in names
     }
+
+
+async def series(
+    fast: Fast, topology: Topology, worker: str, window: Window, wanted: Sequence[str] = OVERVIEW
+) -> Mapping[float, Mapping[str, int]]:
+    """A worker's records by outcome in each period of the window, by the period's begin in seconds since 1970; what was
+    not counted is 0."""
+    metrics = [_outcome(topology, worker, name) for name in wanted]
+    begin = window.start - window.start % window.period_s
+    times = [begin + number * window.period_s for number in range(int(window.end - begin) // window.period_s)]
+    found = {time: dict.fromkeys(map(str, wanted), 0) for time in times}
+    async for result in _results(fast, _queries(metrics, window), window):
+        name = str(wanted[int(result["Id"][1:])])
+        for time, value in zip(result.get("Timestamps") or (), result.get("Values") or (), strict=True):
+            if time in found:
+                found[time][name] += round(value)
+    return found
 
 
 def _outcome(topology: Topology, worker: str, name: str) -> Metric:

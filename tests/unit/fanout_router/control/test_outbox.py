@@ -1,6 +1,7 @@
 """Writes of one turn of the loop become one; a transport that has closed meanwhile takes none."""
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
@@ -23,21 +24,29 @@ class Transport(asyncio.Transport):
             raise RuntimeError("the handler is closed")
         self.written.append(bytes(data))
 
+    def writelines(self, list_of_data: Iterable[bytes | bytearray | memoryview]) -> None:
+        for each in list_of_data:
+            self.write(each)
 
-@pytest.mark.parametrize("size", [2, 40_000])
-def test_what_is_written_in_one_turn_is_sent_in_order(size: int) -> None:
+
+@pytest.mark.parametrize(("size", "copies", "writes"), [(2, 1, 1), (40_000, 1, 3), (3_000, 50, 1)])
+def test_what_is_written_in_one_turn_is_sent_in_order(size: int, copies: int, writes: int) -> None:
+    """GIVEN little, much in few pieces, or in many WHEN written THEN it is joined but for few large pieces."""
+
     async def run() -> Transport:
         transport, outbox = Transport(), Outbox(asyncio.get_running_loop())
         outbox.attach(transport)
         for letter in b"abc":
-            outbox.write(bytes([letter]) * size)
+            for _ in range(copies):
+                outbox.write(bytes([letter]) * size)
         assert not transport.written
         await asyncio.sleep(0)
         return transport
 
     transport = asyncio.run(run())
-    assert b"".join(transport.written) == b"a" * size + b"b" * size + b"c" * size
-    assert size > 100 or len(transport.written) == 1
+    whole = size * copies
+    assert b"".join(transport.written) == b"a" * whole + b"b" * whole + b"c" * whole
+    assert len(transport.written) == writes
 
 
 @pytest.mark.parametrize("pieces", [1, 3])

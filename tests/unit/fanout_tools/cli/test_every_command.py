@@ -21,6 +21,7 @@ PANELS = {
 """The commands under these headings have no --env, --json and --dry-run, and why."""
 
 WITHOUT_JSON = {
+    "console": "serves pages, each of them as JSON too",
     "dlq show": "prints JSON as it is",
     "operations show": "prints JSON as it is",
     "dlq export": "writes JSON lines into a file",
@@ -33,6 +34,7 @@ READS = {
 """These change nothing that --dry-run could tell beforehand."""
 WITHOUT_DRY_RUN = {
     "canary": "sends what no handler sees, and nothing of it stays",
+    "console": "shows the plan of each change before it is confirmed",
     "tail": "makes a rule and a queue of its own, and takes them away",
     "outbox": "publishes with --relay alone: without it, it lists what that would publish",
 }

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fanout_tools.cli import compare, doctor, logs, status, tail, tune
-from fanout_tools.cli.app import application
+from fanout_tools.cli.app import application, run
 from fanout_tools.operate.sources.depths import Depth
 from fanout_tools.operate.sources.functions import Mapped
 from fanout_tools.operate.sources.logs import Line
@@ -90,7 +90,7 @@ def test_status_watches_until_it_is_interrupted(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("since", ["15", "0m", "m", "1w"])
 def test_a_time_that_is_none_is_wrong_usage(since: str) -> None:
-    assert RUNNER.invoke(application(), ["status", "--since", since]).exit_code == 2
+    assert run(["status", "--since", since]) == 2
 
 
 def test_top_shows_the_worst_first(monkeypatch: pytest.MonkeyPatch) -> None:

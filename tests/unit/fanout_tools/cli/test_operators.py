@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from fanout_tools.cli import operations, pause
+from fanout_tools.cli import operating
 from fanout_tools.cli.app import application
-from fanout_tools.cli.dlq import editing, queue
-from fanout_tools.cli.operating import Operating
+from fanout_tools.cli.dlq import editing
+from fanout_tools.operate.operating import Operating
 from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
 from tests.unit.fanout_tools.operate.mortal import Deployment, event
 
@@ -79,10 +79,9 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    for module in (queue, operations, pause):
-        monkeypatch.setattr(module, "topology_of", lambda *_: made.deployment.topology)
+    monkeypatch.setattr(operating, "topology_of", lambda *_: made.deployment.topology)
     monkeypatch.setattr(Operating, "sweep", lambda _: None)
-    monkeypatch.setattr(Operating, "client", lambda _, service: made.clients[service])
+    monkeypatch.setattr("fanout.aws.client", lambda service: made.clients[service])
     return made
 
 

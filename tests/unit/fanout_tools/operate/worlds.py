@@ -58,6 +58,7 @@ class Bus:
     dead_letters: dict[str, list[DeadLetter]] = field(default_factory=dict)
     """By queue."""
     calls: int = 0
+    now: float = NOW
 
     def publish(self, event: str, event_id: str, correlation_id: str, depth: int = 0) -> None:
         """Deliver an event, and all that comes of it."""
@@ -99,13 +100,13 @@ class Bus:
                 key=key,
                 state=states[fate],
                 tries=0 if fate is Fate.DEAD else 1,
-                locked_until=NOW + 30,
-                completed_at=NOW - 3500,
+                locked_until=self.now + 30,
+                completed_at=self.now - 3500,
             )
         if fate in (Fate.HANDLED, Fate.RETRYING, Fate.DEAD):
             outcome = {Fate.HANDLED: "handled", Fate.RETRYING: "retried", Fate.DEAD: "rejected"}[fate]
             other = correlation_id if correlation_id != event_id else None
-            sent = int((NOW - 3510) * 1000)
+            sent = int((self.now - 3510) * 1000)
             account = [event_id, other, event, "s", sent, 5, sent + 10, 2.5, 1, 1, outcome, caused]
             self.log.append({"worker": place.name, "_aws": {"Timestamp": sent + 20}, "spans": [account]})
         if fate is Fate.WAITING:

@@ -57,6 +57,25 @@ def test_a_longer_window_has_longer_periods(seconds: int, period: int) -> None:
     assert Window(0, seconds).period_s == period
 
 
+def test_a_series_has_each_period_and_what_was_counted_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN metrics that tell of some minutes WHEN a series is asked for THEN each minute is there, and those that are
+    not told of have nothing."""
+
+    def answer(_: str, asked: dict[str, Any]) -> Any:
+        first = asked["MetricDataQueries"][0]["Id"]
+        told = {"Id": first, "Timestamps": [1_800_000_060.0, 1_800_000_000.0], "Values": [2.0, 1.0]}
+        return {"MetricDataResults": [{**told, "StatusCode": "Complete"}]}
+
+    topology = deployment("billing")
+    aws = StandIn(answer)
+    found = aws.run(lambda fast: metrics.series(fast, topology, "billing", WINDOW), monkeypatch)
+
+    assert len(found) == 15
+    assert [counts["handled"] for counts in found.values()] == [1, 2, *[0] * 13]
+    assert {counts["rejected"] for counts in found.values()} == {0}
+    assert len(aws.asked) == 1
+
+
 def mapping(queue: str, **said: Any) -> dict[str, Any]:
     return {"EventSourceArn": f"arn:aws:sqs:eu-central-1:123456789012:{queue}", "State": "Enabled", **said}
 

@@ -1,0 +1,120 @@
+"""One console over one deployment: what its pages ask, and who may see them."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fanout_tools.console.access import Access
+from fanout_tools.console.ledger import METRICS, Ledger, cost_of
+from fanout_tools.console.shared import Shared
+from fanout_tools.operate.operating import Operating, RefusedError
+from fanout_tools.operate.sources.metrics import OVERVIEW, Window
+from fanout_tools.operate.topology import Topology, WorkerPlace
+from fanout_tools.operate.tracing import Tracing
+from fanout_tools.operate.views.overview import Overview
+
+__all__ = ["BUDGET_USD_AN_HOUR", "FRESH_S", "Console", "Look"]
+
+FRESH_S = 10.0
+"""For so long a look over all workers is good for whoever comes; pages ask every 15 s."""
+BUDGET_USD_AN_HOUR = 0.50
+"""What looks over all workers may cost: where one costs more, they come less often."""
+WINDOW_S = 900.0
+
+Look = Callable[[Window, Sequence[WorkerPlace]], Awaitable[Overview]]
+Series = Callable[[Window, WorkerPlace], Awaitable[Mapping[float, Mapping[str, int]]]]
+
+
+@dataclass(eq=False)
+class Console:
+    """
+    :ivar env: as the commands name the deployment.
+    :ivar look: asks all sources at once; of no workers means of all.
+    :ivar series: a worker's records by outcome, period by period; nothing where there are no metrics.
+    :ivar tracing: follows events.
+    :ivar folder: the project's, for what is recorded there.
+    :ivar services: where its workers are declared.
+    """
+
+    env: str
+    operating: Operating
+    look: Look = field(repr=False)
+    series: Series = field(repr=False)
+    tracing: Tracing = field(repr=False)
+    access: Access = field(repr=False)
+    folder: Path = field(default_factory=Path)
+    services: Path = Path("services")
+    ledger: Ledger = field(default_factory=Ledger)
+    clock: Callable[[], float] = time.time
+    works: list[threading.Thread] = field(default_factory=list, init=False)
+    """Operations that this process carries out."""
+    made: dict[object, str] = field(default_factory=dict, init=False, repr=False)
+    """Parts of pages that many ask for, as they were made last."""
+    _beginning: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    overview: Shared[Overview] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.overview = Shared(self._all, max(FRESH_S, self.usd_a_look * 3600 / BUDGET_USD_AN_HOUR))
+
+    @property
+    def topology(self) -> Topology:
+        return self.operating.topology
+
+    @property
+    def usd_a_look(self) -> float:
+        """At list prices; an emulator costs nothing."""
+        if self.topology.place.endpoint is not None:
+            return 0.0
+        workers = len(self.topology.workers)
+        return cost_of({"sqs:GetQueueAttributes": 2 * workers, METRICS: workers * len(OVERVIEW)})
+
+    @property
+    def window(self) -> Window:
+        now = self.clock()
+        return Window(now - WINDOW_S, now)
+
+    async def _all(self) -> Overview:
+        return await self.look(self.window, ())
+
+    def begin(self, operation: str, work: Callable[[], object]) -> None:
+        """Carry an operation out beside the pages; how far it is the journal tells.
+
+        :raises RefusedError: this process is at it: a form was sent twice.
+        """
+
+        def carry() -> None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the operation is to see it
+                self._note(operation, error)
+
+        thread = threading.Thread(target=carry, name=operation, daemon=True)
+        with self._beginning:
+            self.works = [it for it in self.works if it.is_alive()]
+            if self.at(operation):
+                raise RefusedError(f"{operation}: is being carried out already")
+            self.works.append(thread)
+            thread.start()
+
+    def at(self, operation: str) -> bool:
+        """Whether this process is carrying it out."""
+        return any(it.name == operation and it.is_alive() for it in self.works)
+
+    def _note(self, operation: str, error: Exception) -> None:
+        try:
+            self.operating.journal.note(operation, f"cut off: {error}")
+        except Exception as silent:  # noqa: BLE001 - the journal may be what is not reached
+            print(f"fanout: operation {operation}: cut off: {error}; not written down: {silent}")
+
+    def acting(self, command: str) -> Operating:
+        """The same deployment, for an operation that the journal is to know by the equivalent command."""
+        return self.operating.by(command)
+
+    def command(self, *words: str) -> str:
+        """The equivalent command line."""
+        return shlex.join(["fanout", *words, *(["--env", self.env] if self.env != "local" else [])])

@@ -1,0 +1,108 @@
+"""``/``: trouble first, then every worker, then who gets which event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fanout_tools.console.answers import Page, is_part, wants_json
+from fanout_tools.console.console import Console
+from fanout_tools.console.entries import Entry
+from fanout_tools.operate.topology import Topology
+from fanout_tools.operate.views.overview import ORDERS, Overview, WorkerRow
+
+__all__ = ["ENTRIES"]
+
+REFRESH_S = 15
+
+
+@dataclass(frozen=True)
+class Hop:
+    """One event, who publishes it and who takes it."""
+
+    event: str
+    publishers: tuple[str, ...]
+    subscribers: tuple[str, ...]
+
+
+async def page(request: Request, console: Console) -> Page:
+    """The first answer is what is declared: it waits for nothing but a look that is there."""
+    waits = is_part(request) or wants_json(request) or "freeze" in request.query_params
+    seen = await console.overview.get() if waits else console.overview.seen()
+    by, text = request.query_params.get("by", "trouble"), request.query_params.get("q", "")
+    by = by if by in ORDERS else "trouble"
+    shown = seen and _filtered(seen, text, by)
+    return Page(
+        title=f"Overview of {console.topology.names.namespace}",
+        template="overview.html",
+        command=console.command("status"),
+        told=seen.to_json() if seen else (),
+        shown={
+            "seen": shown,
+            "troubles": _troubles(seen) if seen else [],
+            "hops": tuple(_hops(console.topology)),
+            "rows": {row.worker: row for row in seen.workers} if seen else {},
+            "workers": len(console.topology.workers),
+            "orders": tuple(ORDERS),
+            "by": by,
+            "text": text,
+        },
+        refresh_s=REFRESH_S,
+        made_of=(console.overview.number, by, text) if seen else None,
+    )
+
+
+def _filtered(seen: Overview, text: str, by: str) -> Overview:
+    rows = [row for row in seen.workers if text.lower() in row.worker]
+    return replace(seen, workers=tuple(sorted(rows, key=ORDERS[by])))
+
+
+def _troubles(seen: Overview) -> list[tuple[str, str]]:
+    """Each with the page that tells more."""
+    found = [(f"{it.events} in {it.queue}: {it.holds}", "") for it in seen.unheard if it.events]
+    found += [(f"{row.worker}: {trouble}", _place(row, trouble)) for row in seen.workers for trouble in row.troubles]
+    found += [(f"workflow {it.workflow}: {it.failed} executions failed", "") for it in seen.workflows if it.failed]
+    return [*found, *((f"alarm {alarm.name}: {alarm.description}", "") for alarm in seen.alarms)]
+
+
+def _place(row: WorkerRow, trouble: str) -> str:
+    return f"/d/{row.worker}" if row.dead and "DLQ" in trouble else f"/w/{row.worker}"
+
+
+def _hops(topology: Topology) -> Iterator[Hop]:
+    published: Mapping[str, Iterable[str]] = {
+        event: [it.name for it in topology.workers.values() if event in it.manifest.publishes]
+        for event in _events(topology)
+    }
+    for event, publishers in published.items():
+        takers = tuple(it.name for it in topology.workers.values() if it.takes(event))
+        yield Hop(event, tuple(publishers), takers)
+
+
+def _events(topology: Topology) -> list[str]:
+    """All that are declared anywhere; what takes everything by ``*`` names none."""
+    named = {each.event for it in topology.workers.values() for each in it.manifest.subscribes if each.event != "*"}
+    return sorted(named | {event for it in topology.workers.values() for event in it.manifest.publishes})
+
+
+async def find(request: Request, console: Console) -> Response:
+    """From the search box: a worker by its name, else an event or a correlation."""
+    text = request.query_params.get("for", "").strip()
+    if not text:
+        return RedirectResponse("/", 303)
+    from urllib.parse import quote
+
+    kind = "w" if text in console.topology.workers else "o" if _is_operation(text) else "e"
+    return RedirectResponse(f"/{kind}/{quote(text, safe='')}", 303)
+
+
+def _is_operation(text: str) -> bool:
+    """Ids begin with the day and the time."""
+    day, _, rest = text.partition("-")
+    return len(day) == 6 and day.isdecimal() and rest[:6].isdecimal()
+
+
+ENTRIES = (Entry("/", page), Entry("/find", find))

@@ -1,0 +1,126 @@
+"""The console as a local server, until Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.concurrency import run_in_threadpool
+
+from fanout import aws
+from fanout_tools.console.access import Access, Role
+from fanout_tools.console.app import make
+from fanout_tools.console.console import Console
+from fanout_tools.console.ledger import METRICS, Ledger
+from fanout_tools.operate.fast import Fast
+from fanout_tools.operate.operating import Operating
+from fanout_tools.operate.reading import Reading
+from fanout_tools.operate.sources.metrics import OVERVIEW, Window, series
+from fanout_tools.operate.status import look
+from fanout_tools.operate.topology import Topology, WorkerPlace
+from fanout_tools.operate.tracing import Tracing
+from fanout_tools.operate.views.overview import Overview
+
+__all__ = ["HOST", "console_of", "listening", "serve"]
+
+HOST = "127.0.0.1"
+"""Nobody else's machine can reach it."""
+UNTYPED = ("local", "dev")
+"""Environments whose changes are not confirmed by typing the worker's name."""
+
+
+def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: Path, services: Path) -> Console:
+    """A console over AWS, or over an emulator, with this process's own credentials."""
+    ledger = Ledger()
+    hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
+
+    def client(service: Any) -> Any:
+        return ledger.watch(aws.client(service))
+
+    async def looked(window: Window, workers: Sequence[WorkerPlace]) -> Overview:
+        fast = await run_in_threadpool(Fast.reached, topology.place)
+        async with fast:
+            try:
+                return await look(fast, topology, window, workers)
+            finally:
+                ledger.add(fast.calls)
+                if topology.place.endpoint is None:
+                    ledger.add({METRICS: len(OVERVIEW) * (len(workers) or len(topology.workers))})
+
+    async def counted(window: Window, worker: WorkerPlace) -> Mapping[float, Mapping[str, int]]:
+        if topology.place.endpoint is not None:
+            return {}  # an emulator has no metrics
+        fast = await run_in_threadpool(Fast.reached, topology.place)
+        async with fast:
+            ledger.add({METRICS: len(OVERVIEW)})
+            return await series(fast, topology, worker.name, window)
+
+    return Console(
+        env=env,
+        operating=Operating(topology, client, said=_complain),
+        look=looked,
+        series=counted,
+        tracing=Tracing(topology, Reading(topology, client), services),
+        access=Access(role, hosts, typed=env not in UNTYPED),
+        folder=folder,
+        services=services,
+        ledger=ledger,
+    )
+
+
+def listening(port: int) -> socket.socket:
+    """A socket on the loopback address.
+
+    :param port: 0: any that is free.
+    :raises OSError: another process has the port.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((HOST, port))
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+class _Server(uvicorn.Server):
+    """What is cut off by Ctrl-C is no error."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+        super().handle_exit(sig, frame)
+
+
+def _complain(text: str) -> None:
+    print(f"fanout: {text}", file=sys.stderr, flush=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def serve(console: Console, own: socket.socket, *, opened: bool, said: Callable[[str], None] = _say) -> None:
+    """Serve it until Ctrl-C; what is being carried out then stays in the journal, to be resumed."""
+    config = uvicorn.Config(
+        make(console), log_level="warning", access_log=False, lifespan="off", server_header=False,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    url = f"http://{HOST}:{own.getsockname()[1]}/?token={console.access.token}"
+    said(f"fanout console of {console.topology.names.namespace}, as {console.access.role}: {url}")
+    if opened:
+        webbrowser.open(url)
+    with suppress(KeyboardInterrupt):
+        _Server(config).run(sockets=[own])
+    for work in console.works:
+        if work.is_alive():
+            _complain(f"{work.name} is cut off: `fanout operations resume {work.name}`")

@@ -1,0 +1,110 @@
+"""One look for all who watch, and what looks cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from fanout_tools.console.ledger import METRICS, Ledger, cost_of
+from fanout_tools.console.shared import Shared
+from tests.console.world import Shop, console
+
+
+class Looks:
+    """Counts; each looks for as long as it is told."""
+
+    def __init__(self) -> None:
+        self.count, self.now = 0, 0.0
+        self.gate = asyncio.Event()
+
+    async def ask(self) -> int:
+        self.count += 1
+        await self.gate.wait()
+        return self.count
+
+
+def test_all_who_ask_at_once_wait_for_one_look() -> None:
+    """GIVEN 50 viewers WHEN they ask at once, and one of them leaves, THEN there is one look, and all others have it;
+    none is made again before it is stale."""
+
+    async def watched() -> None:
+        looks = Looks()
+        shared = Shared(looks.ask, 10.0, lambda: looks.now)
+        viewers = [asyncio.ensure_future(shared.get()) for _ in range(50)]
+        await asyncio.sleep(0)
+        viewers[0].cancel()
+        looks.gate.set()
+        assert await asyncio.gather(*viewers[1:]) == [1] * 49
+        assert shared.seen() == 1
+        looks.now = 9.9
+        assert await shared.get() == 1
+        looks.now = 10.0
+        assert shared.seen() is None
+        assert await shared.get() == 2
+
+    asyncio.run(watched())
+
+
+def test_a_look_that_fails_is_made_again() -> None:
+    async def watched() -> None:
+        failing = [True]
+
+        async def ask() -> int:
+            if failing.pop():
+                raise ConnectionError
+            return 1
+
+        shared = Shared(ask, 10.0)
+        with pytest.raises(ConnectionError):
+            await shared.get()
+        failing.append(False)
+        assert await shared.get() == 1
+
+    asyncio.run(watched())
+
+
+def test_what_was_asked_is_counted_and_priced() -> None:
+    now = [0.0]
+    ledger = Ledger(clock=lambda: now[0])
+    ledger.add({"sqs:GetQueueAttributes": 1_000_000, METRICS: 1_000})
+    assert ledger.count == 1_000_000
+    assert ledger.usd == pytest.approx(0.40 + 0.01)
+    now[0] = 7200.0
+    assert ledger.usd_an_hour == pytest.approx(0.205)
+
+
+class Events:
+    """Of botocore: one handler for each mark."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[str, Callable[..., object]] = {}
+
+    def register(self, _: str, handler: Callable[..., object], mark: str) -> None:
+        self.handlers.setdefault(mark, handler)
+
+
+class Client:
+    def __init__(self) -> None:
+        self.meta = self
+        self.events = Events()
+        self.service_model = self
+        self.service_name = "sqs"
+
+
+def test_a_client_that_is_shared_is_counted_once() -> None:
+    ledger, client = Ledger(), Client()
+    for _ in range(3):
+        assert ledger.watch(client) is client
+    for handler in client.events.handlers.values():
+        assert handler(request=None) is None
+    assert ledger.count == 1
+
+
+def test_many_workers_are_looked_at_less_often() -> None:
+    """GIVEN 500 workers WHEN a look costs over a cent THEN looks come so seldom that the budget of an hour holds."""
+    few = console(Shop())
+    assert few.overview.fresh_s == 10.0
+    assert few.usd_a_look < 0.001
+    assert cost_of({METRICS: 2_000}) == pytest.approx(0.02)
