@@ -33,6 +33,7 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("lambda:GetFunctionConfiguration", "function:{}-any"),
         ("logs:FilterLogEvents", "log-group:/aws/lambda/{}-any:log-stream:any"),
         ("logs:StartQuery", "log-group:/aws/lambda/{}-any:log-stream:any"),
+        ("logs:StartLiveTail", "log-group:/aws/lambda/{}-any"),
         ("events:DescribeRule", "rule/{}/any"),
         ("events:DescribeEventBus", "event-bus/{}"),
         ("events:DescribeArchive", "archive/{}"),
@@ -61,7 +62,10 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "operator": (
         ("sqs:SendMessage", "{}-any"),
         ("sqs:DeleteMessage", "{}-any-dlq"),
+        ("sqs:StartMessageMoveTask", "{}-any-dlq"),
         ("dynamodb:UpdateItem", "table/{}-any-idempotency"),
+        ("dynamodb:DeleteItem", "table/{}-any-idempotency"),
+        ("events:PutEvents", "event-bus/{}"),
         ("dynamodb:PutItem", "table/{}-operations"),
         ("dynamodb:UpdateItem", "table/{}-operations"),
         ("s3:PutObject", "{}-claims-000000000000/operations/any"),
@@ -70,6 +74,14 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         *((action, "rule/{}/{}-replay-any") for action in _MAKING),
         ("events:StartReplay", "archive/{}"),
         ("events:DescribeReplay", "replay/{}-replay-any"),
+        *_LEASES,
+    ),
+    "tuner": (
+        ("lambda:GetFunction", "function:{}-any"),
+        ("lambda:GetLayerVersion", "layer:any:1"),
+        ("iam:PassRole", "role/{}-any"),
+        *((f"lambda:{it}Function", "function:{}-tune-any") for it in ("Create", "Delete", "Invoke")),
+        ("lambda:UpdateFunctionConfiguration", "function:{}-tune-any"),
         *_LEASES,
     ),
 }
@@ -88,12 +100,20 @@ _BEYOND: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
         {"lambda:functionarn": "arn:aws:lambda:eu-central-1:999999999999:function:elsewhere"},
         "pause any function",
     ),
+    (
+        "iam:PassRole",
+        "role/{}-any",
+        {"iam:passedtoservice": "ecs-tasks.amazonaws.com"},
+        "give a worker's role to others than functions",
+    ),
+    ("events:PutEvents", "event-bus/{}", {"events:source": "shop.orders"}, "publish in a worker's name"),
 )
 _TOLD: Final = {
     "dynamodb:attributes": "status",
     "dynamodb:select": "SPECIFIC_ATTRIBUTES",
-    "iam:passedtoservice": "scheduler.amazonaws.com",
+    "events:source": "fanout.ops",
 }
+_PASSED_TO: Final = {"role/{}.sweeper": "scheduler.amazonaws.com", "role/{}-any": "lambda.amazonaws.com"}
 _TEMPORARY: Final = ("tail", "replay", "tune")
 
 
@@ -113,7 +133,7 @@ def journal(plan: Plan) -> Iterator[Finding]:
 
 
 def people(plan: Plan) -> Iterator[Finding]:
-    """The three policies are there, each with what its commands call; an observer reads no payload."""
+    """The four policies are there, each with what its commands call; an observer reads no payload."""
     policies = {it.get("name"): it for it in plan.of("aws_iam_policy")}
     for name, needs in NEEDS.items():
         policy = policies.get(f"{names_of(plan).namespace}-{name}")
@@ -135,9 +155,8 @@ def _observes(policy: Resource) -> Iterator[Finding]:
 
 def _needs(plan: Plan, policy: Resource, needs: tuple[tuple[str, str], ...]) -> Iterator[Finding]:
     for action, on in needs:
-        if not allows(
-            _of(policy), Request(action=action, resource=_arn(plan, action, on), told={**_TOLD, **_function(plan)})
-        ):
+        told = {**_TOLD, **_function(plan), "iam:passedtoservice": _PASSED_TO.get(on, "")}
+        if not allows(_of(policy), Request(action=action, resource=_arn(plan, action, on), told=told)):
             yield _finding(policy, f"does not allow {action} on {on or 'anything'}", "allow it")
     yield from _bounded(plan, policy)
     keys = any(plan.of("aws_kms_key"))
