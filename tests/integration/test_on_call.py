@@ -53,12 +53,12 @@ def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platfor
         # Of this event: others may be in the DLQ already, and the older version would have it once the alias is back.
         eventually(lambda: _outcomes(platform, poison.metadata.event_id), lambda it: "rejected" in it, "it is rejected")
 
-    seen = fanout(platform, "status", "--since", "1h", "--json")
-    workers = {row["worker"]: row for row in rows(seen) if "worker" in row}
-    assert seen.returncode == STUCK
+    # A record says what has become of it before it is in the DLQ.
+    workers = eventually(lambda: _status(platform), lambda it: bool(it["probe"]["troubles"]), "status tells of it")
     assert workers.keys() == platform.deployment.manifests.keys()
     assert workers["probe"]["handled"] >= 1
     assert "in its DLQ: fanout dlq group probe" in workers["probe"]["troubles"][0]
+    assert fanout(platform, "status").returncode == STUCK
     [worst] = [
         row for row in rows(fanout(platform, "top", "--by", "dead", "--lines", "1", "--json")) if "worker" in row
     ]
@@ -68,6 +68,11 @@ def test_a_version_with_a_new_failure_is_seen_by_status_logs_and_compare(platfor
 
     compared = rows(fanout(platform, "compare", "probe", "--json"))[0]
     assert [cause for cause in compared["new_causes"] if cause.startswith("LookupError probe/handler.py:")]
+
+
+def _status(platform: Platform) -> dict[str, Any]:
+    seen = fanout(platform, "status", "--since", "1h", "--json")
+    return {row["worker"]: row for row in rows(seen) if "worker" in row}
 
 
 def _outcomes(platform: Platform, event_id: str) -> set[str | None]:

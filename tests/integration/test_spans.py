@@ -21,6 +21,8 @@ from tests.integration.conftest import EMULATOR
 from tests.integration.platform import NAMESPACE, Platform, client, eventually, order
 from tests.integration.test_cli import fanout
 
+STUCK = 4
+
 WORKER = "probe"
 ROOT = """
 terraform {
@@ -158,5 +160,6 @@ def test_what_a_worker_logs_comes_to_the_collector_as_spans(
 
     collector.requests.clear()
     done = fanout(platform, "trace", event_id, "--otlp", collector.url)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # Another of the order's workers may have refused it: the shelves may be empty.
+    assert done.returncode in (0, STUCK), done.stdout + done.stderr
     assert span["spanId"] in {each["spanId"] for each in collector.spans_of(event_id)}
