@@ -63,7 +63,7 @@ resource "aws_s3_bucket_policy" "claims" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "claims" {
-  bucket = aws_s3_bucket_versioning.claims.bucket
+  bucket = aws_s3_bucket.claims.id
 
   rule {
     id     = "expire"
@@ -80,4 +80,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "claims" {
       days_after_initiation = 1
     }
   }
+
+  # S3 takes a rule on versions of a bucket that has them.
+  depends_on = [aws_s3_bucket_versioning.claims]
 }
