@@ -13,13 +13,12 @@ TARGET ?= local
 MINUTES ?= 10
 ON = $(ENV) --emulator $(EMULATOR) $(if $(PORT),--port $(PORT))
 
+.PHONY: $(shell grep -oE '^[a-z][a-z0-9-]*:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m scripts.set_up
-
-.PHONY: help setup lint docs check unit router-test test-apps test-console integration e2e test plugin-test
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(RUN) scripts.lint
@@ -39,12 +38,11 @@ integration: setup ## Integration tests on EMULATOR (ministack enforces IAM)
 	FANOUT_TEST_EMULATOR=$(EMULATOR) $(RUN) pytest tests/integration
 e2e: setup ## `make demo` as a user runs it, with few orders
 	$(RUN) pytest tests/e2e
-test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end to end, real apps; a table of times
+test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end to end, real apps, console; a table of times
 	$(RUN) scripts.test_legs
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
 	$(RUN) scripts.plugin_tests
 
-.PHONY: up down reset build plan deploy destroy release check-drift check-plan diagram diagram-docs cost status canary
 up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566, or on a free port where that is taken
 	@$(FANOUT) up $(EMULATOR) $(if $(PORT),--port $(PORT))
 down: setup ## Stop EMULATOR and all it started
@@ -76,7 +74,6 @@ status: setup ## Queues, counts and what is stuck on EMULATOR
 canary: setup ## Prove of ENV that each hop delivers: a canary for each pair of event and worker
 	@$(FANOUT) canary --env $(ENV)
 
-.PHONY: demo demo-web demo-console chaos fuzz soak sim-dispatch bench
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
 	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
 	@exec $(RUN) scripts.demo --orders $(or $(ORDERS),500)
@@ -85,8 +82,7 @@ demo-web: setup ## The storefront on the router, on EMULATOR, at WEB_PORT=8080 u
 	@exec $(RUN) scripts.demo.web --port $(or $(WEB_PORT),8080) $(if $(filter 1,$(CHECK)),--check)
 demo-console: setup ## The console on EMULATOR at CONSOLE_PORT=8765 until Ctrl-C, while the demo runs; its output is in build/demo.log
 	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
-	@$(RUN) scripts.demo --orders $(or $(ORDERS),500) > build/demo.log 2>&1 & trap "kill $$! 2> /dev/null || true" EXIT; \
-	$(FANOUT) console --allow-changes --open --port $(or $(CONSOLE_PORT),8765)
+	@exec $(RUN) scripts.demo.console --orders $(or $(ORDERS),500) --port $(or $(CONSOLE_PORT),8765)
 chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes killed at random: each effect exactly once
 	$(RUN) scripts.chaos $(EMULATOR) --events $(or $(EVENTS),2000)
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
@@ -99,7 +95,5 @@ bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, b
 	@for name in import leavers patterns publish reliability router scaleup worker; do echo "== $$name"; $(RUN) scripts.bench.$$name; done
 bench-%: setup
 	@$(RUN) scripts.bench.$(subst -,_,$*)
-
-.PHONY: clean
 clean: ## Stop the emulators, and remove all that the other targets made
 	@$(PYTHON) -m scripts.clean

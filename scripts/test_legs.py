@@ -3,7 +3,8 @@
 ``python -m scripts.test_legs``. A leg needs an emulator or real processes, and has its own ports, its own Terraform
 state and its own folder under build/. LocalStack runs in host mode, with the plugin's own tests, where there is a
 Python 3.13; else in Docker, where there is that. Where it cannot run at all its leg is left out with a word on why; in
-CI that is a failure. Legs go on after a failed one, so that one run tells everything.
+CI that is a failure. The console's pages are looked at in Chromium, where there is one. Legs go on after a failed one,
+so that one run tells everything.
 """
 
 import os
@@ -16,6 +17,7 @@ from fanout_tools.emulators.localstack import find_engine
 from fanout_tools.emulators.venvs import find_python
 from scripts import steps
 from scripts.steps import Step
+from tests.apps import chromium
 
 PYTEST = [sys.executable, "-m", "pytest"]
 CHECK = Step("fanout check", [str(Path(sys.executable).with_name("fanout")), "check"])
@@ -23,6 +25,7 @@ AT_ONCE = steps.CORES + 1
 """A leg waits for its emulator half of the time."""
 END_TO_END = Step("end to end", [*PYTEST, "tests/e2e"])
 APPS = Step("real apps", [*PYTEST, "tests/apps"])
+CONSOLE = Step("console", [*PYTEST, "tests/console"])
 UNIT = Step("unit", [*PYTEST, "--numprocesses", "auto", "--dist", "loadfile"])
 
 
@@ -35,6 +38,8 @@ def legs() -> Iterator[Step]:
     yield UNIT
     yield integration("ministack")
     yield APPS
+    if chromium.find():
+        yield CONSOLE
     try:
         find_python("3.13")
     except PythonMissingError as missing:
@@ -59,6 +64,8 @@ def main() -> int:
         return 1
     found, left_out = _found()
     code = steps.report([*checked, *steps.run(found, at_once=AT_ONCE)])
+    if not chromium.find():
+        print("left out: the console in a browser, which needs Chromium", file=sys.stderr)
     if left_out is not None:
         print(f"left out: integration on LocalStack, which needs Python 3.13 or Docker: {left_out}", file=sys.stderr)
         return 1 if os.environ.get("CI") else code
