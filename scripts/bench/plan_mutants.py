@@ -20,7 +20,8 @@ from fanout_tools.proof.findings import Declared, Finding, read
 from fanout_tools.proof.workflows import declared_patterns
 from scripts.bench.support import format_table, write_results
 from scripts.mutants.fixture import FIXTURE, PLANS
-from scripts.mutants.plans import Mutant, mutants
+from scripts.mutants.mutant import Mutant
+from scripts.mutants.plans import mutants
 
 __all__ = ["Verdict", "verdicts"]
 
