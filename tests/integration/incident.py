@@ -28,6 +28,7 @@ VARIES = (
     (r"arn:aws:\S+", "<arn>"),
     (r"\b\d+\.\d+\b", "<figure>"),
     (r"\b20\d\b", "200"),  # a slow worker may reject an event twice
+    (r"\b\d+ times\b", "<number> times"),  # an emulator's log lacks lines of environments that it has replaced
     (r"^([0-9a-f]{6}|GROUP)(?=\s)", "<group>"),
     (r"^[├└]─", "├─"),  # the tests' own workers are told of, too
     (r"[ \t▁▂▃▄▅▆▇█]+", " "),

@@ -11,15 +11,17 @@ import io
 import json
 import os
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from typing import Any, cast
 
 import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
-from contracts.orders import OrderPlaced
-from fanout import Context, Outcome
+from fanout import Context, Event, Outcome
 from fanout.errors import EventError, ManifestError, PatternError
 from fanout.events.envelope import MAX_DATA_BYTES, DataReference, Envelope
 from fanout.payloads import ClaimCheck
@@ -29,6 +31,28 @@ from fanout.worker import Worker
 from fanout_tools.cli.output import printable
 from fanout_tools.declarations.worker import Manifest, load
 from fanout_tools.patterns import Pattern
+
+
+class Line(BaseModel):
+    sku: str = Field(min_length=1, max_length=64)
+    quantity: int = Field(ge=1, le=1_000)
+
+
+class Total(BaseModel):
+    amount: Decimal = Field(ge=0, decimal_places=2)
+    currency: str = Field(pattern="^[A-Z]{3}$")
+
+
+class OrderPlaced(Event, source="probe.orders", version=1):
+    """An order as a shop's is."""
+
+    order_id: str = Field(min_length=1, max_length=64)
+    customer_id: str
+    email: str
+    placed_on: date
+    lines: list[Line] = Field(min_length=1)
+    total: Total
+
 
 EXAMPLES = 2_000 if os.environ.get("HYPOTHESIS_PROFILE") == "many" else 100
 
@@ -75,12 +99,12 @@ def _paths(node: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[str,
 
 
 EVENT = {
-    "source": "shop.orders",
+    "source": "probe.orders",
     "detail-type": "OrderPlaced",
     "id": "1",
     "detail": {
         "metadata": {
-            "event_id": "e", "schema_version": 2, "correlation_id": "c", "published_at": "2026-01-01T00:00:00Z",
+            "event_id": "e", "schema_version": 1, "correlation_id": "c", "published_at": "2026-01-01T00:00:00Z",
             "causation_id": "c", "subject": "s", "traceparent": "t", "tracestate": "t", "gather": "w/g/1",
             "expires_at": "2036-01-01T00:00:00Z",
             "claim": {"bucket": "b", "key": "k", "size": 3, "sha256": "0" * 64},
@@ -105,7 +129,7 @@ def _json(value: object) -> bytes:
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Worker:
     folder = tmp_path_factory.mktemp("services") / "probe"
     folder.mkdir()
-    (folder / "worker.yaml").write_text("description: A probe\nsubscribes: [{event: shop.orders/OrderPlaced}]\n")
+    (folder / "worker.yaml").write_text("description: A probe\nsubscribes: [{event: probe.orders/OrderPlaced}]\n")
     made = Worker(str(folder / "handler.py"))
 
     @made.handles(OrderPlaced)

@@ -148,6 +148,7 @@ def _contracts() -> None:
 
 
 @pytest.mark.shop
+@pytest.mark.shop
 @pytest.mark.usefixtures("_contracts")
 def test_an_event_is_edited_by_a_form_of_its_contract(shop: Shop, browser: Browser) -> None:
     """GIVEN an order with a wrong article WHEN it is corrected in the form THEN the change is shown, then sent, and
@@ -171,6 +172,7 @@ def test_an_event_is_edited_by_a_form_of_its_contract(shop: Shop, browser: Brows
 
 
 @pytest.mark.shop
+@pytest.mark.shop
 @pytest.mark.usefixtures("_contracts")
 def test_an_edit_that_was_cut_off_is_carried_on_as_edited(
     shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
@@ -186,6 +188,7 @@ def test_an_edit_that_was_cut_off_is_carried_on_as_edited(
     assert json.loads(sent.body)["detail"]["data"]["customer_id"] == "c-8"
 
 
+@pytest.mark.shop
 @pytest.mark.shop
 @pytest.mark.usefixtures("_contracts")
 def test_an_edit_that_breaks_the_contract_is_refused(browser: Browser) -> None:

@@ -17,6 +17,7 @@ from tests.unit.fanout_tools.console.conftest import Browser
 
 
 @pytest.mark.shop
+@pytest.mark.shop
 def test_the_catalogue_tells_of_contracts_and_who_takes_them(browser: Browser) -> None:
     project().load_contracts()
     rows = {row["event"]: row for row in map(json.loads, browser.json("/c").text.splitlines())}
