@@ -10,6 +10,8 @@ import pytest
 
 from scripts.paths import REPOSITORY
 
+pytestmark = pytest.mark.shop  # a fork's page may still tell of what the shop's tests hold
+
 PAGE = (REPOSITORY / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
 HEAD = "| stopped by | where | held by |"
 NAMED = re.compile(r"`(test_\w+|[a-z_]+/[a-z_]+)`")
