@@ -88,8 +88,8 @@ class Console:
         """
 
         def carry() -> None:
-            self.operating.sweep()
             try:
+                self.operating.sweep()
                 work()
             except Exception as error:  # noqa: BLE001 - whatever it is, whoever waits for the operation is to see it
                 self._note(operation, error)
