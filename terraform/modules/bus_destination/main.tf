@@ -10,9 +10,9 @@ locals {
   queue_name = "${local.name}-undelivered"
   queue_arn  = "arn:${var.deployment.partition}:sqs:${local.location}:${local.queue_name}"
 
-  # Six digits of the event's hash: event names hold spaces and may be too long for a rule's 64 characters. With a hyphen
-  # a rule could be a worker's.
-  rules     = { for event in var.events : event => "to.${var.name}-${substr(sha1(event), 0, 6)}" }
+  # Six digits of the event's hash: event names hold spaces and may be too long for a rule's 64 characters. No worker's
+  # name has an underscore; in a name with a dot, LocalStack finds no tagged rule.
+  rules     = { for event in var.events : event => "to_${var.name}_${substr(sha1(event), 0, 6)}" }
   rule_arns = [for rule in sort(values(local.rules)) : "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${rule}"]
 
   # Sources by their whole names, so that no canary leaves.
