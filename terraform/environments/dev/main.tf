@@ -46,6 +46,7 @@ locals {
 module "platform" {
   source = "../../modules/platform"
 
+  stack                = var.stacks ? terraform.workspace : null # each stack is a workspace: docs/how-to/deploy.md
   namespace            = module.naming.namespace
   services_dir         = "${path.root}/../../../services"
   contracts_dir        = "${path.root}/../../../shared/contracts/schemas"

@@ -42,3 +42,9 @@ variable "canary" {
   })
   default = null
 }
+
+variable "stacks" {
+  description = "Whether this environment is deployed by stacks, each with a state and a lock of its own, rather than whole."
+  type        = bool
+  default     = false
+}

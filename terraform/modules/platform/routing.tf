@@ -62,7 +62,7 @@ locals {
   }
 
   # The events of AWS services come over from the default bus; of S3, those of the buckets that say `events: true`.
-  event_buckets = [for name, bucket in local.buckets : module.store.buckets[name].name if bucket.events]
+  event_buckets = [for name, bucket in local.buckets : local.store_names.bucket[name] if bucket.events]
   forwarded = {
     for source, names in local.taken : source => jsonencode(merge(
       { source = [source], detail-type = distinct(names) },

@@ -9,6 +9,12 @@ variable "namespace" {
   }
 }
 
+variable "stack" {
+  description = "The stack that this state holds: platform, edge, or the name of a worker; null: the whole deployment (stack.tf)."
+  type        = string
+  default     = null
+}
+
 variable "services_dir" {
   description = "The directory with a folder per worker."
   type        = string
