@@ -10,17 +10,19 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from fanout.errors import PlanError
+from fanout_tools import supervisor
 from fanout_tools.declarations.worker import worker_name
 from fanout_tools.deploy.terraform.binary import version
 from fanout_tools.plans import plan, stacks
 from fanout_tools.project import Project, project
 from fanout_tools.proof import identities, planning
 
-__all__ = ["made_of", "plan_file", "read"]
+__all__ = ["Kept", "plan_file", "read"]
 
 Resources = Sequence[Mapping[str, Any]]
 
@@ -30,6 +32,8 @@ _WORKING_FILES: Final = (".terraform", ".tfstate")
 """What running Terraform leaves among its files begins or ends so; planning copies none of it."""
 _SET: Final = ("TF_VAR_", "TF_CLI_ARGS")
 """Variables of this process that a plan depends on."""
+_AT_ONCE: Final = 2
+"""Terraform and its provider keep a core busy, and hold a gigabyte."""
 _FEW: Final = 20
 """A stack takes a fixed time, and the whole one that grows with its size: one in so many is planned alone."""
 
@@ -76,7 +80,7 @@ class Kept:
     def stale(self) -> list[str]:
         """The stacks without a plan of what they are made of now."""
         shared = _shared(self.of, self.environment)
-        return [stack for stack in self.stacks if not self._is_kept(stack, made_of(self.of, shared, stack))]
+        return [stack for stack in self.stacks if not self._is_kept(stack, _made_of(self.of, shared, stack))]
 
     def _is_kept(self, stack: str, digest: str) -> bool:
         path, made = self.folder / f"{stack}.json", self.folder / f"{stack}.made-of"
@@ -86,17 +90,21 @@ class Kept:
         """Plan what is stale, each alone or all together; see :func:`plan_file`."""
         root, wanted = planning.root_of(self.environment), self.stale()
         workers = [stack for stack in wanted if stack not in (stacks.PLATFORM, stacks.EDGE)]
-        if len(workers) * _FEW > len(self.stacks) or not _has_stacks(root):
+        if len(workers) * _FEW > len(self.stacks) or not planning.has_stacks(root):
             self._keep_parts(planning.plan_environment(self.environment))
             return
         work = self.of.build / "check_plan" / self.environment
         with planning.Planner.begun(root, services=self.of.services, work=work) as planner:
-            if stacks.PLATFORM in wanted:
+            if not (self.folder / f"{stacks.PLATFORM}.json").exists():
                 self._keep(stacks.PLATFORM, _planned(planner.plan(stacks.PLATFORM)))
+            # Of an older plan too: names and identities of key and layers are made of nothing that changes.
             names = planner.know(self.resources(stacks.PLATFORM))
-            for stack in wanted:
-                if stack != stacks.PLATFORM:
-                    self._keep(stack, _renamed(_planned(planner.plan(stack)), names))
+            supervisor.in_parallel(
+                [partial(self._plan, planner, stack, names) for stack in self.stale()], at_once=_AT_ONCE
+            )
+
+    def _plan(self, planner: planning.Planner, stack: str, names: Mapping[str, str]) -> None:
+        self._keep(stack, _renamed(_planned(planner.plan(stack)), names))
 
     def _keep_parts(self, shown: Mapping[str, Any]) -> None:
         whole = _planned(shown)
@@ -112,7 +120,7 @@ class Kept:
         self.folder.mkdir(parents=True, exist_ok=True)
         made.unlink(missing_ok=True)
         path.write_text(json.dumps(resources), encoding="utf-8")
-        digest = made_of(self.of, _shared(self.of, self.environment), stack)
+        digest = _made_of(self.of, _shared(self.of, self.environment), stack)
         made.write_text(digest, encoding="utf-8")  # last, so that no plan that is written in part counts
 
 
@@ -133,10 +141,6 @@ def _namespace(resources: Resources) -> str:
     return next((str(it["values"]["name"]) for it in resources if it["type"] == "aws_cloudwatch_event_bus"), "")
 
 
-def _has_stacks(root: Path) -> bool:
-    return any('variable "stacks"' in file.read_text(encoding="utf-8") for file in root.glob("*.tf"))
-
-
 def read(file: Path) -> Any:
     """A plan, as ``terraform show -json`` printed it.
 
@@ -148,7 +152,7 @@ def read(file: Path) -> Any:
         raise PlanError(f"{file}: cannot be read as a plan: {error}") from error
 
 
-def made_of(of: Project, shared: str, stack: str) -> str:
+def _made_of(of: Project, shared: str, stack: str) -> str:
     """The digest of all that the plan of a stack is made of: what it shares with the others, and the declarations that it
     reads, which are a worker's own, or all of them."""
     digest = hashlib.sha256(f"{shared}\0{stack}".encode())

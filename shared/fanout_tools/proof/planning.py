@@ -28,13 +28,11 @@ from fanout_tools.plans import resources, unknown_values
 from fanout_tools.project import project
 from fanout_tools.proof.identities import ACCOUNT, identified
 
-__all__ = ["Planner", "plan_environment", "plan_root", "root_of", "state_of"]
+__all__ = ["Planner", "has_stacks", "plan_environment", "plan_root", "root_of", "state_of"]
 
 ROUNDS: Final = 5
 """A chain of references that each replace the next resource takes a round per link; the longest today is three."""
 _BACKEND: Final = 'terraform {\n  backend "local" {}\n}\n'
-_SWITCH: Final = "zz_check_plan.auto.tfvars"
-"""After every other file of values, and so over them: whether the whole is planned or a stack."""
 _EMPTY: Final = b"PK\x05\x06" + bytes(18)
 """A zip with nothing in it."""
 _DYNAMIC: Final = ("input", "output", "triggers_replace")
@@ -78,6 +76,11 @@ def plan_root(root: Path, *, services: Path, work: Path, variables: Mapping[str,
         return planner.plan()
 
 
+def has_stacks(root: Path) -> bool:
+    """Whether the root has the variable that says whether it is deployed by stacks."""
+    return any('variable "stacks"' in file.read_text(encoding="utf-8") for file in root.glob("*.tf"))
+
+
 @dataclass(frozen=True)
 class Planner:
     """A root's copy in which Terraform plans, and the MiniStack that it asks for the account."""
@@ -107,19 +110,19 @@ class Planner:
         :raises PlanError: values stay unknown.
         :raises TerraformError: Terraform refuses it.
         """
-        env, state = dict(self.env), self.work / "data" / "terraform.tfstate"
-        (self.copy / _SWITCH).write_text(f"stacks = {'false' if stack is None else 'true'}\n", encoding="utf-8")
-        if stack is not None:
-            env["TF_WORKSPACE"] = stack
-            state = self.work / "data" / terraform.WORKSPACES / stack / "terraform.tfstate"
-        state.parent.mkdir(parents=True, exist_ok=True)
-        return self._in_rounds(state, env)
+        if stack is None:
+            return self._in_rounds(self.work / "data", {}, "-var=stacks=false")
+        folder = self.work / "data" / terraform.WORKSPACES / stack
+        folder.mkdir(parents=True, exist_ok=True)
+        return self._in_rounds(folder, {"TF_WORKSPACE": stack}, "-var=stacks=true")
 
-    def _in_rounds(self, state: Path, env: Mapping[str, str]) -> dict[str, Any]:
-        data, plan = self.work / "data", (self.work / "data" / "plan").resolve()
-        unknown: list[str] = []
+    def _in_rounds(self, folder: Path, variables: Mapping[str, str], *args: str) -> dict[str, Any]:
+        """:param folder: where the state is, and the plan goes."""
+        env, state, plan = {**self.env, **variables}, folder / "terraform.tfstate", (folder / "plan").resolve()
+        data, unknown = self.work / "data", list[str]()
+        args = args if self.has_stacks else ()
         for _ in range(ROUNDS):
-            given = ("plan", "-refresh=false", "-lock=false", f"-out={plan}")
+            given = ("plan", "-refresh=false", "-lock=false", f"-out={plan}", *args)
             terraform.run(self.copy, *given, data_dir=data, env=env, capture=True)
             text = terraform.run(self.copy, "show", "-json", str(plan), data_dir=data, env=env, capture=True)
             shown: dict[str, Any] = json.loads(text)
@@ -131,6 +134,11 @@ class Planner:
             f"still unknown after {ROUNDS} plans: {', '.join(unknown[:5])}; "
             "a resource is replaced in each: give its identity in shared/fanout_tools/proof/identities.py"
         )
+
+    @property
+    def has_stacks(self) -> bool:
+        """Whether the root can be deployed by stacks: those that were made before cannot."""
+        return has_stacks(self.copy)
 
     def know(self, platform: Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
         """Let MiniStack know what other stacks look up by name: the platform's key and its layers.

@@ -88,6 +88,8 @@ data "aws_lambda_layer_version" "dependencies" {
 }
 
 resource "terraform_data" "packages" {
+  input = var.namespace
+
   lifecycle {
     precondition {
       condition     = length(local.unbuilt) == 0
@@ -162,6 +164,7 @@ resource "aws_s3_object" "package" {
       tags = {}
     }
   }
+  depends_on = [terraform_data.packages]
 }
 
 resource "aws_lambda_layer_version" "this" {
@@ -173,4 +176,6 @@ resource "aws_lambda_layer_version" "this" {
   s3_key              = aws_s3_object.package[each.key].key
   source_code_hash    = local.hashes[each.key]
   compatible_runtimes = [local.target.runtime]
+
+  depends_on = [terraform_data.packages]
 }
