@@ -24,7 +24,9 @@ def generate(folder: Path, workers: int) -> None:
     """Write the project: declarations, contracts' schemas, Terraform."""
     (folder / "pyproject.toml").write_text('[tool.fanout]\ncontracts = "shared/contracts"\n', encoding="utf-8")
     shutil.copytree(
-        REPOSITORY / "terraform", folder / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests")
+        REPOSITORY / "terraform",
+        folder / "terraform",
+        ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests"),
     )
     for domain in range(DOMAINS):
         for event in range(4):

@@ -1,8 +1,8 @@
 """The plan of an environment as a file, for the tools that read plans: build/plans/ENV.json.
 
-It is the union of the plans of the environment's stacks (build/plans/ENV/STACK.json), each of which is made anew only when
-something that it is made of has other content than it had then; the digest of that lies beside it, in STACK.made-of. Where
-many are to be made, the whole is planned once and taken apart, which is quicker.
+It is the union of the plans of the environment's stacks (build/plans/ENV/STACK.json), each of which is made anew only
+when something that it is made of has other content than it had then; the digest of that lies beside it, in
+STACK.made-of. Where many are to be made, the whole is planned once and taken apart, which is quicker.
 """
 
 import hashlib
@@ -153,8 +153,8 @@ def read(file: Path) -> Any:
 
 
 def _made_of(of: Project, shared: str, stack: str) -> str:
-    """The digest of all that the plan of a stack is made of: what it shares with the others, and the declarations that it
-    reads, which are a worker's own, or all of them."""
+    """The digest of all that the plan of a stack is made of: what it shares with the others, and the declarations that
+    it reads, which are a worker's own, or all of them."""
     digest = hashlib.sha256(f"{shared}\0{stack}".encode())
     for file in sorted(_declarations(of.services, stack)):
         content = file.read_bytes()

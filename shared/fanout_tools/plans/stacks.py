@@ -1,7 +1,7 @@
 """Which stack of an environment a resource stands in: ``platform``, the stack of a worker, or ``edge``.
 
-``terraform/modules/platform/stack.tf`` says the same by what it makes where; a test compares the two by the plans of this
-repository's stacks. It is asked where the whole is taken apart: a state, by ``fanout split``, and the plan of an
+``terraform/modules/platform/stack.tf`` says the same by what it makes where; a test compares the two by the plans of
+this repository's stacks. It is asked where the whole is taken apart: a state, by ``fanout split``, and the plan of an
 environment of which many stacks are to be planned anew.
 """
 
@@ -29,7 +29,8 @@ _SWITCH: Final = re.compile(r"^\s*stacks\s*=\s*(true|false)\s*$", re.MULTILINE)
 
 
 def are_used(root: Path, environ: Mapping[str, str]) -> bool:
-    """Whether the environment of this folder is deployed by stacks: its ``stacks.auto.tfvars`` says so, or TF_VAR_stacks."""
+    """Whether the environment of this folder is deployed by stacks: ``stacks.auto.tfvars`` in it says so, or the
+    variable TF_VAR_stacks."""
     try:
         said = _SWITCH.findall((root / "stacks.auto.tfvars").read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -74,3 +74,9 @@ variable "stacks" {
   type        = bool
   default     = false
 }
+
+variable "held_events" {
+  description = "Events that count as unmatched until their worker is there: `fanout deploy` says so between two steps."
+  type        = set(string)
+  default     = []
+}

@@ -76,7 +76,7 @@ module "unmatched" {
   deployment         = local.deployment
   bus                = local.bus
   queues             = { unmatched = local.unmatched_arn, undelivered = local.undelivered_arn }
-  subscribed         = local.taken
+  subscribed         = local.matched
   forwarded          = local.forwarded
   security           = { key_arn = local.security.key_arn }
   log_retention_days = var.log_retention_days

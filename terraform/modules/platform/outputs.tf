@@ -85,3 +85,12 @@ output "operators" {
   description = "The journal's table, and the policies to give to people on call."
   value       = one(module.operators[*])
 }
+
+output "stack" {
+  description = "What stands in this state, and what other stacks depend on of it: the workers' subscriptions, and the events that do not count as unmatched."
+  value = {
+    name          = coalesce(var.stack, "whole")
+    subscriptions = { for name, worker in local.own : name => { via = worker.via, subscribes = [for it in worker.subscribes : { event = it.event, where = jsonencode(it.where) }] } }
+    matched       = local.has.edge ? sort(flatten([for source, names in local.matched : [for name in names : "${source}/${name}"]])) : []
+  }
+}

@@ -18,7 +18,6 @@ from fanout_tools.plans.stacks import stack_names
 from fanout_tools.project import Project
 from fanout_tools.proof import planning
 
-
 BILLING = "description: Bill\nsubscribes:\n  - event: shop.orders/OrderPlaced\n"
 
 
@@ -82,7 +81,8 @@ def test_a_plan_of_the_same_is_made_once(made: tuple[Project, list[str]]) -> Non
 
     assert plan_file("local") == first
     assert planned == ["local"]
-    assert set(_numbers(first).values()) == {1} and len(_numbers(first)) == 32
+    assert set(_numbers(first).values()) == {1}
+    assert len(_numbers(first)) == 32
 
 
 def test_a_worker_that_changes_is_planned_with_what_reads_all_and_no_other(made: tuple[Project, list[str]]) -> None:
@@ -149,13 +149,16 @@ def test_what_all_read_makes_all_anew(made: tuple[Project, list[str]], change: C
     ],
     ids=["states", "plan gone", "in part"],
 )
-def test_what_the_edge_reads_makes_it_anew(made: tuple[Project, list[str]], change: Callable[[Project], object]) -> None:
+def test_what_the_edge_reads_makes_it_anew(
+    made: tuple[Project, list[str]], change: Callable[[Project], object]
+) -> None:
     plan_file("local")
 
     change(made[0])
 
     plan_file("local")
-    assert "edge" in made[1][1:] and "local" not in made[1][1:]
+    assert "edge" in made[1][1:]
+    assert "local" not in made[1][1:]
 
 
 def test_an_environment_that_knows_no_stacks_is_planned_whole(made: tuple[Project, list[str]]) -> None:

@@ -67,7 +67,9 @@ def test_logs_take_no_source_and_no_role(plan: Plan, judge: Judge) -> None:
     with_role = judge(_spoilt(plan, target.address, "a role"))
 
     assert {(it.address, it.rule) for it in with_source} == {(LOGS, "grant")}
-    assert "has a role, which EventBridge does not take for log groups; remove role_arn" in " ".join(map(str, with_role))
+    assert "has a role, which EventBridge does not take for log groups; remove role_arn" in " ".join(
+        map(str, with_role)
+    )
 
 
 def test_a_second_policy_for_logs_is_one_of_ten(plan: Plan, judge: Judge) -> None:
