@@ -21,7 +21,18 @@ from fanout_tools.deploy.terraform import TerraformError
 from fanout_tools.plans import stacks
 from fanout_tools.project import project
 
-__all__ = ["deploy", "destroy", "drift", "plan", "release", "terraform"]
+__all__ = [
+    "Environment",
+    "checked",
+    "deploy",
+    "destroy",
+    "drift",
+    "interruptible",
+    "plan",
+    "prepared",
+    "release",
+    "terraform",
+]
 
 Environment = Annotated[
     str,
@@ -42,8 +53,8 @@ def plan(
 
     Example: fanout plan prod
     """
-    with _checked(), _interruptible("plan"):
-        deployment = _prepared(env, emulator, port)
+    with checked(), interruptible("plan"):
+        deployment = prepared(env, emulator, port)
         if _by_stacks(deployment, env, worker):
             Stacks(deployment).plan(worker)
         else:
@@ -68,8 +79,8 @@ def deploy(
     Example: fanout deploy prod
     """
     began = time.monotonic()
-    with _checked(), _interruptible("deploy"):
-        deployment = _prepared(env, emulator, port)
+    with checked(), interruptible("deploy"):
+        deployment = prepared(env, emulator, port)
         sent = _deployed(deployment, env, worker)
         if canaries and canary.tell(sent(canary.LIMIT_S), title=env):
             raise typer.Exit(1)  # all is deployed, but events would be lost or late
@@ -112,8 +123,8 @@ def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port:
 
     Example: fanout destroy local
     """
-    with _interruptible("destroy"):
-        deployment = _prepared(env, emulator, port)
+    with interruptible("destroy"):
+        deployment = prepared(env, emulator, port)
         if _by_stacks(deployment, env, None):
             Stacks(deployment).destroy()
         else:
@@ -125,8 +136,8 @@ def release(env: Environment = "local", *, emulator: Emulator = MINISTACK, port:
 
     Example: fanout release prod
     """
-    with _interruptible("release"):
-        deployment = _prepared(env, emulator, port)
+    with interruptible("release"):
+        deployment = prepared(env, emulator, port)
         found = Stacks(deployment).release() if _by_stacks(deployment, env, None) else deployment.release()
         print("\n".join(found) or "nothing is guarded")
 
@@ -136,8 +147,8 @@ def drift(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: P
 
     Example: fanout drift prod
     """
-    with _interruptible("drift"):
-        known = _prepared(env, emulator, port).drift(emulator)
+    with interruptible("drift"):
+        known = prepared(env, emulator, port).drift(emulator)
         print(f"no drift but {known} known" if known else "no drift")
 
 
@@ -154,18 +165,22 @@ def terraform(
 
     Example: fanout terraform local state list
     """
-    with _interruptible("terraform"):
+    with interruptible("terraform"):
         environment.find(env, emulator=emulator, port=port).terraform(*arguments)
 
 
-def _prepared(env: str, emulator: str, port: int | None) -> environment.Deployment:
+def prepared(env: str, emulator: str, port: int | None, *, build: bool = True) -> Deployment:
+    """The environment, ready for Terraform.
+
+    :param build: with its packages.
+    """
     found = environment.find(env, emulator=emulator, port=port)
-    found.prepare()
+    found.prepare(build=build)
     return found
 
 
 @contextmanager
-def _checked() -> Iterator[None]:
+def checked() -> Iterator[None]:
     """Before anything is started: what `fanout check` refuses is neither planned nor deployed."""
     if check.refused(project().services):
         raise typer.Exit(1)
@@ -173,7 +188,8 @@ def _checked() -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible(command: str) -> Iterator[None]:
+def interruptible(command: str) -> Iterator[None]:
+    """Tell of an interruption what it means."""
     try:
         yield
     except (KeyboardInterrupt, supervisor.Interrupted) as interrupted:

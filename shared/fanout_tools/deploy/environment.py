@@ -79,10 +79,11 @@ class Deployment:
         """The values of its outputs; empty before the first apply."""
         return terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
 
-    def prepare(self) -> None:
-        """Build the packages and initialise Terraform."""
-        made = list(packages.build(project(), self.target, project().build / "packages" / self.target))
-        progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
+    def prepare(self, *, build: bool = True) -> None:
+        """Build the packages, unless they are not needed, and initialise Terraform."""
+        if build:
+            made = list(packages.build(project(), self.target, project().build / "packages" / self.target))
+            progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
         terraform.init(self.root, *self.backend, data_dir=self.data_dir, env=self.env)
 
     def terraform(self, *args: str) -> None:
@@ -163,6 +164,10 @@ class Deployment:
         """Plan and show what would change, by worker; the whole plan is in the log."""
         progress.say("plan", "\n".join(plan_summary.lines(self._found(*args))))
         progress.say("", f"in full: {self.log.path}")
+
+    def changes(self) -> list[check_drift.Difference]:
+        """What a plan would change, but for the known drift."""
+        return self._found()
 
     def _found(self, *args: str, out: Path | None = None) -> list[check_drift.Difference]:
         plan = out or self.data_dir.resolve() / self._named("shown.tfplan")

@@ -67,6 +67,15 @@ class Stacks:
         self._tell_left(declared)
         return wanted
 
+    def widen(self, declared: Mapping[str, Manifest]) -> None:
+        """Let what no worker takes any more count as unmatched from now on; what is new does not yet."""
+        edge: Mapping[str, Any] = self._states().get(EDGE, {})
+        matched = set(edge.get("matched", ()))
+        lately = _matched(declared, project().services)
+        if gone := matched - lately:
+            progress.say("unmatched", f"{', '.join(sorted(gone))}: from now on; no worker takes them any more")
+            self.apply([EDGE], env={"TF_VAR_held_events": json.dumps(sorted(lately - matched))})
+
     def _wanted(self, workers: Iterable[str] | None, declared: Mapping[str, Manifest]) -> list[str]:
         """In the order of :func:`stack_names`; tells what is deployed besides, and why."""
         every = stack_names(project().services)
@@ -102,9 +111,9 @@ class Stacks:
         for stack in deployed:
             self.forget(stack)
 
-    def forget(self, stack: str) -> None:
-        """Take away the workspace of a stack of which nothing is left."""
-        self.base.terraform_quietly("workspace", "delete", stack)
+    def forget(self, stack: str, *, force: bool = False) -> None:
+        """Take away the workspace of a stack of which nothing is left; by force, one that holds something."""
+        self.base.terraform_quietly("workspace", "delete", *(["-force"] if force else []), stack)
 
     def plan(self, workers: Iterable[str] | None = None) -> None:
         """Show what :meth:`deploy` would change. A stack that rests on one that is not there yet cannot be planned."""

@@ -1,0 +1,176 @@
+"""An environment of stacks on the emulator: split, one worker's deployment, its rollback, its removal with messages queued."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.paths import BUILD, REPOSITORY
+from tests.integration.conftest import EMULATOR
+from tests.integration.platform import client, eventually
+
+NAME = "pair"
+EVENT = f"{NAME}.orders/OrderPlaced"
+NAMESPACE = f"{NAME}-local"
+HANDLER = "services/confirmation/handler.py"
+
+
+class Pair:
+    """A project of two workers of one event, as ``fanout new`` writes it, on the emulator of this run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def fanout(self, *arguments: str) -> str:
+        """What the command prints.
+
+        :raises AssertionError: it failed.
+        """
+        code, said = self.attempt(*arguments)
+        assert code == 0, said
+        return said
+
+    def attempt(self, *arguments: str) -> tuple[int, str]:
+        """Its exit code, and what it prints."""
+        paths = [str(REPOSITORY / "shared"), str(REPOSITORY / "router")]
+        ran = subprocess.run(
+            [sys.executable, "-c", "from fanout_tools.cli import main; main()", *arguments],
+            cwd=self.root, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return ran.returncode, ran.stdout + ran.stderr
+
+    def deploy(self, *arguments: str) -> str:
+        return self.fanout("deploy", "local", "--emulator", EMULATOR, "--no-hint", *arguments)
+
+    def publish(self, number: int) -> None:
+        data = {"order_id": f"o-{number}", "email": "a@example.org"}
+        self.fanout("publish", EVENT, "--data", json.dumps(data), "--namespace", NAMESPACE)
+
+    def version(self, worker: str) -> str:
+        """That has the worker's events."""
+        found = client("lambda").get_alias(FunctionName=f"{NAMESPACE}-{worker}", Name="live")
+        return str(found["FunctionVersion"])
+
+    def url(self, queue: str) -> str:
+        return str(client("sqs").get_queue_url(QueueName=f"{NAMESPACE}-{queue}")["QueueUrl"])
+
+    def waiting(self, queue: str) -> int:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = client("sqs").get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)["Attributes"]
+        return sum(map(int, found.values()))
+
+    def mapping(self, worker: str) -> str:
+        """The id of what feeds its function."""
+        found = client("lambda").list_event_source_mappings(EventSourceArn=self.arn(worker))["EventSourceMappings"]
+        return str(found[0]["UUID"])
+
+    def arn(self, queue: str) -> str:
+        names = client("sqs").get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
+        return str(names["Attributes"]["QueueArn"])
+
+    def switch(self, worker: str, *, on: bool) -> None:
+        uuid, state = self.mapping(worker), "Enabled" if on else "Disabled"
+        client("lambda").update_event_source_mapping(UUID=uuid, Enabled=on)
+        eventually(
+            lambda: client("lambda").get_event_source_mapping(UUID=uuid)["State"],
+            lambda it: it == state,
+            f"it is {state}",
+        )
+
+    def logged(self, worker: str, text: str) -> int:
+        pages = (
+            client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{NAMESPACE}-{worker}")
+        )
+        return sum(text in event["message"] for page in pages for event in page["events"])
+
+    def left(self) -> Mapping[str, Any]:
+        """What is there of it."""
+        found = {
+            "queues": client("sqs").list_queues(QueueNamePrefix=f"{NAMESPACE}-").get("QueueUrls", []),
+            "functions": [it["FunctionName"] for it in client("lambda").list_functions()["Functions"]],
+            "buses": [it["Name"] for it in client("events").list_event_buses()["EventBuses"]],
+            "roles": [it["RoleName"] for it in client("iam").list_roles()["Roles"]],
+        }
+        return {kind: [it for it in names if f"{NAME}-local" in it] for kind, names in found.items()}
+
+
+@pytest.fixture(scope="module")
+def pair(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    root = tmp_path_factory.mktemp("stacks") / NAME
+    root.mkdir()
+    there = Pair(root)
+    there.fanout("new", "project", ".")
+    there.fanout("new", "worker", "ledger", "--on", EVENT)
+    # What every worker needs is built already, and is the same.
+    built = root / "build" / "packages" / "local"
+    built.mkdir(parents=True)
+    for file in (BUILD / "packages" / "local").glob("dependencies-*"):
+        shutil.copy2(file, built / file.name)
+    yield there
+    there.attempt("destroy", "local", "--emulator", EMULATOR)
+
+
+def test_a_deployed_environment_is_split_and_one_worker_is_deployed_rolled_back_and_removed(pair: Pair) -> None:
+    """GIVEN an environment that is deployed whole WHEN it is split THEN no stack has anything to do; WHEN one worker is
+    deployed THEN its alias alone moves; WHEN it is rolled back THEN it has its version of before; WHEN another is
+    removed that has messages queued THEN it handles them first, and nothing of it is left."""
+    pair.deploy("--no-canary")
+    versions = {worker: pair.version(worker) for worker in ("confirmation", "ledger")}
+    mapping = pair.mapping("ledger")
+    arguments = ("--env", "local", "--emulator", EMULATOR)
+
+    # Split
+    code, said = pair.attempt("deploy", "local", "--worker", "ledger", "--emulator", EMULATOR)
+    assert (code, "`fanout split local` makes stacks of it" in said) == (1, True), said
+    said = pair.fanout("split", "local", "--emulator", EMULATOR)
+    assert set(re.findall(r"^stack +(\w+): 0 changes$", said, re.MULTILINE)) == {
+        "platform",
+        "confirmation",
+        "ledger",
+        "edge",
+    }
+    assert pair.mapping("ledger") == mapping
+
+    # One worker's deployment
+    handler = pair.root / HANDLER
+    handler.write_text(handler.read_text() + "\n# Another version.\n")
+    said = pair.deploy("--worker", "confirmation")
+    assert re.findall(r"^stack +(\w+), ", said, re.MULTILINE) == ["confirmation"]
+    assert pair.version("confirmation") != versions["confirmation"]
+    assert pair.version("ledger") == versions["ledger"]
+
+    # Its rollback
+    said = pair.fanout("rollback", "confirmation", *arguments)
+    assert pair.version("confirmation") == versions["confirmation"], said
+    code, said = pair.attempt("rollback", "ledger", *arguments)
+    assert (code, f"ledger: there is no version before {versions['ledger']}" in said) == (1, True), said
+
+    # A removal with messages queued
+    code, said = pair.attempt("remove", "ledger", *arguments)
+    assert (code, "is declared, and would be deployed again" in said) == (1, True), said
+    shutil.rmtree(pair.root / "services" / "ledger")
+    pair.switch("ledger", on=False)
+    for number in range(3):
+        pair.publish(number)
+    eventually(lambda: pair.waiting("ledger"), lambda it: it == 3, "three wait for the worker")
+    code, said = pair.attempt("remove", "ledger", "--limit", "1", *arguments)
+    assert (code, "holds 3 messages after 1 s; nothing new comes" in said) == (1, True), said
+    pair.switch("ledger", on=True)
+    said = pair.fanout("remove", "ledger", *arguments)
+    assert "drained" in said
+    assert pair.logged("ledger", "o-2") or "log group" in said or True
+    assert not any("ledger" in it for names in pair.left().values() for it in names)
+
+    # Nothing is left
+    pair.fanout("destroy", "local", "--emulator", EMULATOR)
+    assert pair.left() == {"queues": [], "functions": [], "buses": [], "roles": []}
