@@ -1,4 +1,4 @@
-"""An environment of stacks on the emulator: split, one worker's deployment, its rollback, its removal with messages queued."""
+"""An environment of stacks on the emulator: split; one worker deployed, rolled back, removed with messages queued."""
 
 from __future__ import annotations
 
@@ -87,12 +87,6 @@ class Pair:
             f"it is {state}",
         )
 
-    def logged(self, worker: str, text: str) -> int:
-        pages = (
-            client("logs").get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{NAMESPACE}-{worker}")
-        )
-        return sum(text in event["message"] for page in pages for event in page["events"])
-
     def left(self) -> Mapping[str, Any]:
         """What is there of it."""
         found = {
@@ -168,7 +162,6 @@ def test_a_deployed_environment_is_split_and_one_worker_is_deployed_rolled_back_
     pair.switch("ledger", on=True)
     said = pair.fanout("remove", "ledger", *arguments)
     assert "drained" in said
-    assert pair.logged("ledger", "o-2") or "log group" in said or True
     assert not any("ledger" in it for names in pair.left().values() for it in names)
 
     # Nothing is left

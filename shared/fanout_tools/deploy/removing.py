@@ -92,8 +92,8 @@ class Removal:
         queue = it["dead_letter_queue"]
         if number := _count(sqs, queue["url"]):
             raise terraform.TerraformError(
-                f"{queue['name']} holds {number} messages, which would be lost: `fanout dlq redrive`, `export` or `drop` "
-                f"those of {self.worker} first, while its declaration is there"
+                f"{queue['name']} holds {number} messages, which would be lost: `fanout dlq redrive`, `export` or "
+                f"`drop` those of {self.worker} first, while its declaration is there"
             )
 
     def _approve(self, it: Mapping[str, Any]) -> None:

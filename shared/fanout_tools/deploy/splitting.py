@@ -1,11 +1,12 @@
 """From one state to stacks: the state of a deployed environment is taken apart, and nothing in AWS is touched.
 
-The stacks' plans must then show nothing to do. Only when they do is the whole state emptied; before that, whatever fails
-leaves all as it was.
+The stacks' plans must then show nothing to do. Only when they do is the whole state emptied; before that, whatever
+fails leaves all as it was.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from fanout_tools import supervisor

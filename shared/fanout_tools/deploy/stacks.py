@@ -182,7 +182,8 @@ def _beside(each: Mapping[str, Deployment], do: Callable[[Deployment], None]) ->
 
 def _matched(declared: Mapping[str, Manifest], services: Path) -> set[str]:
     """What no rule of the edge takes for unmatched, as ``terraform/modules/platform/routing.tf`` has it."""
-    starting = {str(reading.read(file).get("event")) for file in services.glob("*/workflow.yaml")}
+    workflows: list[Any] = [reading.read(file) for file in services.glob("*/workflow.yaml")]
+    starting = {str(it.get("event")) for it in workflows}
     return starting | {it.event for manifest in declared.values() for it in manifest.subscribes if it.event != "*"}
 
 
