@@ -9,9 +9,8 @@ __all__ = ["roll_back"]
 
 
 def roll_back(deployment: Deployment, worker: str) -> tuple[str, str]:
-    """Let the worker's alias lead to the newest published version that is older than the one that has its events.
-
-    Of two versions that share the events by a shift, both are left for the one before them.
+    """Let the worker's alias lead to the newest published version that is older than the one that has its events; of
+    two that share them, as amid a shift, to the older.
 
     :returns: the version that had them, and the one that has them now.
     :raises TerraformError: the worker is not deployed, or there is no version before.
@@ -24,8 +23,10 @@ def roll_back(deployment: Deployment, worker: str) -> tuple[str, str]:
     functions = deployment.client("lambda", output["region"])
     aliases = traffic.LambdaAliases(functions)
     alias = aliases.get(found)
-    oldest = min(map(int, [alias.version, *alias.weights]))
-    earlier = [version for version in _versions(functions, found.function) if version < oldest]
+    sharing = sorted(map(int, [alias.version, *alias.weights]))
+    earlier = (
+        [it for it in _versions(functions, found.function) if it < sharing[-1]] if len(sharing) == 1 else sharing[:1]
+    )
     if not earlier:
         raise terraform.TerraformError(f"{worker}: there is no version before {alias.version}")
     return alias.version, aliases.lead(found, alias, str(max(earlier)), {}).version
