@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from fanout_tools import emulators
 from scripts.paths import BUILD, REPOSITORY
 from tests.integration.conftest import EMULATOR
-from tests.integration.platform import client, eventually
+from tests.integration.platform import eventually
 
 NAME = "pair"
 EVENT = f"{NAME}.orders/OrderPlaced"
@@ -27,8 +29,17 @@ HANDLER = "services/confirmation/handler.py"
 class Pair:
     """A project of two workers of one event, as ``fanout new`` writes it, on the emulator of this run."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, env: Mapping[str, str]) -> None:
+        self.root, self.env = root, env
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.env.get(f"AWS_ENDPOINT_URL_{service.upper()}", self.env["AWS_ENDPOINT_URL"]),
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
 
     def fanout(self, *arguments: str) -> str:
         """What the command prints.
@@ -44,7 +55,7 @@ class Pair:
         paths = [str(REPOSITORY / "shared"), str(REPOSITORY / "router")]
         ran = subprocess.run(
             [sys.executable, "-c", "from fanout_tools.cli import main; main()", *arguments],
-            cwd=self.root, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.DEVNULL,
+            cwd=self.root, env={**os.environ, **self.env, "PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return ran.returncode, ran.stdout + ran.stderr
@@ -58,31 +69,31 @@ class Pair:
 
     def version(self, worker: str) -> str:
         """That has the worker's events."""
-        found = client("lambda").get_alias(FunctionName=f"{NAMESPACE}-{worker}", Name="live")
+        found = self.client("lambda").get_alias(FunctionName=f"{NAMESPACE}-{worker}", Name="live")
         return str(found["FunctionVersion"])
 
     def url(self, queue: str) -> str:
-        return str(client("sqs").get_queue_url(QueueName=f"{NAMESPACE}-{queue}")["QueueUrl"])
+        return str(self.client("sqs").get_queue_url(QueueName=f"{NAMESPACE}-{queue}")["QueueUrl"])
 
     def waiting(self, queue: str) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = client("sqs").get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)["Attributes"]
+        found = self.client("sqs").get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=names)["Attributes"]
         return sum(map(int, found.values()))
 
     def mapping(self, worker: str) -> str:
         """The id of what feeds its function."""
-        found = client("lambda").list_event_source_mappings(EventSourceArn=self.arn(worker))["EventSourceMappings"]
+        found = self.client("lambda").list_event_source_mappings(EventSourceArn=self.arn(worker))["EventSourceMappings"]
         return str(found[0]["UUID"])
 
     def arn(self, queue: str) -> str:
-        names = client("sqs").get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
+        names = self.client("sqs").get_queue_attributes(QueueUrl=self.url(queue), AttributeNames=["QueueArn"])
         return str(names["Attributes"]["QueueArn"])
 
     def switch(self, worker: str, *, on: bool) -> None:
         uuid, state = self.mapping(worker), "Enabled" if on else "Disabled"
-        client("lambda").update_event_source_mapping(UUID=uuid, Enabled=on)
+        self.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=on)
         eventually(
-            lambda: client("lambda").get_event_source_mapping(UUID=uuid)["State"],
+            lambda: self.client("lambda").get_event_source_mapping(UUID=uuid)["State"],
             lambda it: it == state,
             f"it is {state}",
         )
@@ -90,19 +101,26 @@ class Pair:
     def left(self) -> Mapping[str, Any]:
         """What is there of it."""
         found = {
-            "queues": client("sqs").list_queues(QueueNamePrefix=f"{NAMESPACE}-").get("QueueUrls", []),
-            "functions": [it["FunctionName"] for it in client("lambda").list_functions()["Functions"]],
-            "buses": [it["Name"] for it in client("events").list_event_buses()["EventBuses"]],
-            "roles": [it["RoleName"] for it in client("iam").list_roles()["Roles"]],
+            "queues": self.client("sqs").list_queues(QueueNamePrefix=f"{NAMESPACE}-").get("QueueUrls", []),
+            "functions": [it["FunctionName"] for it in self.client("lambda").list_functions()["Functions"]],
+            "buses": [it["Name"] for it in self.client("events").list_event_buses()["EventBuses"]],
+            "roles": [it["RoleName"] for it in self.client("iam").list_roles()["Roles"]],
         }
         return {kind: [it for it in names if f"{NAME}-local" in it] for kind, names in found.items()}
 
 
 @pytest.fixture(scope="module")
-def pair(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """On an emulator of its own, which checks no permissions: how MiniStack's differ is said by this repository's root
+    alone."""
     root = tmp_path_factory.mktemp("stacks") / NAME
+    with emulators.running(EMULATOR, run_dir=root.parent / "emulator") as endpoints:
+        yield from _deployed(root, endpoints.environment())
+
+
+def _deployed(root: Path, env: Mapping[str, str]) -> Iterator[Pair]:
     root.mkdir()
-    there = Pair(root)
+    there = Pair(root, env)
     there.fanout("new", "project", ".")
     there.fanout("new", "worker", "ledger", "--on", EVENT)
     # What every worker needs is built already, and is the same.

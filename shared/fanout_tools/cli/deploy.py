@@ -13,7 +13,7 @@ import typer
 from fanout_tools import supervisor
 from fanout_tools.canary.run import Result
 from fanout_tools.cli import canary, check
-from fanout_tools.cli.options import MINISTACK, Emulator, Port, environments
+from fanout_tools.cli.options import MINISTACK, Emulator, Port, environments, workers
 from fanout_tools.deploy import environment, progress
 from fanout_tools.deploy.environment import Deployment
 from fanout_tools.deploy.stacks import Stacks
@@ -42,7 +42,9 @@ Environment = Annotated[
 
 Workers = Annotated[
     list[str] | None,
-    typer.Option("--worker", help="Only the stack of this worker, and what it makes stale; may repeat."),
+    typer.Option(
+        "--worker", help="Only the stack of this worker, and what it makes stale; may repeat.", autocompletion=workers
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fanout_tools.cli.deploy import Environment, checked, interruptible, prepared
-from fanout_tools.cli.options import MINISTACK, Emulator, Port, workers
+from fanout_tools.cli.options import MINISTACK, Emulator, Port, environments, workers
 from fanout_tools.deploy import progress, rollback, splitting
 from fanout_tools.deploy.removing import Removal
 from fanout_tools.deploy.stacks import Stacks
@@ -15,7 +15,12 @@ from fanout_tools.plans.stacks import are_used
 
 __all__ = ["remove", "roll_back", "split"]
 
-OfEnvironment = Annotated[str, typer.Option("--env", help="A folder of terraform/environments; local is an emulator.")]
+OfEnvironment = Annotated[
+    str,
+    typer.Option(
+        "--env", help="A folder of terraform/environments; local is an emulator.", autocompletion=environments
+    ),
+]
 
 
 def split(env: Environment, *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
@@ -33,7 +38,7 @@ def split(env: Environment, *, emulator: Emulator = MINISTACK, port: Port = None
 
 
 def remove(
-    worker: Annotated[str, typer.Argument(help="A worker whose folder is gone.")],
+    gone: Annotated[str, typer.Argument(metavar="WORKER", help="A worker whose folder is gone.")],
     *,
     env: OfEnvironment = "local",
     with_data: Annotated[bool, typer.Option("--with-data", help="Destroy its tables and buckets, too.")] = False,
@@ -53,7 +58,7 @@ def remove(
                 f"{env} is deployed whole; `fanout deploy {env}` removes what is not declared, or `fanout split {env}` "
                 "makes stacks of it"
             )
-        Removal(stacks=Stacks(deployment), worker=worker, with_data=with_data, limit_s=limit_s).run()
+        Removal(stacks=Stacks(deployment), worker=gone, with_data=with_data, limit_s=limit_s).run()
 
 
 def roll_back(

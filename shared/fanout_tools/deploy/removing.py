@@ -5,8 +5,10 @@ away; its queue is waited for; the rest of its stack is destroyed; the platform 
 in AWS unless they are to go, too.
 """
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,8 +74,7 @@ class Removal:
             self._refuse_dead_letters(sqs, it)
             self._approve(it)
             self.stacks.widen(declared)
-            targets = [f'-target=module.platform.module.worker["{self.worker}"].{route}' for route in ROUTES]
-            stack.run_unasked("apply", *targets)
+            self._unroute(outputs["traffic"]["region"])
             progress.say("routes", f"nothing new is led to {self.worker}")
             self._drain(sqs, it)
             self._refuse_dead_letters(sqs, it)
@@ -104,6 +105,19 @@ class Removal:
         if self.stacks.base.asks and not environment.approved():
             raise terraform.TerraformError("not approved: nothing was changed")
 
+    def _unroute(self, region: str) -> None:
+        """By calls of our own: Terraform's ``-target`` takes what a resource depends on with it, here the queue."""
+        stack = self.stacks.base.of_stack(self.worker)
+        sns, events = stack.client("sns", region), stack.client("events", region)
+        for kind, it in _instances(json.loads(stack.terraform_quietly("state", "pull"))):
+            with suppress(
+                sns.exceptions.NotFoundException, events.exceptions.ResourceNotFoundException
+            ):  # an earlier try
+                if kind == "aws_sns_topic_subscription":
+                    sns.unsubscribe(SubscriptionArn=it["arn"])
+                elif kind == "aws_cloudwatch_event_target":
+                    events.remove_targets(Rule=it["rule"], EventBusName=it["event_bus_name"], Ids=[it["target_id"]])
+
     def _drain(self, sqs: Any, it: Mapping[str, Any]) -> None:
         url, until, seen = it["queue"]["url"], self.monotonic() + self.limit_s, 0
         while seen < LOOKS:
@@ -127,6 +141,13 @@ class Removal:
             stack.terraform_quietly("state", "rm", *held)
             tables = sorted({it.rpartition("[")[2].strip('"]') for it in held})
             progress.say("kept", f"in AWS, no longer Terraform's: {', '.join(tables)}")
+
+
+def _instances(state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Type and attributes of each resource in a state."""
+    for resource in state.get("resources", ()):
+        for instance in resource["instances"]:
+            yield resource["type"], instance["attributes"]
 
 
 def _count(sqs: Any, url: str) -> int:
