@@ -55,9 +55,13 @@ class Pair:
         paths = [str(REPOSITORY / "shared"), str(REPOSITORY / "router")]
         ran = subprocess.run(
             [sys.executable, "-c", "from fanout_tools.cli import main; main()", *arguments],
-            cwd=self.root, env={**os.environ, **self.env, "PYTHONPATH": os.pathsep.join(paths)}, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=self.root,
+            env={**os.environ, **self.env, "PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         return ran.returncode, ran.stdout + ran.stderr
 
     def deploy(self, *arguments: str) -> str:

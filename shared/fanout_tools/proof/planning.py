@@ -110,30 +110,39 @@ class Planner:
         :raises PlanError: values stay unknown.
         :raises TerraformError: Terraform refuses it.
         """
-        if stack is None:
-            return self._in_rounds(self.work / "data", {}, "-var=stacks=false")
-        folder = self.work / "data" / terraform.WORKSPACES / stack
-        folder.mkdir(parents=True, exist_ok=True)
-        return self._in_rounds(folder, {"TF_WORKSPACE": stack}, "-var=stacks=true")
-
-    def _in_rounds(self, folder: Path, variables: Mapping[str, str], *args: str) -> dict[str, Any]:
-        """:param folder: where the state is, and the plan goes."""
-        env, state, plan = {**self.env, **variables}, folder / "terraform.tfstate", (folder / "plan").resolve()
-        data, unknown = self.work / "data", list[str]()
-        args = args if self.has_stacks else ()
+        unknown: list[str] = []
         for _ in range(ROUNDS):
-            given = ("plan", "-refresh=false", "-lock=false", f"-out={plan}", *args)
-            terraform.run(self.copy, *given, data_dir=data, env=env, capture=True)
-            text = terraform.run(self.copy, "show", "-json", str(plan), data_dir=data, env=env, capture=True)
-            shown: dict[str, Any] = json.loads(text)
+            shown = self.once(stack)
             unknown = unknown_values(shown)
             if not unknown:
                 return shown
+            state = self._folder(stack) / "terraform.tfstate"
             state.write_text(json.dumps(state_of(identified(shown))), encoding="utf-8")
         raise PlanError(
             f"still unknown after {ROUNDS} plans: {', '.join(unknown[:5])}; "
             "a resource is replaced in each: give its identity in shared/fanout_tools/proof/identities.py"
         )
+
+    def once(self, stack: str | None) -> dict[str, Any]:
+        """One plan from what is known so far, as ``terraform show -json`` prints it.
+
+        :raises TerraformError: Terraform refuses it.
+        """
+        folder, data = self._folder(stack), self.work / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        plan, env = str((folder / "plan").resolve()), {**self.env, **({"TF_WORKSPACE": stack} if stack else {})}
+        switch = [f"-var=stacks={'true' if stack else 'false'}"] if self.has_stacks else []
+        given = ("plan", "-refresh=false", "-lock=false", f"-out={plan}", *switch)
+        terraform.run(self.copy, *given, data_dir=data, env=env, capture=True)
+        shown: dict[str, Any] = json.loads(
+            terraform.run(self.copy, "show", "-json", plan, data_dir=data, env=env, capture=True)
+        )
+        return shown
+
+    def _folder(self, stack: str | None) -> Path:
+        """Where the state is, and the plan goes."""
+        data = self.work / "data"
+        return data / terraform.WORKSPACES / stack if stack else data
 
     @property
     def has_stacks(self) -> bool:

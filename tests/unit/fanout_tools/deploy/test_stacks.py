@@ -108,20 +108,20 @@ ROUTED = {
 }
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """What AWS says of what is not there."""
 
 
 class Routes:
     """SNS and EventBridge, where the subscription is gone already."""
 
-    exceptions = SimpleNamespace(NotFoundException=Gone, ResourceNotFoundException=Gone)
+    exceptions = SimpleNamespace(NotFoundException=GoneError, ResourceNotFoundException=GoneError)
 
     def __init__(self, done: list[str]) -> None:
         self._done = done
 
     def unsubscribe(self, **_: str) -> None:
-        raise Gone
+        raise GoneError
 
     def remove_targets(self, **given: Any) -> None:
         self._done.append(f"remove {given['Rule']} {given['EventBusName']} {given['Ids']}")
