@@ -84,6 +84,7 @@ resource "aws_iam_role" "this" {
   name                 = "${var.deployment.namespace}.to-${var.name}" # with a hyphen it could be a worker's
   description          = "Lets rules of ${var.bus_name} put events on ${var.bus}"
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -13,6 +13,8 @@ locals {
     account_id = data.aws_caller_identity.current.account_id
 
     permissions_boundary = var.permissions_boundary
+    role_path            = var.role_path
+    code_signing_config  = var.code_signing_config
   }
   security = {
     key_alias = one(module.key[*].alias)
@@ -20,8 +22,8 @@ locals {
     tls_only  = var.tls_only
   }
   workers = module.manifests.workers
-  tables  = merge([for worker in local.workers : worker.tables]...)
-  buckets = merge([for worker in local.workers : worker.buckets]...)
+  tables  = merge([for worker in local.workers : { for name, it in worker.tables : name => merge(it, { owner = worker.owner }) }]...)
+  buckets = merge([for worker in local.workers : { for name, it in worker.buckets : name => merge(it, { owner = worker.owner }) }]...)
 
   outbox_workers = sort([for name, worker in local.workers : name if worker.outbox])
 }
@@ -116,6 +118,7 @@ module "worker" {
   name       = each.key
   manifest = {
     description = each.value.description
+    owner       = each.value.owner
     function    = each.value.function
     batch       = each.value.batch
     queue       = each.value.queue
@@ -143,11 +146,11 @@ module "worker" {
   force_destroy      = var.force_destroy
   outbox_table       = each.value.outbox ? one(module.outbox[*].table) : null
   claims_bucket      = module.store.claims_bucket
-  environment        = merge(each.value.environment, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  environment        = merge(each.value.environment, each.value.logs.level == null ? {} : { FANOUT_LOG_LEVEL = each.value.logs.level }, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   permissions        = local.permissions[each.key]
   parameters         = each.value.parameters
   secrets            = each.value.secrets
-  vpc                = var.vpc
+  vpc                = each.value.function.vpc == null ? var.vpc : lookup(var.vpcs, each.value.function.vpc, null)
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days
 }
@@ -198,6 +201,7 @@ module "canary" {
   event_buckets      = local.event_buckets
   bus_arn            = module.bus.arn
   alarm_topic        = module.observability.alarm_topic
+  alarm_actions      = var.observability.alarm_actions
   environment        = var.function_environment
   log_retention_days = var.log_retention_days
   iam_dialect        = var.iam_dialect
@@ -259,11 +263,12 @@ module "observability" {
     [for destination in module.bus_destination : destination.watched.dead_letter_queue],
   )
   workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
-  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, domains = distinct(local.selections[name][*].source) }) }
+  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, owner = local.workers[name].owner, domains = distinct(local.selections[name][*].source) }) }
   relays             = module.outbox[*].watched.function
   pipes              = { for name, source in module.queue_source : name => source.watched }
   emails             = var.observability.alarm_emails
   urls               = var.observability.alarm_urls
+  actions            = var.observability.alarm_actions
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards
   log_queries        = var.observability.log_queries

@@ -206,3 +206,40 @@ run "refuses_a_web_function_with_a_workers_name" {
   }
   expect_failures = [var.web]
 }
+
+run "refuses_a_path_without_its_slashes" {
+  command = plan
+
+  variables {
+    role_path = "fanout"
+  }
+  expect_failures = [var.role_path, aws_s3_bucket.packages]
+}
+
+run "refuses_code_signing_by_a_name" {
+  command = plan
+
+  variables {
+    code_signing_config = "signed"
+  }
+  expect_failures = [var.code_signing_config, aws_s3_bucket.packages]
+}
+
+run "refuses_a_placement_that_the_environment_lacks" {
+  command = plan
+
+  variables {
+    services_dir = "../../../tests/unit/fanout_tools/declarations/manifest_cases/every_key/services"
+  }
+  expect_failures = [var.vpcs, aws_s3_bucket.packages]
+}
+
+run "takes_a_placement_that_the_environment_has" {
+  command = plan
+
+  variables {
+    services_dir = "../../../tests/unit/fanout_tools/declarations/manifest_cases/every_key/services"
+    vpcs         = { data = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] } }
+  }
+  expect_failures = [aws_s3_bucket.packages]
+}
