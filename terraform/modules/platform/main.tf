@@ -243,6 +243,7 @@ module "bus_destination" {
   name       = each.key
   bus_name   = module.bus.name
   bus        = each.value.bus
+  api        = each.value.api
   events     = each.value.events
   where      = each.value.where
 }

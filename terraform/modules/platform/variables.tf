@@ -198,9 +198,19 @@ variable "queues" {
 }
 
 variable "bus_destinations" {
-  description = "Buses elsewhere that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
+  description = "Buses elsewhere and APIs that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events) or api (see modules/bus_destination), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
   type = map(object({
-    bus        = string
+    bus = optional(string)
+    api = optional(object({
+      url        = string
+      connection = string
+      method     = optional(string, "POST")
+      rate       = optional(number, 50)
+      transform = optional(object({
+        paths    = optional(map(string), {})
+        template = string
+      }))
+    }))
     events     = set(string)
     where      = optional(string)
     namespaces = optional(set(string))

@@ -213,7 +213,7 @@ run "refuses_a_path_without_its_slashes" {
   variables {
     role_path = "fanout"
   }
-  expect_failures = [var.role_path, aws_s3_bucket.packages]
+  expect_failures = [var.role_path]
 }
 
 run "refuses_code_signing_by_a_name" {
@@ -222,7 +222,7 @@ run "refuses_code_signing_by_a_name" {
   variables {
     code_signing_config = "signed"
   }
-  expect_failures = [var.code_signing_config, aws_s3_bucket.packages]
+  expect_failures = [var.code_signing_config]
 }
 
 run "refuses_a_placement_that_the_environment_lacks" {
