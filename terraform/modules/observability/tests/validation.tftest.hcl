@@ -193,3 +193,24 @@ run "calls_nobody_in_the_clear" {
   }
   expect_failures = [var.urls]
 }
+
+run "tells_other_topics_too" {
+  command = plan
+
+  variables {
+    actions = ["arn:aws:sns:eu-central-1:111122223333:chat"]
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:111122223333:chat") && length(alarm.ok_actions) == 2])
+    error_message = "another topic hears that an alarm rings, and that it is over"
+  }
+}
+
+run "refuses_an_action_that_is_no_arn" {
+  command = plan
+
+  variables {
+    actions = ["chat"]
+  }
+  expect_failures = [var.actions]
+}
