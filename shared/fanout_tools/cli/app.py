@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "drift": (DEPLOY, "fanout_tools.cli.deploy", "drift"),
     "terraform": (DEPLOY, "fanout_tools.cli.deploy", "terraform"),
     "check-plan": (DEPLOY, "fanout_tools.cli.plans", "check_plan"),
+    "deployer-policy": (DEPLOY, "fanout_tools.cli.deployer_policy", "command"),
     "diagram": (DEPLOY, "fanout_tools.cli.plans", "diagram"),
     "cost": (DEPLOY, "fanout_tools.cost.command", "command"),
     "up": (LOCAL, "fanout_tools.cli.emulators", "up"),

@@ -8,6 +8,7 @@ from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
 from fanout_tools.proof import (
+    apis,
     canaries,
     compartments,
     dead_letters,
@@ -37,6 +38,7 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.dead_letters_kept,
     dead_letters.consumed_queues,
     dead_letters.invocations_kept,
+    apis.called,
     canaries.contained,
     compartments.claims,
     forwarding.forwarded,

@@ -23,7 +23,7 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = { project = "fanout", environment = "dev" }
+    tags = { project = "fanout", environment = "dev", owner = "platform" }
   }
 }
 

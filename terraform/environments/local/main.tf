@@ -24,7 +24,7 @@ provider "aws" {
   skip_region_validation      = true
 
   default_tags {
-    tags = { project = "fanout", environment = "local" }
+    tags = { project = "fanout", environment = "local", owner = "platform" }
   }
 }
 

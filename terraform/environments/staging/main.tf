@@ -24,7 +24,7 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = { project = "fanout", environment = "staging" }
+    tags = { project = "fanout", environment = "staging", owner = "platform" }
   }
 }
 

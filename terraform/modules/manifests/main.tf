@@ -19,6 +19,7 @@ locals {
       name        = replace(folder, "_", "-")
       folder      = folder
       description = try(given.description, "")
+      owner       = try(given.owner, null)
       subscribes  = try([for item in given.subscribes : merge(local.defaults.subscription, item)], [])
       publishes   = try(given.publishes, [])
       via         = try(given.via, local.defaults.manifest.via)
@@ -29,6 +30,7 @@ locals {
       idempotency = try(merge(local.defaults.idempotency, given.idempotency, local.off[folder]), local.defaults.idempotency)
       slo         = try(merge(local.defaults.slo, given.slo), local.defaults.slo)
       scaling     = try(merge(local.defaults.scaling, given.scaling), local.defaults.scaling)
+      logs        = try(merge(local.defaults.logs, given.logs), local.defaults.logs)
       outbox      = try(given.outbox, local.defaults.manifest.outbox)
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})

@@ -28,8 +28,8 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "age" {
@@ -46,8 +46,9 @@ resource "aws_cloudwatch_metric_alarm" "age" {
   threshold           = each.value.age_s
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
+  tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
 # Of invocations: a record that fails on its own is told in its batch's answer, and shows by its age or in the DLQ.
@@ -61,8 +62,9 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = coalesce(each.value.error_percent, var.error_rate_percent)
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
+  tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 
   metric_query {
     id          = "rate"
@@ -100,8 +102,9 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
+  tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
 # A relay tries for as long as the stream remembers, 24 hours: only then is something in its queue.
@@ -119,8 +122,8 @@ resource "aws_cloudwatch_metric_alarm" "relay_age" {
   threshold           = local.relay_age_s * 1000 # the metric is in milliseconds
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }
 
 # A query over all rules of the bus, whatever their number, is one alarm.
@@ -133,8 +136,8 @@ resource "aws_cloudwatch_metric_alarm" "rules" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 
   metric_query {
     id          = "events"
@@ -159,8 +162,8 @@ resource "aws_cloudwatch_metric_alarm" "topic_lost" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }
 
 # A workflow undoes what it cannot do, and that is no failure: an execution that fails could not even be undone.
@@ -173,8 +176,8 @@ resource "aws_cloudwatch_metric_alarm" "executions" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 
   metric_query {
     id          = "unfinished"
@@ -207,8 +210,8 @@ resource "aws_cloudwatch_metric_alarm" "pipes" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 
   metric_query {
     id          = "failed"
@@ -246,6 +249,6 @@ resource "aws_cloudwatch_metric_alarm" "pipe_throttles" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }

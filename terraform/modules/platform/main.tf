@@ -13,6 +13,8 @@ locals {
     account_id = data.aws_caller_identity.current.account_id
 
     permissions_boundary = var.permissions_boundary
+    role_path            = var.role_path
+    code_signing_config  = var.code_signing_config
   }
   security = {
     key_alias = one(concat(module.key[*].alias, data.aws_kms_alias.this[*].name))
@@ -20,8 +22,8 @@ locals {
     tls_only  = var.tls_only
   }
   workers = module.manifests.workers
-  tables  = merge([for worker in local.workers : worker.tables]...)
-  buckets = merge([for worker in local.workers : worker.buckets]...)
+  tables  = merge([for worker in local.workers : { for name, it in worker.tables : name => merge(it, { owner = worker.owner }) }]...)
+  buckets = merge([for worker in local.workers : { for name, it in worker.buckets : name => merge(it, { owner = worker.owner }) }]...)
 
   outbox_workers = sort([for name, worker in local.workers : name if worker.outbox])
 }
@@ -134,6 +136,7 @@ module "worker" {
   name       = each.key
   manifest = {
     description = each.value.description
+    owner       = each.value.owner
     function    = each.value.function
     batch       = each.value.batch
     queue       = each.value.queue
@@ -157,11 +160,11 @@ module "worker" {
   force_destroy      = var.force_destroy
   outbox_table       = each.value.outbox ? local.outbox_table : null
   claims_bucket      = local.claims_bucket
-  environment        = merge(each.value.environment, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  environment        = merge(each.value.environment, each.value.logs.level == null ? {} : { FANOUT_LOG_LEVEL = each.value.logs.level }, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   permissions        = local.permissions[each.key]
   parameters         = each.value.parameters
   secrets            = each.value.secrets
-  vpc                = var.vpc
+  vpc                = each.value.function.vpc == null ? var.vpc : lookup(var.vpcs, each.value.function.vpc, null)
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days
 }
@@ -213,6 +216,7 @@ module "canary" {
   event_buckets      = local.event_buckets
   bus_arn            = local.bus.arn
   alarm_topic        = module.observability.alarm_topic
+  alarm_actions      = var.observability.alarm_actions
   environment        = var.function_environment
   log_retention_days = var.log_retention_days
   iam_dialect        = var.iam_dialect
@@ -255,6 +259,7 @@ module "bus_destination" {
   name       = each.key
   bus_name   = local.bus.name
   bus        = each.value.bus
+  api        = each.value.api
   events     = each.value.events
   where      = each.value.where
 }
@@ -277,11 +282,12 @@ module "observability" {
     [for destination in local.shown.destinations : "to-${destination}-undelivered"],
   ) : "${var.namespace}-${name}"]
   workflows          = { for name in local.shown.workflows : name => "arn:${local.deployment.partition}:states:${local.location}:stateMachine:${var.namespace}-${name}" }
-  workers            = { for name in local.shown.workers : name => merge(local.watched[name], { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, domains = distinct(local.selections[name][*].source) }) }
+  workers            = { for name in local.shown.workers : name => merge(local.watched[name], { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, owner = local.workers[name].owner, domains = distinct(local.selections[name][*].source) }) }
   relays             = [for outbox in local.shown.outboxes : "${var.namespace}-${outbox}"]
   pipes              = { for name in local.shown.pipes : name => "${var.namespace}-${name}" }
   emails             = var.observability.alarm_emails
   urls               = var.observability.alarm_urls
+  actions            = var.observability.alarm_actions
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards
   log_queries        = var.observability.log_queries

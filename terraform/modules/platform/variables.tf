@@ -86,6 +86,7 @@ variable "observability" {
   type = object({
     alarm_emails       = optional(set(string), [])
     alarm_urls         = optional(set(string), [])
+    alarm_actions      = optional(set(string), [])
     error_rate_percent = optional(number, 5)
     worker_dashboards  = optional(bool, true)
     log_queries        = optional(bool, true)
@@ -160,6 +161,24 @@ variable "vpc" {
   default = null
 }
 
+variable "vpcs" {
+  description = "Further placements by name, for workers whose function.vpc names one in place of vpc."
+  type = map(object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([for worker in local.workers : contains(keys(var.vpcs), worker.function.vpc) if worker.function.vpc != null])
+    error_message = join("\n", [
+      for worker in local.workers :
+      "services/${worker.folder}/worker.yaml: function.vpc: ${coalesce(worker.function.vpc, "-")}: no such placement; add it to the environment's vpcs, or correct the name."
+      if worker.function.vpc == null ? false : !contains(keys(var.vpcs), worker.function.vpc)
+    ])
+  }
+}
+
 variable "schedules" {
   description = "Events to publish by the clock, by the schedule's name: rate(...), cron(...) or at(...), and the event as <source>/<Name>."
   type = map(object({
@@ -191,9 +210,19 @@ variable "queues" {
 }
 
 variable "bus_destinations" {
-  description = "Buses elsewhere that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
+  description = "Buses elsewhere and APIs that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events) or api (see modules/bus_destination), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
   type = map(object({
-    bus        = string
+    bus = optional(string)
+    api = optional(object({
+      url        = string
+      connection = string
+      method     = optional(string, "POST")
+      rate       = optional(number, 50)
+      transform = optional(object({
+        paths    = optional(map(string), {})
+        template = string
+      }))
+    }))
     events     = set(string)
     where      = optional(string)
     namespaces = optional(set(string))
@@ -259,6 +288,29 @@ variable "permissions_boundary" {
   description = "The policy (ARN) that bounds every role made here; null: none."
   type        = string
   default     = null
+}
+
+variable "role_path" {
+  description = "The path of every role made here, but for the one that ends leases, which commands name by its ARN; another path replaces the roles."
+  type        = string
+  default     = "/"
+
+  validation {
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    condition     = can(regex("^/([!-.0-~]+/)*$", var.role_path)) && length(var.role_path) <= 512
+    error_message = "A role's path begins and ends with / and has at most 512 characters, as /fanout/."
+  }
+}
+
+variable "code_signing_config" {
+  description = "The code signing configuration (ARN) of every function; `make build` signs nothing, so that one that enforces needs a signing job between build and deploy. null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_signing_config == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}$", var.code_signing_config))
+    error_message = "A code signing configuration is named by its ARN, arn:aws:lambda:<region>:<account>:code-signing-config:csc-<17 characters>."
+  }
 }
 
 variable "autoscaling" {

@@ -74,6 +74,7 @@ module "web" {
   permissions        = local.permissions[each.key]
   vpc                = contains(local.routed, each.key) ? local.router_vpc : var.vpc
   alarm_topic        = module.observability.alarm_topic
+  alarm_actions      = var.observability.alarm_actions
   error_rate_percent = local.web_settings[each.key].error_rate_percent
   log_retention_days = var.log_retention_days
 }
@@ -98,6 +99,7 @@ module "router" {
   access_log         = var.router.access_log
   error_rate_percent = var.router.error_rate_percent
   alarm_topic        = module.observability.alarm_topic
+  alarm_actions      = var.observability.alarm_actions
   log_retention_days = var.log_retention_days
   functions = {
     for name, function in var.web : name => merge(function.route, {

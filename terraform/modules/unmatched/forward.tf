@@ -35,6 +35,7 @@ resource "aws_iam_role" "forward" {
 
   name                 = local.name # with a suffix it could be a worker's
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Lets rules of the default bus put events on ${local.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -234,3 +234,24 @@ run "is_a_workers_alone" {
     error_message = "its alarms speak to the platform's topic"
   }
 }
+
+run "tells_other_topics_too" {
+  command = plan
+
+  variables {
+    actions = ["arn:aws:sns:eu-central-1:111122223333:chat"]
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:111122223333:chat") && length(alarm.ok_actions) == 2])
+    error_message = "another topic hears that an alarm rings, and that it is over"
+  }
+}
+
+run "refuses_an_action_that_is_no_arn" {
+  command = plan
+
+  variables {
+    actions = ["chat"]
+  }
+  expect_failures = [var.actions]
+}

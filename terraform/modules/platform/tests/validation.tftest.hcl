@@ -241,3 +241,40 @@ run "holds_the_platform_without_workers" {
   }
   expect_failures = [terraform_data.packages]
 }
+
+run "refuses_a_path_without_its_slashes" {
+  command = plan
+
+  variables {
+    role_path = "fanout"
+  }
+  expect_failures = [var.role_path]
+}
+
+run "refuses_code_signing_by_a_name" {
+  command = plan
+
+  variables {
+    code_signing_config = "signed"
+  }
+  expect_failures = [var.code_signing_config]
+}
+
+run "refuses_a_placement_that_the_environment_lacks" {
+  command = plan
+
+  variables {
+    services_dir = "../../../tests/unit/fanout_tools/declarations/manifest_cases/every_key/services"
+  }
+  expect_failures = [var.vpcs, terraform_data.packages]
+}
+
+run "takes_a_placement_that_the_environment_has" {
+  command = plan
+
+  variables {
+    services_dir = "../../../tests/unit/fanout_tools/declarations/manifest_cases/every_key/services"
+    vpcs         = { data = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] } }
+  }
+  expect_failures = [terraform_data.packages]
+}
