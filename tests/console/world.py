@@ -285,7 +285,15 @@ def _depth(queue: ModelQueue) -> Depth:
     return Depth(len(queue.messages) - hidden, hidden)
 
 
-def console(shop: Shop, role: Role = Role.OPERATOR, *, typed: bool = True, host: str = HOST, **more: Any) -> Console:
+def console(
+    shop: Shop,
+    role: Role = Role.OPERATOR,
+    *,
+    typed: bool = True,
+    host: str = HOST,
+    access: Access | None = None,
+    **more: Any,
+) -> Console:
     """A console over the shop."""
     return Console(
         env="prod",
@@ -293,6 +301,6 @@ def console(shop: Shop, role: Role = Role.OPERATOR, *, typed: bool = True, host:
         look=shop.look,
         series=series,
         tracing=Tracing(shop.topology, shop.bus, Path("no-services")),
-        access=Access(role, frozenset({host}), typed=typed),
+        access=access or Access(role, frozenset({host}), typed=typed),
         **more,
     )
