@@ -10,6 +10,7 @@ from fanout_tools.plans import Plan
 from fanout_tools.proof import (
     canaries,
     compartments,
+    consoles,
     dead_letters,
     forwarding,
     front_doors,
@@ -39,6 +40,9 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.invocations_kept,
     canaries.contained,
     compartments.claims,
+    consoles.apart,
+    consoles.least,
+    consoles.signed_in,
     forwarding.forwarded,
     forwarding.permitted,
     grants.granted,

@@ -57,3 +57,8 @@ output "operators" {
   description = "The journal's table, and the policies to give to people on call."
   value       = module.platform.operators
 }
+
+output "console" {
+  description = "Where people open the console; null when there is none."
+  value       = try(module.platform.console.address, null)
+}

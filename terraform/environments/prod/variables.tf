@@ -68,3 +68,10 @@ variable "canary" {
   })
   default = null
 }
+
+variable "console_client_secret" {
+  description = "The secret that the console's load balancer has with the identity provider, where console.yaml names one."
+  type        = string
+  default     = ""
+  sensitive   = true
+}

@@ -85,3 +85,8 @@ output "operators" {
   description = "The journal's table, and the policies to give to people on call."
   value       = module.operators
 }
+
+output "console" {
+  description = "The console's address, its function, and the roles that it assumes; null when there is none."
+  value       = one(module.console[*])
+}

@@ -8,11 +8,12 @@ locals {
 
   # On an emulator the packages are for the machine's own architecture, whatever the worker declares.
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
-  dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"])
-  own_layers    = toset([for name in concat(keys(local.workers), keys(local.web)) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries, local.forwarders))
+  dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture, local.consoles[*].architecture) : "dependencies-${architecture}"])
+  own_layers    = toset([for name in concat(keys(local.workers), keys(local.web), local.consoles[*].zip) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
+  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries, local.consoles[*].zip, local.forwarders))
   relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
   canaries      = var.canary == null ? [] : ["canary"]
+  consoles      = var.console == null ? [] : [{ zip = "console", architecture = coalesce(local.target.architecture, try(sort(values(local.architectures))[0], "arm64")) }]
   forwarders    = var.traces.endpoint == null ? [] : ["span-forwarder"]
 
   packages = {
@@ -55,6 +56,21 @@ locals {
     }
   ])
 
+  console_package = one([
+    for console in local.consoles : {
+      bucket       = aws_s3_bucket.packages.id
+      key          = aws_s3_object.package[console.zip].key
+      hash         = local.hashes[console.zip]
+      handler      = "fanout_console.handler"
+      runtime      = local.target.runtime
+      architecture = console.architecture
+      layers = [
+        for layer in ["dependencies-${console.architecture}", "layers/${console.zip}"] : aws_lambda_layer_version.this[layer].arn
+        if contains(local.layers, layer)
+      ]
+    }
+  ])
+
   # Likewise on what the first of the workers runs on.
   forwarder_package = one([
     for forwarder in local.forwarders : {
@@ -73,7 +89,7 @@ locals {
   hashes   = { for zip in local.zips : zip => try(filebase64sha256("${var.packages_dir}/${zip}.zip"), "") }
   checksum = { for zip in local.zips : zip => try(filesha256("${var.packages_dir}/${zip}.zip"), "") }
   build    = "`make build TARGET=${basename(var.packages_dir)}`"
-  older    = [for path in module.sources.changed : basename(path) if var.canary != null || !can(regex("/fanout_tools/", path))] # it alone holds tools
+  older    = [for path in module.sources.changed : basename(path) if var.canary != null || var.console != null || !can(regex("/fanout_tools/", path))] # they alone hold tools
   unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", local.zips)) : file if !fileexists("${var.packages_dir}/${file}")]
 }
 

@@ -102,12 +102,32 @@ module "router" {
   error_rate_percent = var.router.error_rate_percent
   alarm_topic        = module.observability.alarm_topic
   log_retention_days = var.log_retention_days
-  functions = {
-    for name, function in var.web : name => merge(function.route, {
-      arn                  = module.web[name].function.arn
-      alias                = module.web[name].function.alias
-      timeout_s            = local.web[name].timeout_s
-      reserved_concurrency = function.reserved_concurrency
-    }) if contains(local.routed, name)
-  }
+  functions = merge(
+    {
+      for name, function in var.web : name => merge(function.route, {
+        arn                  = module.web[name].function.arn
+        alias                = module.web[name].function.alias
+        timeout_s            = local.web[name].timeout_s
+        reserved_concurrency = function.reserved_concurrency
+      }) if contains(local.routed, name)
+    },
+    # Nobody looks most of the time.
+    { for console in module.console : "console" => { arn = console.function.arn, alias = console.function.alias, timeout_s = 900, host = var.console.host, minimum = 0, maximum = 2 } },
+  )
+}
+
+module "console" {
+  source = "../console"
+  count  = var.console == null ? 0 : 1
+
+  deployment         = local.deployment
+  security           = { key_arn = local.security.key_arn }
+  package            = local.console_package
+  settings           = var.console
+  client_secret      = var.console_client_secret
+  policies           = { observer = module.operators.policies["observer"], investigator = module.operators.policies["investigator"], operator = module.operators.policies["operator"] }
+  router             = module.router[0].balancer # no splat: that would wait for the whole module
+  vpc                = local.router_vpc
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
 }
