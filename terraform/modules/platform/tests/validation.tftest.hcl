@@ -184,7 +184,7 @@ run "refuses_a_console_without_a_router" {
       oidc        = { issuer = "https://i", authorization_endpoint = "https://i", token_endpoint = "https://i", user_info_endpoint = "https://i", client_id = "c" }
     }
   }
-  expect_failures = [var.console, aws_s3_bucket.packages]
+  expect_failures = [var.console]
 }
 
 run "refuses_a_router_without_a_web_function" {
