@@ -198,7 +198,7 @@ run "refuses_a_router_without_a_web_function" {
       control_secret  = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:router-AbCdEf" }
     }
   }
-  expect_failures = [var.router, aws_s3_bucket.packages]
+  expect_failures = [var.router]
 }
 
 run "refuses_a_web_function_without_a_declaration" {
