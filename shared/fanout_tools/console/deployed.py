@@ -179,7 +179,8 @@ class Consoles:
 
     def __call__(self, person: Person, access: Access) -> Console:
         made = self._made(person, access)
-        made.overview, made.made = self._everybody.overview, self._everybody.made
+        shared = self._everybody
+        made.overview, made.news, made.made = shared.overview, shared.news, shared.made
         return made
 
     def _assumed(self, person: Person) -> Assumed:
@@ -192,6 +193,7 @@ class Consoles:
             operating=Operating(self.topology, client, said=log.warning),
             look=self._looking.look,
             series=self._looking.series,
+            causes=self._looking.causes,
             tracing=Tracing(self.topology, Reading(self.topology, client), self.project.services),
             access=access,
             folder=self.project.root,

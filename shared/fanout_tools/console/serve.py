@@ -46,6 +46,7 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
         operating=Operating(topology, client, said=_complain),
         look=looking.look,
         series=looking.series,
+        causes=looking.causes,
         tracing=Tracing(topology, Reading(topology, client), services),
         access=Access(role, hosts, typed=env not in UNTYPED),
         folder=folder,
