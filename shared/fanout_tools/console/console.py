@@ -10,21 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fanout_tools.console.access import Access
-from fanout_tools.console.ledger import METRICS, Ledger, cost_of
+from fanout_tools.console.ledger import Ledger
+from fanout_tools.console.looking import fresh_for
 from fanout_tools.console.shared import Shared
 from fanout_tools.operate.operating import Operating, RefusedError
-from fanout_tools.operate.sources.metrics import OVERVIEW, Window
+from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.tracing import Tracing
 from fanout_tools.operate.views.compare import Comparison
 from fanout_tools.operate.views.overview import Overview
 
-__all__ = ["BUDGET_USD_AN_HOUR", "FRESH_S", "Console", "Look"]
+__all__ = ["Console", "Look"]
 
-FRESH_S = 10.0
-"""For so long a look over all workers is good for whoever comes; pages ask every 15 s."""
-BUDGET_USD_AN_HOUR = 0.50
-"""What looks over all workers may cost: where one costs more, they come less often."""
 WINDOW_S = 900.0
 NEWS_FRESH_S = 300.0
 """For so long what is new since a deploy is not looked for again."""
@@ -74,19 +71,11 @@ class Console:
 
     def __post_init__(self) -> None:
         self.news = Shared(self._news, NEWS_FRESH_S)
-        self.overview = Shared(self._all, max(FRESH_S, self.usd_a_look * 3600 / BUDGET_USD_AN_HOUR))
+        self.overview = Shared(self._all, fresh_for(self.topology)[0])
 
     @property
     def topology(self) -> Topology:
         return self.operating.topology
-
-    @property
-    def usd_a_look(self) -> float:
-        """At list prices; an emulator costs nothing."""
-        if self.topology.place.endpoint is not None:
-            return 0.0
-        workers = len(self.topology.workers)
-        return cost_of({"sqs:GetQueueAttributes": 2 * workers, METRICS: workers * len(OVERVIEW)})
 
     @property
     def window(self) -> Window:

@@ -32,12 +32,13 @@ from fanout_tools.console.assumed import Assumed
 from fanout_tools.console.console import Console
 from fanout_tools.console.guard import SAFE, refused, with_headers
 from fanout_tools.console.ledger import Ledger
-from fanout_tools.console.looking import Looking
+from fanout_tools.console.looking import Looking, fresh_for
 from fanout_tools.console.oidc import HEADER, Balancer, KeysError, StrangerError, keys_of
 from fanout_tools.console.people import Person, Settings, UnknownPersonError, person_of, session_name
 from fanout_tools.declarations.naming import Names
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
+from fanout_tools.operate.status import Numbers
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.tracing import Tracing
 from fanout_tools.project import Project
@@ -173,7 +174,9 @@ class Consoles:
     def __post_init__(self) -> None:
         self._people = Newest(self._assumed)
         self.watching = Assumed(self.settings.observer.role, "console", self.sts)
-        self._looking = Looking(self.topology, self.ledger, self.watching.credentials)
+        self._looking = Looking(
+            self.topology, self.ledger, self.watching.credentials, Numbers(fresh_for(self.topology)[1])
+        )
         access = Access(Role.OBSERVER, frozenset(), typed=True)
         self._everybody = self._made(Person("console", Role.OBSERVER), access)
 

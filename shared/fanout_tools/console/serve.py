@@ -19,10 +19,11 @@ from fanout_tools.console.access import UNTYPED, Access, Role
 from fanout_tools.console.app import make
 from fanout_tools.console.console import Console
 from fanout_tools.console.ledger import Ledger
-from fanout_tools.console.looking import Looking
+from fanout_tools.console.looking import Looking, fresh_for
 from fanout_tools.operate.identity import credentials
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
+from fanout_tools.operate.status import Numbers
 from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.tracing import Tracing
 
@@ -40,7 +41,7 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
     def client(service: Any) -> Any:
         return ledger.watch(aws.client(service))
 
-    looking = Looking(topology, ledger, credentials)
+    looking = Looking(topology, ledger, credentials, Numbers(fresh_for(topology)[1]))
     return Console(
         env=env,
         operating=Operating(topology, client, said=_complain),
