@@ -30,7 +30,7 @@ module "function" {
   name        = local.name
   description = "Console: how the deployment is, and changes to it"
   package     = var.package
-  memory_mb   = 512
+  memory_mb   = 1024 # half a core: what it imports takes a second of a whole one
   permissions = [{ actions = ["sts:AssumeRole"], resources = values(local.assumed) }]
   vpc         = var.vpc
   environment = merge(var.environment, {
