@@ -408,7 +408,9 @@ def name_problems(path: Path, taken_by: Path | None) -> Iterator[str]:
     file, name = f"services/{path.parent.name}/{path.name}", worker_name(path.parent)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
-    if name in {"canary", "outbox", "traces", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
+    if name in {"canary", "console", "outbox", "traces", "undelivered", "unmatched"} or name.endswith(
+        ("-dlq", "-undelivered")
+    ):
         yield f"{file}: name: {name}: is a name of the platform's own; rename the folder"
     if name.startswith(("replay-", "tail-", "tune-")):  # what the sweeper of operations may delete
         yield f"{file}: name: {name}: begins as a name of an operation's; rename the folder"

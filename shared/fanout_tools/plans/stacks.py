@@ -21,7 +21,7 @@ EDGE: Final = "edge"
 
 _ADDRESS: Final = re.compile(r"^module\.platform\.(?P<path>.*)$")
 _KEY: Final = re.compile(r'\["(?P<key>[^"]*)"\]$')
-_OF_EDGE: Final = ("bus_destination", "canary", "queue_source", "router", "schedule", "unmatched", "web", "workflow")
+_OF_EDGE: Final = ("bus_destination", "canary", "console", "queue_source", "router", "schedule", "unmatched", "web", "workflow")
 _OWN_CHECKS: Final = ("terraform_data.", "module.manifests.")
 """What holds a stack's own preconditions, and nothing else."""
 _SUFFIXES: Final = ("-undelivered-dlq", "-dlq.fifo", "-dlq")
@@ -99,7 +99,7 @@ class Owners:
         kind, _, name = key.rpartition("/")
         if kind in ("workers", "layers"):
             return name if name in self.workers else EDGE
-        if kind == "web" or key == "canary":
+        if kind == "web" or key in ("canary", "console"):
             return EDGE
         return key if path.startswith("aws_cloudwatch_log_subscription_filter.") else PLATFORM
 

@@ -200,7 +200,7 @@ def _stand_ins(packages: Path, services: Path) -> None:
     names = [path.parent.name.replace("_", "-") for path in services.glob("*/worker.yaml")]
     webs = [path.parent.name.replace("_", "-") for path in services.glob("*/web.yaml")]
     zips = [f"workers/{name}" for name in names] + [f"web/{name}" for name in webs]
-    zips += ["canary", "dependencies-arm64", "dependencies-x86_64", "span-forwarder"]
+    zips += ["canary", "console", "dependencies-arm64", "dependencies-x86_64", "span-forwarder"]
     for name in zips:
         path = packages / f"{name}.zip"
         path.parent.mkdir(parents=True, exist_ok=True)

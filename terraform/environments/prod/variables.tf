@@ -80,3 +80,10 @@ variable "held_events" {
   type        = set(string)
   default     = []
 }
+
+variable "console_client_secret" {
+  description = "The secret that the console's load balancer has with the identity provider, where console.yaml names one."
+  type        = string
+  default     = ""
+  sensitive   = true
+}

@@ -62,3 +62,8 @@ output "stack" {
   description = "What stands in this state, and what other stacks depend on of it."
   value       = module.platform.stack
 }
+
+output "console" {
+  description = "Where people open the console; null when there is none."
+  value       = try(module.platform.console.address, null)
+}

@@ -16,7 +16,7 @@ locals {
       [
         for folder in folders :
         { folder = folder, text = "name: ${name}: is a name of the platform's own; rename the folder" }
-        if contains(["canary", "default", "edge", "outbox", "platform", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
+        if contains(["canary", "console", "default", "edge", "outbox", "platform", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
       ],
       [
         for folder in folders :

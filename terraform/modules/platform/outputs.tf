@@ -94,3 +94,8 @@ output "stack" {
     matched       = local.has.edge ? sort(flatten([for source, names in local.matched : [for name in names : "${source}/${name}"]])) : []
   }
 }
+
+output "console" {
+  description = "The console's address, its function, and the roles that it assumes; null when there is none."
+  value       = one(module.console[*])
+}

@@ -16,9 +16,11 @@ locals {
     [for name in keys(local.own) : "dependencies-${local.architectures[name]}"],
     local.has.edge ? [for function in values(local.web) : "dependencies-${function.architecture}"] : [],
     local.has.edge && var.canary != null ? ["dependencies-${local.first_architecture}"] : [],
+    local.has.edge ? [for console in local.consoles : "dependencies-${console.architecture}"] : [],
   ))
-  dependencies = local.has.platform ? toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"]) : []
-  functions    = concat(keys(local.own), local.has.edge ? keys(local.web) : [])
+  dependencies = local.has.platform ? toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture, local.consoles[*].architecture) : "dependencies-${architecture}"]) : []
+  functions    = concat(keys(local.own), local.has.edge ? concat(keys(local.web), local.consoles[*].zip) : [])
+  consoles     = var.console == null || local.worker_alone != null ? [] : [{ zip = "console", architecture = coalesce(local.target.architecture, local.first_architecture, "arm64") }]
   own_layers   = toset([for name in local.functions : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
   zips = toset(concat(
     [for name in keys(local.own) : "workers/${name}"],
@@ -27,6 +29,7 @@ locals {
     local.has.platform && length(local.outbox_workers) > 0 ? ["outbox-relay"] : [],
     local.has.platform && var.traces.endpoint != null ? ["span-forwarder"] : [],
     local.has.edge && var.canary != null ? ["canary"] : [],
+    local.has.edge ? local.consoles[*].zip : [],
   ))
 
   packages = {
@@ -57,6 +60,18 @@ locals {
   forwarder_package = lookup(local.tool_packages, "span-forwarder", null)
   canary_package    = lookup(local.tool_packages, "canary", null)
 
+  console_package = one([
+    for console in local.consoles : {
+      bucket       = local.packages_bucket
+      key          = aws_s3_object.package[console.zip].key
+      hash         = local.hashes[console.zip]
+      handler      = "fanout_console.handler"
+      runtime      = local.target.runtime
+      architecture = console.architecture
+      layers       = [for layer in ["dependencies-${console.architecture}", "layers/${console.zip}"] : local.layer_arns[layer] if contains(keys(local.layer_arns), layer)]
+    } if local.has.edge
+  ])
+
   layers = setunion(local.dependencies, local.own_layers)
   layer_arns = merge(
     { for layer, version in aws_lambda_layer_version.this : layer => version.arn },
@@ -70,7 +85,7 @@ locals {
   hashes   = { for zip in local.zips : zip => try(filebase64sha256("${var.packages_dir}/${zip}.zip"), "") }
   checksum = { for zip in local.zips : zip => try(filesha256("${var.packages_dir}/${zip}.zip"), "") }
   build    = "`make build TARGET=${basename(var.packages_dir)}`"
-  older    = [for path in module.sources.changed : basename(path) if var.canary != null || !can(regex("/fanout_tools/", path))] # it alone holds tools
+  older    = [for path in module.sources.changed : basename(path) if var.canary != null || var.console != null || !can(regex("/fanout_tools/", path))] # they alone hold tools
   unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", setunion(local.zips, local.used))) : file if !fileexists("${var.packages_dir}/${file}")]
 }
 

@@ -350,7 +350,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "console", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
@@ -404,4 +404,49 @@ variable "router" {
     condition     = var.router == null || length(local.routed) > 0
     error_message = "A router needs a web function to serve: name one in web that is declared via: router, or leave the router out."
   }
+}
+
+variable "console" {
+  description = "The console behind the router: the environment as commands name it, the console's name in DNS, the identity provider that people sign in with, and which of its groups have which role (see modules/console); null: none."
+  type = object({
+    environment  = string
+    host         = string
+    groups_claim = optional(string, "groups")
+    person_claim = optional(string, "email")
+    groups = object({
+      observer     = optional(set(string), [])
+      investigator = optional(set(string), [])
+      operator     = optional(set(string), [])
+    })
+    oidc = object({
+      issuer                 = string
+      authorization_endpoint = string
+      token_endpoint         = string
+      user_info_endpoint     = string
+      client_id              = string
+      scope                  = optional(string, "openid email groups")
+    })
+  })
+  default = null
+
+  validation {
+    condition     = var.console == null || var.router != null
+    error_message = "The console is behind a router, whose load balancer people sign in at: set router, or run `fanout console`."
+  }
+  validation {
+    condition     = var.console == null || var.console_client_secret != ""
+    error_message = "The load balancer needs the client's secret with the identity provider: set TF_VAR_console_client_secret."
+  }
+  validation {
+    condition     = var.console == null ? true : !contains([for function in var.web : function.route.host], var.console.host)
+    error_message = "A web function serves the console's host: give the console a name of its own."
+  }
+}
+
+variable "console_client_secret" {
+  description = "The secret that the console's load balancer has with the identity provider. Terraform's state holds it."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
 }

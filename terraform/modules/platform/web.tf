@@ -36,7 +36,7 @@ locals {
   routed = toset([for name, function in local.web : name if function.via == "router"])
   router_vpc = var.router == null ? var.vpc : {
     subnet_ids         = var.router.vpc.private_subnet_ids
-    security_group_ids = toset([module.router[0].web_security_group]) # no splat: that would wait for the whole module
+    security_group_ids = local.has.edge ? toset([module.router[0].web_security_group]) : toset([]) # no splat: that would wait for the whole module
   }
 }
 
@@ -101,12 +101,32 @@ module "router" {
   alarm_topic        = module.observability.alarm_topic
   alarm_actions      = var.observability.alarm_actions
   log_retention_days = var.log_retention_days
-  functions = {
-    for name, function in var.web : name => merge(function.route, {
-      arn                  = module.web[name].function.arn
-      alias                = module.web[name].function.alias
-      timeout_s            = local.web[name].timeout_s
-      reserved_concurrency = function.reserved_concurrency
-    }) if contains(local.routed, name)
-  }
+  functions = merge(
+    {
+      for name, function in var.web : name => merge(function.route, {
+        arn                  = module.web[name].function.arn
+        alias                = module.web[name].function.alias
+        timeout_s            = local.web[name].timeout_s
+        reserved_concurrency = function.reserved_concurrency
+      }) if contains(local.routed, name)
+    },
+    # Nobody looks most of the time.
+    { for console in module.console : "console" => { arn = console.function.arn, alias = console.function.alias, timeout_s = 900, host = var.console.host, minimum = 0, maximum = 2 } },
+  )
+}
+
+module "console" {
+  source = "../console"
+  count  = var.console != null && local.has.edge ? 1 : 0
+
+  deployment         = local.deployment
+  security           = { key_arn = local.security.key_arn }
+  package            = local.console_package
+  settings           = var.console
+  client_secret      = var.console_client_secret
+  policies           = { for name in ["observer", "investigator", "operator"] : name => try(module.operators[0].policies[name], "arn:${local.deployment.partition}:iam::${local.deployment.account_id}:policy/${var.namespace}-${name}") }
+  router             = module.router[0].balancer # no splat: that would wait for the whole module
+  vpc                = local.router_vpc
+  environment        = var.function_environment
+  log_retention_days = var.log_retention_days
 }

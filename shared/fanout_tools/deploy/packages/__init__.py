@@ -6,6 +6,7 @@ build/packages/<target>/layers/<function>.zip
 build/packages/<target>/web/<function>.zip
 build/packages/<target>/workers/<worker>.zip
 build/packages/<target>/canary.zip
+build/packages/<target>/console.zip                       where an environment has one
 """
 
 from fanout_tools.deploy.packages.builder import Package, build

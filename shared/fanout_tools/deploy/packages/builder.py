@@ -56,11 +56,13 @@ def _layers(of: Project, target: Target, wanted: Mapping[str, str], out: Path) -
         )
     own = {folder: functions.worker_requirements(folder) for folder in _folders(of)}
     own |= {folder: functions.web_requirements(folder) for folder in _folders(of, "web.yaml")}
-    for folder, needed in own.items():
-        name = manifest.worker_name(folder)
+    own_by_name = {manifest.worker_name(folder): needed for folder, needed in own.items()}
+    if of.has_console:
+        own_by_name["console"] = [*functions.CONSOLE_REQUIREMENTS, *functions.fanout_requirements("adapter")]
+    for name, needed in own_by_name.items():
         if needed:
             path = out / "layers" / f"{name}.zip"
-            architecture = target.architectures[0] if target.native else wanted[name]
+            architecture = target.architectures[0] if target.native else wanted.get(name, target.architectures[0])
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
 
 
@@ -80,6 +82,9 @@ def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Ite
     if manifests:
         path = out / "canary.zip"
         yield Package(path=path, built=archive.write(path, functions.canary_entries(of)))
+    if of.has_console:
+        path = out / "console.zip"
+        yield Package(path=path, built=archive.write(path, functions.console_entries(of)))
     path = out / "span-forwarder.zip"
     yield Package(path=path, built=archive.write(path, functions.core()))
 

@@ -175,6 +175,18 @@ run "refuses_a_filter_of_more_combinations_than_sns_takes" {
   expect_failures = [terraform_data.filters, terraform_data.packages]
 }
 
+run "refuses_a_console_without_a_router" {
+  command = plan
+  variables {
+    console_client_secret = "s"
+    console = {
+      environment = "prod", host = "console.example.org", groups = { observer = ["staff"] }
+      oidc        = { issuer = "https://i", authorization_endpoint = "https://i", token_endpoint = "https://i", user_info_endpoint = "https://i", client_id = "c" }
+    }
+  }
+  expect_failures = [var.console]
+}
+
 run "refuses_a_router_without_a_web_function" {
   command = plan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,6 +12,8 @@ from fanout_tools.console import answers
 from fanout_tools.console.access import Role
 from fanout_tools.console.app import ENTRIES
 from fanout_tools.console.entries import Entry
+from fanout_tools.operate.topology import WorkerPlace
+from fanout_tools.operate.views.compare import Comparison
 from tests.console.world import ROOT, Shop, console
 from tests.unit.fanout_tools.console.conftest import Browser
 
@@ -68,6 +71,30 @@ def test_the_overview_has_trouble_first(browser: Browser) -> None:
     assert text.index("13 in its DLQ: fanout dlq group inventory") < text.index('<h2 id="workers">')
     assert text.index(">inventory</a></th>") < text.index(">audit</a></th>")
     assert "alarm shop-prod-inventory-dlq" in text
+
+
+def test_what_is_new_since_a_deploy_is_told_beside_the_overview(browser: Browser) -> None:
+    """GIVEN a worker with dead letters whose new version fails by two causes WHEN the overview is seen THEN it asks for
+    them apart, as each is a query of logs, and no oftener than they are good for."""
+    asked: list[list[str]] = []
+    plain = browser.console.causes
+
+    async def compared(workers: Sequence[WorkerPlace]) -> Sequence[Comparison]:
+        asked.append([it.name for it in workers])
+        return await plain(workers)
+
+    browser.console.causes = compared
+    assert 'hx-get="/causes"' in browser.get("/").text
+    assert asked == []
+
+    part = browser.part("/causes").text
+    assert "<h1" not in part
+    assert part.index("Reject handler.py:31") < part.index("KeyError handler.py:40")
+    [first, _] = [json.loads(line) for line in browser.json("/causes").text.splitlines()]
+    expected = {"worker": "inventory", "older": "41", "newer": "42", "cause": "Reject handler.py:31", "count": 12}
+    assert first == expected
+    assert "fanout compare inventory --env prod" in browser.get("/causes").text
+    assert asked == [["inventory"]]
 
 
 def test_rows_are_filtered_and_ordered_by_the_address(browser: Browser) -> None:

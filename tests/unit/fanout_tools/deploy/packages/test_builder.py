@@ -117,6 +117,20 @@ def test_a_changed_declaration_is_a_canarys_too(repository: Path) -> None:
     assert [name for name, built in made.items() if built] == ["workers/plain.zip", "canary.zip"]
 
 
+def test_a_console_is_packed_where_an_environment_has_one(repository: Path) -> None:
+    """GIVEN an environment with a console.yaml WHEN packages are built THEN there is a console with a layer of its own,
+    and its package is as old as the tools that it holds."""
+    environment = repository / "terraform" / "environments" / "prod"
+    environment.mkdir(parents=True)
+    (environment / "console.yaml").touch()
+
+    made = _made(repository, "aws")
+
+    assert {"console.zip", "layers/console.zip"} <= made.keys()
+    told = json.loads((repository / "out" / "aws" / "target.json").read_text())
+    assert {"console", "operate", "sources", "views"} <= {Path(path).name for path in told["sources"]}
+
+
 def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:
     # GIVEN packages of two workers for two architectures
     _made(repository, "aws")
