@@ -1,7 +1,8 @@
 """aws-lambda-powertools in handlers, without registration: its Logger and Metrics work as its users expect.
 
 Only when a worker's own code imports them; a worker that does not pays nothing. A Logger's line appears once, with the
-record's ids and without personal values; what a handler has added to Metrics is written at the end of its invocation, whatever became of it.
+record's ids and without personal values; what a handler has added to Metrics is written at the end of its invocation,
+whatever became of it.
 
 Why anything is needed: :func:`fanout.telemetry.configure` replaces the root logger's handlers, and with them the filter
 by which Powertools keeps its lines from being written twice; it also switches off what finds a line's location.

@@ -23,6 +23,7 @@ from fanout_tools.console.access import Access, Role
 from fanout_tools.console.console import Console
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.operate.masking import NOTHING
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.sources.alarms import Alarm
 from fanout_tools.operate.sources.depths import Depth
@@ -294,5 +295,5 @@ def console(shop: Shop, role: Role = Role.OPERATOR, *, typed: bool = True, host:
         series=series,
         tracing=Tracing(shop.topology, shop.bus, Path("no-services")),
         access=Access(role, frozenset({host}), typed=typed),
-        **more,
+        **{"masking": NOTHING, **more},
     )

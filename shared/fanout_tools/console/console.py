@@ -12,6 +12,7 @@ from pathlib import Path
 from fanout_tools.console.access import Access
 from fanout_tools.console.ledger import METRICS, Ledger, cost_of
 from fanout_tools.console.shared import Shared
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating, RefusedError
 from fanout_tools.operate.sources.metrics import OVERVIEW, Window
 from fanout_tools.operate.topology import Topology, WorkerPlace
@@ -37,6 +38,7 @@ class Console:
     :ivar look: asks all sources at once; of no workers means of all.
     :ivar series: a worker's records by outcome, period by period; nothing where there are no metrics.
     :ivar tracing: follows events.
+    :ivar masking: what of events is shown to whoever does not say why they want to see more.
     :ivar folder: the project's, for what is recorded there.
     :ivar services: where its workers are declared.
     """
@@ -47,6 +49,7 @@ class Console:
     series: Series = field(repr=False)
     tracing: Tracing = field(repr=False)
     access: Access = field(repr=False)
+    masking: Masking = field(repr=False)
     folder: Path = field(default_factory=Path)
     services: Path = Path("services")
     ledger: Ledger = field(default_factory=Ledger)

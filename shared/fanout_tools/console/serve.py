@@ -21,6 +21,7 @@ from fanout_tools.console.app import make
 from fanout_tools.console.console import Console
 from fanout_tools.console.ledger import METRICS, Ledger
 from fanout_tools.operate.fast import Fast
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
 from fanout_tools.operate.sources.metrics import OVERVIEW, Window, series
@@ -37,7 +38,9 @@ UNTYPED = ("local", "dev")
 """Environments whose changes are not confirmed by typing the worker's name."""
 
 
-def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: Path, services: Path) -> Console:
+def console_of(
+    topology: Topology, *, env: str, role: Role, masking: Masking, port: int, folder: Path, services: Path
+) -> Console:
     """A console over AWS, or over an emulator, with this process's own credentials."""
     ledger = Ledger()
     hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
@@ -70,6 +73,7 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
         series=counted,
         tracing=Tracing(topology, Reading(topology, client), services),
         access=Access(role, hosts, typed=env not in UNTYPED),
+        masking=masking,
         folder=folder,
         services=services,
         ledger=ledger,

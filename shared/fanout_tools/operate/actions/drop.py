@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from fanout_tools.operate.actions.carrying import Carried, Doubt
 from fanout_tools.operate.dead_letters import DeadLetter
+from fanout_tools.operate.masking import NOTHING, Masking
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["Drop", "as_line"]
 
 
-def as_line(letter: DeadLetter) -> str:
-    """All of a message, as one line of JSON."""
+def as_line(letter: DeadLetter, masking: Masking = NOTHING) -> str:
+    """All of a message, as one line of JSON, so far as it may be shown."""
     return json.dumps(
         {
             "message_id": letter.message_id,
             "kind": letter.kind.value,
             "sent_ms": letter.sent_ms,
             "attributes": dict(letter.attributes),
-            "body": letter.body,
+            "body": masking.body(letter.body),
         }
     )
 
