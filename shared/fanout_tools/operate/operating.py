@@ -12,7 +12,7 @@ from typing import Any
 from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
-from fanout_tools.operate.actions.drop import Drop
+from fanout_tools.operate.actions.drop import Drop, Forget
 from fanout_tools.operate.actions.move import KIND as MOVE
 from fanout_tools.operate.actions.move import Move
 from fanout_tools.operate.actions.pacing import Load, Pace, load_of
@@ -191,8 +191,11 @@ class Operating:
         """Where what is dropped is kept."""
         return self.topology.names.claims_bucket(self.topology.account)
 
-    def dropping(self) -> Drop:
-        return Drop(self.client("s3"), self.copies_bucket)
+    def dropping(self, *, copies: bool = True) -> Carrier:
+        """
+        :param copies: keep a copy of what is dropped.
+        """
+        return Drop(self.client("s3"), self.copies_bucket) if copies else Forget()
 
     def replay(self, worker: WorkerPlace, rate: str) -> Replay:
         carrier = self.redrive(worker)
@@ -258,7 +261,7 @@ class Operating:
 
     def _carrier(self, head: Head, worker: WorkerPlace, *, again: bool) -> Carrier:
         if head.kind == "drop":
-            return self.dropping()
+            return self.dropping(copies=bool(head.plan.get("copies", True)))
         bodies: Mapping[str, str] = {}
         if head.kind == "edit":
             bodies = dict.fromkeys(self.journal.read(head.operation).planned, head.plan["after"])

@@ -17,7 +17,7 @@ from fanout_tools.operate.masking import NOTHING, Masking
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["Drop", "as_line"]
+__all__ = ["Drop", "Forget", "as_line"]
 
 
 def as_line(letter: DeadLetter, masking: Masking = NOTHING) -> str:
@@ -53,4 +53,19 @@ class Drop:
 
     def doubt(self, letters: Sequence[DeadLetter]) -> Doubt:
         """A second copy does no harm."""
+        return Doubt([], letters, [])
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Keeps nothing, as a person whose data they are may ask for: a
+    :class:`~fanout_tools.operate.actions.carrying.Carrier`."""
+
+    def carry(self, operation: str, number: int, letters: Sequence[DeadLetter]) -> Carried:
+        """All of them are for good where they belong."""
+        del operation, number
+        return Carried(letters, {})
+
+    def doubt(self, letters: Sequence[DeadLetter]) -> Doubt:
+        """To delete one twice does no harm."""
         return Doubt([], letters, [])

@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import replace
-from typing import Annotated, Any
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, Field
 
-from fanout import Event
+from fanout import Event, EventError
 from fanout.events.personal import KEYWORD, MASK, Personal, fields, hidden, masked, values, values_of
 from fanout.publish import wrap
 
@@ -122,6 +125,31 @@ def test_an_envelopes_values_are_found_by_its_contract() -> None:
     event = Moved.model_validate(DATA)
     assert "ann@shop.example" in values_of(wrap(event))
     assert values_of(wrap(ThingHappened(number=1))) == frozenset()
+
+
+class Typed(Event, source="test.personal", version=1):
+    """A field of each type that a person's data may break."""
+
+    number: int
+    flag: bool
+    day: date
+    amount: Decimal
+    mail: Annotated[str, Field(pattern="^x$")]
+    short: Annotated[str, Field(max_length=3)]
+    key: UUID
+    kind: Literal["a", "b"]
+    address: Address
+
+
+def test_what_breaks_a_contract_is_told_without_its_value() -> None:
+    """GIVEN a person's address in fields of every type WHEN read and published THEN each field is named, and the
+    address is nowhere."""
+    data = dict.fromkeys(Typed.model_fields, "ann@shop.example")
+    for read in (Typed.from_data, Typed.from_input):
+        with pytest.raises(EventError) as raised:
+            read(data)
+        assert all(name in str(raised.value) for name in Typed.model_fields)
+        assert "ann@shop" not in str(raised.value)
 
 
 def test_an_event_without_a_contract_here_has_none() -> None:

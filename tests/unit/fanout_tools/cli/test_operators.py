@@ -14,6 +14,7 @@ from fanout.events.personal import KEYWORD, MASK
 from fanout_tools.cli import operating
 from fanout_tools.cli.app import application
 from fanout_tools.cli.dlq import editing
+from fanout_tools.operate import journal
 from fanout_tools.operate.masking import Masking
 from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
 from tests.unit.fanout_tools.operate.mortal import Deployment, event
@@ -242,6 +243,36 @@ def test_a_dry_run_of_a_resumption_tells_what_is_left(world: World) -> None:
 
     assert "3 of 3 are left; 3 of them may have been sent" in said
     assert (told["left"], told["may_have_been_sent"]) == (3, 3)
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_persons_dead_letters_are_dropped_without_a_copy(
+    world: World, monkeypatch: pytest.MonkeyPatch, cut_off: bool
+) -> None:
+    """GIVEN messages of several persons WHEN those of one are dropped without a copy THEN they are nowhere, the others
+    stay, and the journal has which they were and nothing that they said; also when it was cut off and carried on."""
+
+    def interrupt(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    where = ["--where", "data.number == `1`", "--no-copy", "--why", "erasure 7"]
+    if cut_off:
+        monkeypatch.setattr(journal, "HELD_S", -5)
+        with monkeypatch.context() as cut:
+            cut.setattr(world.deployment.sqs, "delete_message_batch", interrupt)
+            run("dlq", "drop", "billing", *where, "--yes", code=130)
+        world.deployment.sqs.clock.advance(3_600)
+        [begun] = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+        run("operations", "resume", begun["operation"])
+    else:
+        assert "1 messages of shop-prod-billing-dlq, without a copy" in run("dlq", "drop", "billing", *where, "--yes")
+
+    assert world.standing == (2, 0, 0)
+    [listed] = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+    assert listed["total"] == 1
+    kept = [item for table in world.deployment.dynamodb.tables.values() for item in table.items.values()]
+    assert kept
+    assert PAYLOAD not in str(kept)
 
 
 def test_a_pause_and_its_end_in_json(world: World) -> None:
