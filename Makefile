@@ -23,6 +23,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(RUN) scripts.lint
+audit: setup ## Ask SERVICE=osv|pypi for known vulnerabilities of what constraints.txt pins; says so when nobody can be asked
+	$(RUN) scripts.audit --service $(or $(SERVICE),osv)
 docs: setup ## Write the reference from the code, and build the site of docs/ into build/docs
 	@$(RUN) scripts.docs --write
 check: setup ## The inner loop: declarations, ruff, mypy, and the unit tests of what has changed since main

@@ -23,6 +23,7 @@ from fanout_tools.console.access import Access, Role
 from fanout_tools.console.console import Console
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.operate.masking import NOTHING
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.sources.alarms import Alarm
 from fanout_tools.operate.sources.depths import Depth
@@ -318,5 +319,5 @@ def console(
         tracing=Tracing(shop.topology, shop.bus, Path("no-services")),
         causes=_compared,
         access=access or Access(role, frozenset({host}), typed=typed),
-        **more,
+        **{"masking": NOTHING, **more},
     )

@@ -15,8 +15,10 @@ from fanout_tools.console.app import make
 from fanout_tools.console.console import Console
 from fanout_tools.console.serve import HOST, console_of
 from fanout_tools.declarations.naming import Names
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.topology import Topology
 from fanout_tools.project import project
+from scripts.paths import REPOSITORY
 from tests.integration.platform import NAMESPACE, Platform, eventually
 
 __all__ = ["Visitor"]
@@ -57,8 +59,12 @@ class Visitor:
     def of(cls, platform: Platform) -> Visitor:
         services = platform.services
         topology = Topology.of(project(services.parent), Names(NAMESPACE))
+        masking = Masking.by(project(REPOSITORY).load_contracts())
+        folder = services.parent
         return cls(
-            console_of(topology, env="local", role=Role.OPERATOR, port=PORT, folder=services.parent, services=services)
+            console_of(
+                topology, env="local", role=Role.OPERATOR, masking=masking, port=PORT, folder=folder, services=services
+            )
         )
 
     def ask(self, method: str, path: str, **more: object) -> httpx.Response:

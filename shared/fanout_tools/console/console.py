@@ -13,6 +13,7 @@ from fanout_tools.console.access import Access
 from fanout_tools.console.ledger import Ledger
 from fanout_tools.console.looking import fresh_for
 from fanout_tools.console.shared import Shared
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating, RefusedError
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, WorkerPlace
@@ -44,6 +45,7 @@ class Console:
     :ivar look: asks all sources at once; of no workers means of all.
     :ivar series: a worker's records by outcome, period by period; nothing where there are no metrics.
     :ivar tracing: follows events.
+    :ivar masking: what of events is shown to whoever does not say why they want to see more.
     :ivar folder: the project's, for what is recorded there.
     :ivar services: where its workers are declared.
     """
@@ -54,6 +56,7 @@ class Console:
     series: Series = field(repr=False)
     tracing: Tracing = field(repr=False)
     access: Access = field(repr=False)
+    masking: Masking = field(repr=False)
     causes: Causes = field(default=_no_versions, repr=False)
     """Compares the newest two versions of each of some workers; seconds, and a query each."""
     folder: Path = field(default_factory=Path)

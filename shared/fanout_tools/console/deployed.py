@@ -36,6 +36,7 @@ from fanout_tools.console.looking import Looking, fresh_for
 from fanout_tools.console.oidc import HEADER, Balancer, KeysError, StrangerError, keys_of
 from fanout_tools.console.people import Person, Settings, UnknownPersonError, person_of, session_name
 from fanout_tools.declarations.naming import Names
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
 from fanout_tools.operate.status import Numbers
@@ -166,6 +167,7 @@ class Consoles:
     topology: Topology
     project: Project
     sts: Any = field(repr=False)
+    masking: Masking = field(repr=False)
     ledger: Ledger = field(default_factory=Ledger)
     watching: Assumed = field(init=False, repr=False)
     """By whom the looks are that all share."""
@@ -199,6 +201,7 @@ class Consoles:
             causes=self._looking.causes,
             tracing=Tracing(self.topology, Reading(self.topology, client), self.project.services),
             access=access,
+            masking=self.masking,
             folder=self.project.root,
             services=self.project.services,
             ledger=self.ledger,
@@ -216,7 +219,7 @@ def app(contracts: str, root: Path = ROOT) -> Deployed:
     settings = Settings.model_validate_json(os.environ["FANOUT_CONSOLE"])
     services, terraform, build = (root / it for it in ("services", "terraform", "build"))
     packed = Project(root, services=services, contracts=root / contracts, terraform=terraform, build=build)
-    packed.load_contracts()
+    masking = Masking.by(packed.load_contracts())
     topology = Topology.of(packed, Names(os.environ["FANOUT_NAMESPACE"]))
     balancer = Balancer(settings.balancer, settings.issuer, settings.client, keys_of(settings.keys))
-    return Deployed(settings, balancer, Consoles(settings, topology, packed, aws.client("sts")))
+    return Deployed(settings, balancer, Consoles(settings, topology, packed, aws.client("sts"), masking))

@@ -167,13 +167,13 @@ def edit_form(console: Console, worker: str, identity: str) -> dict[str, Any]:
     queue, letter = _editable(console, worker, identity)
     assert letter.envelope is not None
     contract = _contract(letter.envelope)
-    fields = schema_form.fields(contract.model_json_schema(), letter.envelope.data) if contract else ()
+    fields = schema_form.fields(contract.model_json_schema(), console.masking.of(letter)) if contract else ()
     return {
         "worker": queue.worker,
         "letter": letter,
         "contract": contract and str(contract.contract),
         "fields": tuple(fields),
-        "text": editing.written(letter),
+        "text": editing.written(letter, console.masking),
     }
 
 
@@ -198,9 +198,9 @@ def edit(console: Console, form: Mapping[str, str], address: Mapping[str, Any]) 
     """One event with other data."""
     queue, letter = _editable(console, address["worker"], address["identity"])
     assert letter.envelope is not None
-    text = form.get("data") or _data_of(form, letter.envelope)
-    body = editing.edited(letter, text, _fits)
-    changes = editing.diff(letter, text)
+    text = form.get("data") or _data_of(form, letter.envelope, console.masking.of(letter))
+    body = editing.edited(letter, text, _fits, console.masking)
+    changes = editing.diff(letter, text, console.masking)
     command = console.command("dlq", "edit", queue.worker.name, str(address["identity"]), "--why", "…")
 
     def begin(why: str) -> str:
@@ -222,11 +222,12 @@ def edit(console: Console, form: Mapping[str, str], address: Mapping[str, Any]) 
     )
 
 
-def _data_of(form: Mapping[str, str], envelope: Envelope) -> str:
+def _data_of(form: Mapping[str, str], envelope: Envelope, shown: Mapping[str, Any]) -> str:
+    """The data as the form has them, with the masks that were shown."""
     contract = _contract(envelope)
     if contract is None:
         raise FormError("its contract is not at hand: edit the data as JSON")
-    made = schema_form.values(contract.model_json_schema(), form, envelope.data)
+    made = schema_form.values(contract.model_json_schema(), form, shown)
     return orjson.dumps(made, option=orjson.OPT_INDENT_2).decode()
 
 

@@ -21,6 +21,7 @@ from fanout_tools.console.console import Console
 from fanout_tools.console.ledger import Ledger
 from fanout_tools.console.looking import Looking, fresh_for
 from fanout_tools.operate.identity import credentials
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
 from fanout_tools.operate.status import Numbers
@@ -33,7 +34,9 @@ HOST = "127.0.0.1"
 """Nobody else's machine can reach it."""
 
 
-def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: Path, services: Path) -> Console:
+def console_of(
+    topology: Topology, *, env: str, role: Role, masking: Masking, port: int, folder: Path, services: Path
+) -> Console:
     """A console over AWS, or over an emulator, with this process's own credentials."""
     ledger = Ledger()
     hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
@@ -50,6 +53,7 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
         causes=looking.causes,
         tracing=Tracing(topology, Reading(topology, client), services),
         access=Access(role, hosts, typed=env not in UNTYPED),
+        masking=masking,
         folder=folder,
         services=services,
         ledger=ledger,

@@ -21,7 +21,17 @@ EDGE: Final = "edge"
 
 _ADDRESS: Final = re.compile(r"^module\.platform\.(?P<path>.*)$")
 _KEY: Final = re.compile(r'\["(?P<key>[^"]*)"\]$')
-_OF_EDGE: Final = ("bus_destination", "canary", "console", "queue_source", "router", "schedule", "unmatched", "web", "workflow")
+_OF_EDGE: Final = (
+    "bus_destination",
+    "canary",
+    "console",
+    "queue_source",
+    "router",
+    "schedule",
+    "unmatched",
+    "web",
+    "workflow",
+)
 _OWN_CHECKS: Final = ("terraform_data.", "module.manifests.")
 """What holds a stack's own preconditions, and nothing else."""
 _SUFFIXES: Final = ("-undelivered-dlq", "-dlq.fifo", "-dlq")

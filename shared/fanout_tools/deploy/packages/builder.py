@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from fanout_tools import sbom
 from fanout_tools.declarations import routing
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations import worker as manifest
@@ -40,7 +41,7 @@ def build(of: Project, target_name: str, out: Path) -> Iterator[Package]:
     digests = sources.digests(of, out)  # before they are read: what changes meanwhile is to be noticed
     made: set[Path] = set()
     for package in chain(_layers(of, target, wanted, out), _functions(of, manifests, out)):
-        made.add(package.path)
+        made |= {package.path, sbom.write(package.path, out)}
         yield package
     _remove_others(out, made)
     # Last, so that Terraform does not take a directory for whole before it is.
@@ -95,6 +96,6 @@ def _folders(of: Project, declaration: str = "worker.yaml") -> list[Path]:
 
 def _remove_others(out: Path, made: set[Path]) -> None:
     """Take away what an earlier build made for workers, layers or architectures that are no more."""
-    for old in [*out.glob("*.zip"), *out.glob("*/*.zip")]:
+    for old in [it for ending in (".zip", sbom.SUFFIX) for it in (*out.glob(f"*{ending}"), *out.glob(f"*/*{ending}"))]:
         if old not in made:
             old.unlink()

@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fanout.events.event import contract_of
+from fanout.events.personal import MASK
 from fanout_tools.console.access import Role
 from fanout_tools.operate.journal import Head, Operation, Status
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import RefusedError
 from fanout_tools.project import project
 from tests.console.world import Shop, console, order
@@ -169,6 +172,24 @@ def test_an_event_is_edited_by_a_form_of_its_contract(shop: Shop, browser: Brows
     detail = json.loads(sent.body)["detail"]
     assert detail["data"]["lines"] == [{"sku": "cd-0007", "quantity": 1}]
     assert detail["metadata"]["event_id"] == EVENT
+
+
+@pytest.mark.shop
+@pytest.mark.usefixtures("_contracts")
+def test_an_event_is_edited_without_its_personal_values(shop: Shop) -> None:
+    """GIVEN an order whose address is personal WHEN edited in the form THEN neither form nor plan shows it, and the
+    worker gets it with the change."""
+    masking = Masking.by([contract_of("shop.orders/OrderPlaced")])
+    browser, path = Browser(console(shop, masking=masking)), f"/d/inventory/m/{EVENT}/edit"
+    form = browser.get(path).text
+    assert f'name="field.email" value="{MASK}" required>' in form
+    fields = {"field.customer_id": "c-8", "field.email": MASK}
+    plan = browser.send(path, fields).text
+    assert "example.org" not in form + plan
+    carried_out(browser, browser.send(path, {**fields, "expected": "1", **APPLY}).headers["location"])
+    [sent] = shop.queue("inventory").messages
+    data = json.loads(sent.body)["detail"]["data"]
+    assert (data["customer_id"], data["email"]) == ("c-8", "ann@example.org")
 
 
 @pytest.mark.shop

@@ -22,6 +22,7 @@ from fanout_tools.console.deployed import COOKIE, KEPT, Consoles, Deployed, Newe
 from fanout_tools.console.guard import HEADERS
 from fanout_tools.console.oidc import HEADER, Balancer, KeysError
 from fanout_tools.console.people import Person
+from fanout_tools.operate.masking import NOTHING
 from fanout_tools.project import Project
 from tests.console.balancer import ARN, CLIENT, HOST, ISSUER, SETTINGS, FakeBalancer
 from tests.console.world import Shop, console
@@ -301,7 +302,7 @@ def test_a_role_is_assumed_in_the_persons_name_and_once(sts: Sts) -> None:
 def test_each_is_asked_for_by_the_role_of_their_groups(sts: Sts, shop: Shop) -> None:
     """GIVEN people of three roles WHEN their consoles ask AWS THEN each call is by their own role and name, and what
     all see is looked at once, as an observer."""
-    consoles = Consoles(SETTINGS, shop.topology, _project(), sts)
+    consoles = Consoles(SETTINGS, shop.topology, _project(), sts, NOTHING)
     made = {}
     for role in Role:
         access = Access.of_browser("x" * 32, person=f"p{role}@example.org", role=role, host=HOST, typed=True)

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from fanout.events.personal import KEYWORD, MASK
 from fanout_tools.console import answers
 from fanout_tools.console.access import Role
 from fanout_tools.console.app import ENTRIES
 from fanout_tools.console.entries import Entry
+from fanout_tools.operate.journal import Status
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.topology import WorkerPlace
 from fanout_tools.operate.views.compare import Comparison
 from tests.console.world import ROOT, Shop, console
@@ -243,3 +246,32 @@ def test_outcomes_are_a_chart_with_its_table_behind(browser: Browser) -> None:
     assert part.count("<tr>") == 37, "three hours in periods of five minutes, and the head"
     rows = [json.loads(line) for line in browser.json("/w/inventory/outcomes").text.splitlines()]
     assert sum(row["rejected"] for row in rows) > 0
+
+
+def masking() -> Masking:
+    """By a contract that marks the address of an order."""
+    names = ("order_id", "customer_id", "placed_on", "lines", "total")
+    properties = {**{name: {} for name in names}, "email": {"type": "string", KEYWORD: True}}
+    return Masking({"shop.orders/OrderPlaced": {"properties": properties}})
+
+
+def test_a_personal_value_is_shown_to_an_operator_who_says_why(shop: Shop) -> None:
+    """GIVEN a contract that marks a field WHEN a message's payload is shown THEN it is masked; an operator who says
+    why sees it, is in the journal, and the browser keeps nothing."""
+    letter = shop.dead_letter(7777)
+    path = f"/d/inventory/m/{letter}"
+    looking, acting = (Browser(console(shop, role, masking=masking())) for role in (Role.INVESTIGATOR, Role.OPERATOR))
+    shown = looking.get(f"{path}?body").text
+    assert "o-1997-7777" in shown
+    assert MASK in shown
+    assert "example.org" not in shown + acting.get(f"{path}?body").text
+    assert f"{path}/personal" not in shown
+    assert f"{path}/personal" in acting.get(f"{path}?body").text
+
+    assert looking.send(f"{path}/personal", {"why": "curious"}).status_code == 403
+    assert acting.send(f"{path}/personal", {"why": " "}).status_code == 409
+    seen = acting.send(f"{path}/personal", {"why": "ticket 7"})
+    assert "example.org" in seen.text
+    assert seen.headers["cache-control"] == "no-store"
+    [head] = acting.console.operating.journal.recent(1)
+    assert (head.kind, head.worker, head.why, head.status) == ("personal", "inventory", "ticket 7", Status.FINISHED)

@@ -58,6 +58,16 @@ def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
     ]
 
 
+def test_each_package_has_its_bill_beside_it(repository: Path) -> None:
+    """GIVEN a build, then one without a worker WHEN looked at THEN each package has its bill, and there is no other."""
+    for _ in range(2):
+        made = _made(repository, "aws")
+        out = repository / "out" / "aws"
+        bills = {it.relative_to(out).as_posix() for it in out.rglob("*.cdx.json")}
+        assert bills == {name.replace(".zip", ".cdx.json") for name in made}
+        shutil.rmtree(repository / "services" / "painter", ignore_errors=True)
+
+
 def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
     """GIVEN a web function beside the workers WHEN built THEN it has a zip and a layer of its own, with what the
     adapter needs; and no worker is made of it."""
