@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
@@ -40,10 +40,13 @@ STATUSES = {2: 400, 3: 404, 5: 409}
 """Of HTTP, by what the command would end with."""
 
 
-def make(console: Console) -> ASGIApp:
-    """The application over this console."""
+def make(console: Console, further: Sequence[Entry] = ()) -> ASGIApp:
+    """The application over this console.
+
+    :param further: pages of its own.
+    """
     prepare()
-    routes = [Route(it.path, _endpoint(it, console), methods=[it.method], name=it.path) for it in ENTRIES]
+    routes = [Route(it.path, _endpoint(it, console), methods=[it.method], name=it.path) for it in (*ENTRIES, *further)]
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

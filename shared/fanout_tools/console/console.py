@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fanout_tools.console.access import Access
 from fanout_tools.console.ledger import METRICS, Ledger, cost_of
@@ -18,16 +19,30 @@ from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.tracing import Tracing
 from fanout_tools.operate.views.overview import Overview
 
-__all__ = ["BUDGET_USD_AN_HOUR", "FRESH_S", "Console", "Look"]
+__all__ = ["BUDGET_USD_AN_HOUR", "FRESH_S", "Console", "Live", "Look"]
 
 FRESH_S = 10.0
 """For so long a look over all workers is good for whoever comes; pages ask every 15 s."""
 BUDGET_USD_AN_HOUR = 0.50
 """What looks over all workers may cost: where one costs more, they come less often."""
 WINDOW_S = 900.0
+REFRESH_S = 15
 
 Look = Callable[[Window, Sequence[WorkerPlace]], Awaitable[Overview]]
 Series = Callable[[Window, WorkerPlace], Awaitable[Mapping[float, Mapping[str, int]]]]
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a console knows at once.
+
+    :ivar said: what was logged while an event was handled, in order.
+    :ivar refresh_s: how often pages ask again.
+    """
+
+    said: Callable[[str], Sequence[Mapping[str, Any]]] = field(repr=False)
+    refresh_s: int = 1
+    fresh_s: float = 0.5
 
 
 @dataclass(eq=False)
@@ -51,6 +66,10 @@ class Console:
     services: Path = Path("services")
     ledger: Ledger = field(default_factory=Ledger)
     clock: Callable[[], float] = time.time
+    links: tuple[tuple[str, str], ...] = ()
+    """Further pages of the header, each with its path and its name."""
+    live: Live | None = None
+    """Of a console beside the workers, which costs nothing to ask: see :mod:`fanout_tools.dev.console`."""
     works: list[threading.Thread] = field(default_factory=list, init=False)
     """Operations that this process carries out."""
     made: dict[object, str] = field(default_factory=dict, init=False, repr=False)
@@ -59,11 +78,18 @@ class Console:
     overview: Shared[Overview] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.overview = Shared(self._all, max(FRESH_S, self.usd_a_look * 3600 / BUDGET_USD_AN_HOUR))
+        self.overview = Shared(
+            self._all, max(self.live.fresh_s if self.live else FRESH_S, self.usd_a_look * 3600 / BUDGET_USD_AN_HOUR)
+        )
 
     @property
     def topology(self) -> Topology:
         return self.operating.topology
+
+    @property
+    def refresh_s(self) -> int:
+        """How often a page over workers asks again."""
+        return self.live.refresh_s if self.live else REFRESH_S
 
     @property
     def usd_a_look(self) -> float:

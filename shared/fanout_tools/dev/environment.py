@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.handlers.code import declared_names
 from fanout_tools.operate.topology import Topology, WorkerPlace
 
-__all__ = ["CREDENTIALS", "in_force", "of_worker"]
+__all__ = ["CREDENTIALS", "LEFT_OUT", "in_force", "of_worker"]
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "dev",
@@ -20,6 +20,7 @@ CREDENTIALS = {
 }
 """Of nobody: whatever reaches for AWS in spite of all is refused there."""
 LEFT_OUT = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB")
+"""Variables that would lead to AWS, or to an emulator."""
 
 
 def of_worker(topology: Topology, place: WorkerPlace) -> dict[str, str]:
@@ -75,12 +76,18 @@ def _variable(kind: str, name: str) -> str:
 
 
 @contextmanager
-def in_force(variables: Mapping[str, str]) -> Iterator[None]:
-    """This process's variables, with these, and none that lead to AWS."""
-    before = dict(os.environ)
+def in_force(variables: Mapping[str, str], *, without: Iterable[str] = ()) -> Iterator[None]:
+    """This process's variables with these, inside; all others are there throughout, for other threads."""
+    names = {*variables, *without}
+    before = {name: os.environ.get(name) for name in names}
+    for name in without:
+        os.environ.pop(name, None)
     os.environ.update(variables)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

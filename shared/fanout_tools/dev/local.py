@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from fanout.errors import ManifestError
 from fanout.events.envelope import Envelope
@@ -25,7 +26,7 @@ __all__ = ["ENDPOINT", "Local", "Teller"]
 
 ENDPOINT = "http://dev.invalid"
 """What stands in the URLs of queues: it leads nowhere."""
-REGION = "eu-central-1"
+REGION: Final = "eu-central-1"
 
 
 class Teller:
@@ -44,6 +45,10 @@ class Teller:
         """A worker's code cannot be run; empty: the contracts', or a declaration."""
 
 
+def _nobody() -> None:
+    """Is told nothing."""
+
+
 @dataclass(eq=False)
 class Local:
     """
@@ -54,6 +59,8 @@ class Local:
     teller: Teller = field(default_factory=Teller, repr=False)
     clock: Callable[[], float] = field(default=time.time, repr=False)
     workers: dict[str, LocalWorker] = field(default_factory=dict, init=False)
+    declared: Callable[[], None] = field(default_factory=lambda: _nobody, init=False, repr=False)
+    """Is told when the declarations are others, see :attr:`topology`."""
     news: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
     """Set when there is something new to receive."""
 
@@ -125,6 +132,7 @@ class Local:
         try:
             self.bus.declare(self._declared())
             self._queues()
+            self.declared()
             self.load()
         except (ManifestError, BrokenError) as error:
             self.teller.broken("", str(error))
@@ -136,10 +144,12 @@ class Local:
 
     def step(self) -> bool:
         """One batch of each worker that has any; whether there was one."""
-        batches = [batch for worker in list(self.workers.values()) if (batch := worker.step())]
-        for batch in batches:
-            self.teller.handled(batch)
-        return bool(batches)
+        did = False
+        for worker in list(self.workers.values()):
+            if (batch := worker.step()) is not None:
+                self.teller.handled(batch)
+                did = True
+        return did
 
     def next_at(self) -> float | None:
         """When there is something to receive next; None: nothing waits."""

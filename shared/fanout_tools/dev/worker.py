@@ -6,8 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
+
+import orjson
 
 from fanout import aws, telemetry
 from fanout.gather.engine import Aggregator
@@ -123,6 +126,19 @@ class LocalWorker:
                 self.queue.delete(message.receipt)
         return Batch(self.place.name, began, self.clock(), deliveries)
 
+    def invoke(self, payload: Any) -> dict[str, Any]:
+        """Call its function directly, as Lambda does; what Lambda would return, without its status."""
+        if self.worker is None:
+            return _failed(RuntimeError(self.broken))
+        # As long as it takes: a debugger may be in it.
+        context = SimpleNamespace(aws_request_id=str(uuid4()), get_remaining_time_in_millis=lambda: 900_000)
+        try:
+            with in_force(self.environment):
+                return {"Payload": orjson.dumps(self.worker.lambda_handler(payload, context))}
+        except Exception as error:
+            log.exception("the invocation failed")
+            return _failed(error)
+
     def _core(self, worker: Worker) -> Processor:
         # One record at a time, in this thread, so that a debugger has the terminal for itself.
         settings = replace(worker.settings, concurrency=1)
@@ -174,6 +190,12 @@ class LocalWorker:
         topology = self.bus.topology
         queues = {each: topology.workers[each].queue_url for each in worker.settings.parts_of}
         return Gathering(self.place.name, aggregator, timers, queues)
+
+
+def _failed(error: Exception) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html"""
+    told = {"errorType": type(error).__name__, "errorMessage": str(error)}
+    return {"FunctionError": "Unhandled", "Payload": orjson.dumps(told)}
 
 
 def _record(message: Message) -> Record:
