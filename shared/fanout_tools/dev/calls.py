@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ from fanout import aws
 from fanout_tools.dev.environment import CREDENTIALS, LEFT_OUT, in_force
 from fanout_tools.dev.local import REGION, Local
 from fanout_tools.dev.stores import LocalGathers, LocalRecords
+from fanout_tools.dev.worker import LocalWorker
 
 __all__ = ["Calls", "answered"]
 
@@ -113,20 +115,30 @@ class Calls:
             name = next(name for name in self._local.workers if _identity(name) == identity)
             self._local.workers[name].paused = not json.loads(params["body"])["Enabled"]
             return self._mapping(name)
-        return self._invoke(params) if operation == "Invoke" else None
+        worker = self._worker(str(params["url_path"]))
+        if operation == "GetFunctionConfiguration":
+            modified = datetime.fromtimestamp(worker.loaded_at, UTC).isoformat(timespec="milliseconds")
+            return {"FunctionName": worker.place.function, "LastModified": modified}
+        if operation == "Invoke":
+            answer = worker.invoke(json.loads(params.get("body") or b"null"))
+            return {"StatusCode": 200, **answer, "Payload": BytesIO(answer["Payload"])}
+        return None
 
     def _mapping(self, worker: str) -> dict[str, Any]:
         return {"UUID": _identity(worker), "State": "Disabled" if self._local.workers[worker].paused else "Enabled"}
 
-    def _invoke(self, params: Mapping[str, Any]) -> Answer:
-        path = re.fullmatch(r".*/functions/(.+)/invocations", str(params["url_path"]))
-        name = unquote(path[1]).partition(":function:")[2] or unquote(path[1]) if path else ""
-        prefix = f"{self._local.topology.names.namespace}-"
-        worker = self._local.workers.get(name.partition(":")[0].removeprefix(prefix))
-        if worker is None:
-            raise _refused("ResourceNotFoundException", f"Function not found: {name}")
-        answer = worker.invoke(json.loads(params.get("body") or b"null"))
-        return {"StatusCode": 200, **answer, "Payload": BytesIO(answer["Payload"])}
+    def _worker(self, path: str) -> LocalWorker:
+        """Of the function in a call's path: by its name or ARN, with or without an alias.
+
+        :raises ClientError: there is no such function.
+        """
+        found = re.search(r"/functions/([^/]+)", path)
+        named = unquote(found[1]) if found else ""
+        name = (named.partition(":function:")[2] or named).partition(":")[0]
+        for worker in self._local.workers.values():
+            if worker.place.function == name:
+                return worker
+        raise _refused("ResourceNotFoundException", f"Function not found: {named}")
 
 
 def _identity(worker: str) -> str:

@@ -64,6 +64,8 @@ class LocalWorker:
     dead: Queue = field(init=False)
     records: LocalRecords = field(init=False, repr=False)
     gathers: LocalGathers = field(default_factory=LocalGathers, init=False, repr=False)
+    loaded_at: float = field(default=0.0, init=False)
+    """When it was given the code that it runs."""
     worker: Worker | None = field(default=None, init=False, repr=False)
     broken: str = field(default="", init=False)
     paused: bool = field(default=False, init=False)
@@ -99,6 +101,7 @@ class LocalWorker:
     def run(self, worker: Worker) -> None:
         """The code that handles its events from here on."""
         self.worker, self.broken, self._processor = worker, "", self._core(worker)
+        self.loaded_at = self.clock()
 
     def hold(self, why: str) -> None:
         """Leave its events in the queue."""

@@ -148,7 +148,7 @@ def test_a_dead_letter_is_looked_at_and_redriven(
     handler.write_text(STOCK_PY.replace('"unknown"', '"other"'), encoding="utf-8")
     session.reload()
     answer = browser.post("/d/stock/redrive", rate="20/s", step="apply", why="mended", expected="1")
-    assert answer.url.path.startswith("/o/")
+    assert answer.url.path.startswith("/o/"), text_of(answer)
     for work in browser.console.works:
         work.join(60)
     session.settle(clock.advance)
