@@ -11,13 +11,22 @@ from typing import Any
 
 from fanout.outcomes import Outcome
 from fanout.processing.accounts import span_lines
-from fanout.telemetry import JsonFormatter
+from fanout.telemetry import OWN_HANDLER, JsonFormatter
 from fanout_tools.dev.worker import Batch
 
-__all__ = ["History", "Line"]
+__all__ = ["History", "Line", "hear_powertools"]
 
 MOST_LINES = 20_000
 Line = Mapping[str, Any]
+
+
+def hear_powertools() -> None:
+    """Have Powertools' Loggers log as all others do: their own handlers print JSON."""
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger) and OWN_HANDLER in logger.__dict__:
+            logger.propagate = True
+            for handler in logger.handlers:  # which a Logger that is made anew looks for
+                handler.setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(eq=False)
@@ -43,6 +52,11 @@ class History(logging.Handler):
             self.heard(line)
         except Exception:  # noqa: BLE001 - logging's own contract: never let a log line end the program
             self.handleError(record)
+
+    def addFilter(self, filter: object) -> None:  # noqa: A002, N802 - logging's names
+        """Not the one that a Powertools Logger puts on the root's handlers: it leaves out what it has not written."""
+        if type(filter).__name__ != "SuppressFilter":
+            super().addFilter(filter)  # type: ignore[arg-type]
 
     def keep(self, batch: Batch) -> None:
         """A batch that a worker has taken."""

@@ -18,7 +18,7 @@ from fanout_tools.dev import resources
 from fanout_tools.dev.calls import answered
 from fanout_tools.dev.code import Watcher
 from fanout_tools.dev.environment import in_force, of_worker
-from fanout_tools.dev.history import History
+from fanout_tools.dev.history import History, hear_powertools
 from fanout_tools.dev.local import Local
 from fanout_tools.dev.outbox import LocalOutbox
 
@@ -49,6 +49,7 @@ class Session:
         if self.complete:
             resources.make(self.local.topology)
         self.local.load()
+        hear_powertools()
         if seed is not None:
             with in_force(self.variables()):
                 run_path(str(seed), run_name="__main__")
@@ -85,6 +86,7 @@ class Session:
         """Run what has been saved since the last look."""
         if changes := self._watcher.changes():
             self.local.reload(changes)
+            hear_powertools()
             if self.complete and changes.all:
                 resources.make(self.local.topology)
 

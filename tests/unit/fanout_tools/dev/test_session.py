@@ -148,3 +148,29 @@ def test_it_runs_until_it_is_stopped(session: Session, clock: Clock, screen: Scr
     timer.join()
     session.step()
     assert [it for it in screen.lines if it.startswith("stock          handled")]
+
+
+def test_what_a_powertools_logger_says_is_told_like_all_else(
+    session: Session, project: Project, screen: Screen
+) -> None:
+    pytest.importorskip("aws_lambda_powertools")
+    code = STOCK_PY.replace(
+        "worker = Worker(__file__)",
+        'import logging\nfrom aws_lambda_powertools import Logger\nlogger = Logger(service="stock")\n'
+        "worker = Worker(__file__)",
+    ).replace(
+        "    tries.append(order.order_id)",
+        '    logger.info("by Powertools", order_id=order.order_id)\n'
+        '    logging.getLogger("of.stock").info("by logging")\n    tries.append(order.order_id)',
+    )
+    (project.services / "stock" / "handler.py").write_text(code, encoding="utf-8")
+    session.begin()
+    (project.services / "stock" / "handler.py").write_text(f"{code}\n# saved\n", encoding="utf-8")
+    session.reload()
+    sent = event("dev.orders/Ordered", order_id="1", total=1)
+    session.publish(sent)
+    session.step()
+    said = screen.history.of_event(sent.metadata.event_id)
+    assert [line["message"] for line in said] == ["by Powertools", "by logging"]
+    assert said[0]["order_id"] == "1"
+    assert any("INFO: by Powertools order_id=1" in it for it in screen.lines)
