@@ -46,6 +46,8 @@ __all__ = ["console_of", "serving"]
 
 SHOWN = 50
 PERIOD_S = 60
+OWN = "fanout."
+"""Sources of the platform's own events begin so: nobody sends them by hand."""
 
 
 class LocalReading(Reading):
@@ -168,7 +170,8 @@ class SendPages:
         return await run_in_threadpool(self._page, console, name, of, None, "")
 
     def _page(self, console: Console, name: str, of: str, data: Mapping[str, Any] | None, trouble: str) -> Page:
-        known = sorted({it.contract.identifier for it in contracts()})
+        names = {it.contract.identifier for it in contracts()}
+        known = sorted(it for it in names if not it.startswith(OWN))
         contract = contract_of(name) if name else None
         shown = dict(data if data is not None else self._begin(contract, of) if contract else {})
         topology = console.topology
