@@ -46,6 +46,8 @@ class Running:
 
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """When each line came, in monotonic seconds."""
 
     def __post_init__(self) -> None:
         Thread(target=self._read, daemon=True).start()
@@ -53,6 +55,7 @@ class Running:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
+            self.times.append(time.monotonic())
             self.lines.append(line)
 
     def wait(self, text: str, meanwhile: Callable[[], object] = lambda: None) -> str:
@@ -109,7 +112,7 @@ def command_figures(root: Path) -> dict[str, float]:
     for number in range(ROUNDS):
         began = time.monotonic()
         with running(root) as it:
-            line = it.wait("workers are up")
+            line = it.wait("Send events: ")
             starts.append(time.monotonic() - began)
             saves.append(saved(root, it, line.split()[-1], f"round {number}"))
             memory.append(it.rss_mb)

@@ -18,7 +18,7 @@ from fanout_tools.dev.local import Teller
 from fanout_tools.dev.queues import Queue
 from fanout_tools.dev.worker import Batch
 
-__all__ = ["Terminal"]
+__all__ = ["Terminal", "own_frames"]
 
 STYLES = {Outcome.HANDLED: "green", Outcome.REJECTED: "red", Outcome.RETRIED: "yellow", Outcome.POSTPONED: "yellow"}
 ID = 8
@@ -83,7 +83,7 @@ class Terminal(Teller):
             text = f"{line.get('level', '')}: {line.get('message', '')}{_fields(line)}"
             self._say(self._clock(), str(line.get("service", "dev")), "", text, "dim")
         if "exception" in line:
-            self._console.print(Text(printable(str(line["exception"])), style="red"))
+            self._console.print(Text(printable(own_frames(str(line["exception"]))), style="red"))
 
     def say(self, text: str) -> None:
         """Of the program itself."""
@@ -98,12 +98,26 @@ class Terminal(Teller):
         self._console.print(line)
 
 
+CORE = "/fanout/processing/"
 KNOWN = frozenset(
     {
         *("level", "message", "logger", "timestamp", "service", "exception", "exception_name"),
         *("message_id", "receive_count", "event", "event_id", "correlation_id", "causation_id"),
     }
 )
+
+
+def own_frames(text: str) -> str:
+    """A traceback without the frames of the core, which are the same in each."""
+    kept, core = list[str](), False
+    for line in text.splitlines():
+        if line.startswith("  File "):
+            core = CORE in line
+        elif not line.startswith("    "):
+            core = False
+        if not core:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def _fields(line: Line) -> str:

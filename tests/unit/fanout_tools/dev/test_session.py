@@ -105,6 +105,7 @@ def test_a_failure_nobody_expected_comes_with_its_traceback(session: Session, cl
     session.publish(sent)
     session.step()
     assert any("ValueError: cannot be" in it for it in screen.lines)
+    assert not any("/fanout/processing/" in it for it in screen.lines)
     [line] = screen.history.of_event(sent.metadata.event_id)
     assert line["service"] == "stock"
     assert "Traceback" in line["exception"]
