@@ -70,9 +70,7 @@ def command(
             return
         with _socket(listening, port) as own, serving(session, history, own) as url:
             seconds = time.monotonic() - began
-            terminal.say(
-                f"{len(local.workers)} workers are up after {seconds:.1f} s; Ctrl-C ends them. Send events: {url}"
-            )
+            terminal.say(f"Up after {seconds:.1f} s, workers: {len(local.workers)}; Ctrl-C ends it. Send events: {url}")
             if opened:
                 webbrowser.open(url)
             with suppress(KeyboardInterrupt):
