@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 import webbrowser
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,8 +75,23 @@ def command(
             terminal.say(f"Up after {seconds:.1f} s, workers: {len(local.workers)}; Ctrl-C ends it. Send events: {url}")
             if opened:
                 webbrowser.open(url)
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt), _ended_by_interrupt(session):
                 session.run()
+
+
+@contextmanager
+def _ended_by_interrupt(session: Session) -> Iterator[None]:
+    """To the core an interrupted handler is a record that failed: the session has to know by itself."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        session.stop()
+        signal.default_int_handler(number, frame)
+
+    former = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
 
 
 def _socket(listening: Callable[[int], socket.socket], port: int) -> socket.socket:

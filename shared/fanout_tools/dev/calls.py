@@ -34,6 +34,11 @@ Answer = dict[str, Any] | None
 """What a call returns; None: it is not answered here."""
 OWN = ("sqs", "eventbridge", "dynamodb", "lambda")
 """Services that this module answers, by their ids."""
+STORING = ("PutObject", "CopyObject", "CompleteMultipartUpload")
+"""S3's operations that create an object
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html)."""
+STORES = "fanout_dev_stores"
+"""Where a call's context says what it writes."""
 FIX = "fanout dev has no {service} without moto: pip install 'fanout-bus[local]'"
 
 
@@ -56,6 +61,36 @@ class Calls:
         except ClientError as error:
             return SimpleNamespace(status_code=400, headers={}), dict(error.response)
         return None if found is None else (SimpleNamespace(status_code=200, headers={}), _whole(found))
+
+    def about_to_store(self, *, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
+        """botocore's ``before-parameter-build`` of what writes an object: which one it is."""
+        context[STORES] = (params.get("Bucket", ""), params.get("Key", ""))
+
+    def stored(self, *, model: Any, http_response: Any, context: Mapping[str, Any], **_: Any) -> None:
+        """botocore's ``after-call`` of the same: buckets that publish their objects do so."""
+        name, key = context.get(STORES, ("", ""))
+        if http_response.status_code >= 300 or name not in self._publishing():
+            return
+        head = aws.client("s3").head_object(Bucket=name, Key=key)
+        told = {"key": key, "size": head["ContentLength"], "etag": head["ETag"].strip('"'), "sequencer": "0"}
+        detail = {
+            "version": "0",
+            "bucket": {"name": name},
+            "object": told,
+            "request-id": "dev",
+            "requester": self._local.topology.account,
+            "reason": model.name,
+        }
+        self._local.bus.deliver("aws.s3", "Object Created", detail)
+
+    def _publishing(self) -> set[str]:
+        topology = self._local.topology
+        return {
+            topology.names.bucket(name, topology.account)
+            for place in topology.workers.values()
+            for name, declared in place.manifest.buckets.items()
+            if declared.events
+        }
 
     def _answer(self, service: str, operation: str, params: Mapping[str, Any]) -> Answer:
         if service == "lambda":
@@ -169,12 +204,20 @@ def answered(local: Local) -> Iterator[bool]:
         stack.enter_context(in_force({**CREDENTIALS, **region}, without=LEFT_OUT))
         moto = _start_moto(stack)
         calls = Calls(local, everything=not moto)
-        entry = ("before-call", calls.before)
-        BUILTIN_HANDLERS.append(entry)
-        stack.callback(BUILTIN_HANDLERS.remove, entry)
+        for entry in _entries(calls):
+            BUILTIN_HANDLERS.append(entry)
+            stack.callback(BUILTIN_HANDLERS.remove, entry)
         _forget_clients()
         stack.callback(_forget_clients)
         yield moto
+
+
+def _entries(calls: Calls) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """As botocore has its own handlers, from which each new session takes them."""
+    yield "before-call", calls.before
+    for operation in STORING:
+        yield f"before-parameter-build.s3.{operation}", calls.about_to_store
+        yield f"after-call.s3.{operation}", calls.stored
 
 
 def _start_moto(stack: ExitStack) -> bool:

@@ -6,6 +6,7 @@ import importlib
 import linecache
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,8 +37,6 @@ class Code:
         for parent in dict.fromkeys((str(self.services.parent), str(self.contracts.parent))):
             if parent not in sys.path:
                 sys.path.insert(0, parent)
-        # A file that is saved twice within a second, and stays as long, would be taken for the one before.
-        sys.dont_write_bytecode = True
 
     def load_contracts(self) -> None:
         """Import the contracts anew.
@@ -48,7 +47,8 @@ class Code:
         _forget(name)
         event.forget_contracts(name)
         try:
-            event.load_contracts(name)
+            with _without_bytecode():
+                event.load_contracts(name)
         except (Exception, SystemExit) as error:
             raise BrokenError(refused(self.contracts / "__init__.py", self.contracts, error)) from error
 
@@ -61,7 +61,8 @@ class Code:
         _forget(package)
         handler = self.services / folder.name / "handler.py"
         try:
-            module = importlib.import_module(f"{package}.handler")
+            with _without_bytecode():
+                module = importlib.import_module(f"{package}.handler")
         except (Exception, SystemExit) as error:
             raise BrokenError(refused(handler, self.services, error)) from error
         found = module.__dict__.get("worker")
@@ -74,6 +75,16 @@ class Code:
     def forget_workers(self) -> None:
         """Import what workers share anew with the next of them."""
         _forget(self.services.name)
+
+
+@contextmanager
+def _without_bytecode() -> Iterator[None]:
+    """A file that is saved twice within a second, and stays as long, would be taken for the one before."""
+    former, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = former
 
 
 def _forget(package: str) -> None:

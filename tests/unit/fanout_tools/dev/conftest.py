@@ -215,9 +215,9 @@ def project(tmp_path: Path) -> Iterator[Project]:
     (contracts / "orders.py").write_text(ORDERS, encoding="utf-8")
     for name, (declared, code) in WORKERS.items():
         write(services / name, declared, code)
-    paths, bytecode = list(sys.path), sys.dont_write_bytecode
+    paths = list(sys.path)
     yield Project(tmp_path, services, contracts, tmp_path / "terraform", tmp_path / "build", "devtest")
-    sys.path[:], sys.dont_write_bytecode = paths, bytecode
+    sys.path[:] = paths
     for name in [it for it in sys.modules if it.partition(".")[0] in (SERVICES, CONTRACTS)]:
         del sys.modules[name]
     event.forget_contracts(CONTRACTS)

@@ -26,7 +26,8 @@ subscribes: [{ event: dev.orders/Ordered }]
 tables:
   orders: { key: order_id, indexes: { by-total: total } }
 buckets:
-  copies: {}
+  copies: { events: true }
+  others: {}
 parameters: { rate: rate }
 environment: { GREETING: hello }
 permissions:
@@ -85,6 +86,17 @@ def test_handlers_reach_their_tables_and_buckets(here: Local, clock: Clock, told
     assert item == {"order_id": {"S": "1"}, "total": {"S": "hello"}}
     kept = aws.client("s3").get_object(Bucket=names.bucket("copies", here.topology.account), Key="1")
     assert kept["Body"].read() == b"copy"
+
+
+def test_a_bucket_that_publishes_its_objects_does_so(here: Local, told: Told) -> None:
+    bucket = here.topology.names.bucket
+    for name in ("copies", "others"):
+        boto3.client("s3").put_object(Bucket=bucket(name, here.topology.account), Key="a b.jpg", Body=b"12345")
+    [sent] = told.events
+    assert sent.name == "aws.s3/Object Created"
+    detail = sent.event["detail"]
+    assert detail["bucket"]["name"] == bucket("copies", here.topology.account)
+    assert (detail["object"]["key"], detail["object"]["size"], detail["reason"]) == ("a b.jpg", 5, "PutObject")
 
 
 def test_a_publisher_of_any_client_reaches_the_bus(here: Local, told: Told) -> None:
