@@ -50,8 +50,10 @@ def command(
     try:
         from fanout_tools.console.serve import listening
         from fanout_tools.dev.console import serving
+        from fanout_tools.dev.web import environment_of, serving_web, webs_of
     except ModuleNotFoundError as error:
         raise ToolError(f"{error.name} is missing: pip install 'fanout-bus[local]'") from error
+    from fanout_tools.dev.environment import in_force
     from fanout_tools.dev.history import History
     from fanout_tools.dev.local import Local
     from fanout_tools.dev.session import session_of
@@ -61,7 +63,9 @@ def command(
     terminal = Terminal(Console(highlight=False, markup=False, soft_wrap=True), history, time.time)
     local = Local(project(), terminal)
     terminal.queue_of = lambda name: local.workers[name].queue if name in local.workers else None
-    with session_of(local, history) as session:
+    webs = [] if once else webs_of(local.project.services)
+    with session_of(local, history) as session, in_force(environment_of(webs, local.topology)):
+        session.webs = webs
         session.begin(seed)
         if not session.complete:
             complain("fanout: without moto handlers reach nothing of AWS: pip install 'fanout-bus[local]'")
@@ -70,7 +74,13 @@ def command(
         if once:
             session.settle(lambda until: time.sleep(max(0.0, until - time.time())))
             return
-        with _socket(listening, port) as own, serving(session, history, own) as url:
+        with (
+            _socket(listening, port) as own,
+            serving(session, history, own) as url,
+            serving_web(webs, port and port + 1) as addresses,
+        ):
+            for name, address in addresses:
+                terminal.say(f"{name}: {address}")
             seconds = time.monotonic() - began
             terminal.say(f"Up after {seconds:.1f} s, workers: {len(local.workers)}; Ctrl-C ends it. Send events: {url}")
             if opened:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from fanout.errors import FanoutError
 from fanout.events import event
@@ -16,6 +18,8 @@ from fanout.worker import Worker
 from fanout_tools.handlers.probe import refused
 
 __all__ = ["BrokenError", "Changes", "Code", "Watcher"]
+
+DECLARATIONS = ("worker.yaml", "web.yaml")
 
 
 class BrokenError(FanoutError):
@@ -57,20 +61,34 @@ class Code:
 
         :raises BrokenError: it cannot be imported, or has no ``worker``.
         """
-        package = f"{self.services.name}.{folder.name}"
-        _forget(package)
-        handler = self.services / folder.name / "handler.py"
-        try:
-            with _without_bytecode():
-                module = importlib.import_module(f"{package}.handler")
-        except (Exception, SystemExit) as error:
-            raise BrokenError(refused(handler, self.services, error)) from error
+        handler, module = self._imported(folder)
         found = module.__dict__.get("worker")
         if not isinstance(found, Worker):
             raise BrokenError(f"{handler}: has no `worker = Worker(__file__)`; declare it")
         if missing := found.missing_handlers():
             raise BrokenError(f"{handler}: subscribes to {missing[0]} but nothing handles it")
         return found
+
+    def load_handler(self, folder: Path) -> Any:
+        """Import a web function's module anew; its ``handler``.
+
+        :raises BrokenError: it cannot be imported, or has none.
+        """
+        file, module = self._imported(folder)
+        handler = module.__dict__.get("handler")
+        if not callable(handler):
+            raise BrokenError(f"{file}: has no `handler = serve(app)`; declare it")
+        return handler
+
+    def _imported(self, folder: Path) -> tuple[Path, ModuleType]:
+        package = f"{self.services.name}.{folder.name}"
+        _forget(package)
+        handler = self.services / folder.name / "handler.py"
+        try:
+            with _without_bytecode():
+                return handler, importlib.import_module(f"{package}.handler")
+        except (Exception, SystemExit) as error:
+            raise BrokenError(refused(handler, self.services, error)) from error
 
     def forget_workers(self) -> None:
         """Import what workers share anew with the next of them."""
@@ -98,7 +116,7 @@ def _forget(package: str) -> None:
 class Changes:
     """What has been saved.
 
-    :ivar workers: the folders of workers of which nothing but code has changed.
+    :ivar workers: the folders of functions of which nothing but code has changed.
     :ivar all: contracts, a declaration, or what no one worker owns.
     """
 
@@ -135,7 +153,7 @@ class Watcher:
         if path.suffix != ".py" or not path.is_relative_to(self.services):
             return None
         folder, *rest = path.relative_to(self.services).parts
-        return folder if rest and (self.services / folder / "worker.yaml").exists() else None
+        return folder if rest and any((self.services / folder / name).exists() for name in DECLARATIONS) else None
 
     def _look(self) -> Iterator[tuple[Path, tuple[int, int]]]:
         for root, kinds in ((self.services, ("*.py", "*.yaml")), (self.contracts, ("*.py",))):

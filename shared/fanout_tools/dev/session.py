@@ -6,21 +6,24 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from runpy import run_path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fanout.events.envelope import Envelope
 from fanout_tools.dev import resources
 from fanout_tools.dev.calls import answered
-from fanout_tools.dev.code import Watcher
+from fanout_tools.dev.code import BrokenError, Watcher
 from fanout_tools.dev.environment import in_force, of_worker
 from fanout_tools.dev.history import History, hear_powertools
 from fanout_tools.dev.local import Local
 from fanout_tools.dev.outbox import LocalOutbox
+
+if TYPE_CHECKING:
+    from fanout_tools.dev.web import LocalWeb
 
 __all__ = ["Session", "session_of"]
 
@@ -37,6 +40,8 @@ class Session:
     def __init__(self, local: Local, *, complete: bool) -> None:
         self.local, self.complete = local, complete
         self.stopped = False
+        self.webs: list[LocalWeb] = []
+        """The web functions that are served."""
         self._outbox = LocalOutbox(local) if complete else None
         self._watcher = Watcher(local.project.services, local.project.contracts)
         self._work: SimpleQueue[Callable[[], object]] = SimpleQueue()
@@ -49,10 +54,21 @@ class Session:
         if self.complete:
             resources.make(self.local.topology)
         self.local.load()
+        self._load_webs(self.webs)
         hear_powertools()
         if seed is not None:
             with in_force(self.variables()):
                 run_path(str(seed), run_name="__main__")
+
+    def _load_webs(self, webs: Iterable[LocalWeb]) -> None:
+        for web in webs:
+            began = time.monotonic()
+            try:
+                web.load(self.local.code)
+            except BrokenError as error:
+                self.local.teller.broken(web.name, str(error))
+            else:
+                self.local.teller.loaded([web.name], time.monotonic() - began)
 
     def variables(self) -> dict[str, str]:
         """Of all workers together."""
@@ -86,6 +102,7 @@ class Session:
         """Run what has been saved since the last look."""
         if changes := self._watcher.changes():
             self.local.reload(changes)
+            self._load_webs(it for it in self.webs if changes.all or it.folder.name in changes.workers)
             hear_powertools()
             if self.complete and changes.all:
                 resources.make(self.local.topology)
