@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fanout.errors import ContractError, EventError
 
-__all__ = ["Contract", "Event", "contract_of", "contracts", "load_contracts"]
+__all__ = ["Contract", "Event", "contract_of", "contracts", "forget_contracts", "load_contracts"]
 
 # What a worker.yaml can subscribe to, and a file of :mod:`fanout_tools.contracts.snapshots` be called.
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9.-]*/[A-Za-z][A-Za-z0-9 ]*")
@@ -163,6 +163,13 @@ def load_contracts(package: str = "contracts") -> list[type[Event]]:
     for module in pkgutil.iter_modules(parent.__path__):
         importlib.import_module(f"{package}.{module.name}")
     return [contract for contract in contracts() if f"{contract.__module__}.".startswith(f"{package}.")]
+
+
+def forget_contracts(package: str) -> None:
+    """Forget the contracts of a package, which is about to be imported anew."""
+    for contract, event in list(_contracts.items()):
+        if f"{event.__module__}.".startswith(f"{package}."):
+            del _contracts[contract]
 
 
 def contract_of(identifier: str, version: int | None = None) -> type[Event]:

@@ -26,7 +26,7 @@ EXITS = (
 )
 """The same for every command: a script need not know which it has called."""
 
-DECLARE, DEPLOY, LOCAL, OPERATE = "Declare", "Plan and deploy", "Emulators", "Operate"
+DECLARE, DEPLOY, LOCAL, OPERATE = "Declare", "Plan and deploy", "On this machine", "Operate"
 
 COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "check": (DECLARE, "fanout_tools.cli.check", "command"),
@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str, str]]] = {
     "deployer-policy": (DEPLOY, "fanout_tools.cli.deployer_policy", "command"),
     "diagram": (DEPLOY, "fanout_tools.cli.plans", "diagram"),
     "cost": (DEPLOY, "fanout_tools.cost.command", "command"),
+    "dev": (LOCAL, "fanout_tools.cli.dev", "command"),
     "up": (LOCAL, "fanout_tools.cli.emulators", "up"),
     "down": (LOCAL, "fanout_tools.cli.emulators", "down"),
     "reset": (LOCAL, "fanout_tools.cli.emulators", "reset"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.applications import Starlette
@@ -41,13 +41,16 @@ STATUSES = {2: 400, 3: 404, 5: 409}
 """Of HTTP, by what the command would end with."""
 
 
-def make(console: Console, guard: Callable[[ASGIApp, Access], ASGIApp] = Guard) -> ASGIApp:
+def make(
+    console: Console, further: Sequence[Entry] = (), guard: Callable[[ASGIApp, Access], ASGIApp] = Guard
+) -> ASGIApp:
     """The application over this console.
 
+    :param further: pages of its own.
     :param guard: what every request passes first.
     """
     prepare()
-    routes = [Route(it.path, _endpoint(it, console), methods=[it.method], name=it.path) for it in ENTRIES]
+    routes = [Route(it.path, _endpoint(it, console), methods=[it.method], name=it.path) for it in (*ENTRIES, *further)]
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

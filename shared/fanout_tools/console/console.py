@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fanout_tools.console.access import Access
 from fanout_tools.console.ledger import Ledger
@@ -21,13 +22,14 @@ from fanout_tools.operate.tracing import Tracing
 from fanout_tools.operate.views.compare import Comparison
 from fanout_tools.operate.views.overview import Overview
 
-__all__ = ["Console", "Look"]
+__all__ = ["Console", "Live", "Look"]
 
 WINDOW_S = 900.0
 NEWS_FRESH_S = 300.0
 """For so long what is new since a deploy is not looked for again."""
 MOST_COMPARED = 5
 """Workers, those with the most dead letters: each is a query over a day of its log."""
+REFRESH_S = 15
 
 Look = Callable[[Window, Sequence[WorkerPlace]], Awaitable[Overview]]
 Causes = Callable[[Sequence[WorkerPlace]], Awaitable[Sequence[Comparison]]]
@@ -36,6 +38,19 @@ Series = Callable[[Window, WorkerPlace], Awaitable[Mapping[float, Mapping[str, i
 
 async def _no_versions(_: Sequence[WorkerPlace]) -> Sequence[Comparison]:
     return ()
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a console knows at once.
+
+    :ivar said: what was logged while an event was handled, in order.
+    :ivar refresh_s: how often pages ask again.
+    """
+
+    said: Callable[[str], Sequence[Mapping[str, Any]]] = field(repr=False)
+    refresh_s: int = 1
+    fresh_s: float = 0.5
 
 
 @dataclass(eq=False)
@@ -63,6 +78,10 @@ class Console:
     services: Path = Path("services")
     ledger: Ledger = field(default_factory=Ledger)
     clock: Callable[[], float] = time.time
+    links: tuple[tuple[str, str], ...] = ()
+    """Further pages of the header, each with its path and its name."""
+    live: Live | None = None
+    """Of a console beside the workers, which costs nothing to ask: see :mod:`fanout_tools.dev.console`."""
     works: list[threading.Thread] = field(default_factory=list, init=False)
     """Operations that this process carries out."""
     made: dict[object, str] = field(default_factory=dict, init=False, repr=False)
@@ -74,11 +93,16 @@ class Console:
 
     def __post_init__(self) -> None:
         self.news = Shared(self._news, NEWS_FRESH_S)
-        self.overview = Shared(self._all, fresh_for(self.topology)[0])
+        self.overview = Shared(self._all, self.live.fresh_s if self.live else fresh_for(self.topology)[0])
 
     @property
     def topology(self) -> Topology:
         return self.operating.topology
+
+    @property
+    def refresh_s(self) -> int:
+        """How often a page over workers asks again."""
+        return self.live.refresh_s if self.live else REFRESH_S
 
     @property
     def window(self) -> Window:

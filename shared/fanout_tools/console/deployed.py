@@ -127,7 +127,7 @@ class Deployed:
             host=settings.host,
             typed=settings.environment not in UNTYPED,
         )
-        return make(self._console_of(person, access), lambda app, _: app)
+        return make(self._console_of(person, access), guard=lambda app, _: app)
 
 
 PERSON: Final = "person"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -72,8 +73,18 @@ async def page(request: Request, console: Console) -> Page:
             "logs": logs,
             "wide": WIDE,
             "undecided": evidence.logs_read or logs,
+            "said": _said(console, found),
         },
+        refresh_s=console.live.refresh_s if console.live else 0,
     )
+
+
+def _said(console: Console, found: Trace) -> tuple[Mapping[str, Any], ...]:
+    """What was logged of any event of the tree, by time."""
+    if console.live is None:
+        return ()
+    lines = [line for node in found.nodes() for line in console.live.said(node.event_id)]
+    return tuple(sorted(lines, key=lambda line: str(line.get("timestamp", ""))))
 
 
 def rows_of(found: Trace) -> Iterator[Row]:

@@ -16,8 +16,6 @@ from fanout_tools.operate.views.overview import ORDERS, Overview, WorkerRow
 
 __all__ = ["ENTRIES"]
 
-REFRESH_S = 15
-
 
 @dataclass(frozen=True)
 class Hop:
@@ -50,7 +48,7 @@ async def page(request: Request, console: Console) -> Page:
             "by": by,
             "text": text,
         },
-        refresh_s=REFRESH_S,
+        refresh_s=console.refresh_s,
         made_of=(console.overview.number, by, text) if seen else None,
     )
 

@@ -21,7 +21,6 @@ __all__ = ["ENTRIES"]
 DAYS = 7
 HOURS_S = 3 * 3_600
 MOST_OPERATIONS = 10
-REFRESH_S = 15
 
 
 async def page(request: Request, console: Console) -> Page:
@@ -42,7 +41,7 @@ async def page(request: Request, console: Console) -> Page:
             "operations": [head_row(head) for head in heads],
             "declared": tuple(_declared(place)),
         },
-        refresh_s=REFRESH_S,
+        refresh_s=console.refresh_s,
     )
 
 

@@ -18,7 +18,7 @@ from fanout.errors import FanoutError
 from fanout.processing.handlers import is_coroutine
 from fanout.worker import Worker
 
-__all__ = ["main", "problems"]
+__all__ = ["main", "problems", "refused"]
 
 
 def main(answers: Path, paths: list[str]) -> None:
@@ -40,15 +40,19 @@ def problems(folder: Path) -> Iterator[str]:
     try:
         module = importlib.import_module(f"{folder.parent.name}.{folder.name}.handler")
     except (Exception, SystemExit) as error:  # noqa: BLE001 (a module may raise anything)
-        yield _refused(folder, error)
+        yield refused(folder / "handler.py", folder.parent, error)
         return
     yield from _entry(folder, module.__dict__)
     if (folder / "worker.yaml").exists():
         yield from _worker(folder, module.__dict__.get("worker"))
 
 
-def _refused(folder: Path, error: BaseException) -> str:
-    """The place in the folder that the error comes from, and its text."""
+def refused(file: Path, services: Path, error: BaseException) -> str:
+    """What is wrong with a module that cannot be imported: the place among the services that the error comes from, and
+    its text.
+
+    :param file: the place where no other is known.
+    """
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
         frames.append((error.filename or "", error.lineno))
@@ -57,9 +61,9 @@ def _refused(folder: Path, error: BaseException) -> str:
         text = str(error)
     else:
         text = f"cannot be imported: {type(error).__name__}: {error}"
-    inside = [(name, line) for name, line in frames if Path(name).resolve().is_relative_to(folder.parent.resolve())]
-    file, line = inside[-1] if inside else (str(folder / "handler.py"), 1)
-    return f"{_short(folder, file)}:{line}: {text}"
+    inside = [(name, line) for name, line in frames if Path(name).resolve().is_relative_to(services.resolve())]
+    found, line = inside[-1] if inside else (str(file), 1)
+    return f"{_short(services, found)}:{line}: {text}"
 
 
 def _entry(folder: Path, module: Mapping[str, Any]) -> Iterator[str]:
@@ -138,13 +142,13 @@ def _takes(function: Callable[..., Any], count: int) -> bool:
 
 def _place(folder: Path, function: Callable[..., Any]) -> str:
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return f"{_short(folder, code.co_filename)}:{code.co_firstlineno}" if code else f"{folder}/handler.py"
+    return f"{_short(folder.parent, code.co_filename)}:{code.co_firstlineno}" if code else f"{folder}/handler.py"
 
 
-def _short(folder: Path, file: str) -> str:
-    """The file as the folder is named."""
-    path, services = Path(file).resolve(), folder.parent.resolve()
-    return str(folder.parent / path.relative_to(services)) if path.is_relative_to(services) else file
+def _short(services: Path, file: str) -> str:
+    """The file as the services' folder is named."""
+    path, root = Path(file).resolve(), services.resolve()
+    return str(services / path.relative_to(root)) if path.is_relative_to(root) else file
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -19,6 +19,8 @@ def obey(order: OrderPlaced, _: Context) -> None:
         raise RuntimeError(f"{order.order_id} is poison")
     if "venom" in order.order_id:
         raise LookupError(f"{order.order_id} is venom")
+    if "again" in order.order_id and _first_time(order.order_id):
+        raise TimeoutError(f"{order.order_id} comes again")
     if "crash" in order.order_id and _first_time(order.order_id):
         os._exit(137)
     client("dynamodb").update_item(

@@ -1,0 +1,1 @@
+"""``fanout dev`` beside a deployment: the same events, the same outcomes."""
