@@ -16,6 +16,7 @@ request.
 
 import struct
 
+from fanout_router.compiled import mypyc_attr
 from fanout_router.errors import ChannelError
 
 HEAD, BODY, END, CANCEL, FAILED, REFUSED, TRAILERS = 1, 2, 4, 8, 16, 32, 64
@@ -34,6 +35,7 @@ def pack(flags: int, payload: bytes = b"") -> bytes:
     return HEADER.pack(len(payload), flags) + payload
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MessageReader:
     """Takes a channel's bytes apart; a subclass says what the messages mean.
 

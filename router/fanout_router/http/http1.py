@@ -16,8 +16,10 @@ _WRITE_BUFFER = 262_144
 """Bytes held for a client before its environment is told to wait: one stream window, which may be under way anyway."""
 
 
-class ClientProtocol(asyncio.Protocol):
-    """One client connection; requests of a pipeline are served one after the other."""
+class ClientProtocol:
+    """One client connection; requests of a pipeline are served one after the other. A protocol of asyncio by its
+    methods: what a compiled class derives from is compiled too.
+    """
 
     transport: asyncio.Transport
     peer: str

@@ -176,6 +176,10 @@ class Stream:
                 self.handler.stream_closed(frames.ENHANCE_YOUR_CALM)
             return True
         self.pump()
+        return self._idle()
+
+    def _idle(self) -> bool:
+        """Whether nothing waits to be written."""
         return self.pending is None
 
     def pump(self) -> None:

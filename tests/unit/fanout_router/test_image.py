@@ -69,4 +69,13 @@ def test_what_it_is_built_from_is_there_and_not_ignored() -> None:
 def test_packages_are_pinned_and_bases_are_named() -> None:
     installs = [rest for name, rest in instructions() if name == "RUN"]
     assert all("--constraint constraints.txt" in rest for rest in installs)
-    assert {rest.partition(" ")[0] for name, rest in instructions() if name == "FROM"} == {"python:${PYTHON}-slim"}
+    bases = [rest.partition(" ")[0] for name, rest in instructions() if name == "FROM"]
+    assert bases == ["python:${PYTHON}", "python:${PYTHON}-slim"]  # a compiler has no place in what runs
+
+
+def test_the_hot_path_is_compiled_by_what_does_not_run() -> None:
+    [build] = [rest for name, rest in instructions() if name == "RUN"]
+    [compiled] = re.findall(r"(\S+) (router/\S+\.py) (\S+)", build)
+    assert compiled[0].startswith("/opt/compiler/")
+    assert (REPOSITORY / compiled[1]).exists()
+    assert compiled[2].startswith(last("COPY").split()[-1])
