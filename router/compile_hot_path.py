@@ -1,8 +1,8 @@
 """Compiles the router's hot path: ``python router/compile_hot_path.py FOLDER``.
 
 FOLDER has the package ``fanout_router``: where it is installed, or a copy. mypyc makes an extension of each module
-below beside its source, which stays what Python takes where the extension does not fit the interpreter. That needs mypy,
-setuptools and a C compiler; running it needs none of them.
+below beside its source, which stays what Python takes where the extension does not fit the interpreter. That needs
+mypy, setuptools and a C compiler; running it needs none of them.
 """
 
 import argparse

@@ -3,7 +3,7 @@ side.
 """
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fanout_router.compiled import mypyc_attr
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fanout_router.channel import Channel
     from fanout_router.environment import Environment
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
 
 

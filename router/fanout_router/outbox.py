@@ -1,12 +1,13 @@
 """Writes that are gathered over one turn of the loop."""
 
 import asyncio
+from typing import Final
 
 __all__ = ["Outbox"]
 
-_JOIN_BELOW = 65_536
+_JOIN_BELOW: Final = 65_536
 """Bytes: what is less in all is joined, and so are pieces of less than a quarter each on the average."""
-_SMALL = _JOIN_BELOW // 4
+_SMALL: Final = _JOIN_BELOW // 4
 
 
 class Outbox:

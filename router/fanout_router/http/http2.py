@@ -5,7 +5,7 @@ at once a second for the whole connection, so that a request costs no timer.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from fanout_router.errors import WireError
 from fanout_router.exchange import IDEMPOTENT
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Http2Protocol"]
 
-_STREAMS = 100
+_STREAMS: Final = 100
 """Requests of one connection at a time, the least that RFC 9113 section 6.5.2 recommends."""
-_LOOK_EVERY_S = 1.0
-_pack = HEADER.pack
+_LOOK_EVERY_S: Final = 1.0
+_pack: Final = HEADER.pack
 
 
 def _wire_limits(limits: "FrontLimits") -> WireLimits:
