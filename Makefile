@@ -11,6 +11,7 @@ EMULATOR ?= ministack
 ENV ?= local
 TARGET ?= local
 MINUTES ?= 10
+ONE = $(if $(WORKER),--worker $(WORKER))
 ON = $(ENV) --emulator $(EMULATOR) $(if $(PORT),--port $(PORT))
 
 .PHONY: $(shell grep -oE '^[a-z][a-z0-9-]*:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
@@ -52,9 +53,9 @@ reset: setup ## Empty the running EMULATOR
 build: setup ## Build the Lambda packages for TARGET=local|aws
 	@$(FANOUT) build $(TARGET)
 plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
-	@$(FANOUT) plan $(ON)
-deploy: setup ## Bring ENV up to date, and send a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
-	@$(FANOUT) deploy $(ON)
+	@$(FANOUT) plan $(ON) $(ONE)
+deploy: setup ## Bring ENV, or its WORKER alone, up to date, with a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
+	@$(FANOUT) deploy $(ON) $(ONE)
 destroy: setup ## Remove all of ENV
 	@$(FANOUT) destroy $(ON)
 release: setup ## Let the next destroy or deploy take away what ENV protects

@@ -47,6 +47,8 @@ locals {
 module "platform" {
   source = "../../modules/platform"
 
+  stack                 = var.stacks ? terraform.workspace : null # each stack is a workspace: docs/how-to/deploy.md
+  held_events           = var.held_events
   namespace             = module.naming.namespace
   services_dir          = "${path.root}/../../../services"
   contracts_dir         = "${path.root}/../../../shared/contracts/schemas"

@@ -2,7 +2,10 @@
 # for what is wrong with one. No provider is needed.
 
 locals {
-  texts = { for file in fileset(var.services_dir, "*/worker.yaml") : dirname(file) => file("${var.services_dir}/${file}") }
+  texts = {
+    for file in fileset(var.services_dir, "*/worker.yaml") : dirname(file) => file("${var.services_dir}/${file}")
+    if var.only == null ? true : replace(dirname(file), "_", "-") == var.only
+  }
 
   # Folder => what its file says; null where that is nothing or no YAML.
   declared = { for folder, text in local.texts : folder => try(yamldecode(text), null) }

@@ -14,7 +14,7 @@ locals {
 # seconds, does not tell that it is empty. With those in flight it would be an expression over two metrics: twice the
 # price for each queue, and nothing that LocalStack evaluates.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  for_each = var.dead_letter_queues
+  for_each = setunion(var.dead_letter_queues, flatten([for worker in local.own : worker.dead_letter_queues]))
 
   alarm_name          = "${each.key}-not-empty"
   alarm_description   = "Events are stuck in ${each.key}: read their cause, fix it, and send them again. Runbook: docs/how-to/answer-an-alarm.md#events-are-stuck"
@@ -33,7 +33,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "age" {
-  for_each = var.workers
+  for_each = local.own
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-age"
   alarm_description   = "Events wait for worker ${each.key} longer than its slo.age_s of ${each.value.age_s} s. Runbook: docs/how-to/answer-an-alarm.md#events-wait"
@@ -52,7 +52,7 @@ resource "aws_cloudwatch_metric_alarm" "age" {
 
 # Of invocations: a record that fails on its own is told in its batch's answer, and shows by its age or in the DLQ.
 resource "aws_cloudwatch_metric_alarm" "errors" {
-  for_each = var.workers
+  for_each = local.own
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-errors"
   alarm_description   = "Over ${coalesce(each.value.error_percent, var.error_rate_percent)} % of the invocations of worker ${each.key} end in an error or time out. Runbook: docs/how-to/answer-an-alarm.md#invocations-fail"
@@ -86,7 +86,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "throttles" {
-  for_each = var.workers
+  for_each = local.own
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-throttles"
   alarm_description   = "Lambda refuses invocations of worker ${each.key}: raise its concurrency, or the account's. Runbook: docs/how-to/answer-an-alarm.md#invocations-are-refused"
@@ -125,7 +125,7 @@ resource "aws_cloudwatch_metric_alarm" "relay_age" {
 
 # A query over all rules of the bus, whatever their number, is one alarm.
 resource "aws_cloudwatch_metric_alarm" "rules" {
-  for_each = local.rule_failures
+  for_each = { for kind, failure in local.rule_failures : kind => failure if var.shared }
 
   alarm_name          = "${var.deployment.namespace}-rules-${each.key}"
   alarm_description   = "${each.value.text}: bus ${var.bus_name}. Runbook: docs/how-to/answer-an-alarm.md#a-rule-fails"

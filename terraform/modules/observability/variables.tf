@@ -19,7 +19,7 @@ variable "topics" {
 }
 
 variable "dead_letter_queues" {
-  description = "The names of all queues that are empty as long as all is well."
+  description = "The names of the queues, beside the workers' own, that are empty as long as all is well."
   type        = set(string)
 }
 
@@ -34,6 +34,18 @@ variable "workers" {
     domains            = list(string)
     error_percent      = optional(number)
   }))
+}
+
+variable "own" {
+  description = "The names of the workers whose alarms and dashboards are here; null: of all. The environment's dashboards show every worker."
+  type        = set(string)
+  default     = null
+}
+
+variable "shared" {
+  description = "Whether what is nobody's alone is here: the alarm topic, the environment's dashboards, alarms and saved queries."
+  type        = bool
+  default     = true
 }
 
 variable "relays" {

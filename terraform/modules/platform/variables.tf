@@ -9,6 +9,18 @@ variable "namespace" {
   }
 }
 
+variable "stack" {
+  description = "The stack that this state holds: platform, edge, or the name of a worker; null: the whole deployment (stack.tf)."
+  type        = string
+  default     = null
+}
+
+variable "held_events" {
+  description = "Events (SOURCE/NAME) that count as unmatched for now although a worker subscribes to them, because its routes are not there yet; `fanout deploy` says so between two steps."
+  type        = set(string)
+  default     = []
+}
+
 variable "services_dir" {
   description = "The directory with a folder per worker."
   type        = string

@@ -1,4 +1,4 @@
-# What the platform and its workers keep: the workers' tables and buckets. Idempotency records and gathers are in tables
+# What the platform and its workers keep: the bucket of large events' data (claims.tf), the workers' tables and buckets. Idempotency records and gathers are in tables
 # that stand with the worker whose they are.
 
 resource "aws_dynamodb_table" "worker" {
@@ -149,5 +149,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat(["bucket claims"], formatlist("table %s", keys(var.tables)), formatlist("bucket %s", keys(var.buckets)))
+  guarded = concat(var.claims ? ["bucket claims"] : [], formatlist("table %s", keys(var.tables)), formatlist("bucket %s", keys(var.buckets)))
 }

@@ -39,6 +39,12 @@ variable "buckets" {
   }
 }
 
+variable "claims" {
+  description = "Whether the bucket of the data of large events is here, too."
+  type        = bool
+  default     = true
+}
+
 variable "force_destroy" {
   description = "Let destroy remove tables, and buckets with what is in them."
   type        = bool

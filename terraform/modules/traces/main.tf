@@ -55,15 +55,3 @@ resource "aws_lambda_permission" "logs" {
   source_arn     = "${local.log_group_arn}:${each.value}:*"
   source_account = var.deployment.account_id
 }
-
-# A log group can have two of these (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
-resource "aws_cloudwatch_log_subscription_filter" "spans" {
-  for_each = var.log_groups
-
-  name            = local.name
-  log_group_name  = each.value
-  filter_pattern  = "\"spans\""
-  destination_arn = aws_lambda_function.this.arn
-
-  depends_on = [aws_lambda_permission.logs]
-}
