@@ -23,8 +23,7 @@ def main(arguments: list[str]) -> None:
         targets = importlib.import_module("scripts.fuzz.all_targets").TARGETS
     check = importlib.import_module("scripts.fuzz.campaign").check
     (target,) = (each for each in targets if each.name == name)
-    # Without a time limit of its own: libFuzzer's alarm would be taken for the campaign's, and an input for a hang.
-    atheris.Setup(["guided", "-timeout=0", *rest.split()], lambda data: check(target, data))
+    atheris.Setup(["guided", *rest.split()], lambda data: check(target, data))
     atheris.Fuzz()
 
 
