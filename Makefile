@@ -90,6 +90,10 @@ chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes kill
 	$(RUN) scripts.chaos $(EMULATOR) --events $(or $(EVENTS),2000)
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
 	$(RUN) scripts.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+test-compiled: setup ## The router's unit tests with its hot path compiled, as its image has it; needs a C compiler
+	rm -rf build/compiled && mkdir -p build/compiled && cp -r router/fanout_router build/compiled
+	$(VENV)/bin/python router/compile_hot_path.py build/compiled
+	$(RUN) pytest -o pythonpath="shared build/compiled ." tests/unit/fanout_router
 soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
 	$(RUN) scripts.soak --minutes $(MINUTES)
 sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/explanation/dispatch

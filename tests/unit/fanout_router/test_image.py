@@ -82,3 +82,11 @@ def test_it_holds_its_own_bill_of_materials() -> None:
         "/opt/router/fanout-router.cdx.json",
     ]
     assert last("COPY") == "--from=build /opt/router /opt/router"
+
+
+def test_the_hot_path_is_compiled_by_what_does_not_run() -> None:
+    [build] = [rest for name, rest in instructions() if name == "RUN"]
+    [compiled] = re.findall(r"(\S+) (router/\S+\.py) (\S+)", build)
+    assert compiled[0].startswith("/opt/compiler/")
+    assert (REPOSITORY / compiled[1]).exists()
+    assert compiled[2].startswith(last("COPY").split()[-1])
