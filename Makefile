@@ -11,6 +11,7 @@ EMULATOR ?= ministack
 ENV ?= local
 TARGET ?= local
 MINUTES ?= 10
+ONE = $(if $(WORKER),--worker $(WORKER))
 ON = $(ENV) --emulator $(EMULATOR) $(if $(PORT),--port $(PORT))
 
 .PHONY: $(shell grep -oE '^[a-z][a-z0-9-]*:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
@@ -22,6 +23,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times
 	$(RUN) scripts.lint
+audit: setup ## Ask SERVICE=osv|pypi for known vulnerabilities of what constraints.txt pins; says so when nobody can be asked
+	$(RUN) scripts.audit --service $(or $(SERVICE),osv)
 docs: setup ## Write the reference from the code, and build the site of docs/ into build/docs
 	@$(RUN) scripts.docs --write
 check: setup ## The inner loop: declarations, ruff, mypy, and the unit tests of what has changed since main
@@ -52,9 +55,9 @@ reset: setup ## Empty the running EMULATOR
 build: setup ## Build the Lambda packages for TARGET=local|aws
 	@$(FANOUT) build $(TARGET)
 plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
-	@$(FANOUT) plan $(ON)
-deploy: setup ## Bring ENV up to date, and send a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
-	@$(FANOUT) deploy $(ON)
+	@$(FANOUT) plan $(ON) $(ONE)
+deploy: setup ## Bring ENV, or its WORKER alone, up to date, with a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
+	@$(FANOUT) deploy $(ON) $(ONE)
 destroy: setup ## Remove all of ENV
 	@$(FANOUT) destroy $(ON)
 release: setup ## Let the next destroy or deploy take away what ENV protects
@@ -87,6 +90,10 @@ chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes kill
 	$(RUN) scripts.chaos $(EMULATOR) --events $(or $(EVENTS),2000)
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
 	$(RUN) scripts.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+test-compiled: setup ## The router's unit tests with its hot path compiled, as its image has it; needs a C compiler
+	rm -rf build/compiled && mkdir -p build/compiled && cp -r router/fanout_router build/compiled
+	$(VENV)/bin/python router/compile_hot_path.py build/compiled
+	$(RUN) pytest -o pythonpath="shared build/compiled ." tests/unit/fanout_router
 soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
 	$(RUN) scripts.soak --minutes $(MINUTES)
 sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/explanation/dispatch

@@ -58,6 +58,10 @@ def terraform() -> Iterator[Step]:
     modules = {file.parent.parent for file in TREE.glob("modules/*/tests/*.tftest.hcl")}
     for module in sorted(modules, key=lambda each: (-_size(each), each)):
         yield _step("test", module, known)
+    if (examples := TREE / "examples").exists():
+        yield Step(
+            "terraform examples", _command("examples"), inputs=(TREE / "modules", examples, *_OURS), versions=known
+        )
     for root in sorted(file.parent for file in TREE.glob("environments/*/main.tf")):
         yield _step("validate", root, known)
     checkov = REPOSITORY / "scripts" / "requirements-checkov.txt"

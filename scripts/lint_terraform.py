@@ -1,7 +1,8 @@
 """Check the format of every Terraform file, that an environment is valid with all the modules it calls, what a module
-refuses (``terraform test`` with a mocked provider: no account, no emulator), and what linters say of them.
+refuses (``terraform test`` with a mocked provider: no account, no emulator), that every example can be planned in the
+same way, and what linters say of them.
 
-    python -m scripts.lint_terraform fmt | validate ENV | test MODULE | checkov | tflint
+    python -m scripts.lint_terraform fmt | validate ENV | test MODULE | examples | checkov | tflint
 """
 
 import argparse
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _validate(TREE / "environments" / given.name)
             case "test":
                 _test(TREE / "modules" / given.name)
+            case "examples":
+                _test(TREE / "examples")
             case "checkov":
                 terraform_linters.checkov(TREE)
             case _ if not terraform_linters.tflint(TREE):
@@ -42,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.lint_terraform")
-    parser.add_argument("check", choices=["fmt", "validate", "test", "checkov", "tflint"])
+    parser.add_argument("check", choices=["fmt", "validate", "test", "examples", "checkov", "tflint"])
     parser.add_argument("name", nargs="?", default="", help="an environment's or a module's folder")
     return parser
 

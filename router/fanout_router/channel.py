@@ -7,7 +7,7 @@ only this one.
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fanout_router.environment import Environment
 from fanout_router.errors import ChannelError
@@ -18,13 +18,13 @@ from fanout_router.wire import Headers, Stream, frames
 if TYPE_CHECKING:
     from fanout_router.dispatcher import Dispatcher
 
-_log = logging.getLogger(__name__)
-_CANCEL = pack(CANCEL)
-_INTERIM = re.compile(rb"HTTP/1\.1 10[23][ \r]")
+_log: Final = logging.getLogger(__name__)
+_CANCEL: Final = pack(CANCEL)
+_INTERIM: Final = re.compile(rb"HTTP/1\.1 10[23][ \r]")
 """Processing and Early Hints. Continue is said by the router itself, and Switching Protocols is final."""
-_pack = HEADER.pack
-_unpack = HEADER.unpack_from
-_LAST_BODY = BODY | END
+_pack: Final = HEADER.pack
+_unpack: Final = HEADER.unpack_from
+_LAST_BODY: Final = BODY | END
 
 
 class Channel(MessageReader):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from fanout_router.channel import Channel
 from fanout_router.environment import Environment
 from fanout_router.errors import AdmissionError, WireError
+from fanout_router.outbox import Outbox
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
 
 if TYPE_CHECKING:
@@ -47,50 +48,9 @@ class ReadBuffers:
         return buffer
 
 
-_JOIN_BELOW = 65_536
-"""Bytes: what is less in all is joined, and so are pieces of less than a quarter each on the average."""
-_SMALL = _JOIN_BELOW // 4
 _WRITE_BUFFER = 262_144
 """Bytes held for an environment before its channels are told to wait: a turn's requests with bodies are more than the
 64 KB that transports take for much."""
-
-
-class Outbox:
-    """Writes to a transport, once per turn of the loop."""
-
-    __slots__ = ("_loop", "_pieces", "_transport")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._pieces: list[bytes] = []
-
-    def attach(self, transport: asyncio.Transport) -> None:
-        """Say where to write; before the first turn of the loop after the first ``write``."""
-        self._transport = transport
-
-    def write(self, data: bytes) -> None:
-        """Write ``data`` before the loop's next turn."""
-        pieces = self._pieces
-        pieces.append(data)
-        if len(pieces) == 1:
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Write now what was gathered: joined when it is little, else piece by piece, which the transport gathers."""
-        pieces = self._pieces
-        if not pieces:
-            return
-        transport = self._transport
-        if transport.is_closing():  # the peer is gone, and uvloop's transport would raise
-            pass
-        elif len(pieces) == 1:
-            transport.write(pieces[0])
-        elif (size := sum(map(len, pieces))) < _JOIN_BELOW or size < _SMALL * len(pieces):
-            transport.write(b"".join(pieces))
-        else:
-            transport.writelines(pieces)
-        pieces.clear()
-
 
 _log = logging.getLogger(__name__)
 

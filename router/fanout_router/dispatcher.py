@@ -16,13 +16,14 @@ The rules:
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from fanout_router.channel import Channel
 from fanout_router.environment import Environment, State
 from fanout_router.exchange import Exchange, Failure
 
-_MAX_ATTEMPTS = 3
-_SERVING = State.SERVING
+_MAX_ATTEMPTS: Final = 3
+_SERVING: Final = State.SERVING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

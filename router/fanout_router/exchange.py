@@ -3,13 +3,15 @@ side.
 """
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from fanout_router.compiled import mypyc_attr
 
 if TYPE_CHECKING:
     from fanout_router.channel import Channel
     from fanout_router.environment import Environment
 
-IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
+IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"})
 """Methods that may be repeated (RFC 9110 section 9.2.2)."""
 
 
@@ -25,6 +27,7 @@ class Failure(Enum):
     CLOSING = "closing"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Exchange:
     """A request under way. Its owner sets ``payload``, ``complete`` and ``idempotent`` before it is
     submitted.

@@ -15,18 +15,26 @@ request.
 """
 
 import struct
+from typing import Final
 
+from fanout_router.compiled import mypyc_attr
 from fanout_router.errors import ChannelError
 
-HEAD, BODY, END, CANCEL, FAILED, REFUSED, TRAILERS = 1, 2, 4, 8, 16, 32, 64
+HEAD: Final = 1
+BODY: Final = 2
+END: Final = 4
+CANCEL: Final = 8
+FAILED: Final = 16
+REFUSED: Final = 32
+TRAILERS: Final = 64
 
-HEADER = struct.Struct(">IB")
-LARGEST_HEAD = 262_144
+HEADER: Final = struct.Struct(">IB")
+LARGEST_HEAD: Final = 262_144
 """Bytes of the largest head, or trailers, either way; the front's limit for requests is lower unless it is raised."""
 
-_GATHERED = HEAD | TRAILERS
-_SIGNALS = frozenset({CANCEL, FAILED, REFUSED})
-_unpack = HEADER.unpack_from
+_GATHERED: Final = HEAD | TRAILERS
+_SIGNALS: Final = frozenset({CANCEL, FAILED, REFUSED})
+_unpack: Final = HEADER.unpack_from
 
 
 def pack(flags: int, payload: bytes = b"") -> bytes:
@@ -34,6 +42,7 @@ def pack(flags: int, payload: bytes = b"") -> bytes:
     return HEADER.pack(len(payload), flags) + payload
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class MessageReader:
     """Takes a channel's bytes apart; a subclass says what the messages mean.
 

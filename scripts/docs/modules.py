@@ -1,4 +1,4 @@
-"""A README for each Terraform module: what it makes, its inputs and its outputs.
+"""A README for each Terraform module: what it makes, its inputs, its outputs and its example.
 
 Read from files as ``terraform fmt`` writes them, in which a block ends with the first brace at its line's beginning and
 its arguments stand two blanks in.
@@ -12,9 +12,10 @@ from typing import Final
 from scripts.docs.markdown import cell
 from scripts.paths import REPOSITORY
 
-__all__ = ["MODULES", "readme", "readmes"]
+__all__ = ["EXAMPLES", "MODULES", "readme", "readmes"]
 
 MODULES: Final = REPOSITORY / "terraform" / "modules"
+EXAMPLES: Final = REPOSITORY / "terraform" / "examples"
 _LISTED: Final = REPOSITORY / "docs" / "reference" / "terraform.md"
 """Has a row for each module, which says what it makes."""
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (.+) \|$", re.MULTILINE)
@@ -50,6 +51,11 @@ def readme(module: Path, makes: str) -> str:
         ]
     if outputs := [_output(name, _arguments(body)) for kind, name, body in _BLOCK.findall(text) if kind == "output"]:
         parts += ["## Outputs", "\n".join(["| output | meaning |", "|---|---|", *sorted(outputs)])]
+    if (EXAMPLES / module.name / "main.tf").exists():
+        parts += [
+            "## Example",
+            f"[A root that calls it](../../examples/{module.name}/main.tf), which `make lint` plans.",
+        ]
     parts.append("Made by `make docs` from the module's own files.")
     return "\n\n".join(parts) + "\n"
 

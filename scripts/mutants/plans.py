@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fanout_tools.plans import Plan, Resource
 from scripts.mutants import compartments, front_doors, pipes, sources
+from scripts.mutants.consoles import of_consoles
 from scripts.mutants.mutant import ELSEWHERE, Mutant, mutant
 from scripts.mutants.parts import of_parts
 from scripts.mutants.policies import POLICIES, governed, spoilt_policies
@@ -41,6 +42,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
         name, mutated = f"{resource.address}: its function is not reached", plan.without(resource.address)
         yield Mutant(name=name, type=resource.type, plan=mutated, addresses=frozenset(left))
     yield from of_parts(plan)
+    yield from of_consoles(plan)
 
 
 def _retries_alone(resource: Resource) -> bool:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services.storefront.catalogue import CATALOGUE, CURRENCY
+from services.storefront.progress import LOYALTY_ABOVE
 
 __all__ = ["show"]
 
@@ -29,4 +30,4 @@ def _page() -> str:
         f'<option value="{escape(article.sku)}">{escape(article.title)}, {article.price} {CURRENCY}</option>'
         for article in CATALOGUE.values()
     )
-    return template.substitute(articles="\n          ".join(options))
+    return template.substitute(articles="\n              ".join(options), loyalty=LOYALTY_ABOVE, currency=CURRENCY)

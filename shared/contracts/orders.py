@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.money import Money
 from fanout.events.event import Event
+from fanout.events.personal import Personal
 from fanout.events.upcasting import upcasts
 
 __all__ = ["FulfilmentRequested", "OrderLine", "OrderPlaced"]
@@ -28,7 +29,7 @@ class OrderPlaced(Event, source="shop.orders", version=2, owner="shop"):
 
     order_id: Identifier
     customer_id: Identifier
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    email: Personal[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]]
     placed_on: date
     lines: Annotated[list[OrderLine], Field(min_length=1)]
     total: Money

@@ -20,6 +20,7 @@ from fanout.errors import (
 )
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
+from fanout.events.personal import Personal
 from fanout.events.upcasting import upcasts
 from fanout.outcomes import Outcome, Reject, Retry, reject, retry
 from fanout.processing.context import Context
@@ -43,6 +44,7 @@ __all__ = [
     "Outcome",
     "Part",
     "PatternError",
+    "Personal",
     "PublishError",
     "Publisher",
     "Receipt",

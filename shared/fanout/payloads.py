@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,20 +50,35 @@ class ClaimCheck:
     :param bucket: its name in AWS.
     :param owner: under which prefix it writes: the role of a function may under the function's name alone. None: that
         of the function that this runs in, ``people`` elsewhere.
+    :param clock: seconds since 1970.
     """
 
-    def __init__(self, s3: Callable[[], S3Client], bucket: Callable[[], str], *, owner: str | None = None) -> None:
+    def __init__(
+        self,
+        s3: Callable[[], S3Client],
+        bucket: Callable[[], str],
+        *,
+        owner: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._s3 = s3
+        self._clock = clock
         self._bucket = bucket
         self._owner = owner or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", PEOPLE)
 
     def deposit(self, envelope: Envelope) -> Deposit:
-        """What to store for an event. The key follows from publisher, source, name, event_id and content, so that a
-        repetition finds its object there; and nobody guesses it who does not know the content."""
+        """What to store for an event. The key follows from publisher, source, name, event_id, content and the day in
+        UTC, so that a repetition finds its object there; and nobody guesses it who does not know the content.
+
+        S3 lets an object expire by the day on which it was made
+        (https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html): an event that is published
+        anew on another day gets another object, which is kept for as long as the event needs it.
+        """
         data = orjson.dumps(envelope.data)
         digest = sha256(data).hexdigest()
         names = (self._owner, envelope.source, envelope.name, envelope.metadata.event_id)
-        key = f"{'/'.join(map(_escaped, names))}-{digest}.json"
+        day = time.strftime("%Y%m%d", time.gmtime(self._clock()))
+        key = f"{'/'.join(map(_escaped, names))}-{day}-{digest}.json"
         return Deposit(DataReference(bucket=self._bucket(), key=key, size=len(data), sha256=digest), data)
 
     def put(self, deposit: Deposit) -> None:

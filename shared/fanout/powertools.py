@@ -1,7 +1,8 @@
 """aws-lambda-powertools in handlers, without registration: its Logger and Metrics work as its users expect.
 
 Only when a worker's own code imports them; a worker that does not pays nothing. A Logger's line appears once, with the
-record's ids; what a handler has added to Metrics is written at the end of its invocation, whatever became of it.
+record's ids and without personal values; what a handler has added to Metrics is written at the end of its invocation,
+whatever became of it.
 
 Why anything is needed: :func:`fanout.telemetry.configure` replaces the root logger's handlers, and with them the filter
 by which Powertools keeps its lines from being written twice; it also switches off what finds a line's location.
@@ -106,8 +107,7 @@ def _attach_logger() -> None:
     @wraps(original)
     def with_ids(self: Any, record: logging.LogRecord) -> str:
         _add_ids(record, {**self.get_current_keys(), **self.thread_safe_get_current_keys()})
-        text: str = original(self, record)
-        return text
+        return telemetry.without_personal(original(self, record))
 
     LambdaPowertoolsFormatter.format = with_ids  # type: ignore[method-assign]
     telemetry.configure(beside_powertools=True)

@@ -38,16 +38,33 @@ METRIC_NAMESPACE = "fanout"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
+_IDS = frozenset(
+    {
+        *("level", "logger", "timestamp", "function_version", "xray_trace_id", "service", "function_request_id"),
+        *("message_id", "receive_count", "event", "event_id", "correlation_id", "causation_id"),
+    }
+)
+"""What a line tells of the record, and not of what its event says."""
+
+
 class log_fields:  # noqa: N801 - used as a statement: `with log_fields(order_id=...)`
     """Every line logged inside, by whomever, carries these fields. Fields that are None are left out.
 
     :param source: makes further fields, none of them None, and is asked only when a line is logged.
+    :param personal: the texts that no line may show, asked for when one is logged:
+        see :mod:`fanout.events.personal`.
     """
 
-    __slots__ = ("_fields", "_source", "_token")
+    __slots__ = ("_fields", "_personal", "_source", "_token")
 
-    def __init__(self, source: Callable[[], Mapping[str, Any]] | None = None, /, **fields: Any) -> None:
-        self._source = source
+    def __init__(
+        self,
+        source: Callable[[], Mapping[str, Any]] | None = None,
+        personal: Callable[[], frozenset[str]] | None = None,
+        /,
+        **fields: Any,
+    ) -> None:
+        self._source, self._personal = source, personal
         self._fields = {name: value for name, value in fields.items() if value is not None} if fields else fields
 
     def __enter__(self) -> None:
@@ -129,11 +146,14 @@ class JsonFormatter(logging.Formatter):
             line |= self._constant
         if record.levelno >= logging.WARNING and (trace_id := _xray_trace_id()):
             line["xray_trace_id"] = trace_id
+        personal: frozenset[str] | None = None
         for layer in _layers.get():
             if layer._source is not None:
                 line |= layer._source()
             if layer._fields:
                 line |= layer._fields
+            if layer._personal is not None and (found := layer._personal()):
+                personal = found if personal is None else personal | found
         attributes = record.__dict__
         if len(attributes) > _FEWEST:
             # What a call adds stands behind what logging itself puts there.
@@ -143,7 +163,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0]:
             line["exception_name"] = record.exc_info[0].__name__
             line["exception"] = self.formatException(record.exc_info)
-        return _written(line)
+        return _written(line if personal is None else _without(line, personal))
 
 
 @lru_cache(maxsize=8)
@@ -166,6 +186,31 @@ def _xray_trace_id() -> str | None:
     """The trace of this invocation, as Powertools' Logger writes it: ``Root`` of ``Root=...;Parent=...``."""
     found = os.environ.get("_X_AMZN_TRACE_ID")
     return found.partition(";")[0].removeprefix("Root=") if found else None
+
+
+def without_personal(text: str) -> str:
+    """A line of JSON as it may be logged now: without the personal values of the event that is being handled."""
+    found = [layer._personal() for layer in _layers.get() if layer._personal is not None]
+    personal = frozenset[str]().union(*found)
+    return _written(_without(json.loads(text), personal)) if personal else text
+
+
+def _without(line: Mapping[str, Any], personal: frozenset[str]) -> dict[str, Any]:
+    return {name: value if name in _IDS else _hidden(value, personal) for name, value in line.items()}
+
+
+def _hidden(value: Any, personal: frozenset[str]) -> Any:
+    from fanout.events.personal import hidden
+
+    if isinstance(value, Mapping):
+        return {hidden(_text(name), personal): _hidden(each, personal) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_hidden(each, personal) for each in value]
+    if value is None or isinstance(value, bool):
+        return value
+    text = _text(value)
+    without = hidden(text, personal)
+    return value if without == text else without
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -78,6 +78,11 @@ class Project:
         """A folder for each environment: what Terraform is run in."""
         return self.terraform / "environments"
 
+    @property
+    def has_console(self) -> bool:
+        """Whether an environment has a console behind its router, which ``console.yaml`` beside its Terraform says."""
+        return any(self.environments.glob("*/console.yaml"))
+
     def load_contracts(self) -> list[type[Event]]:
         """The contracts of the project.
 

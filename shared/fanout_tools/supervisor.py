@@ -16,15 +16,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-__all__ = ["Interrupted", "run"]
+__all__ = ["Interrupted", "in_parallel", "run"]
 
 _POLL_SECONDS: Final = 0.05
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+_elsewhere: Final[list[list[int]]] = []
+"""The signals that have reached the runs in threads, one list each."""
 
 
 class Interrupted(SystemExit):
@@ -143,17 +148,56 @@ def _output(log: Path | None, *, wanted: bool) -> Iterator[BinaryIO | None]:
 def _signals() -> Iterator[list[int]]:
     """The signals that arrive meanwhile, in order; one that is ignored, as by nohup, stays ignored."""
     received: list[int] = []
-    before = {}
-    # Only the main thread may have handlers; elsewhere the main thread's own hold.
     if threading.current_thread() is threading.main_thread():
-        for signum in _SIGNALS:
-            if signal.getsignal(signum) is not signal.SIG_IGN:
-                before[signum] = signal.signal(signum, lambda number, _: received.append(number))
+        with _handled(received.append):
+            yield received
+    else:
+        # Only the main thread may have handlers: see in_parallel.
+        _elsewhere.append(received)
+        try:
+            yield received
+        finally:
+            _elsewhere.remove(received)
+
+
+@contextmanager
+def _handled(by: Callable[[int], object]) -> Iterator[None]:
+    before = {}
+    for signum in _SIGNALS:
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            before[signum] = signal.signal(signum, lambda number, _: by(number))
     try:
-        yield received
+        yield
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+def in_parallel(tasks: Iterable[Callable[[], object]], *, at_once: int) -> None:
+    """Run each of these, so many at once, in threads; a signal reaches the children of all of them.
+
+    After the first that fails, what is under way ends, and no other is begun.
+
+    :raises Interrupted: this process was told to end; every child has ended.
+    :raises Exception: what the first to fail has raised.
+    """
+    received: list[int] = []
+
+    def pass_on(signum: int) -> None:
+        received.append(signum)
+        for running in tuple(_elsewhere):
+            running.append(signum)
+
+    with _handled(pass_on), ThreadPoolExecutor(at_once) as pool:
+        begun = [pool.submit(task) for task in tasks]
+        try:
+            for ended in as_completed(begun):
+                ended.result()
+                if received:
+                    raise Interrupted(received[0])
+        finally:
+            for task in begun:
+                task.cancel()
 
 
 class _Follower:

@@ -25,6 +25,7 @@ PAGES = {
     "why": f"/why?event={ROOT}&worker=inventory",
     "replay": "/r",
     "catalogue": "/c",
+    "causes": "/causes",
     "tune": "/t/inventory",
     "cost": "/cost",
     "trouble": "/w/nobody",
@@ -118,6 +119,18 @@ def _poll(page: Page) -> None:
         "live.addEventListener('htmx:afterRequest', () => setTimeout(done, 50), {once: true});"
         "htmx.trigger(live, 'poll'); })"
     )
+
+
+def test_a_page_that_reaches_nobody_says_so(visit: Visit) -> None:
+    """GIVEN a console that has ended, or a session that has WHEN the page asks again THEN it tells that what it shows
+    grows old, and what to do."""
+    visit.go("/w/thumbnails")
+    page = visit.page
+    conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.call("Network.emulateNetworkConditions", offline=True, **conditions)
+    _poll(page)
+    page.wait("document.getElementById('as-of').textContent.includes('reload the page')")
+    assert "not reached" in str(page.run("document.getElementById('announce').textContent"))
 
 
 def test_rows_are_filtered_while_typing_and_the_address_keeps_it(visit: Visit) -> None:

@@ -23,6 +23,7 @@ from fanout_tools.console.access import Access, Role
 from fanout_tools.console.console import Console
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.operate.masking import NOTHING
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.sources.alarms import Alarm
 from fanout_tools.operate.sources.depths import Depth
@@ -30,6 +31,7 @@ from fanout_tools.operate.sources.functions import Mapped
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Place, Topology, WorkerPlace
 from fanout_tools.operate.tracing import Tracing
+from fanout_tools.operate.views.compare import Comparison, Version
 from fanout_tools.operate.views.overview import Facts, Overview, overview
 from fanout_tools.operate.views.why import Fate
 from scripts.reliability.model.clock import Clock
@@ -274,6 +276,20 @@ async def series(window: Window, _: WorkerPlace) -> Mapping[float, Mapping[str, 
     return {at: {"handled": 190 + int(at) % 40, "rejected": 25 if at > last else 0} for at in times}
 
 
+async def _compared(workers: Sequence[WorkerPlace]) -> Sequence[Comparison]:
+    """The last deploy of each has brought a cause."""
+    return [
+        Comparison(
+            it.name, _version("41", {}), _version("42", {"Reject handler.py:31": 12, "KeyError handler.py:40": 1})
+        )
+        for it in workers
+    ]
+
+
+def _version(version: str, causes: Mapping[str, int]) -> Version:
+    return Version(version, 0, 20, {"handled": 20}, 1.0, 1.0, 1.0, 0, causes)
+
+
 class _NoMetrics:
     def get_metric_data(self, **_: Any) -> dict[str, Any]:
         return {"MetricDataResults": []}
@@ -285,7 +301,15 @@ def _depth(queue: ModelQueue) -> Depth:
     return Depth(len(queue.messages) - hidden, hidden)
 
 
-def console(shop: Shop, role: Role = Role.OPERATOR, *, typed: bool = True, host: str = HOST, **more: Any) -> Console:
+def console(
+    shop: Shop,
+    role: Role = Role.OPERATOR,
+    *,
+    typed: bool = True,
+    host: str = HOST,
+    access: Access | None = None,
+    **more: Any,
+) -> Console:
     """A console over the shop."""
     return Console(
         env="prod",
@@ -293,6 +317,7 @@ def console(shop: Shop, role: Role = Role.OPERATOR, *, typed: bool = True, host:
         look=shop.look,
         series=series,
         tracing=Tracing(shop.topology, shop.bus, Path("no-services")),
-        access=Access(role, frozenset({host}), typed=typed),
-        **more,
+        causes=_compared,
+        access=access or Access(role, frozenset({host}), typed=typed),
+        **{"masking": NOTHING, **more},
     )

@@ -21,6 +21,7 @@ AsgiCallable = Callable[
 
 _UPGRADE = b"\r\nupgrade: websocket\r\n"
 _LARGEST_PART = 65_536
+_PORT_DIGITS = 5
 _SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 # An eager task runs at once up to its first wait: most small requests never need the event loop.
 _TASK_OPTIONS: dict[str, Any] = {"eager_start": True} if sys.version_info >= (3, 12) else {}
@@ -134,7 +135,11 @@ def _scope(call: Call, state: dict[str, Any]) -> Scope:
             client = (value.split(b",", 1)[0].strip().decode("latin-1"), 0)
         elif name == b"host":
             host, _, port = value.decode("latin-1").rpartition(":")
-            server = (host, int(port)) if host and port.isdigit() else (value.decode("latin-1"), None)
+            server = (
+                (host, int(port))
+                if host and port.isdigit() and len(port) <= _PORT_DIGITS
+                else (value.decode("latin-1"), None)
+            )
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -193,6 +198,8 @@ class _Exchange:
         if call.finished:
             raise RuntimeError(f"{kind} after the response was complete")
         if kind == "http.response.start":
+            if call.answered:
+                raise RuntimeError("a second http.response.start")
             call.start(message["status"], message.get("headers", ()))
             self._trailers = [] if message.get("trailers") else None
         elif kind == "http.response.body":

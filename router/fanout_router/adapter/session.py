@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from fanout_router.adapter.call import Application, Call
 from fanout_router.adapter.channel import AdapterChannel
-from fanout_router.control import CHANNEL_PATH, ENVIRONMENT_FIELD, TRAILERS_FIELD, Outbox
+from fanout_router.control import CHANNEL_PATH, ENVIRONMENT_FIELD, TRAILERS_FIELD
 from fanout_router.errors import AdapterError, WireError
 from fanout_router.invokers.base import PROTOCOL_VERSION
+from fanout_router.outbox import Outbox
 from fanout_router.wire import ClientConnection, Headers, Stream
 
 _CONNECT_TRIES = 3

@@ -119,6 +119,8 @@ class _Responder:
     def write(self, data: bytes) -> None:
         if self._started is None:
             raise RuntimeError("the app sent a body before it called start_response")
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"the app sent {type(data).__name__} as its body: only bytes can be sent")
         for start in range(0, len(data), _LARGEST_PART):
             if self._call.cancelled or self._call.finished:
                 return
@@ -142,7 +144,7 @@ class _Responder:
                 self._call.fail()
             elif self._call.send(data, end) or self._call.cancelled:
                 self._room.set()
-        except ValueError:
+        except (TypeError, ValueError):  # on the loop nobody else would wake the app's thread
             _log.exception("the app sent an invalid response")
             self._call.fail()
             self._room.set()

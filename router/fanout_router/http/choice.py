@@ -48,12 +48,12 @@ class ChoosingProtocol(asyncio.Protocol):
         if data.startswith(_TELLS):
             self._go_on_with_http2(data)
         elif not _TELLS.startswith(data):
-            self._transport.set_protocol(self._http1)
+            self._transport.set_protocol(cast("asyncio.Protocol", self._http1))
             self._http1.data_received(data)
 
     def _go_on_with_http2(self, data: bytes) -> None:
         self._front.connections.discard(self._http1)
         protocol = Http2Protocol(self._front, self._scheme, self._loop)
-        self._transport.set_protocol(protocol)
+        self._transport.set_protocol(cast("asyncio.Protocol", protocol))
         protocol.connection_made(self._transport)
         protocol.data_received(data)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import cast
+from typing import Final, cast
 
 from fanout_router.http.front import Front, Outcome
 from fanout_router.http.reader import RequestReader
@@ -11,13 +11,15 @@ from fanout_router.http.request import Request
 
 __all__ = []
 
-_NEVER = float("inf")
-_WRITE_BUFFER = 262_144
+_NEVER: Final = float("inf")
+_WRITE_BUFFER: Final = 262_144
 """Bytes held for a client before its environment is told to wait: one stream window, which may be under way anyway."""
 
 
-class ClientProtocol(asyncio.Protocol):
-    """One client connection; requests of a pipeline are served one after the other."""
+class ClientProtocol:
+    """One client connection; requests of a pipeline are served one after the other. A protocol of asyncio by its
+    methods: what a compiled class derives from is compiled too.
+    """
 
     transport: asyncio.Transport
     peer: str

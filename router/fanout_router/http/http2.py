@@ -5,9 +5,8 @@ at once a second for the whole connection, so that a request costs no timer.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from fanout_router.control import Outbox
 from fanout_router.errors import WireError
 from fanout_router.exchange import IDEMPOTENT
 from fanout_router.http.front import Front
@@ -15,6 +14,7 @@ from fanout_router.http.http2_heads import HeadReader, RequestHead
 from fanout_router.http.http2_request import StreamRequest
 from fanout_router.http.refusals import RefusedError
 from fanout_router.messages import END, HEAD, HEADER
+from fanout_router.outbox import Outbox
 from fanout_router.wire import Headers, ServerConnection, Stream, WireLimits, frames
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Http2Protocol"]
 
-_STREAMS = 100
+_STREAMS: Final = 100
 """Requests of one connection at a time, the least that RFC 9113 section 6.5.2 recommends."""
-_LOOK_EVERY_S = 1.0
-_pack = HEADER.pack
+_LOOK_EVERY_S: Final = 1.0
+_pack: Final = HEADER.pack
 
 
 def _wire_limits(limits: "FrontLimits") -> WireLimits:
@@ -42,8 +42,8 @@ def _wire_limits(limits: "FrontLimits") -> WireLimits:
     )
 
 
-class Http2Protocol(asyncio.Protocol):
-    """One client connection. ``deadline`` is when it is looked at next."""
+class Http2Protocol:
+    """One client connection. ``deadline`` is when it is looked at next. A protocol of asyncio by its methods."""
 
     transport: asyncio.Transport
     peer: str
@@ -57,7 +57,7 @@ class Http2Protocol(asyncio.Protocol):
         """Since when there has been no request, or since when nothing could be written."""
         self._outbox = Outbox(loop)
         self.wire = ServerConnection(self, self._outbox.write, front.clock, _wire_limits(front.limits))
-        self.data_received = self.wire.receive  # type: ignore[method-assign]
+        self.data_received = self.wire.receive
 
     # -- transport --
 

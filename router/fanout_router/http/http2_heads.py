@@ -4,6 +4,7 @@ import base64
 import re
 import secrets
 from functools import lru_cache
+from typing import Final
 
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id
 from fanout_router.http.front import Front
@@ -12,11 +13,11 @@ from fanout_router.wire import Headers
 
 __all__ = ["HeadReader", "RequestHead", "response_headers"]
 
-_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
-_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
-_PATH = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
-_AUTHORITY = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
-_NOT_IN_HTTP2 = frozenset(
+_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
+_PATH: Final = re.compile(rb"/[\x21-\x7e\x80-\xff]*")
+_AUTHORITY: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
+_NOT_IN_HTTP2: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"te", b"trailer", b"transfer-encoding",
      b"upgrade"}
 )  # fmt: skip

@@ -12,6 +12,7 @@ from fanout_router.trailers import allowed
 from fanout_router.wire import Headers, Stream, frames
 
 if TYPE_CHECKING:
+    from fanout_router.http.front import ClientConnection
     from fanout_router.http.http2 import Http2Protocol
 
 __all__ = ["StreamRequest"]
@@ -21,8 +22,8 @@ class StreamRequest(ClientRequest):
     """A client's request and its stream. ``touched`` is when the client last moved it on, by the front's clock."""
 
     __slots__ = (
-        "_bodyless", "_declared", "_remaining", "_trailers", "over", "stalled", "stream", "submitted", "touched",
-        "upgrade", "wants_trailers",
+        "_bodyless", "_declared", "_remaining", "_trailers", "over", "protocol", "stalled", "stream", "submitted",
+        "touched", "upgrade", "wants_trailers",
     )  # fmt: skip
 
     protocol: "Http2Protocol"
@@ -48,6 +49,11 @@ class StreamRequest(ClientRequest):
         self._bodyless = False
         self._remaining = UNKNOWN_LENGTH
         stream.handler = self
+
+    @property
+    def connection(self) -> "ClientConnection":
+        """The connection that it came on."""
+        return self.protocol
 
     def begin(self, head: RequestHead, end: bool) -> None:
         """Ask for an answer.

@@ -7,7 +7,7 @@ HTTP/1.0 or beside a length, two lengths, and a Host that is missing, given twic
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fanout_router.http.chunks import ChunkedBody
 from fanout_router.http.fields import SPECIAL, Kind, is_request_id, nominated
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 
 __all__ = ["RequestReader"]
 
-_pack = HEADER.pack
-_methods = METHODS.get
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
-_LENGTH = re.compile(rb"0*([0-9]{1,18})")
-_DROPPED = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.DROP)
-_CLAIMS = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.FORWARDED)
-_NOTED = frozenset(name for name, kind in SPECIAL.items() if kind not in (Kind.FORWARDED, Kind.DROP))
+_pack: Final = HEADER.pack
+_methods: Final = METHODS.get
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_LENGTH: Final = re.compile(rb"0*([0-9]{1,18})")
+_DROPPED: Final = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.DROP)
+_CLAIMS: Final = frozenset(name for name, kind in SPECIAL.items() if kind is Kind.FORWARDED)
+_NOTED: Final = frozenset(name for name, kind in SPECIAL.items() if kind not in (Kind.FORWARDED, Kind.DROP))
 """Fields whose values count; of Host, those of a second one."""
-_NO_OPTIONS = frozenset[bytes]()
-_NEVER_DROPPED = frozenset({b"", b"close", *SPECIAL})
+_NO_OPTIONS: Final = frozenset[bytes]()
+_NEVER_DROPPED: Final = frozenset({b"", b"close", *SPECIAL})
 """What Connection names in vain: options that are no fields, and fields that are dealt with anyway."""
-_HOST_ALONE = frozenset({b"host"})
-_LONGEST_LENGTH = 18
+_HOST_ALONE: Final = frozenset({b"host"})
+_LONGEST_LENGTH: Final = 18
 """Digits of a length that needs no second look."""
-_SHORTEST_FIELD = 4
+_SHORTEST_FIELD: Final = 4
 """Bytes of the shortest field line: a head below the limit of fields times this need not be counted."""
 
-_SLASH = ord("/")
+_SLASH: Final = ord("/")
 
 Values = Mapping[bytes, bytes]
 _NOTHING: Values = {}

@@ -24,7 +24,6 @@ class ClientRequest(Exchange):
         "given_id",
         "method",
         "number",
-        "protocol",
         "route",
         "sent",
         "status",
@@ -32,7 +31,6 @@ class ClientRequest(Exchange):
         "upload_size",
     )
 
-    protocol: "ClientConnection"
     route: "Route"
     dispatcher: "Dispatcher"
     method: bytes
@@ -49,14 +47,19 @@ class ClientRequest(Exchange):
     """Bytes of response body."""
 
     @property
+    def connection(self) -> "ClientConnection":
+        """The connection that it came on."""
+        raise NotImplementedError
+
+    @property
     def request_id(self) -> bytes:
         """What the app sees as X-Request-Id."""
-        return self.given_id or self.protocol.front.id_prefix + b"%x" % self.number
+        return self.given_id or self.connection.front.id_prefix + b"%x" % self.number
 
     @property
     def client_address(self) -> str:
         """Where the request came from, as far as it is known."""
-        return self.client or self.protocol.peer
+        return self.client or self.connection.peer
 
 
 class Request(ClientRequest):
@@ -73,6 +76,7 @@ class Request(ClientRequest):
         "http10",
         "keep_alive",
         "plain",
+        "protocol",
         "spent",
         "upgrade",
         "upload",
@@ -110,6 +114,11 @@ class Request(ClientRequest):
         self._remaining = UNKNOWN_LENGTH
         self.wants_trailers = False
         self._trailers = b""
+
+    @property
+    def connection(self) -> "ClientConnection":
+        """The connection that it came on."""
+        return self.protocol
 
     def renew(self) -> None:
         """Be the next request of the connection: as new, but for what its reader sets anyway."""

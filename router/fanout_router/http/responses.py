@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Final
 
 __all__ = ["JOIN_UP_TO", "UNKNOWN_LENGTH", "ResponseHead", "check", "known"]
 
@@ -18,18 +19,18 @@ _HOP_BY_HOP = frozenset(
     }
 )
 # What decides where a response ends, or must not pass; found in one search from line to line.
-_DECISIVE = re.compile(
+_DECISIVE: Final = re.compile(
     rb"\r\n(?:(content-length)|transfer-encoding|connection|keep-alive|upgrade)[ \t]*:", re.IGNORECASE
 )
 # A whole head: names are tokens, and no control character is anywhere (RFC 9110 section 5.5).
-_HEAD = re.compile(
+_HEAD: Final = re.compile(
     rb"HTTP/1\.1 ([1-5][0-9][0-9])(?: [^\x00-\x08\x0a-\x1f\x7f]*)?\r\n"
     rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*:[^\x00-\x08\x0a-\x1f\x7f]*\r\n)*\r\n"
 )
 _NO_LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[^\r]*", re.IGNORECASE)
-UNKNOWN_LENGTH = -1
-_CACHED_HEADS = 512
-JOIN_UP_TO = 16_384
+UNKNOWN_LENGTH: Final = -1
+_CACHED_HEADS: Final = 512
+JOIN_UP_TO: Final = 16_384
 """Bytes of body that are copied behind the head for the sake of one write; more goes in a write of its own."""
 
 
@@ -58,7 +59,7 @@ class ResponseHead:
 
 
 _cache: dict[bytes, ResponseHead | None] = {}
-known = _cache.get
+known: Final = _cache.get
 """What :func:`check` said of a head before; None when it has not seen it lately, or would pass none such."""
 
 

@@ -5,6 +5,8 @@ all the rest of a request's way through the router. Here an indexed header is on
 byte at a time: what a byte does in each state of the code is worked out when it first occurs.
 """
 
+from typing import Final
+
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hpack.table import HeaderTable
 
@@ -13,15 +15,15 @@ from fanout_router.wire import frames
 
 __all__ = ["HeaderDecoder"]
 
-_STATIC: tuple[tuple[bytes, bytes], ...] = tuple(
+_STATIC: Final[tuple[tuple[bytes, bytes], ...]] = tuple(
     (bytes(name), bytes(value)) for name, value in HeaderTable.STATIC_TABLE
 )
-_DYNAMIC_FROM = len(_STATIC) + 1
-_TABLE_SIZE = 4_096
+_DYNAMIC_FROM: Final = len(_STATIC) + 1
+_TABLE_SIZE: Final = 4_096
 """Bytes of the dynamic table, which we never ask to be another."""
-_ENTRY_OVERHEAD = 32
-_LARGEST_INTEGER = 1 << 28
-_EOS = 256
+_ENTRY_OVERHEAD: Final = 32
+_LARGEST_INTEGER: Final = 1 << 28
+_EOS: Final = 256
 
 
 def _malformed(what: str) -> WireError:

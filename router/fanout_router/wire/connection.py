@@ -14,15 +14,17 @@ keeps it cheap:
 A peer that breaks the protocol or a limit gets a GOAWAY with the code, and the handler is told once.
 """
 
+from typing import Final
+
 from fanout_router.errors import WireError
 from fanout_router.wire import frames
 from fanout_router.wire.control import ControlFrames
 from fanout_router.wire.headers import Headers, malformed_request
 from fanout_router.wire.stream import Stream, StreamHandler
 
-_unpack = frames.HEADER.unpack_from
-_VIEW_FROM = 4_096
-_PARTS_FROM = 32_768
+_unpack: Final = frames.HEADER.unpack_from
+_VIEW_FROM: Final = 4_096
+_PARTS_FROM: Final = 32_768
 """Bytes: a smaller frame is cheaper to wait for than to pass on in parts."""
 
 

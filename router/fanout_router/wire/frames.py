@@ -5,14 +5,15 @@ Plain integers rather than enumerations: they are compared once per frame on the
 
 import struct
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS = 0, 1, 2, 3, 4
 PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 5, 6, 7, 8, 9
 
 END_STREAM = ACK = 0x1
-END_HEADERS = 0x4
-PADDED = 0x8
-HAS_PRIORITY = 0x20
+END_HEADERS: Final = 0x4
+PADDED: Final = 0x8
+HAS_PRIORITY: Final = 0x20
 
 HEADER_TABLE_SIZE, ENABLE_PUSH, MAX_CONCURRENT_STREAMS = 1, 2, 3
 INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE = 4, 5, 6
@@ -22,17 +23,17 @@ NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR = 0x0, 0x1, 0x2, 0x
 STREAM_CLOSED, FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL = 0x5, 0x6, 0x7, 0x8
 COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 0x9, 0xB
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DEFAULT_WINDOW = 65_535
-DEFAULT_FRAME_SIZE = 16_384
-LARGEST_WINDOW = 2**31 - 1
-LARGEST_FRAME_SIZE = 2**24 - 1
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DEFAULT_WINDOW: Final = 65_535
+DEFAULT_FRAME_SIZE: Final = 16_384
+LARGEST_WINDOW: Final = 2**31 - 1
+LARGEST_FRAME_SIZE: Final = 2**24 - 1
 
-HEADER = struct.Struct(">BHBBI")
+HEADER: Final = struct.Struct(">BHBBI")
 """Length (high byte, low half), type, flags, stream id: the nine octets before each payload."""
 
-_SETTING = struct.Struct(">HI")
-_TWO_WORDS = struct.Struct(">II")
+_SETTING: Final = struct.Struct(">HI")
+_TWO_WORDS: Final = struct.Struct(">II")
 
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:

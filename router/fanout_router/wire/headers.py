@@ -3,20 +3,23 @@ request's headers.
 """
 
 import re
+from typing import Final
 
 from fanout_router.wire.compressed import HeaderDecoder
 from fanout_router.wire.encoded import encoded
 
-_TABLE = 4_096
+_TABLE: Final = 4_096
 """Bytes of the dynamic table before anything is said of it (RFC 9113 section 6.5.2)."""
-_NO_TABLE = b"\x20"
+_NO_TABLE: Final = b"\x20"
 """A dynamic table size update to 0 (RFC 7541 section 6.3)."""
-_REQUEST_PSEUDO = frozenset({b":method", b":scheme", b":path", b":authority"})
-_EXTENDED_PSEUDO = _REQUEST_PSEUDO | {b":protocol"}
-_CONNECTION_SPECIFIC = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+_REQUEST_PSEUDO: Final = frozenset({b":method", b":scheme", b":path", b":authority"})
+_EXTENDED_PSEUDO: Final = _REQUEST_PSEUDO | {b":protocol"}
+_CONNECTION_SPECIFIC: Final = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+)
 
-_REQUIRED = frozenset({b":path", b":scheme"})
-_fields = re.compile(rb"(?:[\x21-\x39\x3b-\x40\x5b-\x7e]++\0(?![\t ])[^\0\r\n]*+(?<![\t ])\n)*+").fullmatch
+_REQUIRED: Final = frozenset({b":path", b":scheme"})
+_fields: Final = re.compile(rb"(?:[\x21-\x39\x3b-\x40\x5b-\x7e]++\0(?![\t ])[^\0\r\n]*+(?<![\t ])\n)*+").fullmatch
 
 Headers = list[tuple[bytes, bytes]]
 """Names and values in order, pseudo-header fields first."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from fanout_router.wire import frames
 from fanout_router.wire.headers import Headers
@@ -68,8 +68,8 @@ class OverheadBudget:
         self._tokens = min(self._burst, self._tokens + 2.0)
 
 
-_pack = frames.HEADER.pack
-_COPY_BELOW = 16_384
+_pack: Final = frames.HEADER.pack
+_COPY_BELOW: Final = 16_384
 """Bytes: below this, joining header and data costs less than writing them apart."""
 
 
@@ -176,6 +176,10 @@ class Stream:
                 self.handler.stream_closed(frames.ENHANCE_YOUR_CALM)
             return True
         self.pump()
+        return self._idle()
+
+    def _idle(self) -> bool:
+        """Whether nothing waits to be written."""
         return self.pending is None
 
     def pump(self) -> None:

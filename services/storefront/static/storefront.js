@@ -3,11 +3,24 @@
 const form = document.querySelector("#order");
 const said = document.querySelector("#said");
 const table = document.querySelector("#progress");
+const SIGNS = { done: "✓", pending: "…", "not due": "–" };
 let events = null;
 
 form.addEventListener("submit", async (submitted) => {
   submitted.preventDefault();
   const { customer_id, email, sku, quantity } = Object.fromEntries(new FormData(form));
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    await place(customer_id, email, sku, quantity);
+  } catch (error) {
+    say(`The shop cannot be reached: ${error.message}`, true);
+  } finally {
+    button.disabled = false;
+  }
+});
+
+async function place(customer_id, email, sku, quantity) {
   const response = await fetch("/orders", {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -18,14 +31,19 @@ form.addEventListener("submit", async (submitted) => {
     watch(answer);
   } else {
     const errors = (answer.errors || []).map((error) => `${error.field}: ${error.message}`);
-    said.textContent = [answer.detail, ...errors].join("; ");
+    say([answer.detail, ...errors].join("; "), true);
   }
-});
+}
+
+function say(text, failed = false) {
+  said.textContent = text;
+  said.toggleAttribute("data-failed", failed);
+}
 
 // The shop streams the progress of an order that a worker has begun: before that, it is asked now and then.
 async function watch(order) {
   events?.close();
-  said.textContent = `Order ${order.order_id}, ${order.total.amount} ${order.total.currency}: the workers have begun.`;
+  say(`Order ${order.order_id}, ${order.total.amount} ${order.total.currency}: its event is on the bus.`);
   table.querySelector("caption").textContent = order.order_id;
   table.hidden = false;
   while (!(await begun(order))) {
@@ -38,7 +56,7 @@ async function watch(order) {
   events.addEventListener("progress", (event) => show(JSON.parse(event.data).workers));
   events.addEventListener("done", () => {
     events.close();
-    said.textContent = `Order ${order.order_id}: everything is done.`;
+    say(`Order ${order.order_id}: everything is done.`);
   });
 }
 
@@ -56,10 +74,21 @@ function show(workers) {
   const rows = Object.entries(workers).map(([worker, { state, detail }]) => {
     const row = document.createElement("tr");
     row.dataset.state = state;
-    for (const text of [worker, state, detail]) {
-      row.insertCell().textContent = text;
-    }
+    const name = document.createElement("th");
+    name.scope = "row";
+    name.textContent = worker;
+    row.append(name);
+    const mark = document.createElement("span");
+    mark.className = "state";
+    mark.textContent = `${SIGNS[state] ?? ""} ${state}`;
+    row.insertCell().append(mark);
+    row.insertCell().textContent = detail;
     return row;
   });
   table.querySelector("tbody").replaceChildren(...rows);
+  const due = Object.values(workers).filter(({ state }) => state !== "not due");
+  const done = due.filter(({ state }) => state === "done").length;
+  document.querySelector("#bar").hidden = false;
+  Object.assign(document.querySelector("#done"), { max: due.length, value: done });
+  document.querySelector("#count").textContent = `${done} of ${due.length}`;
 }

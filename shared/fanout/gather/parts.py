@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from fanout.errors import DeclarationError
+from fanout.events.personal import hidden
 from fanout.gather import timers
 from fanout.gather.state import MAX_PARTS, Part
 from fanout.gather.timers import SqsTimers
@@ -189,7 +190,7 @@ def _succeeded(context: Context, reference: Reference, result: Any) -> None:
 
 def _failed(context: Context, reference: Reference, error: BaseException) -> None:
     assert context.gathers is not None
-    context.gathers.report(Part(index=reference.index, error=_text(error)), reference, context)
+    context.gathers.report(Part(index=reference.index, error=_text(error, context)), reference, context)
     context.delivery.part_failed = True
 
 
@@ -217,9 +218,10 @@ def _storable(result: Any, reference: Reference) -> Any:
         return None
 
 
-def _text(error: BaseException) -> str:
+def _text(error: BaseException, context: Context) -> str:
+    """As the gather's record and its result say it: without the event's personal values."""
     try:
-        text = str(error)
+        text = hidden(str(error), context.delivery.personal())
     except Exception:  # noqa: BLE001  a failure of the text must not hide the failure
         text = "(its text cannot be read)"
     return f"{type(error).__name__}: {text}"[:MAX_ERROR].encode(errors="replace").decode()

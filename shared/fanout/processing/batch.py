@@ -161,7 +161,7 @@ class Processor:
                 continue
             cause = delivery.cause
             expected = isinstance(cause, Reject | Retry | EventError | TimeoutError | None)
-            with log_fields(delivery.log_fields):
+            with log_fields(delivery.log_fields, delivery.personal):
                 log.log(
                     logging.WARNING if expected else logging.ERROR,
                     "%s: %s",

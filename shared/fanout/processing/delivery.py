@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 
 from fanout.errors import CanaryError, DeclarationError, EventError
 from fanout.events.envelope import Envelope
+from fanout.events.personal import values_of
 from fanout.idempotency import Lock
 from fanout.outcomes import Backoff, Outcome, Retry
 
@@ -150,6 +151,7 @@ class Delivery:
     """Its gather has been told that the part failed."""
     outcome: Outcome | None = None
     """None until one of the methods below has decided it."""
+    _personal: frozenset[str] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, record: Record) -> Delivery:
@@ -212,6 +214,13 @@ class Delivery:
         """Back to the queue without having begun."""
         cause = TimeoutError("the invocation's time was up before this record's turn")
         self.decide(Outcome.POSTPONED, cause, delay_s=0)
+
+    def personal(self) -> frozenset[str]:
+        """The texts of its event's personal values: neither its log lines nor its dead letter's attributes show
+        them."""
+        if self._personal is None:
+            self._personal = frozenset() if self.envelope is None else values_of(self.envelope)
+        return self._personal
 
     def log_fields(self) -> dict[str, Any]:
         """What every log line about the record carries."""

@@ -177,7 +177,7 @@ class Execution:
         began = time.monotonic()
         if self.settings.record_timeout_s is not None:
             watch.ring_in(self._limit_s(invocation))
-        with log_fields(delivery.log_fields):
+        with log_fields(delivery.log_fields, delivery.personal):
             try:
                 watch.interruptible = True
                 result = self.handlers.call(envelope, self._context(delivery, envelope, invocation))
@@ -321,7 +321,7 @@ class Execution:
 
     async def _await(self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation) -> None:
         began = time.monotonic()
-        with log_fields(delivery.log_fields):
+        with log_fields(delivery.log_fields, delivery.personal):
             self._ended(delivery, await self._limited(result, delivery, invocation))
         delivery.took_s = time.monotonic() - began
         self.pace.took(delivery.took_s)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from fanout.errors import describe
 from fanout.events.envelope import trace_id
+from fanout.events.personal import hidden
 from fanout.outcomes import Backoff, Outcome
 from fanout.processing.accounts import place_of
 from fanout.processing.delivery import FAILED, Delivery
@@ -151,7 +152,7 @@ class Settlement:
         fifo = self.settings.fifo
         attributes = {
             "error_type": type(delivery.cause).__name__,
-            "error_message": _printable(describe(_cause(delivery), 4 * MAX_CAUSE)) or "no message",
+            "error_message": _printable(_told(delivery)) or "no message",
             "worker": self.settings.worker,
             "attempts": str(delivery.tries),
             "first_seen": first_seen.isoformat(timespec="milliseconds"),
@@ -216,6 +217,11 @@ class Settlement:
 
 def _cause(delivery: Delivery) -> BaseException:
     return delivery.cause or TimeoutError("no cause was told")
+
+
+def _told(delivery: Delivery) -> str:
+    """What the cause says, without the event's personal values: not cut before they are looked for."""
+    return hidden(describe(_cause(delivery), 100 * MAX_CAUSE), delivery.personal())
 
 
 def _chunks(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:

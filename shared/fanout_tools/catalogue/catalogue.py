@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fanout.events.event import Contract, Event
+from fanout.events.personal import KEYWORD
 from fanout.publish.routes import Routes
 from fanout_tools.catalogue.document import (
     Block,
@@ -78,7 +79,7 @@ def _fields(root: Mapping[str, Any], at: Mapping[str, Any], path: str, pointer: 
             pointer=f"{pointer}/properties/{_escaped(name)}",
             type=_type(root, resolved),
             required=name in required,
-            notes=", ".join(_notes({**resolved, **declared})),
+            notes=", ".join(_notes({**_mark(inner), **resolved, **declared})),
             deprecated=bool(declared.get("deprecated")),
         )
         if depth > 1:
@@ -121,7 +122,14 @@ def _type(root: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return str(schema.get("format") or schema.get("type", "anything"))
 
 
+def _mark(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a list's items: what they are, the list is."""
+    return {KEYWORD: True} if schema.get(KEYWORD) else {}
+
+
 def _notes(schema: Mapping[str, Any]) -> Iterator[str]:
+    if schema.get(KEYWORD):
+        yield "personal"
     if schema.get("description") and "properties" not in schema:
         yield " ".join(str(schema["description"]).split())
     yield from (text.format(schema[key]) for key, text in _BOUNDS.items() if key in schema)

@@ -14,7 +14,7 @@ from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, wo
 from fanout_tools.cli.output import console, print_rows, printable
 from fanout_tools.cost import prices
 from fanout_tools.operate.fast import Fast
-from fanout_tools.operate.sources import logs
+from fanout_tools.operate.sources import versions
 from fanout_tools.operate.sources.logs import Line
 from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology
@@ -22,11 +22,6 @@ from fanout_tools.operate.views.compare import Comparison, Version, compare
 from fanout_tools.operate.windows import since
 
 __all__ = ["command", "lines_of_versions"]
-
-QUERY = f"""fields @timestamp, @message, @log
-| filter ispresent(received) or {logs.FAILURE}
-| sort @timestamp desc
-| limit {logs.ROWS}"""
 
 COLUMNS = ["version", "records", "handled", "retried", "rejected", "died", "p50 ms", "p99 ms", "USD per million"]
 
@@ -70,9 +65,7 @@ async def lines_of_versions(topology: Topology, worker: str, window: Window) -> 
     """What a worker has logged of batches and failures, the oldest first."""
     place = topology.worker(worker)
     async with Fast.reached(topology.place) as fast:
-        if topology.place.endpoint is None:
-            return await logs.ask_insights(fast, [place], window, QUERY)
-        return sorted([line async for line in logs.lines_of(fast, place, window)], key=lambda line: line.at_ms)
+        return await versions.lines(fast, topology, place, window)
 
 
 def _print(seen: Comparison, memory_mb: int, architecture: str) -> None:

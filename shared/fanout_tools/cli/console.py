@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fanout_tools.cli.endpoint import topology_of
+from fanout_tools.cli.operating import masking
 from fanout_tools.cli.options import LOCAL, Env, Namespace, Services
 from fanout_tools.errors import ToolError
 from fanout_tools.project import project
@@ -54,9 +55,7 @@ def command(
         from fanout_tools.console.serve import console_of, listening, serve
     except ModuleNotFoundError as error:
         raise MissingError(f"{error.name} is missing: pip install 'fanout-bus[tools,console]'") from error
-    found = project()
-    if found.contracts.exists():
-        found.load_contracts()
+    folder, shown = project().root, masking()
     try:
         own = listening(port)
     except OSError as error:
@@ -64,5 +63,7 @@ def command(
     with own:
         chosen = Role.OPERATOR if allow_changes else Role[role.name]
         bound = own.getsockname()[1]
-        console = console_of(topology, env=env, role=chosen, port=bound, folder=found.root, services=services)
+        console = console_of(
+            topology, env=env, role=chosen, masking=shown, port=bound, folder=folder, services=services
+        )
         serve(console, own, opened=opened)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -12,11 +13,12 @@ import typer
 from fanout.errors import EventError
 from fanout.events import upcasting
 from fanout.events.event import contract_of
-from fanout_tools.cli.options import Services
-from fanout_tools.cli.output import complain, console
+from fanout_tools.cli.options import AsJson, Services
+from fanout_tools.cli.output import complain, console, print_rows
 from fanout_tools.contracts import asyncapi, golden, snapshots
 from fanout_tools.contracts import check as contract_check
 from fanout_tools.contracts.check import Finding
+from fanout_tools.contracts.resting import resting
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.project import DISTRIBUTION, project
 
@@ -79,6 +81,20 @@ def check(
         complain(f"fanout: {broken} breaking")
         raise typer.Exit(1)
     console.print("contracts: compatible")
+
+
+@app.command("personal")
+def personal(*, services: Services, as_json: AsJson = False) -> None:
+    """List the personal fields of every event, and for how many days at most each worker's queue, dead-letter queue and
+    idempotency records have them.
+
+    Example: fanout contract personal
+    """
+    rows = [
+        {**asdict(it), "fields": ", ".join(it.fields)} for it in resting(project().load_contracts(), load_all(services))
+    ]
+    columns = ["event", "fields", "worker", "queue_days", "dlq_days", "record_days"]
+    print_rows(columns, rows, as_json=as_json, title="where personal data rest")
 
 
 @app.command("golden")

@@ -1,21 +1,38 @@
 """``fanout plan``, ``deploy``, ``destroy``, ``release`` and ``drift``: an environment and what Terraform does to it."""
 
 import contextlib
+import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from fanout_tools import supervisor
+from fanout_tools.canary.run import Result
 from fanout_tools.cli import canary, check
-from fanout_tools.cli.options import MINISTACK, Emulator, Port, environments
+from fanout_tools.cli.options import MINISTACK, Emulator, Port, environments, workers
 from fanout_tools.deploy import environment, progress
+from fanout_tools.deploy.environment import Deployment
+from fanout_tools.deploy.stacks import Stacks
+from fanout_tools.deploy.terraform import TerraformError
+from fanout_tools.plans import stacks
 from fanout_tools.project import project
 
-__all__ = ["deploy", "destroy", "drift", "plan", "release", "terraform"]
+__all__ = [
+    "Environment",
+    "checked",
+    "deploy",
+    "destroy",
+    "drift",
+    "interruptible",
+    "plan",
+    "prepared",
+    "release",
+    "terraform",
+]
 
 Environment = Annotated[
     str,
@@ -23,18 +40,33 @@ Environment = Annotated[
 ]
 
 
-def plan(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
+Workers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--worker", help="Only the stack of this worker, and what it makes stale; may repeat.", autocompletion=workers
+    ),
+]
+
+
+def plan(
+    env: Environment = "local", *, worker: Workers = None, emulator: Emulator = MINISTACK, port: Port = None
+) -> None:
     """Show what `fanout deploy` would change, by worker.
 
     Example: fanout plan prod
     """
-    with _checked(), _interruptible("plan"):
-        _prepared(env, emulator, port).run("plan")
+    with checked(), interruptible("plan"):
+        deployment = prepared(env, emulator, port)
+        if _by_stacks(deployment, env, worker):
+            Stacks(deployment).plan(worker)
+        else:
+            deployment.run("plan")
 
 
 def deploy(
     env: Environment = "local",
     *,
+    worker: Workers = None,
     emulator: Emulator = MINISTACK,
     port: Port = None,
     canaries: Annotated[bool, typer.Option("--canary/--no-canary", help="Prove that each hop delivers.")] = True,
@@ -44,18 +76,48 @@ def deploy(
     a canary through each hop, as `fanout canary` does; a hop that does not deliver fails the deployment.
 
     On AWS it shows the plan and asks first, unless AUTO_APPROVE=1. The emulator of `local` is started where none runs.
+    An environment of stacks is deployed by platform, workers and edge, or for one worker alone: docs/how-to/deploy.md.
 
     Example: fanout deploy prod
     """
     began = time.monotonic()
-    with _checked(), _interruptible("deploy"):
-        deployment = _prepared(env, emulator, port)
-        deployment.deploy()
-        if canaries and canary.tell(deployment.canaries(limit_s=canary.LIMIT_S), title=env):
+    with checked(), interruptible("deploy"):
+        deployment = prepared(env, emulator, port)
+        sent = _deployed(deployment, env, worker)
+        if canaries and canary.tell(sent(canary.LIMIT_S), title=env):
             raise typer.Exit(1)  # all is deployed, but events would be lost or late
     progress.say("deployed", f"{env}, in {time.monotonic() - began:.0f} s")
     if hint:
-        progress.say("next", _next("" if env == "local" else deployment.namespace()))
+        progress.say("next", _next("" if env == "local" else _first_of(deployment, env).namespace()))
+
+
+def _deployed(deployment: Deployment, env: str, workers: list[str] | None) -> Callable[[float], Sequence[Result]]:
+    """Deploy; returns what sends canaries, within so many seconds."""
+    if not _by_stacks(deployment, env, workers):
+        deployment.deploy()
+        return lambda limit_s: deployment.canaries(limit_s=limit_s)
+    found = Stacks(deployment)
+    found.deploy(workers)
+    return lambda limit_s: found.canaries(workers, limit_s=limit_s)
+
+
+def _by_stacks(deployment: Deployment, env: str, workers: list[str] | None) -> bool:
+    """Whether the environment is deployed by stacks.
+
+    :raises TerraformError: it is not, and one worker is to be deployed alone.
+    """
+    split = stacks.are_used(deployment.root, os.environ)
+    if workers and not split:
+        raise TerraformError(
+            f"{env} is deployed whole, with one state, so that no worker can be deployed alone; `fanout split {env}` "
+            "makes stacks of it"
+        )
+    return split
+
+
+def _first_of(deployment: Deployment, env: str) -> Deployment:
+    """What knows the bus: the whole, or the platform's stack."""
+    return deployment.of_stack(stacks.PLATFORM) if _by_stacks(deployment, env, None) else deployment
 
 
 def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
@@ -63,8 +125,12 @@ def destroy(env: Environment = "local", *, emulator: Emulator = MINISTACK, port:
 
     Example: fanout destroy local
     """
-    with _interruptible("destroy"):
-        _prepared(env, emulator, port).run("destroy")
+    with interruptible("destroy"):
+        deployment = prepared(env, emulator, port)
+        if _by_stacks(deployment, env, None):
+            Stacks(deployment).destroy()
+        else:
+            deployment.run("destroy")
 
 
 def release(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
@@ -72,8 +138,10 @@ def release(env: Environment = "local", *, emulator: Emulator = MINISTACK, port:
 
     Example: fanout release prod
     """
-    with _interruptible("release"):
-        print("\n".join(_prepared(env, emulator, port).release()) or "nothing is guarded")
+    with interruptible("release"):
+        deployment = prepared(env, emulator, port)
+        found = Stacks(deployment).release() if _by_stacks(deployment, env, None) else deployment.release()
+        print("\n".join(found) or "nothing is guarded")
 
 
 def drift(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: Port = None) -> None:
@@ -81,8 +149,8 @@ def drift(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: P
 
     Example: fanout drift prod
     """
-    with _interruptible("drift"):
-        known = _prepared(env, emulator, port).drift(emulator)
+    with interruptible("drift"):
+        known = prepared(env, emulator, port).drift(emulator)
         print(f"no drift but {known} known" if known else "no drift")
 
 
@@ -99,18 +167,22 @@ def terraform(
 
     Example: fanout terraform local state list
     """
-    with _interruptible("terraform"):
+    with interruptible("terraform"):
         environment.find(env, emulator=emulator, port=port).terraform(*arguments)
 
 
-def _prepared(env: str, emulator: str, port: int | None) -> environment.Deployment:
+def prepared(env: str, emulator: str, port: int | None, *, build: bool = True) -> Deployment:
+    """The environment, ready for Terraform.
+
+    :param build: with its packages.
+    """
     found = environment.find(env, emulator=emulator, port=port)
-    found.prepare()
+    found.prepare(build=build)
     return found
 
 
 @contextmanager
-def _checked() -> Iterator[None]:
+def checked() -> Iterator[None]:
     """Before anything is started: what `fanout check` refuses is neither planned nor deployed."""
     if check.refused(project().services):
         raise typer.Exit(1)
@@ -118,7 +190,8 @@ def _checked() -> Iterator[None]:
 
 
 @contextmanager
-def _interruptible(command: str) -> Iterator[None]:
+def interruptible(command: str) -> Iterator[None]:
+    """Tell of an interruption what it means."""
     try:
         yield
     except (KeyboardInterrupt, supervisor.Interrupted) as interrupted:

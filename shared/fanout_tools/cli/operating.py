@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,9 @@ import typer
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.output import complain
 from fanout_tools.operate.actions.carrying import Result
+from fanout_tools.operate.masking import NOTHING, Masking
 from fanout_tools.operate.operating import NOT_FOUND, REFUSED, NotFoundError, Operating, RefusedError
+from fanout_tools.project import project
 
 __all__ = [
     "INTERRUPTED",
@@ -22,12 +24,16 @@ __all__ = [
     "DryRun",
     "NotFoundError",
     "Operating",
+    "Personal",
+    "PersonalWhy",
     "Rate",
     "RefusedError",
     "Why",
     "Yes",
     "carried",
     "confirm",
+    "masking",
+    "masking_of",
     "operating_of",
 ]
 
@@ -36,6 +42,11 @@ STUCK, INTERRUPTED = 4, 130
 Why = Annotated[str, typer.Option(help="Why, for whoever reads the journal.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Personal = Annotated[
+    bool,
+    typer.Option("--personal", help="Personal values too: needs --why and the operator's rights, and is journalled."),
+]
+PersonalWhy = Annotated[str, typer.Option("--why", help="Why --personal is needed, for whoever reads the journal.")]
 Rate = Annotated[str, typer.Option(help="At most so many messages: 20/s, 100/m.")]
 
 
@@ -44,6 +55,23 @@ def operating_of(env: str, namespace: str | None, services: Path) -> Operating:
     return Operating(
         topology_of(env, namespace, services), told=_progress, said=lambda text: complain(f"fanout: {text}")
     )
+
+
+def masking_of(operating: Operating, worker: str, ids: Sequence[str] = (), *, personal: bool, why: str) -> Masking:
+    """What of events is shown: by the project's contracts without personal values, unless they are asked for.
+
+    :raises RefusedError: they are, without a reason or by somebody who may not operate.
+    """
+    if personal:
+        operating.show_personal(worker, why, now(), ids)
+        return NOTHING
+    return masking()
+
+
+def masking() -> Masking:
+    """Nothing personal is shown, by the project's contracts."""
+    found = project()
+    return Masking.by(found.load_contracts() if found.contracts.exists() else ())
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fanout_tools.cli.operating import DryRun, carried, operating_of
+from fanout_tools.cli.operating import DryRun, Personal, PersonalWhy, carried, masking_of, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
 from fanout_tools.operate.actions.move import KIND as MOVE
@@ -45,16 +45,22 @@ def show(
     operation: Name,
     *,
     body: Annotated[bool, typer.Option("--body", help="Show the event before and after an edit, too.")] = False,
+    personal: Personal = False,
+    why: PersonalWhy = "",
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
 ) -> None:
-    """Show what the journal has of one operation, as JSON, and no payload unless asked for.
+    """Show what the journal has of one operation, as JSON, and no payload unless asked for; personal values in it are
+    masked.
 
     Example: fanout operations show 261128-131500-redrive-a1b2
     """
-    found = operating_of(env, namespace, services).journal.read(operation)
-    print(json.dumps(operation_json(found, body=body), indent=2, ensure_ascii=False))
+    operating = operating_of(env, namespace, services)
+    found = operating.journal.read(operation)
+    worker, ids = found.head.worker, found.planned
+    shown = masking_of(operating, worker, ids, personal=personal, why=why) if body or personal else None
+    print(json.dumps(operation_json(found, body=shown), indent=2, ensure_ascii=False))
 
 
 @app.command("resume")

@@ -14,10 +14,12 @@ import typer
 from fanout import aws
 from fanout_tools.cli.endpoint import topology_of
 from fanout_tools.cli.logs import print_entries
+from fanout_tools.cli.operating import Operating, Personal, PersonalWhy, masking_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.cli.output import complain, console, printable
 from fanout_tools.operate.actions.tail import Seen, Tail, pattern_of
 from fanout_tools.operate.fast import Fast
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.sources.following import LIVE_GROUPS, POLL_S, live, polled
 from fanout_tools.operate.sources.logs import Line, lines_of
 from fanout_tools.operate.sources.metrics import Window
@@ -43,7 +45,9 @@ def command(
         ),
     ] = "*",
     *,
-    data: Annotated[bool, typer.Option("--data", help="Print the events' data, which may be somebody's.")] = False,
+    data: Annotated[bool, typer.Option("--data", help="Print the events' data; personal values are masked.")] = False,
+    personal: Personal = False,
+    why: PersonalWhy = "",
     seconds: Annotated[float | None, typer.Option("--for", min=1, help="Seconds; until Ctrl-C unless given.")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
     all_events: Annotated[bool, typer.Option("--all", help="Every event of an environment that is not local.")] = False,
@@ -87,12 +91,14 @@ def command(
     if about == "*" and env != LOCAL and not all_events:
         complain(f"fanout: every event of {env}? Name a worker or a pattern, or say --all")
         raise typer.Exit(REFUSED)
+    operating = Operating(topology)
+    shown = masking_of(operating, about, personal=personal, why=why) if data or personal else None
     tail = Tail(topology, pattern_of(topology, about), aws.client)
     try:
         with tail.open():
             complain(f"fanout: looking by rule {tail.name}; Ctrl-C ends it")
             for number, seen in enumerate(tail.look(seconds), 1):
-                _print(seen, data=data, as_json=as_json)
+                _print(seen, data=shown, as_json=as_json)
                 if number == count:
                     break
     except KeyboardInterrupt:
@@ -148,9 +154,10 @@ async def _read(topology: Topology, workers: Sequence[WorkerPlace], window: Wind
         return [line for worker in workers async for line in lines_of(fast, worker, window, SPANS)]
 
 
-def _print(seen: Seen, *, data: bool, as_json: bool) -> None:
+def _print(seen: Seen, *, data: Masking | None, as_json: bool) -> None:
     if as_json:
         print(json.dumps(seen.to_json(data=data)), flush=True)
         return
     text = f"{seen.at}  {seen.event}  {seen.event_id}  {seen.subject or '-'}  {seen.bytes} bytes"
-    console.print(printable(f"{text}  {json.dumps(seen.data)}" if data else text))
+    shown = "" if data is None else f"  {json.dumps(data.data(seen.event, seen.data))}"
+    console.print(printable(f"{text}{shown}"))

@@ -6,10 +6,13 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Self
 
-__all__ = ["COOKIE", "Access", "Role"]
+__all__ = ["COOKIE", "UNTYPED", "Access", "Role"]
 
 COOKIE = "fanout-console"
+UNTYPED = ("local", "dev")
+"""Environments whose changes are not confirmed by typing the worker's name."""
 
 
 class Role(IntEnum):
@@ -39,9 +42,22 @@ class Access:
     role: Role
     hosts: frozenset[str]
     typed: bool
+    person: str = ""
+    """Who has signed in; nobody has to where the console is one's own process."""
+    more: str = "Start the console with --allow-changes."
+    """How one comes to the role of operator."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     _session: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    @classmethod
+    def of_browser(cls, browser: str, *, person: str, role: Role, host: str, typed: bool) -> Self:
+        """Of one person in one browser, the same in every process.
+
+        :param browser: what its cookie holds, which no other site can read or set: forms are told apart by it.
+        """
+        more = "Ask for a group that has the role operator."
+        return cls(role, frozenset({host}), typed, person, more, _session=person, _key=browser.encode())
 
     @property
     def session(self) -> str:

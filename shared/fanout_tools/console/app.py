@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from fanout.errors import FanoutError
 from fanout_tools.console import changes, event, letters, operations, overview, project_pages, worker
+from fanout_tools.console.access import Access
 from fanout_tools.console.answers import Page, answer, prepare
 from fanout_tools.console.assets import serve_asset
 from fanout_tools.console.console import Console
@@ -40,10 +41,13 @@ STATUSES = {2: 400, 3: 404, 5: 409}
 """Of HTTP, by what the command would end with."""
 
 
-def make(console: Console, further: Sequence[Entry] = ()) -> ASGIApp:
+def make(
+    console: Console, further: Sequence[Entry] = (), guard: Callable[[ASGIApp, Access], ASGIApp] = Guard
+) -> ASGIApp:
     """The application over this console.
 
     :param further: pages of its own.
+    :param guard: what every request passes first.
     """
     prepare()
     routes = [Route(it.path, _endpoint(it, console), methods=[it.method], name=it.path) for it in (*ENTRIES, *further)]
@@ -61,14 +65,14 @@ def make(console: Console, further: Sequence[Entry] = ()) -> ASGIApp:
         middleware=[Middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)],
         exception_handlers={HTTPException: refused, Exception: broken},
     )
-    return Guard(app, console.access)
+    return guard(app, console.access)
 
 
 def _endpoint(entry: Entry, console: Console) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         role = console.access.role
         if role < entry.role:
-            text = f"This needs the role {entry.role}; yours is {role}.{_how(entry)}"
+            text = f"This needs the role {entry.role}; yours is {role}. {_how(entry, console.access)}"
             return answer(request, console, _trouble(request, text, 403))
         try:
             if entry.method == "POST":
@@ -82,8 +86,8 @@ def _endpoint(entry: Entry, console: Console) -> Callable[[Request], Awaitable[R
     return endpoint
 
 
-def _how(entry: Entry) -> str:
-    return " Start the console with --allow-changes." if entry.method == "POST" else ""
+def _how(entry: Entry, access: Access) -> str:
+    return access.more if entry.method == "POST" else ""
 
 
 async def _check(request: Request, console: Console) -> None:

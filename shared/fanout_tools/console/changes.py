@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from fanout_tools.console import plans
+from fanout_tools.console import moves, plans
 from fanout_tools.console.access import Role
 from fanout_tools.console.answers import Page
 from fanout_tools.console.console import Console
@@ -119,6 +119,7 @@ def _post(path: str, change: Endpoint) -> Entry:
 
 ENTRIES = (
     _post("/d/{worker}/redrive", Change("Redrive", plans.redrive)),
+    _post("/d/{worker}/move", Change("Move", moves.move)),
     _post("/d/{worker}/drop", Change("Drop", plans.drop)),
     Entry("/d/{worker}/m/{identity}/edit", edit_form, Role.OPERATOR),
     _post("/d/{worker}/m/{identity}/edit", Change("Edit", plans.edit)),

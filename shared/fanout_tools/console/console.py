@@ -11,25 +11,33 @@ from pathlib import Path
 from typing import Any
 
 from fanout_tools.console.access import Access
-from fanout_tools.console.ledger import METRICS, Ledger, cost_of
+from fanout_tools.console.ledger import Ledger
+from fanout_tools.console.looking import fresh_for
 from fanout_tools.console.shared import Shared
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating, RefusedError
-from fanout_tools.operate.sources.metrics import OVERVIEW, Window
+from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.tracing import Tracing
+from fanout_tools.operate.views.compare import Comparison
 from fanout_tools.operate.views.overview import Overview
 
-__all__ = ["BUDGET_USD_AN_HOUR", "FRESH_S", "Console", "Live", "Look"]
+__all__ = ["Console", "Live", "Look"]
 
-FRESH_S = 10.0
-"""For so long a look over all workers is good for whoever comes; pages ask every 15 s."""
-BUDGET_USD_AN_HOUR = 0.50
-"""What looks over all workers may cost: where one costs more, they come less often."""
 WINDOW_S = 900.0
+NEWS_FRESH_S = 300.0
+"""For so long what is new since a deploy is not looked for again."""
+MOST_COMPARED = 5
+"""Workers, those with the most dead letters: each is a query over a day of its log."""
 REFRESH_S = 15
 
 Look = Callable[[Window, Sequence[WorkerPlace]], Awaitable[Overview]]
+Causes = Callable[[Sequence[WorkerPlace]], Awaitable[Sequence[Comparison]]]
 Series = Callable[[Window, WorkerPlace], Awaitable[Mapping[float, Mapping[str, int]]]]
+
+
+async def _no_versions(_: Sequence[WorkerPlace]) -> Sequence[Comparison]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Console:
     :ivar look: asks all sources at once; of no workers means of all.
     :ivar series: a worker's records by outcome, period by period; nothing where there are no metrics.
     :ivar tracing: follows events.
+    :ivar masking: what of events is shown to whoever does not say why they want to see more.
     :ivar folder: the project's, for what is recorded there.
     :ivar services: where its workers are declared.
     """
@@ -62,6 +71,9 @@ class Console:
     series: Series = field(repr=False)
     tracing: Tracing = field(repr=False)
     access: Access = field(repr=False)
+    masking: Masking = field(repr=False)
+    causes: Causes = field(default=_no_versions, repr=False)
+    """Compares the newest two versions of each of some workers; seconds, and a query each."""
     folder: Path = field(default_factory=Path)
     services: Path = Path("services")
     ledger: Ledger = field(default_factory=Ledger)
@@ -76,11 +88,12 @@ class Console:
     """Parts of pages that many ask for, as they were made last."""
     _beginning: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     overview: Shared[Overview] = field(init=False)
+    news: Shared[Sequence[Comparison]] = field(init=False)
+    """What the workers in trouble fail by since their last deploy."""
 
     def __post_init__(self) -> None:
-        self.overview = Shared(
-            self._all, max(self.live.fresh_s if self.live else FRESH_S, self.usd_a_look * 3600 / BUDGET_USD_AN_HOUR)
-        )
+        self.news = Shared(self._news, NEWS_FRESH_S)
+        self.overview = Shared(self._all, self.live.fresh_s if self.live else fresh_for(self.topology)[0])
 
     @property
     def topology(self) -> Topology:
@@ -92,17 +105,14 @@ class Console:
         return self.live.refresh_s if self.live else REFRESH_S
 
     @property
-    def usd_a_look(self) -> float:
-        """At list prices; an emulator costs nothing."""
-        if self.topology.place.endpoint is not None:
-            return 0.0
-        workers = len(self.topology.workers)
-        return cost_of({"sqs:GetQueueAttributes": 2 * workers, METRICS: workers * len(OVERVIEW)})
-
-    @property
     def window(self) -> Window:
         now = self.clock()
         return Window(now - WINDOW_S, now)
+
+    async def _news(self) -> Sequence[Comparison]:
+        seen = await self.overview.get()
+        dead = sorted((row for row in seen.workers if row.dead), key=lambda row: -(row.dead or 0))
+        return await self.causes([self.topology.worker(row.worker) for row in dead[:MOST_COMPARED]])
 
     async def _all(self) -> Overview:
         return await self.look(self.window, ())

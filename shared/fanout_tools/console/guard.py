@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fanout_tools.console.access import COOKIE, Access
 
-__all__ = ["HEADERS", "Guard"]
+__all__ = ["HEADERS", "Guard", "refused", "with_headers"]
 
 HEADERS = {
     "content-security-policy": (
@@ -29,6 +29,23 @@ TOKEN = "token"
 SAFE = ("GET", "HEAD")
 
 
+def refused(scope: Scope, hosts: frozenset[str], schemes: tuple[str, ...] = ("http", "https")) -> Response | None:
+    """What answers a request for another host, or of another site's form.
+
+    :param schemes: of the console's own pages.
+    """
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if host not in hosts:
+        return PlainTextResponse(f"{host}: not this console's host", 421)
+    if scope["method"] in SAFE:
+        return None
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
+    if origin not in (None, *(f"{scheme}://{host}" for scheme in schemes)) or site not in ("same-origin", "none"):
+        return PlainTextResponse("a form of another site", 403)
+    return None
+
+
 class Guard:
     """Turns away what does not come from a browser that was given the token: a wrong ``Host`` (DNS rebinding), another
     site's form, a request without the cookie."""
@@ -40,20 +57,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = self._refused(scope) or self._let_in(scope)
-        await (answer or self._app)(scope, receive, _with_headers(send))
-
-    def _refused(self, scope: Scope) -> Response | None:
-        headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if host not in self._access.hosts:
-            return PlainTextResponse(f"{host}: not this console's host", 421)
-        if scope["method"] in SAFE:
-            return None
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site", "same-origin")
-        if origin not in (None, f"http://{host}", f"https://{host}") or site not in ("same-origin", "none"):
-            return PlainTextResponse("a form of another site", 403)
-        return None
+        answer = refused(scope, self._access.hosts) or self._let_in(scope)
+        await (answer or self._app)(scope, receive, with_headers(send))
 
     def _let_in(self, scope: Scope) -> Response | None:
         query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -96,7 +101,9 @@ def _stranger(scope: Scope) -> Response:
     )
 
 
-def _with_headers(send: Send) -> Send:
+def with_headers(send: Send) -> Send:
+    """What every answer carries beside its own."""
+
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

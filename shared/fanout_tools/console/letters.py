@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from fanout_tools.console.answers import Page, is_part, wants_json
 from fanout_tools.console.console import Console
 from fanout_tools.console.entries import Entry
 from fanout_tools.operate.actions.selection import Selection
+from fanout_tools.operate.masking import NOTHING, Masking
 from fanout_tools.operate.views.groups import groups
 from fanout_tools.operate.views.letters import group_row, letter_json, letter_row
 from fanout_tools.operate.worker_queue import WorkerQueue
@@ -79,19 +81,44 @@ async def group_json(request: Request, console: Console) -> Page:
 
 
 async def message(request: Request, console: Console) -> Page:
-    """One message; its payload only where it is asked for, and never kept by the browser."""
+    """One message; its payload only where it is asked for, without personal values, and never kept by the browser."""
+    body = "body" in request.query_params
+    return await _message(request, console, console.masking if body else None, *(["--body"] if body else []))
+
+
+async def personal(request: Request, console: Console) -> Page:
+    """One message with all that its payload holds: who wants to see it says why, and stands in the journal."""
+    worker, identity = request.path_params["worker"], request.path_params["identity"]
+    command = console.command("dlq", "show", worker, identity, "--body", "--personal", "--why", "…")
+    acting, why = console.acting(command), request.state.form.get("why", "")
+    await run_in_threadpool(acting.show_personal, worker, why, console.clock(), [identity])
+    return await _message(request, console, NOTHING, "--body", "--personal", "--why", "…")
+
+
+async def _message(request: Request, console: Console, shown: Masking | None, *words: str) -> Page:
+    """
+    :param shown: what of the payload; None: nothing.
+    :param words: of the equivalent command, behind the message.
+    """
     queue = WorkerQueue.at(console.operating, request.path_params["worker"])
-    identity, body = request.path_params["identity"], "body" in request.query_params
+    identity = request.path_params["identity"]
     letter = await run_in_threadpool(queue.one, identity)
     [known] = await run_in_threadpool(queue.known, [letter])
-    told = letter_json(letter, known, body=body)
-    words = ["dlq", "show", queue.worker.name, identity, *(["--body"] if body else [])]
+    told = letter_json(letter, known, body=shown)
     return Page(
         title=f"Message {letter.message_id}",
         template="message.html",
-        command=console.command(*words),
+        command=console.command("dlq", "show", queue.worker.name, identity, *words),
         told=[told],
-        shown={"worker": queue.worker, "letter": letter, "told": told, "known": known, "body": body},
+        shown={
+            "worker": queue.worker,
+            "letter": letter,
+            "told": told,
+            "known": known,
+            "body": shown is not None,
+            "masked": shown is not None and told["body"] != letter.body,
+            "place": f"/d/{quote(queue.worker.name, safe='')}/m/{quote(identity, safe='')}",
+        },
         kept=False,
     )
 
@@ -100,4 +127,5 @@ ENTRIES = (
     Entry("/d/{worker}", page, Role.INVESTIGATOR),
     Entry("/d/{worker}/groups", group_json, Role.INVESTIGATOR),
     Entry("/d/{worker}/m/{identity}", message, Role.INVESTIGATOR),
+    Entry("/d/{worker}/m/{identity}/personal", personal, Role.OPERATOR, "POST"),
 )

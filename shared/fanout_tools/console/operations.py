@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -16,6 +18,8 @@ __all__ = ["ENTRIES"]
 
 DAYS = 7
 POLL_S = 2
+NEW_S = 15
+"""Of an operation: for so long its head may be on its way to the journal."""
 
 
 async def page(request: Request, console: Console) -> Page:
@@ -43,7 +47,7 @@ async def one(request: Request, console: Console) -> Page:
     try:
         found = await run_in_threadpool(console.operating.journal.read, name)
     except UnknownOperationError:
-        if not ours:
+        if not (ours or _is_new(name, console.clock())):
             raise
         return _beginning(name, console)
     told = operation_json(found)
@@ -69,8 +73,14 @@ async def one(request: Request, console: Console) -> Page:
     )
 
 
+def _is_new(name: str, now: float) -> bool:
+    """Whether it may well be that another process of this console is just beginning it: its id has the time."""
+    moments = (datetime.fromtimestamp(now - ago, UTC).strftime("%y%m%d-%H%M%S-") for ago in range(NEW_S))
+    return name.startswith(tuple(moments))
+
+
 def _beginning(name: str, console: Console) -> Page:
-    """This process begins it, and has not written its head yet."""
+    """A process begins it, and has not written its head yet."""
     return Page(
         title=f"Operation {name}",
         template="operation.html",

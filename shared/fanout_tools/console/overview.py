@@ -53,6 +53,23 @@ async def page(request: Request, console: Console) -> Page:
     )
 
 
+async def causes(_: Request, console: Console) -> Page:
+    """What the workers with dead letters fail by that their version before did not: the logs take seconds to tell."""
+    found = [it for it in await console.news.get() if it.new_causes]
+    rows = [
+        {"worker": it.worker, "older": it.older.version, "newer": it.newer.version, "cause": cause, "count": count}
+        for it in found
+        for cause, count in it.new_causes.items()
+    ]
+    return Page(
+        title="New since a deploy",
+        template="causes.html",
+        command=console.command("compare", found[0].worker if found else "WORKER"),
+        told=rows,
+        shown={"rows": rows},
+    )
+
+
 def _filtered(seen: Overview, text: str, by: str) -> Overview:
     rows = [row for row in seen.workers if text.lower() in row.worker]
     return replace(seen, workers=tuple(sorted(rows, key=ORDERS[by])))
@@ -103,4 +120,4 @@ def _is_operation(text: str) -> bool:
     return len(day) == 6 and day.isdecimal() and rest[:6].isdecimal()
 
 
-ENTRIES = (Entry("/", page), Entry("/find", find))
+ENTRIES = (Entry("/", page), Entry("/causes", causes), Entry("/find", find))

@@ -167,13 +167,13 @@ def edit_form(console: Console, worker: str, identity: str) -> dict[str, Any]:
     queue, letter = _editable(console, worker, identity)
     assert letter.envelope is not None
     contract = _contract(letter.envelope)
-    fields = schema_form.fields(contract.model_json_schema(), letter.envelope.data) if contract else ()
+    fields = schema_form.fields(contract.model_json_schema(), console.masking.of(letter)) if contract else ()
     return {
         "worker": queue.worker,
         "letter": letter,
         "contract": contract and str(contract.contract),
         "fields": tuple(fields),
-        "text": editing.written(letter),
+        "text": editing.written(letter, console.masking),
     }
 
 
@@ -198,9 +198,9 @@ def edit(console: Console, form: Mapping[str, str], address: Mapping[str, Any]) 
     """One event with other data."""
     queue, letter = _editable(console, address["worker"], address["identity"])
     assert letter.envelope is not None
-    text = form.get("data") or _data_of(form, letter.envelope)
-    body = editing.edited(letter, text, _fits)
-    changes = editing.diff(letter, text)
+    text = form.get("data") or _data_of(form, letter.envelope, console.masking.of(letter))
+    body = editing.edited(letter, text, _fits, console.masking)
+    changes = editing.diff(letter, text, console.masking)
     command = console.command("dlq", "edit", queue.worker.name, str(address["identity"]), "--why", "…")
 
     def begin(why: str) -> str:
@@ -222,11 +222,12 @@ def edit(console: Console, form: Mapping[str, str], address: Mapping[str, Any]) 
     )
 
 
-def _data_of(form: Mapping[str, str], envelope: Envelope) -> str:
+def _data_of(form: Mapping[str, str], envelope: Envelope, shown: Mapping[str, Any]) -> str:
+    """The data as the form has them, with the masks that were shown."""
     contract = _contract(envelope)
     if contract is None:
         raise FormError("its contract is not at hand: edit the data as JSON")
-    made = schema_form.values(contract.model_json_schema(), form, envelope.data)
+    made = schema_form.values(contract.model_json_schema(), form, shown)
     return orjson.dumps(made, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -293,20 +294,23 @@ def replay(console: Console, form: Mapping[str, str], address: Mapping[str, Any]
     """Events of the archive are staged and counted; sending them is the next step, on the operation's page."""
     place = console.topology.worker(form.get("worker", ""))
     span = Span(_moment(form.get("from", ""), "from"), _moment(form.get("to", ""), "to"))
-    rate, beyond = form.get("rate") or DEFAULT_RATE, "beyond" in form
+    rate, beyond, again = form.get("rate") or DEFAULT_RATE, "beyond" in form, form.get("again", "").strip()
     parse_rate(rate)
+    if again not in ("", place.name):
+        raise FormError(f"again: {again}: would have worker {place.name} handle events twice; write its name there")
     if reason := refusal(place, span, console.clock(), beyond_fence=beyond):
         raise RefusedError(reason)
     pattern = _pattern(form.get("pattern", ""))
     times = ["--from", form["from"], "--to", form["to"], "--rate", rate]
     times += ["--pattern", form["pattern"]] if pattern else []
     command = console.command(
-        "replay", "--worker", place.name, *times, *(["--beyond-fence"] if beyond else []), "--why", "…"
-    )
+        "replay", "--worker", place.name, *times, *(["--beyond-fence"] if beyond else []),
+        *(["--again", again] if again else []), "--why", "…",
+    )  # fmt: skip
 
     def begin(why: str) -> str:
         acting = console.acting(command)
-        head = acting.replay_head(place, span, why, console.clock(), rate=rate, pattern=pattern)
+        head = acting.replay_head(place, span, why, console.clock(), rate=rate, pattern=pattern, again=bool(again))
 
         def stage() -> None:
             staged = acting.replay(place, rate).stage(head)
@@ -321,13 +325,21 @@ def replay(console: Console, form: Mapping[str, str], address: Mapping[str, Any]
         count=1,
         command=command,
         begin=begin,
-        rows=[("then", f"those that {place.name} has not handled can be sent to {place.queue} at {rate}")],
+        rows=[("then", f"{_which(place.name, again)} can be sent to {place.queue} at {rate}")],
+        warnings=[f"worker {place.name} forgets what it has handled of them: each has a second effect"]
+        if again
+        else [],
     )
+
+
+def _which(worker: str, again: str) -> str:
+    return "all of them" if again else f"those that {worker} has not handled"
 
 
 def _staged(told: Mapping[str, Any]) -> str:
     left = "".join(f"; {count} left out: {reason}" for reason, count in told["left_out"].items())
-    return f"staged {told['staged']} events, {told['chosen']} to send{left}; carry it on to send them"
+    twice = f", {told['handled']} of them a second time" if told["handled"] else ""
+    return f"staged {told['staged']} events, {told['chosen']} to send{twice}{left}; carry it on to send them"
 
 
 def _moment(text: str, name: str) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from fanout.events.personal import MASK
 from fanout_tools.console.entries import FormError
 
 __all__ = ["Field", "fields", "values"]
@@ -70,7 +71,7 @@ def _field(schema: Mapping[str, Any], value: Any, path: tuple[str, ...], *, requ
         required=required and kind not in ("checkbox",),
         help=str(schema.get("description", "")),
         options=options,
-        limits=_limits(schema) if kind in ("text", "number") else None,
+        limits=_limits(schema) if kind in ("text", "number") and value != MASK else None,
     )
 
 

@@ -6,38 +6,37 @@ import logging
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.concurrency import run_in_threadpool
 
 from fanout import aws
-from fanout_tools.console.access import Access, Role
+from fanout_tools.console.access import UNTYPED, Access, Role
 from fanout_tools.console.app import make
 from fanout_tools.console.console import Console
-from fanout_tools.console.ledger import METRICS, Ledger
-from fanout_tools.operate.fast import Fast
+from fanout_tools.console.ledger import Ledger
+from fanout_tools.console.looking import Looking, fresh_for
+from fanout_tools.operate.identity import credentials
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
-from fanout_tools.operate.sources.metrics import OVERVIEW, Window, series
-from fanout_tools.operate.status import look
-from fanout_tools.operate.topology import Topology, WorkerPlace
+from fanout_tools.operate.status import Numbers
+from fanout_tools.operate.topology import Topology
 from fanout_tools.operate.tracing import Tracing
-from fanout_tools.operate.views.overview import Overview
 
 __all__ = ["HOST", "console_of", "listening", "serve"]
 
 HOST = "127.0.0.1"
 """Nobody else's machine can reach it."""
-UNTYPED = ("local", "dev")
-"""Environments whose changes are not confirmed by typing the worker's name."""
 
 
-def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: Path, services: Path) -> Console:
+def console_of(
+    topology: Topology, *, env: str, role: Role, masking: Masking, port: int, folder: Path, services: Path
+) -> Console:
     """A console over AWS, or over an emulator, with this process's own credentials."""
     ledger = Ledger()
     hosts = frozenset({f"{HOST}:{port}", f"localhost:{port}"})
@@ -45,31 +44,16 @@ def console_of(topology: Topology, *, env: str, role: Role, port: int, folder: P
     def client(service: Any) -> Any:
         return ledger.watch(aws.client(service))
 
-    async def looked(window: Window, workers: Sequence[WorkerPlace]) -> Overview:
-        fast = await run_in_threadpool(Fast.reached, topology.place)
-        async with fast:
-            try:
-                return await look(fast, topology, window, workers)
-            finally:
-                ledger.add(fast.calls)
-                if topology.place.endpoint is None:
-                    ledger.add({METRICS: len(OVERVIEW) * (len(workers) or len(topology.workers))})
-
-    async def counted(window: Window, worker: WorkerPlace) -> Mapping[float, Mapping[str, int]]:
-        if topology.place.endpoint is not None:
-            return {}  # an emulator has no metrics
-        fast = await run_in_threadpool(Fast.reached, topology.place)
-        async with fast:
-            ledger.add({METRICS: len(OVERVIEW)})
-            return await series(fast, topology, worker.name, window)
-
+    looking = Looking(topology, ledger, credentials, Numbers(fresh_for(topology)[1]))
     return Console(
         env=env,
         operating=Operating(topology, client, said=_complain),
-        look=looked,
-        series=counted,
+        look=looking.look,
+        series=looking.series,
+        causes=looking.causes,
         tracing=Tracing(topology, Reading(topology, client), services),
         access=Access(role, hosts, typed=env not in UNTYPED),
+        masking=masking,
         folder=folder,
         services=services,
         ledger=ledger,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fanout.errors import ContractError
-from fanout.events import upcasting
+from fanout.events import personal, upcasting
 from fanout.events.event import Contract, Event
 from fanout_tools.contracts import snapshots
 from fanout_tools.contracts.compatibility import Change, Reader, breaking
@@ -51,6 +51,7 @@ def committed(
                 "run `fanout contract snapshot`",
                 breaking=False,
             )
+            yield from _marks(contract, old)
         yield from _older(contract, released, directory)
     yield from _orphans(contracts, released, directory)
 
@@ -69,6 +70,7 @@ def against(
         contract = classes.get(released)
         if contract is not None:
             yield from _broken(contract, old, manifests)
+            yield from _marks(contract, old)
         elif released not in kept:
             yield Finding(
                 f"{released}: is gone, though it was released; {_read_by(released, manifests)}; restore "
@@ -107,6 +109,17 @@ def _broken(
     for change in breaking(old, snapshots.schema(contract)):
         if _matters(contract.contract, change):
             yield Finding(f"{contract.contract}: {change}; {read_by}{_fix(contract)}", breaking=True)
+
+
+def _marks(contract: type[Event], old: Mapping[str, Any]) -> Iterator[Finding]:
+    """Fields that are personal since, or no longer: no reader minds, and who keeps the data has to know."""
+    was, now = set(personal.fields(old)), set(personal.fields(snapshots.schema(contract)))
+    for path in sorted(now - was):
+        text = f"{contract.contract}: {path}: marked as personal now; what was logged before still shows it"
+        yield Finding(text, breaking=False)
+    for path in sorted(was - now):
+        text = f"{contract.contract}: {path}: no longer marked as personal; logs and commands show it, old events' too"
+        yield Finding(text, breaking=False)
 
 
 def _matters(contract: Contract, change: Change) -> bool:

@@ -5,6 +5,7 @@ The same rules in the same words stand in ``terraform/modules/manifests``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,8 @@ def problems(manifest: Manifest, events: Iterable[str] | None) -> Iterator[str]:
     yield from _queue(manifest)
     yield from _concurrency(manifest)
     yield from _scaling(manifest)
+    yield from _snap_start(manifest)
+    yield from _owner(manifest)
     yield from _stores(manifest)
     yield from _parameters(manifest)
     yield from _environment(manifest)
@@ -136,6 +139,27 @@ def _scaling(manifest: Manifest) -> Iterator[str]:
     for name, it in manifest.scaling_schedule.items():
         if it.max < it.min:
             yield f"scaling_schedule.{name}.max: {it.max}: is under min {it.min}; write {it.min} or more"
+
+
+def _snap_start(manifest: Manifest) -> Iterator[str]:
+    # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    function = manifest.function
+    if function.snap_start and function.provisioned_concurrency > 0:
+        yield "function.snap_start: true: Lambda takes it not with function.provisioned_concurrency; leave one out"
+    if function.snap_start and function.ephemeral_storage_mb > 512:
+        yield (
+            "function.snap_start: true: Lambda takes it not with a function.ephemeral_storage_mb over 512, which is "
+            f"{function.ephemeral_storage_mb}; write 512, or leave snap_start out"
+        )
+
+
+def _owner(manifest: Manifest) -> Iterator[str]:
+    # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+    if manifest.owner is not None and not re.fullmatch(r"[A-Za-z0-9 _.:/=+@-]+", manifest.owner):
+        yield (
+            f"owner: {manifest.owner}: is a tag of what the worker has; "
+            "write letters, digits, blanks and _ . : / = + - @ alone"
+        )
 
 
 def _stores(manifest: Manifest) -> Iterator[str]:

@@ -24,6 +24,7 @@ __all__ = [
     "Function",
     "Idempotency",
     "IdempotencyMode",
+    "Logs",
     "Manifest",
     "Permission",
     "Queue",
@@ -101,6 +102,16 @@ class Function(Section):
     )
     provisioned_concurrency: int = Field(
         default=0, ge=0, le=1_000, description="environments kept ready, so that no event meets a cold start"
+    )
+    ephemeral_storage_mb: int = Field(default=512, ge=512, le=10_240, description="what /tmp holds")
+    snap_start: bool = Field(
+        default=False, description="start environments from a snapshot of each published version; Python 3.12 or later"
+    )
+    tracing: Literal["passthrough", "active"] = Field(
+        default="passthrough", description="active: Lambda samples invocations for X-Ray, whoever calls"
+    )
+    vpc: ResourceName | None = Field(
+        default=None, description="its placement, one of the environment's `vpcs`; null: the environment's `vpc`"
     )
 
 
@@ -194,6 +205,14 @@ class Slo(Section):
     )
 
 
+class Logs(Section):
+    """What the function logs: JSON, a line each."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = Field(
+        default=None, description="the least level of a line; null: the environment's, else INFO"
+    )
+
+
 class Permission(Section):
     """One statement of the worker's role beyond what its queue, bus and stores need by themselves."""
 
@@ -254,6 +273,7 @@ class Manifest(Section):
     idempotency: Idempotency = Field(default=Idempotency(), description="how a duplicate is kept from a second effect")
     slo: Slo = Field(default=Slo(), description="what the team promises, and what alarms hold it to")
     scaling: Scaling = Field(default=Scaling(), description="provisioned concurrency that follows its use")
+    logs: Logs = Field(default=Logs(), description="what the function logs")
     scaling_schedule: dict[ResourceName, ScheduledScaling] = Field(
         default={}, description="provisioned concurrency by the clock"
     )
@@ -388,7 +408,9 @@ def name_problems(path: Path, taken_by: Path | None) -> Iterator[str]:
     file, name = f"services/{path.parent.name}/{path.name}", worker_name(path.parent)
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,35}", name):
         yield f"{file}: name: {name}: must be 1 to 36 of a-z, 0-9 and _, a letter first; rename the folder"
-    if name in {"canary", "outbox", "traces", "undelivered", "unmatched"} or name.endswith(("-dlq", "-undelivered")):
+    if name in {"canary", "console", "outbox", "traces", "undelivered", "unmatched"} or name.endswith(
+        ("-dlq", "-undelivered")
+    ):
         yield f"{file}: name: {name}: is a name of the platform's own; rename the folder"
     if name.startswith(("replay-", "tail-", "tune-")):  # what the sweeper of operations may delete
         yield f"{file}: name: {name}: begins as a name of an operation's; rename the folder"

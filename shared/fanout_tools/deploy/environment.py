@@ -9,8 +9,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import FrameType
@@ -28,7 +28,7 @@ from fanout_tools.deploy import drift as check_drift
 from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.project import project
 
-__all__ = ["Deployment", "find", "local", "of_functions", "remote"]
+__all__ = ["Deployment", "approved", "find", "local", "of_functions", "remote", "shift"]
 
 PARALLELISM = "-parallelism=40"
 """The provider waits much and computes little: one apply takes 60 s with it, and minutes with Terraform's 10."""
@@ -54,16 +54,36 @@ class Deployment:
     """What ``terraform init`` is told of the backend."""
     drifts_as: str = "aws"
     """Whose known drift is left out of a plan: an emulator's name, or ``aws``."""
+    stack: str | None = None
+    """The stack that this is of; None is the whole, or all stacks: see :mod:`fanout_tools.deploy.stacks`."""
+
+    def of_stack(self, name: str) -> "Deployment":
+        """One stack of it: a workspace of the same folder."""
+        chosen = {"TF_WORKSPACE": name, "TF_VAR_stacks": "true"}
+        return replace(self, stack=name, env={**self.env, **chosen})
+
+    def having(self, env: Mapping[str, str]) -> "Deployment":
+        """With more variables of Terraform's."""
+        return replace(self, env={**self.env, **env})
 
     @cached_property
     def log(self) -> progress.Log:
         """What Terraform says to the last command."""
-        return progress.Log.begin(project().build / "logs" / f"deploy-{self.data_dir.name}.log")
+        return progress.Log.begin(project().build / "logs" / f"deploy-{self._named(self.data_dir.name)}.log")
 
-    def prepare(self) -> None:
-        """Build the packages and initialise Terraform."""
-        made = list(packages.build(project(), self.target, project().build / "packages" / self.target))
-        progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
+    def _named(self, name: str) -> str:
+        """A file's name for this stack alone."""
+        return name if self.stack is None else f"{name}-{self.stack}"
+
+    def outputs(self) -> Mapping[str, Any]:
+        """The values of its outputs; empty before the first apply."""
+        return terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
+
+    def prepare(self, *, build: bool = True) -> None:
+        """Build the packages, unless they are not needed, and initialise Terraform."""
+        if build:
+            made = list(packages.build(project(), self.target, project().build / "packages" / self.target))
+            progress.say("packages", f"{len(made)}, of which {sum(package.built for package in made)} were built anew")
         terraform.init(self.root, *self.backend, data_dir=self.data_dir, env=self.env)
 
     def terraform(self, *args: str) -> None:
@@ -74,6 +94,13 @@ class Deployment:
         terraform.init(self.root, *self.backend, data_dir=self.data_dir, env=self.env)
         terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env)
 
+    def terraform_quietly(self, *args: str) -> str:
+        """Run any command of Terraform's; returns what it prints.
+
+        :raises TerraformError: it failed.
+        """
+        return terraform.run(self.root, *args, data_dir=self.data_dir, env=self.env, capture=True)
+
     def run(self, command: str, *args: str) -> None:
         """Plan, apply or destroy; what Terraform says goes to the log.
 
@@ -83,7 +110,15 @@ class Deployment:
             self._planned(*args)
         elif self.asks:
             self._run_once_approved(command, *args)
-        elif self.target == "local":
+        else:
+            self.run_unasked(command, *args)
+
+    def run_unasked(self, command: str, *args: str) -> None:
+        """Apply or destroy what nobody has to approve.
+
+        :raises TerraformError: it failed.
+        """
+        if self.target == "local":
             self._patiently(command, "-json", PARALLELISM, "-auto-approve", *args)
         else:
             self._counted(0, command, "-json", PARALLELISM, "-auto-approve", *args)
@@ -99,18 +134,43 @@ class Deployment:
 
     def _run_once_approved(self, command: str, *args: str) -> None:
         """The question is ours: Terraform has no terminal, so that a Ctrl-C reaches it only once."""
-        plan = self.data_dir.resolve() / "approved.tfplan"
+        found = self.plan_to_approve(command, *args)
         try:
-            found = self._planned(*(["-destroy"] if command == "destroy" else []), *args, out=plan)
-            if not _approved():
+            progress.say("plan", "\n".join(plan_summary.lines(found)))
+            progress.say("", f"in full: {self.log.path}")
+            if not approved():
                 raise terraform.TerraformError("not approved: nothing was changed")
-            self._counted(len({change.address for change in found}), "apply", "-json", PARALLELISM, str(plan))
+            self.run_approved(len({change.address for change in found}))
         finally:
-            plan.unlink(missing_ok=True)  # it holds values of variables
+            self.forget_plan()
 
-    def _planned(self, *args: str, out: Path | None = None) -> list[check_drift.Difference]:
+    @property
+    def _to_approve(self) -> Path:
+        return self.data_dir.resolve() / self._named("approved.tfplan")
+
+    def plan_to_approve(self, command: str, *args: str) -> list[check_drift.Difference]:
+        """Plan what is to be approved, and keep it; returns what would change."""
+        return self._found(*(["-destroy"] if command == "destroy" else []), *args, out=self._to_approve)
+
+    def run_approved(self, total: int) -> None:
+        """Do what was planned, so many resources."""
+        self._counted(total, "apply", "-json", PARALLELISM, str(self._to_approve))
+
+    def forget_plan(self) -> None:
+        """Take away what was planned: it holds values of variables."""
+        self._to_approve.unlink(missing_ok=True)
+
+    def _planned(self, *args: str) -> None:
         """Plan and show what would change, by worker; the whole plan is in the log."""
-        plan = out or self.data_dir.resolve() / "shown.tfplan"
+        progress.say("plan", "\n".join(plan_summary.lines(self._found(*args))))
+        progress.say("", f"in full: {self.log.path}")
+
+    def changes(self) -> list[check_drift.Difference]:
+        """What a plan would change, but for the known drift."""
+        return self._found()
+
+    def _found(self, *args: str, out: Path | None = None) -> list[check_drift.Difference]:
+        plan = out or self.data_dir.resolve() / self._named("shown.tfplan")
         try:
             self._logged("plan", PARALLELISM, f"-out={plan}", *args)
             shown = terraform.run(
@@ -119,13 +179,14 @@ class Deployment:
         finally:
             if out is None:
                 plan.unlink(missing_ok=True)
-        found = plan_summary.changes(json.loads(shown), self.drifts_as)
-        progress.say("plan", "\n".join(plan_summary.lines(found)))
-        progress.say("", f"in full: {self.log.path}")
-        return found
+        return plan_summary.changes(json.loads(shown), self.drifts_as)
 
     def _counted(self, total: int, *args: str) -> None:
-        self._logged(*args, on_line=progress.Resources(self.log, total))
+        # Of stacks beside each other the counts would mean nothing.
+        counted = (
+            progress.Resources(self.log, total) if self.stack is None else progress.Resources(self.log, tell=_quiet)
+        )
+        self._logged(*args, on_line=counted)
 
     def _logged(self, *args: str, on_line: Callable[[str], None] | None = None) -> None:
         """:raises TerraformError: it failed; the end of its log has been shown."""
@@ -139,7 +200,7 @@ class Deployment:
 
     def namespace(self) -> str:
         """The first part of every name, as it was deployed; empty before the first apply."""
-        bus = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("bus") or {}
+        bus = self.outputs().get("bus") or {}
         return str(bus.get("name", ""))
 
     def deploy(self) -> None:
@@ -151,43 +212,27 @@ class Deployment:
         self.shift()
 
     def shift(self) -> None:
-        """Let the workers' aliases lead to the newest versions, by the steps of the environment's ``traffic_shift``;
-        without steps Terraform has moved them. Whoever ends this process by Ctrl-C or SIGTERM sets back what is under
-        way.
+        """Let the workers' aliases lead to the newest versions; see :func:`shift`.
 
         :raises TrafficError: some workers have their old version.
         """
-        output = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env).get("traffic")
-        if output is None or not output["steps"]:
-            return
-        lately, cloudwatch = traffic.Traffic.read(output), self._client("cloudwatch", output["region"])
-        aliases = traffic.LambdaAliases(self._client("lambda", output["region"]))
-        before = signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            traffic.Shift(
-                strategy=lately.strategy,
-                aliases=aliases,
-                ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
-                tell=lambda line: print(line, file=sys.stderr),
-            ).run(lately.workers)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-            self._remember([it for it in lately.workers if it.moved(aliases.get(it))])
+        shift([self])
 
-    def _remember(self, moved: list[traffic.Worker]) -> None:
+    def remember(self, moved: Sequence[traffic.Worker]) -> None:
         """Tell Terraform's state of the versions that have the events now, so that the next apply leaves them there."""
         addresses = [f'module.platform.module.worker["{it.name}"].terraform_data.live' for it in moved]
         if addresses:
             given = [f"-{option}={address}" for address in addresses for option in ("replace", "target")]
             self._logged("apply", "-json", "-auto-approve", "-refresh=false", *given)
 
-    def canaries(self, *, limit_s: float) -> Sequence[canary.Result]:
+    def canaries(self, *, limit_s: float, workers: Collection[str] | None = None) -> Sequence[canary.Result]:
         """What became of a canary for each pair of event and worker; empty if nothing is deployed.
 
         :param limit_s: see :func:`fanout_tools.canary.run.run`.
+        :param workers: of these alone.
         :raises TerraformError: the environment does not tell its bus.
         """
-        outputs = terraform.outputs(self.root, data_dir=self.data_dir, env=self.env)
+        outputs = self.outputs()
         if "traffic" not in outputs:
             return []
         if "bus" not in outputs:
@@ -196,10 +241,13 @@ class Deployment:
                 'output "bus" { value = module.platform.bus }, or give --no-canary'
             )
         region = outputs["traffic"]["region"]
-        deployed = Deployed(Names(outputs["bus"]["name"]), cache(lambda service: self._client(service, region)))
-        return canary.run(deployed, Declared.read(project()), limit_s=limit_s)
+        deployed = Deployed(Names(outputs["bus"]["name"]), cache(lambda service: self.client(service, region)))
+        declared = Declared.read(project())
+        if workers is not None:
+            declared = replace(declared, manifests={name: declared.manifests[name] for name in sorted(workers)})
+        return canary.run(deployed, declared, limit_s=limit_s)
 
-    def _client(self, service: str, region: str) -> Any:
+    def client(self, service: str, region: str) -> Any:
         """A client of what Terraform speaks to."""
         reached = {**os.environ, **self.env}
         session = boto3.session.Session(
@@ -217,10 +265,10 @@ class Deployment:
 
         :returns: their addresses; the next ``apply`` makes them again.
         """
-        text = terraform.run(self.root, "state", "list", data_dir=self.data_dir, env=self.env, capture=True)
-        guards = [address for address in text.splitlines() if ".module.guard." in address]
+        listed = self.terraform_quietly("state", "list").splitlines()
+        guards = [address for address in listed if ".module.guard." in address]
         if guards:
-            terraform.run(self.root, "state", "rm", *guards, data_dir=self.data_dir, env=self.env, capture=True)
+            self.terraform_quietly("state", "rm", *guards)
         return guards
 
     def drift(self, emulator: str, *, whole: bool = False) -> int:
@@ -236,7 +284,40 @@ class Deployment:
         return len(check_drift.check(json.loads(text), emulator, whole=whole))
 
 
-def _approved() -> bool:
+def shift(deployments: Sequence[Deployment]) -> None:
+    """Let the aliases of these stacks' workers lead to the newest versions, by the steps of the environment's
+    ``traffic_shift``; without steps Terraform has moved them. Whoever ends this process by Ctrl-C or SIGTERM sets back
+    what is under way.
+
+    :raises TrafficError: some workers have their old version.
+    """
+    found = [(it, it.outputs().get("traffic")) for it in deployments]
+    stepped = [(it, output, traffic.Traffic.read(output)) for it, output in found if output and output["steps"]]
+    if not stepped:
+        return
+    first, output, lately = stepped[0]
+    cloudwatch = first.client("cloudwatch", output["region"])
+    aliases = traffic.LambdaAliases(first.client("lambda", output["region"]))
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        traffic.Shift(
+            strategy=lately.strategy,
+            aliases=aliases,
+            ringing=lambda names: traffic.ringing_alarms(cloudwatch, names),
+            tell=lambda line: print(line, file=sys.stderr),
+        ).run([worker for _, _, of_stack in stepped for worker in of_stack.workers])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        for deployment, _, of_stack in stepped:
+            deployment.remember([it for it in of_stack.workers if it.moved(aliases.get(it))])
+
+
+def _quiet(_phase: str, _text: str) -> None:
+    """For what is told elsewhere."""
+
+
+def approved() -> bool:
+    """Whether a person says yes."""
     try:
         return input("Apply this plan? Only 'yes' is taken: ") == "yes"
     except EOFError:

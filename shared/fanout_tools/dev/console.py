@@ -19,6 +19,7 @@ from fanout_tools.dev.history import History
 from fanout_tools.dev.sending import SendPages
 from fanout_tools.dev.session import Session
 from fanout_tools.operate.evidence import Execution, QueueState
+from fanout_tools.operate.masking import NOTHING
 from fanout_tools.operate.operating import Operating
 from fanout_tools.operate.reading import Reading
 from fanout_tools.operate.sources.depths import Depth
@@ -103,6 +104,7 @@ def console_of(session: Session, history: History, host: str) -> Console:
         series=counted,
         tracing=tracing(),
         access=Access(Role.OPERATOR, frozenset({host, host.replace(HOST, "localhost")}), typed=False),
+        masking=NOTHING,  # events of one's own making
         folder=local.project.root,
         services=local.project.services,
         clock=local.clock,

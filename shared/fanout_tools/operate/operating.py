@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import Any
 from fanout import aws
 from fanout.errors import FanoutError
 from fanout_tools.operate.actions.carrying import Carrier, Carrying, Result
-from fanout_tools.operate.actions.drop import Drop
+from fanout_tools.operate.actions.drop import Drop, Forget
 from fanout_tools.operate.actions.move import KIND as MOVE
 from fanout_tools.operate.actions.move import Move
 from fanout_tools.operate.actions.pacing import Load, Pace, load_of
@@ -23,7 +23,7 @@ from fanout_tools.operate.actions.replay import KIND as REPLAY
 from fanout_tools.operate.actions.replay import Replay, Span
 from fanout_tools.operate.announcing import Announcer
 from fanout_tools.operate.fence import Fence
-from fanout_tools.operate.journal import Head, Journal
+from fanout_tools.operate.journal import Head, Journal, Status
 from fanout_tools.operate.limits import TokenBucket, parse_rate
 from fanout_tools.operate.operations import Operator, journal_of
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
@@ -33,6 +33,8 @@ from fanout_tools.operate.topology import Topology, WorkerPlace
 __all__ = ["NOT_FOUND", "REFUSED", "NotFoundError", "Operating", "RefusedError", "require_resumable"]
 
 NOT_FOUND, REFUSED = 3, 5
+PERSONAL = "personal"
+"""The kind of an operation that changed nothing: somebody saw personal values."""
 RESUMABLE = frozenset({"redrive", "drop", "edit", "replay", MOVE})
 
 Told = Callable[[int, int], None]
@@ -92,6 +94,25 @@ class Operating:
         made = replace(self)
         vars(made).update(journal=self.journal, operator=replace(self.operator, command=command))
         return made
+
+    def show_personal(self, worker: str, why: str, now: float, ids: Sequence[str] = ()) -> None:
+        """Write down that the caller is about to see personal values: before they do, so that who may not write into
+        the journal does not see them.
+
+        :param ids: of the messages, where it is known which.
+        :raises RefusedError: there is no reason, or the caller may not write.
+        """
+        from botocore.exceptions import ClientError
+
+        if not why.strip():
+            raise RefusedError("say why personal values are to be seen: --why, for whoever reads the journal")
+        head = self.operator.head(PERSONAL, worker, why, now, total=len(ids))
+        try:
+            self.journal.open(head, list(ids))
+            self.journal.close(head.operation, Status.FINISHED)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            raise RefusedError(f"personal values are for those who may operate: the journal says {code}") from error
 
     def sweep(self) -> None:
         """Take away what earlier operations left that did not end; whoever may not does without."""
@@ -170,8 +191,11 @@ class Operating:
         """Where what is dropped is kept."""
         return self.topology.names.claims_bucket(self.topology.account)
 
-    def dropping(self) -> Drop:
-        return Drop(self.client("s3"), self.copies_bucket)
+    def dropping(self, *, copies: bool = True) -> Carrier:
+        """
+        :param copies: keep a copy of what is dropped.
+        """
+        return Drop(self.client("s3"), self.copies_bucket) if copies else Forget()
 
     def replay(self, worker: WorkerPlace, rate: str) -> Replay:
         carrier = self.redrive(worker)
@@ -237,7 +261,7 @@ class Operating:
 
     def _carrier(self, head: Head, worker: WorkerPlace, *, again: bool) -> Carrier:
         if head.kind == "drop":
-            return self.dropping()
+            return self.dropping(copies=bool(head.plan.get("copies", True)))
         bodies: Mapping[str, str] = {}
         if head.kind == "edit":
             bodies = dict.fromkeys(self.journal.read(head.operation).planned, head.plan["after"])

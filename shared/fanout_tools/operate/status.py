@@ -7,8 +7,10 @@ on AWS a page is not to read a log.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from fanout.errors import FanoutError
 from fanout_tools.operate.fast import Fast
@@ -19,7 +21,9 @@ from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.operate.views.overview import Facts, Overview, overview
 
-__all__ = ["NotDeployedError", "failure_of", "look"]
+__all__ = ["NotDeployedError", "Numbers", "failure_of", "look"]
+
+Told = TypeVar("Told")
 
 
 class NotDeployedError(FanoutError):
@@ -35,17 +39,48 @@ LAST_FAILURES = f"""fields @timestamp, @message, @log
 | limit 100"""
 
 
-async def look(fast: Fast, topology: Topology, window: Window, workers: Iterable[WorkerPlace] = ()) -> Overview:
+@dataclass(eq=False)
+class Numbers:
+    """What metrics and alarms have told last: they are a minute old when they come, and each is paid for, where queues
+    are asked for next to nothing.
+
+    :ivar fresh_s: for how long they are not asked for again.
+    """
+
+    fresh_s: float
+    clock: Callable[[], float] = time.monotonic
+    _told: Facts | None = field(default=None, init=False)
+    _at: float = field(default=0.0, init=False)
+
+    @property
+    def fresh(self) -> Facts | None:
+        """None: they are to be asked for."""
+        return self._told if self.clock() - self._at < self.fresh_s else None
+
+    def keep(self, told: Facts) -> None:
+        self._told, self._at = told, self.clock()
+
+
+async def look(
+    fast: Fast,
+    topology: Topology,
+    window: Window,
+    workers: Iterable[WorkerPlace] = (),
+    numbers: Numbers | None = None,
+) -> Overview:
     """The page over these workers, or over all.
 
     At 500 workers on AWS these are 1,000 calls for their queues and DLQs, one for each queue of unheard events, one for
     the alarms, five for metrics, and one for each worker whose messages nobody seems to take, up to five.
 
+    :param numbers: kept from look to look of the same workers, on AWS; without it metrics are asked for each time.
     :raises NotDeployedError: none of their queues is there.
     """
     asked = list(workers) or list(topology.workers.values())
     emulated = topology.place.endpoint is not None
-    known = asyncio.ensure_future((_from_logs if emulated else _from_metrics)(fast, topology, asked, window))
+    kept = numbers.fresh if numbers and not emulated else None
+    ask = _from_logs if emulated else _from_metrics
+    known = asyncio.ensure_future(_kept(kept) if kept else ask(fast, topology, asked, window))
     try:
         seen = await depths.depths(fast, _urls(topology, asked))
         if all(seen[it.queue_url] is None for it in asked):
@@ -53,7 +88,9 @@ async def look(fast: Fast, topology: Topology, window: Window, workers: Iterable
         everything = emulated or len(asked) <= FEW
         suspects = [it for it in asked if everything or _untaken(seen[it.queue_url])]
         mapped, health, facts = await asyncio.gather(
-            functions.mappings(fast, topology, suspects), _health(fast, topology, asked, seen, window), known
+            functions.mappings(fast, topology, suspects),
+            _kept(None) if kept else _health(fast, topology, asked, seen, window),
+            known,
         )
     finally:
         known.cancel()
@@ -61,7 +98,13 @@ async def look(fast: Fast, topology: Topology, window: Window, workers: Iterable
     if health is not None:
         died = {it.name: health.died.get(it.function, 0) for it in asked}
         facts = replace(facts, ages_s=health.ages_s, executions=health.executions, died=died)
+    if numbers and not kept:
+        numbers.keep(facts)
     return overview(topology, asked, facts, window.seconds)
+
+
+async def _kept(told: Told) -> Told:
+    return told
 
 
 def _not_deployed(topology: Topology, worker: WorkerPlace) -> NotDeployedError:

@@ -17,6 +17,7 @@ __all__ = ["Hop", "consumers", "dead_letter_queues", "deliveries", "function_of"
 ACTIONS: Final = {
     "aws_sqs_queue": "sqs:SendMessage",
     "aws_sns_topic": "sns:Publish",
+    "aws_cloudwatch_event_api_destination": "events:InvokeApiDestination",
     "aws_cloudwatch_event_bus": "events:PutEvents",
     "aws_cloudwatch_log_group": "logs:PutLogEvents",
     "aws_lambda_function": "lambda:InvokeFunction",

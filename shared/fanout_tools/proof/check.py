@@ -8,8 +8,10 @@ from fanout_tools.declarations.web import WebManifest
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan
 from fanout_tools.proof import (
+    apis,
     canaries,
     compartments,
+    consoles,
     dead_letters,
     forwarding,
     front_doors,
@@ -37,8 +39,12 @@ RULES: Final[tuple[Rule, ...]] = (
     dead_letters.dead_letters_kept,
     dead_letters.consumed_queues,
     dead_letters.invocations_kept,
+    apis.called,
     canaries.contained,
     compartments.claims,
+    consoles.apart,
+    consoles.least,
+    consoles.signed_in,
     forwarding.forwarded,
     forwarding.permitted,
     grants.granted,

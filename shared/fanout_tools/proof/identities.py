@@ -102,6 +102,11 @@ def _machine(account: Account, it: Values) -> dict[str, Any]:
     return dict.fromkeys(("arn", "id"), account.arn("states", f"stateMachine:{it['name']}"))
 
 
+def _api_destination(account: Account, it: Values) -> dict[str, Any]:
+    number = uuid.uuid5(uuid.NAMESPACE_URL, it["address"])
+    return {"arn": account.arn("events", f"api-destination/{it['name']}/{number}"), "id": it["name"]}
+
+
 def _balanced(kind: str) -> Callable[[Account, Values], dict[str, Any]]:
     """Of Elastic Load Balancing, whose ARNs end in 16 digits of its own choice."""
 
@@ -136,6 +141,7 @@ def _security_group(account: Account, it: Values) -> dict[str, Any]:
 
 _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_apigatewayv2_api": _api,
+    "aws_cloudwatch_event_api_destination": _api_destination,
     "aws_cloudwatch_event_archive": _named("events", "archive/"),
     "aws_cloudwatch_event_bus": _named("events", "event-bus/"),
     "aws_cloudwatch_event_rule": _rule,
@@ -146,7 +152,10 @@ _FORMATS: Final[Mapping[str, Callable[[Account, Values], dict[str, Any]]]] = {
     "aws_ecs_cluster": lambda account, it: dict.fromkeys(("arn", "id"), account.arn("ecs", f"cluster/{it['name']}")),
     "aws_ecs_task_definition": _task_definition,
     "aws_iam_policy": _policy,
-    "aws_iam_role": lambda account, it: {"arn": account.world_arn("iam", f"role/{it['name']}"), "id": it["name"]},
+    "aws_iam_role": lambda account, it: {
+        "arn": account.world_arn("iam", f"role{it.get('path') or '/'}{it['name']}"),
+        "id": it["name"],
+    },
     "aws_kms_alias": _named("kms", ""),
     "aws_kms_key": _key,
     "aws_lambda_alias": _alias,

@@ -13,10 +13,13 @@ Terraform's own state file: https://developer.hashicorp.com/terraform/language/s
 
 import json
 import shutil
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import boto3
 
 from fanout.errors import PlanError
 from fanout_tools import emulators
@@ -25,11 +28,13 @@ from fanout_tools.plans import resources, unknown_values
 from fanout_tools.project import project
 from fanout_tools.proof.identities import ACCOUNT, identified
 
-__all__ = ["plan_environment", "plan_root", "state_of"]
+__all__ = ["Planner", "has_stacks", "plan_environment", "plan_root", "root_of", "state_of"]
 
 ROUNDS: Final = 5
 """A chain of references that each replace the next resource takes a round per link; the longest today is three."""
 _BACKEND: Final = 'terraform {\n  backend "local" {}\n}\n'
+_EMPTY: Final = b"PK\x05\x06" + bytes(18)
+"""A zip with nothing in it."""
 _DYNAMIC: Final = ("input", "output", "triggers_replace")
 """The attributes of terraform_data that hold a value of any type, and are stored together with it."""
 _LEFT_OUT: Final = ("aws_vpc_security_group_egress_rule", "aws_vpc_security_group_ingress_rule")
@@ -37,17 +42,27 @@ _LEFT_OUT: Final = ("aws_vpc_security_group_egress_rule", "aws_vpc_security_grou
 
 
 def plan_environment(environment: str) -> dict[str, Any]:
-    """The plan of a folder of ``terraform/environments``, as ``terraform show -json`` prints it, with all values known.
+    """The plan of a folder of ``terraform/environments``, as ``terraform show -json`` prints it, with all values known:
+    the whole of it, also where it is deployed by stacks.
 
     :raises PlanError: there is no such environment, or values stay unknown.
     :raises TerraformError: Terraform refuses the environment.
     :raises EmulatorError: MiniStack does not start.
     """
+    root = root_of(environment)
+    return plan_root(root, services=project().services, work=project().build / "check_plan" / environment)
+
+
+def root_of(environment: str) -> Path:
+    """The folder of an environment.
+
+    :raises PlanError: there is none of that name.
+    """
     root = project().environments / environment
     if not (root / "main.tf").exists():
         known = ", ".join(sorted(path.parent.name for path in root.parent.glob("*/main.tf"))) or "none"
         raise PlanError(f"there is no environment {environment!r}; there is: {known}")
-    return plan_root(root, services=project().services, work=project().build / "check_plan" / environment)
+    return root
 
 
 def plan_root(root: Path, *, services: Path, work: Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -57,14 +72,112 @@ def plan_root(root: Path, *, services: Path, work: Path, variables: Mapping[str,
     :param work: a folder for this plan alone; it is emptied.
     :param variables: values of the root's variables, over those of the environment.
     """
-    shutil.rmtree(work, ignore_errors=True)
-    copy = _workspace(root, services, work)
-    with emulators.running("ministack", run_dir=work / "emulator") as endpoints:
-        env = {**endpoints.environment(), "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_ENDPOINT_URL": endpoints.url}
-        env["TF_VAR_account_id"] = ACCOUNT
-        env |= {f"TF_VAR_{name}": value for name, value in (variables or {}).items()}
-        terraform.init(copy, data_dir=work / "data", env=env)
-        return _planned(copy, work, env)
+    with Planner.begun(root, services=services, work=work, variables=variables) as planner:
+        return planner.plan()
+
+
+def has_stacks(root: Path) -> bool:
+    """Whether the root has the variable that says whether it is deployed by stacks."""
+    return any('variable "stacks"' in file.read_text(encoding="utf-8") for file in root.glob("*.tf"))
+
+
+@dataclass(frozen=True)
+class Planner:
+    """A root's copy in which Terraform plans, and the MiniStack that it asks for the account."""
+
+    copy: Path
+    work: Path
+    env: Mapping[str, str]
+
+    @classmethod
+    @contextmanager
+    def begun(
+        cls, root: Path, *, services: Path, work: Path, variables: Mapping[str, str] | None = None
+    ) -> Iterator["Planner"]:
+        """See :func:`plan_root`."""
+        shutil.rmtree(work, ignore_errors=True)
+        copy = _workspace(root, services, work)
+        with emulators.running("ministack", run_dir=work / "emulator") as endpoints:
+            env = {**endpoints.environment(), "AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_ENDPOINT_URL": endpoints.url}
+            env["TF_VAR_account_id"] = ACCOUNT
+            env |= {f"TF_VAR_{name}": value for name, value in (variables or {}).items()}
+            terraform.init(copy, data_dir=work / "data", env=env)
+            yield cls(copy, work, env)
+
+    def plan(self, stack: str | None = None) -> dict[str, Any]:
+        """The plan of the whole, or of one of its stacks.
+
+        :raises PlanError: values stay unknown.
+        :raises TerraformError: Terraform refuses it.
+        """
+        unknown: list[str] = []
+        for _ in range(ROUNDS):
+            shown = self.once(stack)
+            unknown = unknown_values(shown)
+            if not unknown:
+                return shown
+            state = self._folder(stack) / "terraform.tfstate"
+            state.write_text(json.dumps(state_of(identified(shown))), encoding="utf-8")
+        raise PlanError(
+            f"still unknown after {ROUNDS} plans: {', '.join(unknown[:5])}; "
+            "a resource is replaced in each: give its identity in shared/fanout_tools/proof/identities.py"
+        )
+
+    def once(self, stack: str | None) -> dict[str, Any]:
+        """One plan from what is known so far, as ``terraform show -json`` prints it.
+
+        :raises TerraformError: Terraform refuses it.
+        """
+        folder, data = self._folder(stack), self.work / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        plan, env = str((folder / "plan").resolve()), {**self.env, **({"TF_WORKSPACE": stack} if stack else {})}
+        switch = [f"-var=stacks={'true' if stack else 'false'}"] if self.has_stacks else []
+        given = ("plan", "-refresh=false", "-lock=false", f"-out={plan}", *switch)
+        terraform.run(self.copy, *given, data_dir=data, env=env, capture=True)
+        shown: dict[str, Any] = json.loads(
+            terraform.run(self.copy, "show", "-json", plan, data_dir=data, env=env, capture=True)
+        )
+        return shown
+
+    def _folder(self, stack: str | None) -> Path:
+        """Where the state is, and the plan goes."""
+        data = self.work / "data"
+        return data / terraform.WORKSPACES / stack if stack else data
+
+    @property
+    def has_stacks(self) -> bool:
+        """Whether the root can be deployed by stacks: those that were made before cannot."""
+        return has_stacks(self.copy)
+
+    def know(self, platform: Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
+        """Let MiniStack know what other stacks look up by name: the platform's key and its layers.
+
+        :param platform: the resources of the platform's plan.
+        :returns: what MiniStack calls them, and what the platform's plan does.
+        """
+        kms, functions = self._client("kms"), self._client("lambda")
+        keys = {
+            it["address"].rpartition(".aws_kms_")[0]: it["values"] for it in platform if it["type"] == "aws_kms_key"
+        }
+        names = dict[str, str]()
+        for it in platform:
+            if it["type"] == "aws_kms_alias":
+                made = kms.create_key()["KeyMetadata"]
+                kms.create_alias(AliasName=it["values"]["name"], TargetKeyId=made["KeyId"])
+                names[made["Arn"]] = keys[it["address"].rpartition(".aws_kms_")[0]]["arn"]
+            if it["type"] == "aws_lambda_layer_version":
+                given = {"LayerName": it["values"]["layer_name"], "Content": {"ZipFile": _EMPTY}}
+                names[functions.publish_layer_version(**given)["LayerVersionArn"]] = it["values"]["arn"]
+        return names
+
+    def _client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.env["AWS_ENDPOINT_URL"],
+            region_name=self.env["AWS_DEFAULT_REGION"],
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="of no account",
+        )
 
 
 def _workspace(root: Path, services: Path, work: Path) -> Path:
@@ -87,31 +200,12 @@ def _stand_ins(packages: Path, services: Path) -> None:
     names = [path.parent.name.replace("_", "-") for path in services.glob("*/worker.yaml")]
     webs = [path.parent.name.replace("_", "-") for path in services.glob("*/web.yaml")]
     zips = [f"workers/{name}" for name in names] + [f"web/{name}" for name in webs]
-    zips += ["canary", "dependencies-arm64", "dependencies-x86_64", "span-forwarder"]
+    zips += ["canary", "console", "dependencies-arm64", "dependencies-x86_64", "span-forwarder"]
     for name in zips:
         path = packages / f"{name}.zip"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(path, "w"):
-            pass
+        path.write_bytes(_EMPTY)
     (packages / "target.json").write_text('{"runtime": "python3.13", "architecture": null}', encoding="utf-8")
-
-
-def _planned(root: Path, work: Path, env: Mapping[str, str]) -> dict[str, Any]:
-    state, plan = work / "data" / "terraform.tfstate", work / "data" / "plan"
-    unknown: list[str] = []
-    for _ in range(ROUNDS):
-        given = ("plan", "-refresh=false", "-lock=false", f"-out={plan.resolve()}")
-        terraform.run(root, *given, data_dir=work / "data", env=env, capture=True)
-        text = terraform.run(root, "show", "-json", str(plan.resolve()), data_dir=work / "data", env=env, capture=True)
-        shown: dict[str, Any] = json.loads(text)
-        unknown = unknown_values(shown)
-        if not unknown:
-            return shown
-        state.write_text(json.dumps(state_of(identified(shown))), encoding="utf-8")
-    raise PlanError(
-        f"still unknown after {ROUNDS} plans: {', '.join(unknown[:5])}; "
-        "a resource is replaced in each: give its identity in shared/fanout_tools/proof/identities.py"
-    )
 
 
 def state_of(shown: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from fanout_tools.proof.keys import WRITING, key_alias
 from fanout_tools.proof.policies import Request, allows, of_role, statements
 
 __all__ = [
+    "CONNECTING",
+    "LOGGING",
     "Router",
     "configured_needs",
     "contained",

@@ -13,6 +13,7 @@ from fanout.payloads import PEOPLE
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.plans import Plan, Resource, block, document, names_of
+from fanout_tools.proof.consoles import consoles
 from fanout_tools.proof.findings import Finding
 from fanout_tools.proof.keys import WRITING, key_alias, key_of
 from fanout_tools.proof.policies import Request, Statement, allows, matches, of_resource, of_role, statements
@@ -165,8 +166,10 @@ def _refusing(plan: Plan, role: Resource, key: Resource, action: str) -> str | N
 
 
 def apart(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Finding]:
-    """No role but the worker's own reaches its idempotency records and its gathers."""
-    names, roles = names_of(plan), list(plan.of("aws_iam_role"))
+    """No role but the worker's own reaches its idempotency records and its gathers; those of people on call are judged
+    as what they are."""
+    people = {arn for console in consoles(plan) for arn in console.roles().values()}
+    names, roles = names_of(plan), [it for it in plan.of("aws_iam_role") if it.arn not in people]
     for worker in manifests:
         own = _function(plan, names, worker)
         for table in _tables(plan, names, worker):

@@ -23,7 +23,7 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = { project = "fanout", environment = "dev" }
+    tags = { project = "fanout", environment = "dev", owner = "platform" }
   }
 }
 
@@ -46,6 +46,8 @@ locals {
 module "platform" {
   source = "../../modules/platform"
 
+  stack                = var.stacks ? terraform.workspace : null # each stack is a workspace: docs/how-to/deploy.md
+  held_events          = var.held_events
   namespace            = module.naming.namespace
   services_dir         = "${path.root}/../../../services"
   contracts_dir        = "${path.root}/../../../shared/contracts/schemas"

@@ -24,7 +24,7 @@ provider "aws" {
   skip_region_validation      = true
 
   default_tags {
-    tags = { project = "fanout", environment = "local" }
+    tags = { project = "fanout", environment = "local", owner = "platform" }
   }
 }
 
@@ -37,6 +37,8 @@ locals {
 module "platform" {
   source = "../../modules/platform"
 
+  stack                   = var.stacks ? terraform.workspace : null # each stack is a workspace: docs/how-to/deploy.md
+  held_events             = var.held_events
   namespace               = var.namespace
   services_dir            = coalesce(var.services_dir, "${path.root}/../../../services")
   contracts_dir           = "${path.root}/../../../shared/contracts/schemas"

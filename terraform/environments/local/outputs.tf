@@ -52,3 +52,8 @@ output "operators" {
   description = "The journal's table, and the policies to give to people on call."
   value       = module.platform.operators
 }
+
+output "stack" {
+  description = "What stands in this state, and what other stacks depend on of it."
+  value       = module.platform.stack
+}

@@ -24,7 +24,7 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = { project = "fanout", environment = "prod" }
+    tags = { project = "fanout", environment = "prod", owner = "platform" }
   }
 }
 
@@ -42,11 +42,14 @@ locals {
   schedules    = "${path.root}/../../schedules.yaml"        # as `fanout new worker --schedule` writes it
   queues       = "${path.root}/../../queues.yaml"           # as `fanout new worker --from-queue` writes it
   destinations = "${path.root}/../../bus_destinations.yaml" # buses elsewhere that get events
+  console      = "${path.root}/console.yaml"                # who signs in to the console, and as what
 }
 
 module "platform" {
   source = "../../modules/platform"
 
+  stack                 = var.stacks ? terraform.workspace : null # each stack is a workspace: docs/how-to/deploy.md
+  held_events           = var.held_events
   namespace             = module.naming.namespace
   services_dir          = "${path.root}/../../../services"
   contracts_dir         = "${path.root}/../../../shared/contracts/schemas"
@@ -69,4 +72,8 @@ module "platform" {
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.
   router = var.router
   web    = var.router == null ? {} : { storefront = {} }
+
+  # The console behind the same router, where console.yaml says for whom: see docs/how-to/deploy-the-console.md.
+  console               = fileexists(local.console) ? merge(yamldecode(file(local.console)), { environment = "prod" }) : null
+  console_client_secret = var.console_client_secret
 }

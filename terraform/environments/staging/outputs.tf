@@ -57,3 +57,13 @@ output "operators" {
   description = "The journal's table, and the policies to give to people on call."
   value       = module.platform.operators
 }
+
+output "stack" {
+  description = "What stands in this state, and what other stacks depend on of it."
+  value       = module.platform.stack
+}
+
+output "console" {
+  description = "Where people open the console; null when there is none."
+  value       = try(module.platform.console.address, null)
+}

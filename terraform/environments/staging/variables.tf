@@ -68,3 +68,22 @@ variable "canary" {
   })
   default = null
 }
+
+variable "stacks" {
+  description = "Whether this environment is deployed by stacks, each with a state and a lock of its own, rather than whole."
+  type        = bool
+  default     = false
+}
+
+variable "held_events" {
+  description = "Events that count as unmatched until their worker is there: `fanout deploy` says so between two steps."
+  type        = set(string)
+  default     = []
+}
+
+variable "console_client_secret" {
+  description = "The secret that the console's load balancer has with the identity provider, where console.yaml names one."
+  type        = string
+  default     = ""
+  sensitive   = true
+}

@@ -1,13 +1,16 @@
-# The bus that every event passes, and the queue for what its own rules cannot deliver.
+# The bus that every event passes, and two queues: of events that no worker subscribes to, and of what rules that are no worker's
+# cannot deliver. Those rules are in modules/unmatched.
 
 locals {
-  name          = var.deployment.namespace
-  queue_arns    = "arn:${var.deployment.partition}:sqs:${var.deployment.region}:${var.deployment.account_id}"
-  rule_arns     = "arn:${var.deployment.partition}:events:${var.deployment.region}:${var.deployment.account_id}:rule"
-  name_arn      = "arn:${var.deployment.partition}:events:${var.deployment.region}:${var.deployment.account_id}:event-bus/${local.name}"
-  two_weeks     = 14 * 24 * 3600
-  day           = 24 * 3600
-  most_attempts = 185
+  name       = var.deployment.namespace
+  queue_arns = "arn:${var.deployment.partition}:sqs:${var.deployment.region}:${var.deployment.account_id}"
+  rule_arns  = "arn:${var.deployment.partition}:events:${var.deployment.region}:${var.deployment.account_id}:rule"
+  name_arn   = "arn:${var.deployment.partition}:events:${var.deployment.region}:${var.deployment.account_id}:event-bus/${local.name}"
+
+  # The rules of modules/unmatched, which may stand in another state.
+  unmatched_rules = concat(["unmatched"], [for source in var.sources : "unmatched-${replace(source, ".", "-")}"])
+  unmatched_arns  = [for rule in sort(local.unmatched_rules) : "${local.rule_arns}/${local.name}/${rule}"]
+  forward_arns    = [for source in sort(var.forwarded) : "${local.rule_arns}/${local.name}-${replace(source, ".", "-")}"]
 
   # Calls that came without TLS are refused, whoever made them.
   tls_only = var.security.tls_only
@@ -36,7 +39,7 @@ resource "aws_cloudwatch_event_bus" "this" {
 
 resource "aws_sqs_queue" "undelivered" {
   name                      = "${local.name}-undelivered"
-  message_retention_seconds = local.two_weeks
+  message_retention_seconds = 14 * 24 * 3600
   kms_master_key_id         = var.security.key_alias
   sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   policy = jsonencode({
@@ -48,9 +51,28 @@ resource "aws_sqs_queue" "undelivered" {
       Action    = "sqs:SendMessage"
       Resource  = "${local.queue_arns}:${local.name}-undelivered"
       Condition = {
-        ArnEquals = { "aws:SourceArn" = concat(local.unmatched_rule_arns, local.forward_rule_arns, var.security.key_alias == null ? [] : [local.name_arn]) }
+        ArnEquals = { "aws:SourceArn" = concat(local.unmatched_arns, local.forward_arns, var.security.key_alias == null ? [] : [local.name_arn]) }
       }
     }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.queue_arns}:${local.name}-undelivered" })] : [])
+  })
+}
+
+# What no worker subscribes to: the rules that bring it here are in modules/unmatched.
+resource "aws_sqs_queue" "unmatched" {
+  name                      = "${local.name}-unmatched"
+  message_retention_seconds = 14 * 24 * 3600
+  kms_master_key_id         = var.security.key_alias
+  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat([{
+      Sid       = "Unmatched"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "${local.queue_arns}:${local.name}-unmatched"
+      Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_arns } }
+    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.queue_arns}:${local.name}-unmatched" })] : [])
   })
 }
 

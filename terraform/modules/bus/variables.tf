@@ -6,23 +6,19 @@ variable "deployment" {
     region               = string
     account_id           = string
     permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
   })
 }
 
-variable "subscribed" {
-  description = "The names of the events that some worker subscribes to, by their source; every other event is unmatched."
-  type        = map(set(string))
+variable "sources" {
+  description = "The sources of the events that some worker subscribes to: each has a rule in modules/unmatched."
+  type        = set(string)
 }
 
 variable "forwarded" {
-  description = "EventBridge pattern (JSON) of the events to bring from the account's default bus, by their source."
-  type        = map(string)
-  default     = {}
-
-  validation {
-    condition     = alltrue([for source in keys(var.forwarded) : startswith(source, "aws.")])
-    error_message = "Only the events of AWS services (sources aws.*) arrive on the default bus."
-  }
+  description = "The sources whose events modules/unmatched brings over from the account's default bus."
+  type        = set(string)
+  default     = []
 }
 
 variable "security" {
@@ -66,12 +62,6 @@ variable "publishers" {
     condition     = length(distinct(var.publishers[*].principal)) == length(var.publishers)
     error_message = "A publisher stands in the list once, with all its sources."
   }
-}
-
-variable "log_retention_days" {
-  description = "How long CloudWatch keeps the log of the unmatched events."
-  type        = number
-  default     = 14
 }
 
 variable "protect" {

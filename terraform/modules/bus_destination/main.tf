@@ -1,5 +1,5 @@
-# Events that another bus gets, of this account or another: a rule for each, a role that may put them there, and a queue
-# of those that could not be put.
+# Events that another bus gets, of this account or another, or an API by HTTPS: a rule for each, a role that may hand them
+# over, and a queue of those that could not be handed over.
 #
 # The other bus's own policy has to let this account put them; with its owner's yes alone they arrive:
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cross-account.html
@@ -15,6 +15,9 @@ locals {
   rules     = { for event in var.events : event => "to_${var.name}_${substr(sha1(event), 0, 6)}" }
   rule_arns = [for rule in sort(values(local.rules)) : "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${rule}"]
 
+  to     = var.api == null ? var.bus : var.api.url
+  target = var.api == null ? var.bus : aws_cloudwatch_event_api_destination.this[0].arn
+
   # Sources by their whole names, so that no canary leaves.
   patterns = {
     for event in var.events : event => jsonencode(merge(
@@ -28,7 +31,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   for_each = local.rules
 
   name           = each.value
-  description    = "${each.key} to ${var.bus}"
+  description    = substr("${each.key} to ${local.to}", 0, 512)
   event_bus_name = var.bus_name
   event_pattern  = local.patterns[each.key]
 }
@@ -38,8 +41,8 @@ resource "aws_cloudwatch_event_target" "this" {
 
   rule           = each.value.name
   event_bus_name = var.bus_name
-  target_id      = "bus"
-  arn            = var.bus
+  target_id      = var.api == null ? "bus" : "api"
+  arn            = local.target
   role_arn       = aws_iam_role.this.arn
 
   dead_letter_config {
@@ -49,6 +52,26 @@ resource "aws_cloudwatch_event_target" "this" {
     maximum_event_age_in_seconds = 24 * 3600
     maximum_retry_attempts       = 185
   }
+  dynamic "input_transformer" {
+    for_each = try(var.api.transform[*], [])
+    content {
+      input_paths    = input_transformer.value.paths
+      input_template = input_transformer.value.template
+    }
+  }
+}
+
+# The connection is made beside Terraform, whose state would hold the secret in clear text; EventBridge keeps it in Secrets
+# Manager: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-target-connection-secret.html
+resource "aws_cloudwatch_event_api_destination" "this" {
+  count = var.api == null ? 0 : 1
+
+  name                             = local.name
+  description                      = "Gets events of ${var.bus_name}"
+  invocation_endpoint              = var.api.url
+  http_method                      = var.api.method
+  invocation_rate_limit_per_second = var.api.rate
+  connection_arn                   = var.api.connection
 }
 
 resource "aws_sqs_queue" "undelivered" {
@@ -82,8 +105,9 @@ resource "aws_sqs_queue" "undelivered" {
 
 resource "aws_iam_role" "this" {
   name                 = "${var.deployment.namespace}.to-${var.name}" # with a hyphen it could be a worker's
-  description          = "Lets rules of ${var.bus_name} put events on ${var.bus}"
+  description          = "Lets rules of ${var.bus_name} hand events to ${var.name}"
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -96,11 +120,11 @@ resource "aws_iam_role" "this" {
 }
 
 resource "aws_iam_role_policy" "this" {
-  name = "put-events"
+  name = var.api == null ? "put-events" : "invoke-api"
   role = aws_iam_role.this.id
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "events:PutEvents", Resource = var.bus }]
+    Statement = [{ Effect = "Allow", Action = var.api == null ? "events:PutEvents" : "events:InvokeApiDestination", Resource = local.target }]
   })
 }
 

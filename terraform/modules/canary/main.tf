@@ -2,8 +2,9 @@
 # invokes it.
 
 locals {
-  name     = "${var.deployment.namespace}-canary"
-  location = "${var.deployment.region}:${var.deployment.account_id}"
+  alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
+  name          = "${var.deployment.namespace}-canary"
+  location      = "${var.deployment.region}:${var.deployment.account_id}"
 
   # Asking the functions, sending, and looking for the cause of what did not come through.
   timeout_s = min(900, var.limit_s + max(0, values(var.workers)...) + 180)
@@ -19,18 +20,19 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  function_name    = local.name
-  description      = "Send canaries through every hop"
-  role             = aws_iam_role.this.arn
-  s3_bucket        = var.package.bucket
-  s3_key           = var.package.key
-  source_code_hash = var.package.hash
-  handler          = var.package.handler
-  runtime          = var.package.runtime
-  architectures    = [var.package.architecture]
-  layers           = var.package.layers
-  memory_size      = 512
-  timeout          = local.timeout_s
+  function_name           = local.name
+  description             = "Send canaries through every hop"
+  role                    = aws_iam_role.this.arn
+  s3_bucket               = var.package.bucket
+  s3_key                  = var.package.key
+  source_code_hash        = var.package.hash
+  handler                 = var.package.handler
+  code_signing_config_arn = var.deployment.code_signing_config
+  runtime                 = var.package.runtime
+  architectures           = [var.package.architecture]
+  layers                  = var.package.layers
+  memory_size             = 512
+  timeout                 = local.timeout_s
 
   # Two runs at once would take each other's canaries out of the DLQs.
   reserved_concurrent_executions = 1
@@ -68,8 +70,8 @@ resource "aws_cloudwatch_metric_alarm" "failed" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "ignore" # it rings until the next run says otherwise
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "silent" {
@@ -84,6 +86,6 @@ resource "aws_cloudwatch_metric_alarm" "silent" {
   threshold           = 1
   comparison_operator = "LessThanThreshold"
   treat_missing_data  = "breaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }

@@ -129,6 +129,7 @@ locals {
 resource "aws_iam_role" "this" {
   name                 = local.name
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Function that sends canaries"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

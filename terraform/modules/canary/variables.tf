@@ -6,6 +6,8 @@ variable "deployment" {
     region               = string
     account_id           = string
     permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
+    code_signing_config  = optional(string)
   })
 }
 
@@ -61,6 +63,12 @@ variable "event_buckets" {
 variable "bus_arn" {
   description = "The bus that the canaries go to."
   type        = string
+}
+
+variable "alarm_actions" {
+  description = "What else an alarm tells (ARN) when it rings and when it is over."
+  type        = set(string)
+  default     = []
 }
 
 variable "alarm_topic" {

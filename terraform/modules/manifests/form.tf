@@ -33,6 +33,7 @@ locals {
       idempotency = { kind = "section", default = {} }
       slo         = { kind = "section", default = {} }
       scaling     = { kind = "section", default = {} }
+      logs        = { kind = "section", default = {} }
       outbox      = { kind = "flag", default = false }
       permissions = { kind = "list", each = "permission", default = [] }
       tables      = { kind = "mapping", each = "table", default = {} }
@@ -56,6 +57,10 @@ locals {
       architecture            = { kind = "choice", choices = ["arm64", "x86_64"], default = "arm64" }
       reserved_concurrency    = { kind = "whole", least = 1, most = 1000, default = null }
       provisioned_concurrency = { kind = "whole", least = 0, most = 1000, default = 0 }
+      ephemeral_storage_mb    = { kind = "whole", least = 512, most = 10240, default = 512 }
+      snap_start              = { kind = "flag", default = false }
+      tracing                 = { kind = "choice", choices = ["passthrough", "active"], default = "passthrough" }
+      vpc                     = { kind = "text", pattern = local.resource_name, default = null }
     }
     batch = {
       size             = { kind = "whole", least = 1, most = 10000, default = 10 }
@@ -83,6 +88,9 @@ locals {
     slo = {
       age_s         = { kind = "whole", least = 60, most = 1209600, default = 900 }
       error_percent = { kind = "whole", least = 1, most = 99, default = null }
+    }
+    logs = {
+      level = { kind = "choice", choices = ["DEBUG", "INFO", "WARNING", "ERROR"], default = null }
     }
     scaling = {
       max                 = { kind = "whole", least = 1, most = 1000, default = null }

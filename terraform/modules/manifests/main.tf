@@ -2,7 +2,10 @@
 # for what is wrong with one. No provider is needed.
 
 locals {
-  texts = { for file in fileset(var.services_dir, "*/worker.yaml") : dirname(file) => file("${var.services_dir}/${file}") }
+  texts = {
+    for file in fileset(var.services_dir, "*/worker.yaml") : dirname(file) => file("${var.services_dir}/${file}")
+    if var.only == null ? true : replace(dirname(file), "_", "-") == var.only
+  }
 
   # Folder => what its file says; null where that is nothing or no YAML.
   declared = { for folder, text in local.texts : folder => try(yamldecode(text), null) }
@@ -16,6 +19,7 @@ locals {
       name        = replace(folder, "_", "-")
       folder      = folder
       description = try(given.description, "")
+      owner       = try(given.owner, null)
       subscribes  = try([for item in given.subscribes : merge(local.defaults.subscription, item)], [])
       publishes   = try(given.publishes, [])
       via         = try(given.via, local.defaults.manifest.via)
@@ -26,6 +30,7 @@ locals {
       idempotency = try(merge(local.defaults.idempotency, given.idempotency, local.off[folder]), local.defaults.idempotency)
       slo         = try(merge(local.defaults.slo, given.slo), local.defaults.slo)
       scaling     = try(merge(local.defaults.scaling, given.scaling), local.defaults.scaling)
+      logs        = try(merge(local.defaults.logs, given.logs), local.defaults.logs)
       outbox      = try(given.outbox, local.defaults.manifest.outbox)
       permissions = try([for item in given.permissions : { actions = item.actions, resources = item.resources }], [])
       tables      = try({ for name, table in given.tables : name => merge(local.defaults.table, table) }, {})

@@ -2,3 +2,8 @@ output "workers" {
   description = "The workers by name, as declared, with every default filled in, and the folder of each."
   value       = local.workers
 }
+
+output "problems" {
+  description = "What is wrong with their files; they are refused for it when they are planned."
+  value       = local.problems
+}

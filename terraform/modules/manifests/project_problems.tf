@@ -16,7 +16,7 @@ locals {
       [
         for folder in folders :
         { folder = folder, text = "name: ${name}: is a name of the platform's own; rename the folder" }
-        if contains(["canary", "outbox", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
+        if contains(["canary", "console", "default", "edge", "outbox", "platform", "traces", "undelivered", "unmatched"], name) || endswith(name, "-dlq") || endswith(name, "-undelivered")
       ],
       [
         for folder in folders :
@@ -35,7 +35,7 @@ locals {
   # because its owner's file is bad.
 
   each_good = alltrue(values(local.is_yaml)) && length(concat(local.form_problems, local.rule_problems, local.name_problems)) == 0
-  together  = { for folder, worker in local.filled : folder => worker if local.each_good }
+  together  = { for folder, worker in local.filled : folder => worker if local.each_good && var.only == null }
 
   stores = flatten([
     for folder, worker in local.together : concat(

@@ -106,6 +106,23 @@ locals {
           "write ${worker.function.reserved_concurrency} or less",
         ]), "")
       },
+      # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+      {
+        broken = worker.function.snap_start && worker.function.provisioned_concurrency > 0
+        text   = "function.snap_start: true: Lambda takes it not with function.provisioned_concurrency; leave one out"
+      },
+      {
+        broken = worker.function.snap_start && worker.function.ephemeral_storage_mb > 512
+        text = join(" ", [
+          "function.snap_start: true: Lambda takes it not with a function.ephemeral_storage_mb over 512,",
+          "which is ${worker.function.ephemeral_storage_mb}; write 512, or leave snap_start out",
+        ])
+      },
+      # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+      {
+        broken = worker.owner == null ? false : !can(regex("^[A-Za-z0-9 _.:/=+@-]+$", worker.owner))
+        text   = "owner: ${coalesce(worker.owner, "-")}: is a tag of what the worker has; write letters, digits, blanks and _ . : / = + - @ alone"
+      },
       {
         broken = worker.outbox && length(worker.publishes) == 0
         text   = "outbox: true: the relay has to know the ways of its events; name them under publishes"

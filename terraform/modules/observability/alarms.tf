@@ -14,7 +14,7 @@ locals {
 # seconds, does not tell that it is empty. With those in flight it would be an expression over two metrics: twice the
 # price for each queue, and nothing that LocalStack evaluates.
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  for_each = var.dead_letter_queues
+  for_each = setunion(var.dead_letter_queues, flatten([for worker in local.own : worker.dead_letter_queues]))
 
   alarm_name          = "${each.key}-not-empty"
   alarm_description   = "Events are stuck in ${each.key}: read their cause, fix it, and send them again. Runbook: docs/how-to/answer-an-alarm.md#events-are-stuck"
@@ -28,12 +28,12 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "age" {
-  for_each = var.workers
+  for_each = local.own
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-age"
   alarm_description   = "Events wait for worker ${each.key} longer than its slo.age_s of ${each.value.age_s} s. Runbook: docs/how-to/answer-an-alarm.md#events-wait"
@@ -46,13 +46,14 @@ resource "aws_cloudwatch_metric_alarm" "age" {
   threshold           = each.value.age_s
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
+  tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
 # Of invocations: a record that fails on its own is told in its batch's answer, and shows by its age or in the DLQ.
 resource "aws_cloudwatch_metric_alarm" "errors" {
-  for_each = var.workers
+  for_each = local.own
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-errors"
   alarm_description   = "Over ${coalesce(each.value.error_percent, var.error_rate_percent)} % of the invocations of worker ${each.key} end in an error or time out. Runbook: docs/how-to/answer-an-alarm.md#invocations-fail"
@@ -61,8 +62,9 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = coalesce(each.value.error_percent, var.error_rate_percent)
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
+  tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 
   metric_query {
     id          = "rate"
@@ -86,7 +88,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "throttles" {
-  for_each = var.workers
+  for_each = local.own
 
   alarm_name          = "${var.deployment.namespace}-${each.key}-throttles"
   alarm_description   = "Lambda refuses invocations of worker ${each.key}: raise its concurrency, or the account's. Runbook: docs/how-to/answer-an-alarm.md#invocations-are-refused"
@@ -100,8 +102,9 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
+  tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
 # A relay tries for as long as the stream remembers, 24 hours: only then is something in its queue.
@@ -119,13 +122,13 @@ resource "aws_cloudwatch_metric_alarm" "relay_age" {
   threshold           = local.relay_age_s * 1000 # the metric is in milliseconds
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }
 
 # A query over all rules of the bus, whatever their number, is one alarm.
 resource "aws_cloudwatch_metric_alarm" "rules" {
-  for_each = local.rule_failures
+  for_each = { for kind, failure in local.rule_failures : kind => failure if var.shared }
 
   alarm_name          = "${var.deployment.namespace}-rules-${each.key}"
   alarm_description   = "${each.value.text}: bus ${var.bus_name}. Runbook: docs/how-to/answer-an-alarm.md#a-rule-fails"
@@ -133,8 +136,8 @@ resource "aws_cloudwatch_metric_alarm" "rules" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 
   metric_query {
     id          = "events"
@@ -159,8 +162,8 @@ resource "aws_cloudwatch_metric_alarm" "topic_lost" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }
 
 # A workflow undoes what it cannot do, and that is no failure: an execution that fails could not even be undone.
@@ -173,8 +176,8 @@ resource "aws_cloudwatch_metric_alarm" "executions" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 
   metric_query {
     id          = "unfinished"
@@ -207,8 +210,8 @@ resource "aws_cloudwatch_metric_alarm" "pipes" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 
   metric_query {
     id          = "failed"
@@ -246,6 +249,6 @@ resource "aws_cloudwatch_metric_alarm" "pipe_throttles" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [local.topic_arn]
-  ok_actions          = [local.topic_arn]
+  alarm_actions       = local.actions
+  ok_actions          = local.actions
 }

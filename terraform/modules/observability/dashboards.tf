@@ -24,8 +24,8 @@ locals {
   # Title => its metrics (namespace, name, dimension, value ...), in the form of a dashboard's body:
   # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
   bus_graph     = { title = "Events matched by rules", stat = "Sum", metrics = [[{ expression = "SELECT SUM(MatchedEvents) FROM \"AWS/Events\" WHERE EventBusName = '${var.bus_name}' GROUP BY RuleName", id = "matched" }]] }
-  shared_queues = setsubtract(var.dead_letter_queues, flatten([for worker in var.workers : worker.dead_letter_queues]))
-  stuck = { for page, queues in merge({ "" = local.one_page ? var.dead_letter_queues : local.shared_queues }, {
+  worker_queues = flatten([for worker in var.workers : worker.dead_letter_queues])
+  stuck = { for page, queues in merge({ "" = setunion(var.dead_letter_queues, local.one_page ? local.worker_queues : []) }, {
     for page, names in local.pages : page => flatten([for name in names : var.workers[name].dead_letter_queues])
   }) : page => { title = "Stuck events", stat = "Maximum", metrics = [for name in sort(queues) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", name]] } }
   group_graphs = {
@@ -76,19 +76,21 @@ locals {
 }
 
 resource "aws_cloudwatch_dashboard" "environment" {
+  count = var.shared ? 1 : 0
+
   dashboard_name = var.deployment.namespace
   dashboard_body = local.bodies[""]
 }
 
 resource "aws_cloudwatch_dashboard" "domain" {
-  for_each = local.pages
+  for_each = { for page, names in local.pages : page => names if var.shared }
 
   dashboard_name = "${var.deployment.namespace}_${each.key}"
   dashboard_body = local.bodies[each.key]
 }
 
 resource "aws_cloudwatch_dashboard" "worker" {
-  for_each = var.worker_dashboards ? var.workers : {}
+  for_each = var.worker_dashboards ? local.own : {}
 
   dashboard_name = "${var.deployment.namespace}-${each.key}"
   dashboard_body = local.bodies[each.key]

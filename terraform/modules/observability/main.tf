@@ -1,9 +1,14 @@
 # The topic that every alarm speaks to.
 
 locals {
+  # The workers whose alarms and dashboards stand here.
+  own = { for name, worker in var.workers : name => worker if var.own == null ? true : contains(var.own, name) }
+
   topic_name = "${var.deployment.namespace}-alarms"
   location   = "${var.deployment.region}:${var.deployment.account_id}"
   topic_arn  = "arn:${var.deployment.partition}:sns:${local.location}:${local.topic_name}"
+
+  actions = concat([local.topic_arn], sort(var.actions))
 
   # Calls that came without TLS are refused, whoever made them.
   tls_only = var.security.tls_only
@@ -16,6 +21,8 @@ locals {
 }
 
 resource "aws_sns_topic" "alarms" {
+  count = var.shared ? 1 : 0
+
   name         = local.topic_name
   display_name = "Alarms of ${var.deployment.namespace}"
 
@@ -36,17 +43,17 @@ resource "aws_sns_topic" "alarms" {
 }
 
 resource "aws_sns_topic_subscription" "email" {
-  for_each = var.emails
+  for_each = var.shared ? var.emails : []
 
-  topic_arn = aws_sns_topic.alarms.arn
+  topic_arn = aws_sns_topic.alarms[0].arn
   protocol  = "email"
   endpoint  = each.key
 }
 
 resource "aws_sns_topic_subscription" "url" {
-  for_each = var.urls
+  for_each = var.shared ? var.urls : []
 
-  topic_arn = aws_sns_topic.alarms.arn
+  topic_arn = aws_sns_topic.alarms[0].arn
   protocol  = "https"
   endpoint  = each.key
 }

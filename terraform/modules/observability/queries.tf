@@ -32,7 +32,7 @@ locals {
   # selects them by a prefix of their names does so outside of the console only: more workers, more parts of each query.
   parts = { for index, groups in chunklist(sort([for worker in var.workers : worker.log_group]), 50) : index + 1 => groups }
   saved = merge([
-    for name, text in var.log_queries ? local.queries : {} : {
+    for name, text in var.log_queries && var.shared ? local.queries : {} : {
       for part, groups in local.parts : (length(local.parts) == 1 ? name : "${name} (${part} of ${length(local.parts)})") => { text = text, groups = groups }
     }
   ]...)

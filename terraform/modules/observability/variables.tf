@@ -19,12 +19,12 @@ variable "topics" {
 }
 
 variable "dead_letter_queues" {
-  description = "The names of all queues that are empty as long as all is well."
+  description = "The names of the queues, beside the workers' own, that are empty as long as all is well."
   type        = set(string)
 }
 
 variable "workers" {
-  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue; error_percent: how many of its invocations may fail, where it says so itself; domains: the sources of its events."
+  description = "What to watch of each worker, by its name; age_s: how long an event may be in the queue; error_percent: how many of its invocations may fail, where it says so itself; domains: the sources of its events; owner: whose its alarms are."
   type = map(object({
     queue              = string
     dead_letter_queues = list(string)
@@ -33,7 +33,20 @@ variable "workers" {
     age_s              = number
     domains            = list(string)
     error_percent      = optional(number)
+    owner              = optional(string)
   }))
+}
+
+variable "own" {
+  description = "The names of the workers whose alarms and dashboards are here; null: of all. The environment's dashboards show every worker."
+  type        = set(string)
+  default     = null
+}
+
+variable "shared" {
+  description = "Whether what is nobody's alone is here: the alarm topic, the environment's dashboards, alarms and saved queries."
+  type        = bool
+  default     = true
 }
 
 variable "relays" {
@@ -73,6 +86,18 @@ variable "urls" {
   validation {
     condition     = alltrue([for url in var.urls : startswith(url, "https://")])
     error_message = "Alarms call by https:// alone."
+  }
+}
+
+variable "actions" {
+  description = "What else an alarm tells when it rings and when it is over: topics (ARN) of other teams' or of a chat, at most four."
+  type        = set(string)
+  default     = []
+
+  validation {
+    # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: five in all
+    condition     = length(var.actions) <= 4 && alltrue([for arn in var.actions : can(regex("^arn:[a-z-]+:[a-z-]+:[a-z0-9-]*:[0-9]*:.+$", arn))])
+    error_message = "An alarm has at most five actions, one of which is the environment's topic: name up to four others by their ARNs."
   }
 }
 

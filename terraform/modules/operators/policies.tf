@@ -168,7 +168,7 @@ locals {
           Sid       = "Roles"
           Effect    = "Allow"
           Action    = ["iam:PassRole"]
-          Resource  = ["${local.arns}:iam::${var.deployment.account_id}:role/${local.prefix}-*"]
+          Resource  = ["${local.arns}:iam::${var.deployment.account_id}:role${var.deployment.role_path}${local.prefix}-*"]
           Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } }
         },
       ], local.leases)

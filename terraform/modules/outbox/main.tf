@@ -46,18 +46,19 @@ resource "aws_cloudwatch_log_group" "relay" {
 }
 
 resource "aws_lambda_function" "relay" {
-  function_name    = local.name
-  description      = "Publish the events of the outbox"
-  role             = aws_iam_role.relay.arn
-  s3_bucket        = var.package.bucket
-  s3_key           = var.package.key
-  source_code_hash = var.package.hash
-  handler          = var.package.handler
-  runtime          = var.package.runtime
-  architectures    = [var.package.architecture]
-  layers           = var.package.layers
-  memory_size      = 512
-  timeout          = 120
+  function_name           = local.name
+  description             = "Publish the events of the outbox"
+  role                    = aws_iam_role.relay.arn
+  s3_bucket               = var.package.bucket
+  s3_key                  = var.package.key
+  source_code_hash        = var.package.hash
+  handler                 = var.package.handler
+  code_signing_config_arn = var.deployment.code_signing_config
+  runtime                 = var.package.runtime
+  architectures           = [var.package.architecture]
+  layers                  = var.package.layers
+  memory_size             = 512
+  timeout                 = 120
 
   environment {
     variables = merge(

@@ -82,6 +82,7 @@ locals {
 resource "aws_iam_role" "relay" {
   name                 = local.name
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Function that publishes the outbox"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -1,5 +1,5 @@
-# The whole of one deployment, from the workers' worker.yaml: see modules/manifests (what they declare) and routing.tf
-# (which patterns select their events).
+# One deployment, whole or a stack of it (stack.tf), from the workers' worker.yaml: see modules/manifests (what they declare)
+# and routing.tf (which patterns select their events).
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -13,15 +13,17 @@ locals {
     account_id = data.aws_caller_identity.current.account_id
 
     permissions_boundary = var.permissions_boundary
+    role_path            = var.role_path
+    code_signing_config  = var.code_signing_config
   }
   security = {
-    key_alias = one(module.key[*].alias)
-    key_arn   = one(module.key[*].arn)
+    key_alias = one(concat(module.key[*].alias, data.aws_kms_alias.this[*].name))
+    key_arn   = one(concat(module.key[*].arn, data.aws_kms_alias.this[*].target_key_arn))
     tls_only  = var.tls_only
   }
   workers = module.manifests.workers
-  tables  = merge([for worker in local.workers : worker.tables]...)
-  buckets = merge([for worker in local.workers : worker.buckets]...)
+  tables  = merge([for worker in local.workers : { for name, it in worker.tables : name => merge(it, { owner = worker.owner }) }]...)
+  buckets = merge([for worker in local.workers : { for name, it in worker.buckets : name => merge(it, { owner = worker.owner }) }]...)
 
   outbox_workers = sort([for name, worker in local.workers : name if worker.outbox])
 }
@@ -31,11 +33,12 @@ module "manifests" {
 
   services_dir  = var.services_dir
   contracts_dir = var.contracts_dir
+  only          = local.worker_alone
 }
 
 module "key" {
   source = "../key"
-  count  = var.customer_managed_key ? 1 : 0
+  count  = var.customer_managed_key && local.has.platform ? 1 : 0
 
   deployment = local.deployment
   protect    = var.protect
@@ -48,37 +51,53 @@ module "store" {
   deployment            = local.deployment
   protect               = var.protect
   security              = local.security
-  tables                = local.tables
-  buckets               = local.buckets
+  claims                = local.has.platform
+  tables                = merge([for worker in local.own : worker.tables]...)
+  buckets               = merge([for worker in local.own : worker.buckets]...)
   claims_retention_days = var.claims_retention_days
   force_destroy         = var.force_destroy
 }
 
 module "bus" {
   source = "../bus"
+  count  = local.has.platform ? 1 : 0
 
-  deployment = local.deployment
-  protect    = var.protect
-  subscribed = local.taken
-  forwarded  = local.forwarded
-  security   = local.security
+  deployment   = local.deployment
+  protect      = var.protect
+  sources      = keys(local.taken)
+  forwarded    = keys(local.forwarded)
+  security     = local.security
+  archive_days = var.archive_days
+  publishers   = var.publishers
+}
 
-  archive_days       = var.archive_days
-  publishers         = var.publishers
+module "unmatched" {
+  source = "../unmatched"
+  count  = local.has.edge ? 1 : 0
+
+  deployment         = local.deployment
+  bus                = local.bus
+  queues             = { unmatched = local.unmatched_arn, undelivered = local.undelivered_arn }
+  subscribed         = local.matched
+  forwarded          = local.forwarded
+  security           = { key_arn = local.security.key_arn }
   log_retention_days = var.log_retention_days
+
+  # The queue takes nothing from a rule before its policy is there, and what is taken away from "unmatched" has its own queue.
+  depends_on = [module.bus, module.worker]
 }
 
 module "outbox" {
   source = "../outbox"
-  count  = length(local.outbox_workers) > 0 ? 1 : 0
+  count  = length(local.outbox_workers) > 0 && local.has.platform ? 1 : 0
 
   deployment         = local.deployment
   protect            = var.protect
   security           = local.security
   package            = local.relay_package
-  bus                = { name = module.bus.name, arn = module.bus.arn }
+  bus                = local.bus
   publishes          = distinct(flatten([for worker in local.outbox_workers : local.workers[worker].publishes]))
-  claims_bucket      = module.store.claims_bucket
+  claims_bucket      = local.claims_bucket
   environment        = var.function_environment
   force_destroy      = var.force_destroy
   log_retention_days = var.log_retention_days
@@ -87,6 +106,7 @@ module "outbox" {
 
 module "operators" {
   source = "../operators"
+  count  = local.has.platform ? 1 : 0
 
   deployment    = local.deployment
   protect       = var.protect
@@ -96,19 +116,19 @@ module "operators" {
 
 module "topic" {
   source   = "../topic"
-  for_each = toset(flatten([for domains in local.domains : keys(domains)]))
+  for_each = local.has.platform ? local.topic_sources : []
 
   deployment  = local.deployment
   protect     = var.protect
   security    = local.security
   bus_grants  = var.bus_grants
-  bus_name    = module.bus.name
+  bus_name    = local.bus.name
   source_name = each.key
 }
 
 module "worker" {
   source   = "../worker"
-  for_each = local.workers
+  for_each = local.own
 
   deployment = local.deployment
   protect    = var.protect
@@ -116,6 +136,7 @@ module "worker" {
   name       = each.key
   manifest = {
     description = each.value.description
+    owner       = each.value.owner
     function    = each.value.function
     batch       = each.value.batch
     queue       = each.value.queue
@@ -130,38 +151,34 @@ module "worker" {
   autoscaling = var.autoscaling
 
   # Lambda refuses weights on an alias with provisioned concurrency, and provisioned concurrency on one with weights.
-  traffic_in_steps = local.in_steps && each.value.function.provisioned_concurrency == 0
-  package          = local.packages[each.key]
-  bus = {
-    name      = module.bus.name
-    arn       = module.bus.arn
-    publishes = each.value.publishes
-  }
+  traffic_in_steps   = local.in_steps && each.value.function.provisioned_concurrency == 0
+  package            = local.packages[each.key]
+  bus                = merge(local.bus, { publishes = each.value.publishes })
   filter_policies    = lookup(local.filters, each.key, {})
-  topic_arns         = { for source, topic in module.topic : source => topic.arn }
+  topic_arns         = local.topic_arns
   rules              = lookup(local.rules, each.key, {})
   force_destroy      = var.force_destroy
-  outbox_table       = each.value.outbox ? one(module.outbox[*].table) : null
-  claims_bucket      = module.store.claims_bucket
-  environment        = merge(each.value.environment, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
+  outbox_table       = each.value.outbox ? local.outbox_table : null
+  claims_bucket      = local.claims_bucket
+  environment        = merge(each.value.environment, each.value.logs.level == null ? {} : { FANOUT_LOG_LEVEL = each.value.logs.level }, { for name, values in local.store_variables[each.key] : name => values[0] }, var.function_environment)
   permissions        = local.permissions[each.key]
   parameters         = each.value.parameters
   secrets            = each.value.secrets
-  vpc                = var.vpc
+  vpc                = each.value.function.vpc == null ? var.vpc : lookup(var.vpcs, each.value.function.vpc, null)
   iam_dialect        = var.iam_dialect
   log_retention_days = var.log_retention_days
 }
 
 module "traces" {
   source = "../traces"
-  count  = length(local.forwarders)
+  count  = var.traces.endpoint != null && local.has.platform ? 1 : 0
 
   deployment         = local.deployment
   security           = local.security
   package            = local.forwarder_package
   endpoint           = var.traces.endpoint
   headers_secret     = var.traces.headers_secret
-  log_groups         = { for name, worker in module.worker : name => worker.log_group }
+  log_groups         = { for name in keys(local.workers) : name => local.watched[name].log_group }
   environment        = var.function_environment
   log_retention_days = var.log_retention_days
   iam_dialect        = var.iam_dialect
@@ -169,13 +186,14 @@ module "traces" {
 
 module "schedule" {
   source = "../schedule"
+  count  = local.has.edge ? 1 : 0
 
   deployment        = local.deployment
   security          = { key_alias = local.security.key_alias }
-  bus_arn           = module.bus.arn
-  dead_letter_queue = module.bus.undelivered_queue_arn
+  bus_arn           = local.bus.arn
+  dead_letter_queue = local.undelivered_arn
   schedules         = var.schedules
-  heartbeats        = { for name, worker in module.worker : name => "${worker.function.arn}:${worker.function.alias}" if contains(var.keep_warm.workers, name) }
+  heartbeats        = { for name in keys(local.workers) : name => try("${module.worker[name].function.arn}:${module.worker[name].function.alias}", "${local.function_arn}-${name}:live") if contains(var.keep_warm.workers, name) }
   heartbeat_minutes = var.keep_warm.minutes
   canary = var.canary == null ? null : {
     function = module.canary[0].function.arn
@@ -186,7 +204,7 @@ module "schedule" {
 
 module "canary" {
   source = "../canary"
-  count  = var.canary == null ? 0 : 1
+  count  = var.canary != null && local.has.edge ? 1 : 0
 
   deployment         = local.deployment
   security           = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
@@ -194,10 +212,11 @@ module "canary" {
   every              = var.canary.every
   limit_s            = var.canary.limit_s
   workers            = { for name, worker in local.workers : name => worker.batch.window_s }
-  sources            = keys(module.topic)
+  sources            = local.topic_sources
   event_buckets      = local.event_buckets
-  bus_arn            = module.bus.arn
+  bus_arn            = local.bus.arn
   alarm_topic        = module.observability.alarm_topic
+  alarm_actions      = var.observability.alarm_actions
   environment        = var.function_environment
   log_retention_days = var.log_retention_days
   iam_dialect        = var.iam_dialect
@@ -211,11 +230,12 @@ locals {
     if contains(coalesce(it.namespaces, [var.namespace]), var.namespace)
     && (!startswith(it.queue, "arn:") || strcontains(it.queue, ":${local.deployment.region}:${local.deployment.account_id}:"))
   }
+  destinations = { for name, it in var.bus_destinations : name => it if contains(coalesce(it.namespaces, [var.namespace]), var.namespace) }
 }
 
 module "queue_source" {
   source   = "../queue_source"
-  for_each = local.queues
+  for_each = { for name, it in local.queues : name => it if local.has.edge }
 
   deployment         = local.deployment
   security           = { key_arn = local.security.key_arn }
@@ -225,52 +245,56 @@ module "queue_source" {
   schema_version     = each.value.schema_version
   batch_size         = each.value.batch_size
   kms_key            = each.value.kms_key
-  bus_arn            = module.bus.arn
+  bus_arn            = local.bus.arn
   log_retention_days = var.log_retention_days
 }
 
 module "bus_destination" {
   source   = "../bus_destination"
-  for_each = { for name, it in var.bus_destinations : name => it if contains(coalesce(it.namespaces, [var.namespace]), var.namespace) }
+  for_each = { for name, it in local.destinations : name => it if local.has.edge }
 
   deployment = local.deployment
   protect    = var.protect
   security   = { key_alias = local.security.key_alias, tls_only = local.security.tls_only }
   name       = each.key
-  bus_name   = module.bus.name
+  bus_name   = local.bus.name
   bus        = each.value.bus
+  api        = each.value.api
   events     = each.value.events
   where      = each.value.where
 }
 
+# Alarms and dashboards know what they watch by its name, so that none waits for it.
 module "observability" {
   source = "../observability"
 
   deployment = local.deployment
   security   = local.security
+  shared     = local.has.platform
+  own        = keys(local.own)
   bus_name   = var.namespace
-  topics     = [for topic in module.topic : topic.watched.topic]
-  dead_letter_queues = concat(
-    module.bus.dead_letter_queues,
-    module.outbox[*].watched.dead_letter_queue,
-    [for topic in module.topic : topic.watched.dead_letter_queue],
-    flatten([for worker in module.worker : worker.watched.dead_letter_queues]),
-    [for workflow in module.workflow : workflow.watched.dead_letter_queue],
-    [for destination in module.bus_destination : destination.watched.dead_letter_queue],
-  )
-  workflows          = { for name, workflow in module.workflow : name => workflow.watched.arn }
-  workers            = { for name, worker in module.worker : name => merge(worker.watched, { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, domains = distinct(local.selections[name][*].source) }) }
-  relays             = module.outbox[*].watched.function
-  pipes              = { for name, source in module.queue_source : name => source.watched }
+  topics     = [for source in local.shown.sources : "${var.namespace}-${replace(source, ".", "-")}"]
+  dead_letter_queues = [for name in concat(
+    local.has.platform ? ["unmatched", "undelivered"] : [],
+    [for outbox in local.shown.outboxes : "${outbox}-undelivered"],
+    [for source in local.shown.sources : "${replace(source, ".", "-")}-undelivered"],
+    [for workflow in local.shown.workflows : "${workflow}-undelivered"],
+    [for destination in local.shown.destinations : "to-${destination}-undelivered"],
+  ) : "${var.namespace}-${name}"]
+  workflows          = { for name in local.shown.workflows : name => "arn:${local.deployment.partition}:states:${local.location}:stateMachine:${var.namespace}-${name}" }
+  workers            = { for name in local.shown.workers : name => merge(local.watched[name], { age_s = local.workers[name].slo.age_s, error_percent = local.workers[name].slo.error_percent, owner = local.workers[name].owner, domains = distinct(local.selections[name][*].source) }) }
+  relays             = [for outbox in local.shown.outboxes : "${var.namespace}-${outbox}"]
+  pipes              = { for name in local.shown.pipes : name => "${var.namespace}-${name}" }
   emails             = var.observability.alarm_emails
   urls               = var.observability.alarm_urls
+  actions            = var.observability.alarm_actions
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards
   log_queries        = var.observability.log_queries
 }
 
 resource "aws_ses_email_identity" "sender" {
-  for_each = var.create_email_identities ? local.senders : []
+  for_each = var.create_email_identities && local.has.platform ? local.senders : []
 
   email = each.key
 }

@@ -1,10 +1,10 @@
 output "bus" {
   description = "The bus, and where the events end that no worker takes or that the bus cannot deliver."
   value = {
-    name              = module.bus.name
-    arn               = module.bus.arn
-    unmatched_queue   = module.bus.unmatched_queue
-    undelivered_queue = module.bus.undelivered_queue
+    name              = local.bus.name
+    arn               = local.bus.arn
+    unmatched_queue   = one(module.bus[*].unmatched_queue)
+    undelivered_queue = one(module.bus[*].undelivered_queue)
   }
 }
 
@@ -35,7 +35,7 @@ output "alarm_topic" {
 
 output "claims_bucket" {
   description = "The name of the bucket of the data of large events."
-  value       = module.store.claims_bucket.name
+  value       = local.claims_bucket.name
 }
 
 output "outbox" {
@@ -83,5 +83,19 @@ output "router" {
 
 output "operators" {
   description = "The journal's table, and the policies to give to people on call."
-  value       = module.operators
+  value       = one(module.operators[*])
+}
+
+output "stack" {
+  description = "What stands in this state, and what other stacks depend on of it: the workers' subscriptions, and the events that do not count as unmatched."
+  value = {
+    name          = coalesce(var.stack, "whole")
+    subscriptions = { for name, worker in local.own : name => { via = worker.via, subscribes = [for it in worker.subscribes : { event = it.event, where = jsonencode(it.where) }] } }
+    matched       = local.has.edge ? sort(flatten([for source, names in local.matched : [for name in names : "${source}/${name}"]])) : []
+  }
+}
+
+output "console" {
+  description = "The console's address, its function, and the roles that it assumes; null when there is none."
+  value       = one(module.console[*])
 }

@@ -8,73 +8,85 @@ locals {
 
   # On an emulator the packages are for the machine's own architecture, whatever the worker declares.
   architectures = { for name, worker in local.workers : name => coalesce(local.target.architecture, worker.function.architecture) }
-  dependencies  = toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture) : "dependencies-${architecture}"])
-  own_layers    = toset([for name in concat(keys(local.workers), keys(local.web)) : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
-  zips          = toset(concat([for name in keys(local.workers) : "workers/${name}"], [for name in keys(local.web) : "web/${name}"], tolist(local.dependencies), tolist(local.own_layers), local.relays, local.canaries, local.forwarders))
-  relays        = length(local.outbox_workers) > 0 ? ["outbox-relay"] : []
-  canaries      = var.canary == null ? [] : ["canary"]
-  forwarders    = var.traces.endpoint == null ? [] : ["span-forwarder"]
+  # Relay, canary and forwarder run on what workers run on, so that they need no layer of their own.
+  first_architecture = try(sort(values(local.architectures))[0], "")
+
+  # The layers of what stands here; those of dependencies are the platform's, whose every function's they are.
+  used = toset(concat(
+    [for name in keys(local.own) : "dependencies-${local.architectures[name]}"],
+    local.has.edge ? [for function in values(local.web) : "dependencies-${function.architecture}"] : [],
+    local.has.edge && var.canary != null ? ["dependencies-${local.first_architecture}"] : [],
+    local.has.edge ? [for console in local.consoles : "dependencies-${console.architecture}"] : [],
+  ))
+  dependencies = local.has.platform ? toset([for architecture in concat(values(local.architectures), values(local.web)[*].architecture, local.consoles[*].architecture) : "dependencies-${architecture}"]) : []
+  functions    = concat(keys(local.own), local.has.edge ? concat(keys(local.web), local.consoles[*].zip) : [])
+  consoles     = var.console == null || local.worker_alone != null ? [] : [{ zip = "console", architecture = coalesce(local.target.architecture, local.first_architecture, "arm64") }]
+  own_layers   = toset([for name in local.functions : "layers/${name}" if fileexists("${var.packages_dir}/layers/${name}.zip")])
+  zips = toset(concat(
+    [for name in keys(local.own) : "workers/${name}"],
+    local.has.edge ? [for name in keys(local.web) : "web/${name}"] : [],
+    tolist(local.dependencies), tolist(local.own_layers),
+    local.has.platform && length(local.outbox_workers) > 0 ? ["outbox-relay"] : [],
+    local.has.platform && var.traces.endpoint != null ? ["span-forwarder"] : [],
+    local.has.edge && var.canary != null ? ["canary"] : [],
+    local.has.edge ? local.consoles[*].zip : [],
+  ))
 
   packages = {
-    for name, worker in local.workers : name => {
-      bucket       = aws_s3_bucket.packages.id
+    for name, worker in local.own : name => {
+      bucket       = local.packages_bucket
       key          = aws_s3_object.package["workers/${name}"].key
       hash         = local.hashes["workers/${name}"]
       handler      = "services.${worker.folder}.handler.handler"
       runtime      = local.target.runtime
       architecture = local.architectures[name]
-      layers = [
-        for layer in ["dependencies-${local.architectures[name]}", "layers/${name}"] : aws_lambda_layer_version.this[layer].arn
-        if contains(local.layers, layer)
-      ]
+      layers       = [for layer in ["dependencies-${local.architectures[name]}", "layers/${name}"] : local.layer_arns[layer] if contains(keys(local.layer_arns), layer)]
     }
   }
-  # The relay runs on what its workers run on, so that it needs no layer of its own.
-  relay_package = one([
-    for relay in local.relays : {
-      bucket       = aws_s3_bucket.packages.id
-      key          = aws_s3_object.package[relay].key
-      hash         = local.hashes[relay]
-      handler      = "fanout.outbox.relay.handler"
+  # The platform's own functions. The relay's workers have the architecture of the first of them.
+  handlers = { outbox-relay = "fanout.outbox.relay.handler", span-forwarder = "fanout.tracing.forwarder.handler", canary = "fanout_tools.canary.scheduled.handler" }
+  tool_packages = {
+    for zip, handler in local.handlers : zip => {
+      bucket       = local.packages_bucket
+      key          = aws_s3_object.package[zip].key
+      hash         = local.hashes[zip]
+      handler      = handler
       runtime      = local.target.runtime
-      architecture = local.architectures[local.outbox_workers[0]]
-      layers       = [aws_lambda_layer_version.this["dependencies-${local.architectures[local.outbox_workers[0]]}"].arn]
-    }
-  ])
-  # On the layer of some workers: it needs no other.
-  canary_architecture = try(sort(values(local.architectures))[0], "")
-  canary_package = one([
-    for canary in local.canaries : {
-      bucket       = aws_s3_bucket.packages.id
-      key          = aws_s3_object.package[canary].key
-      hash         = local.hashes[canary]
-      handler      = "fanout_tools.canary.scheduled.handler"
+      architecture = zip == "outbox-relay" ? local.architectures[local.outbox_workers[0]] : local.first_architecture
+      layers       = [local.layer_arns["dependencies-${zip == "outbox-relay" ? local.architectures[local.outbox_workers[0]] : local.first_architecture}"]]
+    } if contains(local.zips, zip)
+  }
+  relay_package     = lookup(local.tool_packages, "outbox-relay", null)
+  forwarder_package = lookup(local.tool_packages, "span-forwarder", null)
+  canary_package    = lookup(local.tool_packages, "canary", null)
+
+  console_package = one([
+    for console in local.consoles : {
+      bucket       = local.packages_bucket
+      key          = aws_s3_object.package[console.zip].key
+      hash         = local.hashes[console.zip]
+      handler      = "fanout_console.handler"
       runtime      = local.target.runtime
-      architecture = local.canary_architecture
-      layers       = [aws_lambda_layer_version.this["dependencies-${local.canary_architecture}"].arn]
-    }
+      architecture = console.architecture
+      layers       = [for layer in ["dependencies-${console.architecture}", "layers/${console.zip}"] : local.layer_arns[layer] if contains(keys(local.layer_arns), layer)]
+    } if local.has.edge
   ])
 
-  # Likewise on what the first of the workers runs on.
-  forwarder_package = one([
-    for forwarder in local.forwarders : {
-      bucket       = aws_s3_bucket.packages.id
-      key          = aws_s3_object.package[forwarder].key
-      hash         = local.hashes[forwarder]
-      handler      = "fanout.tracing.forwarder.handler"
-      runtime      = local.target.runtime
-      architecture = values(local.architectures)[0]
-      layers       = [aws_lambda_layer_version.this["dependencies-${values(local.architectures)[0]}"].arn]
-    }
-  ])
   layers = setunion(local.dependencies, local.own_layers)
+  layer_arns = merge(
+    { for layer, version in aws_lambda_layer_version.this : layer => version.arn },
+    { for layer, version in data.aws_lambda_layer_version.dependencies : layer => version.arn },
+  )
+  # By its content, so that every stack finds the version that it was built with.
+  layer_names     = { for layer in setunion(local.used, local.layers) : layer => "${var.namespace}-${replace(trimprefix(layer, "layers/"), "_", "-")}${startswith(layer, "layers/") ? "" : "-${substr(try(filesha256("${var.packages_dir}/${layer}.zip"), ""), 0, 8)}"}" }
+  packages_bucket = try(aws_s3_bucket.packages[0].id, "${var.namespace}-packages-${local.deployment.account_id}")
 
   # Without its files a configuration is still valid, but not to be planned: see the precondition below.
   hashes   = { for zip in local.zips : zip => try(filebase64sha256("${var.packages_dir}/${zip}.zip"), "") }
   checksum = { for zip in local.zips : zip => try(filesha256("${var.packages_dir}/${zip}.zip"), "") }
   build    = "`make build TARGET=${basename(var.packages_dir)}`"
-  older    = [for path in module.sources.changed : basename(path) if var.canary != null || !can(regex("/fanout_tools/", path))] # it alone holds tools
-  unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", local.zips)) : file if !fileexists("${var.packages_dir}/${file}")]
+  older    = [for path in module.sources.changed : basename(path) if var.canary != null || var.console != null || !can(regex("/fanout_tools/", path))] # they alone hold tools
+  unbuilt  = [for file in concat(["target.json"], formatlist("%s.zip", setunion(local.zips, local.used))) : file if !fileexists("${var.packages_dir}/${file}")]
 }
 
 module "sources" {
@@ -84,9 +96,14 @@ module "sources" {
   recorded     = try(local.target.sources, {})
 }
 
-resource "aws_s3_bucket" "packages" {
-  bucket        = "${var.namespace}-packages-${local.deployment.account_id}"
-  force_destroy = true # `make build` makes them again
+data "aws_lambda_layer_version" "dependencies" {
+  for_each = setsubtract(local.used, local.dependencies)
+
+  layer_name = local.layer_names[each.key]
+}
+
+resource "terraform_data" "packages" {
+  input = var.namespace
 
   lifecycle {
     precondition {
@@ -100,8 +117,17 @@ resource "aws_s3_bucket" "packages" {
   }
 }
 
+resource "aws_s3_bucket" "packages" {
+  count = local.has.platform ? 1 : 0
+
+  bucket        = "${var.namespace}-packages-${local.deployment.account_id}"
+  force_destroy = true # `make build` makes them again
+}
+
 resource "aws_s3_bucket_public_access_block" "packages" {
-  bucket                  = aws_s3_bucket.packages.id
+  count = local.has.platform ? 1 : 0
+
+  bucket                  = aws_s3_bucket.packages[0].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -109,7 +135,9 @@ resource "aws_s3_bucket_public_access_block" "packages" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "packages" {
-  bucket = aws_s3_bucket.packages.id
+  count = local.has.platform ? 1 : 0
+
+  bucket = aws_s3_bucket.packages[0].id
 
   rule {
     id     = "abort"
@@ -122,9 +150,9 @@ resource "aws_s3_bucket_lifecycle_configuration" "packages" {
 }
 
 resource "aws_s3_bucket_policy" "packages" {
-  count = var.tls_only ? 1 : 0
+  count = var.tls_only && local.has.platform ? 1 : 0
 
-  bucket = aws_s3_bucket.packages.id
+  bucket = aws_s3_bucket.packages[0].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
@@ -132,7 +160,7 @@ resource "aws_s3_bucket_policy" "packages" {
       Effect    = "Deny"
       Principal = "*"
       Action    = "s3:*"
-      Resource  = [aws_s3_bucket.packages.arn, "${aws_s3_bucket.packages.arn}/*"]
+      Resource  = [aws_s3_bucket.packages[0].arn, "${aws_s3_bucket.packages[0].arn}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
   })
@@ -141,7 +169,7 @@ resource "aws_s3_bucket_policy" "packages" {
 resource "aws_s3_object" "package" {
   for_each = local.zips
 
-  bucket = aws_s3_bucket.packages.id
+  bucket = local.packages_bucket
   key    = "${each.key}-${local.checksum[each.key]}.zip"
   source = "${var.packages_dir}/${each.key}.zip"
 
@@ -151,15 +179,18 @@ resource "aws_s3_object" "package" {
       tags = {}
     }
   }
+  depends_on = [terraform_data.packages]
 }
 
 resource "aws_lambda_layer_version" "this" {
   for_each = local.layers
 
-  layer_name          = "${var.namespace}-${replace(trimprefix(each.key, "layers/"), "_", "-")}"
+  layer_name          = local.layer_names[each.key]
   description         = "Distributions that workers need"
-  s3_bucket           = aws_s3_bucket.packages.id
+  s3_bucket           = local.packages_bucket
   s3_key              = aws_s3_object.package[each.key].key
   source_code_hash    = local.hashes[each.key]
   compatible_runtimes = [local.target.runtime]
+
+  depends_on = [terraform_data.packages]
 }

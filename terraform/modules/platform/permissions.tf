@@ -19,8 +19,8 @@ locals {
 
   arns = {
     for resource, it in local.resources : resource => (
-      it.kind == "table" ? ["${module.store.tables[it.name].arn}${it.path}"]
-      : it.kind == "bucket" ? ["${module.store.buckets[it.name].arn}${it.path}", "${module.store.buckets[it.name].arn}${it.path}/*"]
+      it.kind == "table" ? ["${local.store_arns.table[it.name]}${it.path}"]
+      : it.kind == "bucket" ? ["${local.store_arns.bucket[it.name]}${it.path}", "${local.store_arns.bucket[it.name]}${it.path}/*"]
       : it.kind == "identity" ? ["${local.identity_arn}/${it.name}"]
       : it.kind == "function" ? ["${local.function_arn}-${it.name}", "${local.function_arn}-${it.name}:live"]
       : [resource]
@@ -36,11 +36,19 @@ locals {
     ]
   }
 
-  # TABLE_STOCK = fanout-dev-stock: the name in AWS of each table and bucket that the worker is permitted to.
+  # Of each table and bucket that somebody is permitted to, or declares: it may stand in another's stack.
+  table_names  = distinct(concat(keys(local.tables), [for it in local.resources : it.name if it.kind == "table"]))
+  bucket_names = distinct(concat(keys(local.buckets), [for it in local.resources : it.name if it.kind == "bucket"]))
   store_names = {
-    table  = { for name, table in module.store.tables : name => table.name }
-    bucket = { for name, bucket in module.store.buckets : name => bucket.name }
+    table  = { for name in local.table_names : name => "${var.namespace}-${name}" }
+    bucket = { for name in local.bucket_names : name => "${var.namespace}-${name}-${local.deployment.account_id}" }
   }
+  store_arns = {
+    table  = { for name, named in local.store_names.table : name => "arn:${local.deployment.partition}:dynamodb:${local.location}:table/${named}" }
+    bucket = { for name, named in local.store_names.bucket : name => "arn:${local.deployment.partition}:s3:::${named}" }
+  }
+
+  # TABLE_STOCK = fanout-dev-stock: the name in AWS of each table and bucket that the worker is permitted to.
   store_variables = {
     for name, permissions in local.permitted : name => {
       for it in distinct([for resource in flatten(permissions[*].resources) : local.resources[resource]]) :

@@ -61,8 +61,14 @@ locals {
     )) : split("/", event)[0] => split("/", event)[1]...
   }
 
+  # What does not count as unmatched.
+  matched = {
+    for source, names in local.taken : source => [for name in distinct(names) : name if !contains(var.held_events, "${source}/${name}")]
+    if anytrue([for name in names : !contains(var.held_events, "${source}/${name}")])
+  }
+
   # The events of AWS services come over from the default bus; of S3, those of the buckets that say `events: true`.
-  event_buckets = [for name, bucket in local.buckets : module.store.buckets[name].name if bucket.events]
+  event_buckets = [for name, bucket in local.buckets : local.store_names.bucket[name] if bucket.events]
   forwarded = {
     for source, names in local.taken : source => jsonencode(merge(
       { source = [source], detail-type = distinct(names) },

@@ -9,6 +9,18 @@ variable "namespace" {
   }
 }
 
+variable "stack" {
+  description = "The stack that this state holds: platform, edge, or the name of a worker; null: the whole deployment (stack.tf)."
+  type        = string
+  default     = null
+}
+
+variable "held_events" {
+  description = "Events (SOURCE/NAME) that count as unmatched for now although a worker subscribes to them, because its routes are not there yet; `fanout deploy` says so between two steps."
+  type        = set(string)
+  default     = []
+}
+
 variable "services_dir" {
   description = "The directory with a folder per worker."
   type        = string
@@ -74,6 +86,7 @@ variable "observability" {
   type = object({
     alarm_emails       = optional(set(string), [])
     alarm_urls         = optional(set(string), [])
+    alarm_actions      = optional(set(string), [])
     error_rate_percent = optional(number, 5)
     worker_dashboards  = optional(bool, true)
     log_queries        = optional(bool, true)
@@ -148,6 +161,24 @@ variable "vpc" {
   default = null
 }
 
+variable "vpcs" {
+  description = "Further placements by name, for workers whose function.vpc names one in place of vpc."
+  type = map(object({
+    subnet_ids         = set(string)
+    security_group_ids = set(string)
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue([for worker in local.workers : contains(keys(var.vpcs), worker.function.vpc) if worker.function.vpc != null])
+    error_message = join("\n", [
+      for worker in local.workers :
+      "services/${worker.folder}/worker.yaml: function.vpc: ${coalesce(worker.function.vpc, "-")}: no such placement; add it to the environment's vpcs, or correct the name."
+      if worker.function.vpc == null ? false : !contains(keys(var.vpcs), worker.function.vpc)
+    ])
+  }
+}
+
 variable "schedules" {
   description = "Events to publish by the clock, by the schedule's name: rate(...), cron(...) or at(...), and the event as <source>/<Name>."
   type = map(object({
@@ -179,9 +210,19 @@ variable "queues" {
 }
 
 variable "bus_destinations" {
-  description = "Buses elsewhere that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
+  description = "Buses elsewhere and APIs that get events of this one, by the destination's name: bus (its ARN; its policy has to let this account put events) or api (see modules/bus_destination), events (<source>/<Name>), where (an EventBridge pattern over their data, as JSON), namespaces (of the environments that send to it; null: of all)."
   type = map(object({
-    bus        = string
+    bus = optional(string)
+    api = optional(object({
+      url        = string
+      connection = string
+      method     = optional(string, "POST")
+      rate       = optional(number, 50)
+      transform = optional(object({
+        paths    = optional(map(string), {})
+        template = string
+      }))
+    }))
     events     = set(string)
     where      = optional(string)
     namespaces = optional(set(string))
@@ -249,6 +290,29 @@ variable "permissions_boundary" {
   default     = null
 }
 
+variable "role_path" {
+  description = "The path of every role made here, but for the one that ends leases, which commands name by its ARN; another path replaces the roles."
+  type        = string
+  default     = "/"
+
+  validation {
+    # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+    condition     = can(regex("^/([!-.0-~]+/)*$", var.role_path)) && length(var.role_path) <= 512
+    error_message = "A role's path begins and ends with / and has at most 512 characters, as /fanout/."
+  }
+}
+
+variable "code_signing_config" {
+  description = "The code signing configuration (ARN) of every function; `make build` signs nothing, so that one that enforces needs a signing job between build and deploy. null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.code_signing_config == null ? true : can(regex("^arn:[a-z-]+:lambda:[a-z0-9-]+:[0-9]{12}:code-signing-config:csc-[a-z0-9]{17}$", var.code_signing_config))
+    error_message = "A code signing configuration is named by its ARN, arn:aws:lambda:<region>:<account>:code-signing-config:csc-<17 characters>."
+  }
+}
+
 variable "autoscaling" {
   description = "Scale provisioned concurrency as worker.yaml says; an emulator without Application Auto Scaling needs false."
   type        = bool
@@ -286,7 +350,7 @@ variable "web" {
   default = {}
 
   validation {
-    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "outbox", "router"]), name)])
+    condition     = alltrue([for name in concat(keys(var.web), keys(local.web_declared)) : !contains(concat(keys(local.workers), ["canary", "console", "outbox", "router"]), name)])
     error_message = "A web function has the name of a worker or of the platform's own: rename its folder."
   }
   validation {
@@ -340,4 +404,49 @@ variable "router" {
     condition     = var.router == null || length(local.routed) > 0
     error_message = "A router needs a web function to serve: name one in web that is declared via: router, or leave the router out."
   }
+}
+
+variable "console" {
+  description = "The console behind the router: the environment as commands name it, the console's name in DNS, the identity provider that people sign in with, and which of its groups have which role (see modules/console); null: none."
+  type = object({
+    environment  = string
+    host         = string
+    groups_claim = optional(string, "groups")
+    person_claim = optional(string, "email")
+    groups = object({
+      observer     = optional(set(string), [])
+      investigator = optional(set(string), [])
+      operator     = optional(set(string), [])
+    })
+    oidc = object({
+      issuer                 = string
+      authorization_endpoint = string
+      token_endpoint         = string
+      user_info_endpoint     = string
+      client_id              = string
+      scope                  = optional(string, "openid email groups")
+    })
+  })
+  default = null
+
+  validation {
+    condition     = var.console == null || var.router != null
+    error_message = "The console is behind a router, whose load balancer people sign in at: set router, or run `fanout console`."
+  }
+  validation {
+    condition     = var.console == null || var.console_client_secret != ""
+    error_message = "The load balancer needs the client's secret with the identity provider: set TF_VAR_console_client_secret."
+  }
+  validation {
+    condition     = var.console == null ? true : !contains([for function in var.web : function.route.host], var.console.host)
+    error_message = "A web function serves the console's host: give the console a name of its own."
+  }
+}
+
+variable "console_client_secret" {
+  description = "The secret that the console's load balancer has with the identity provider. Terraform's state holds it."
+  type        = string
+  default     = ""
+  sensitive   = true
+  nullable    = false
 }

@@ -4,7 +4,7 @@
 
 locals {
   workflow_keys  = ["description", "event", "owner", "timeout_s", "where", "workers"]
-  workflow_files = { for file in fileset(var.services_dir, "*/workflow.yaml") : dirname(file) => try({ for key, value in yamldecode(file("${var.services_dir}/${file}")) : key => value }, null) }
+  workflow_files = { for file in local.worker_alone == null ? fileset(var.services_dir, "*/workflow.yaml") : [] : dirname(file) => try({ for key, value in yamldecode(file("${var.services_dir}/${file}")) : key => value }, null) }
   known_events   = [for file in fileset(var.contracts_dir, "*/*.v*.json") : replace(file, "/\\.v[0-9]+\\.json$/", "")]
 
   workflow_problems = sort(flatten([
@@ -86,7 +86,7 @@ resource "terraform_data" "workflows" {
 
 module "workflow" {
   source   = "../workflow"
-  for_each = local.workflows
+  for_each = { for name, it in local.workflows : name => it if local.has.edge }
 
   deployment = local.deployment
   protect    = var.protect
@@ -97,7 +97,7 @@ module "workflow" {
     "${var.services_dir}/${each.value.folder}/workflow.asl.json",
     merge(each.value.functions, { partition = local.deployment.partition, timeout_s = each.value.timeout_s }),
   )
-  bus_name           = module.bus.name
+  bus_name           = local.bus.name
   pattern            = local.workflow_patterns[each.key]
   tracing            = var.workflow_tracing
   log_retention_days = var.log_retention_days

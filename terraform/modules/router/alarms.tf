@@ -1,8 +1,9 @@
 # What has to wake someone: clients that get errors, and routers or functions that do not answer.
 
 locals {
-  balancer = { LoadBalancer = aws_lb.this.arn_suffix }
-  targets  = merge(local.balancer, { TargetGroup = aws_lb_target_group.this.arn_suffix })
+  alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
+  balancer      = { LoadBalancer = aws_lb.this.arn_suffix }
+  targets       = merge(local.balancer, { TargetGroup = aws_lb_target_group.this.arn_suffix })
 }
 
 resource "aws_cloudwatch_metric_alarm" "errors" {
@@ -13,8 +14,8 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = var.error_rate_percent
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 
   metric_query {
     id          = "rate"
@@ -50,8 +51,8 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }
 
 # A service without a task has no unhealthy one either.
@@ -67,8 +68,8 @@ resource "aws_cloudwatch_metric_alarm" "none_healthy" {
   threshold           = 1
   comparison_operator = "LessThanThreshold"
   treat_missing_data  = "breaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }
 
 # Of the routers' own metrics, one pair for each function.
@@ -87,8 +88,8 @@ resource "aws_cloudwatch_metric_alarm" "queue_time" {
   threshold           = 2 * var.scaling.queue_time_ms
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "breaker" {
@@ -105,6 +106,6 @@ resource "aws_cloudwatch_metric_alarm" "breaker" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }

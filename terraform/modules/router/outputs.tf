@@ -22,3 +22,13 @@ output "log_group" {
   description = "The routers' log group."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "balancer" {
+  description = "The load balancer, its HTTPS listener, its target group and its security group: for rules beside the router's own."
+  value = {
+    balancer_arn            = aws_lb.this.arn
+    balancer_security_group = aws_security_group.balancer.id
+    listener_arn            = aws_lb_listener.https.arn
+    target_group_arn        = aws_lb_target_group.this.arn
+  }
+}

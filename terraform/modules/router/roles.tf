@@ -57,6 +57,7 @@ locals {
 resource "aws_iam_role" "task" {
   name                 = local.name
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Router"
   assume_role_policy   = local.assumed_by_tasks
 }
@@ -78,6 +79,7 @@ resource "aws_iam_role_policy" "task" {
 resource "aws_iam_role" "execution" {
   name                 = "${local.name}-start"
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "What ECS needs to start the router"
   assume_role_policy   = local.assumed_by_tasks
 }

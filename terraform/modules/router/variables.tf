@@ -6,6 +6,7 @@ variable "deployment" {
     region               = string
     account_id           = string
     permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
   })
 }
 
@@ -222,6 +223,12 @@ variable "access_log" {
   description = "Log a line for each request in the router's own log."
   type        = bool
   default     = false
+}
+
+variable "alarm_actions" {
+  description = "What else an alarm tells (ARN) when it rings and when it is over."
+  type        = set(string)
+  default     = []
 }
 
 variable "alarm_topic" {

@@ -134,6 +134,7 @@ resource "aws_iam_role" "this" {
   # A dot, which no worker's name has, so that no worker has this role's name.
   name                 = "${var.deployment.namespace}.schedule"
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Schedules of ${var.deployment.namespace}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

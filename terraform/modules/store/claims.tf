@@ -3,12 +3,16 @@
 # them: each publisher writes under its own name alone, and only what is not there. Versions keep what is deleted.
 
 resource "aws_s3_bucket" "claims" {
+  count = var.claims ? 1 : 0
+
   bucket        = "${var.deployment.namespace}-claims-${var.deployment.account_id}"
   force_destroy = var.force_destroy
 }
 
 resource "aws_s3_bucket_public_access_block" "claims" {
-  bucket                  = aws_s3_bucket.claims.id
+  count = var.claims ? 1 : 0
+
+  bucket                  = aws_s3_bucket.claims[0].id
   block_public_acls       = true
   block_public_policy     = true
   ignore_public_acls      = true
@@ -16,7 +20,9 @@ resource "aws_s3_bucket_public_access_block" "claims" {
 }
 
 resource "aws_s3_bucket_server_side_encryption_configuration" "claims" {
-  bucket = aws_s3_bucket.claims.id
+  count = var.claims ? 1 : 0
+
+  bucket = aws_s3_bucket.claims[0].id
   rule {
     apply_server_side_encryption_by_default {
       sse_algorithm     = var.security.key_alias == null ? "AES256" : "aws:kms"
@@ -27,16 +33,18 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "claims" {
 }
 
 resource "aws_s3_bucket_versioning" "claims" {
-  bucket = aws_s3_bucket.claims.id
+  count = var.claims ? 1 : 0
+
+  bucket = aws_s3_bucket.claims[0].id
   versioning_configuration {
     status = "Enabled"
   }
 }
 
 resource "aws_s3_bucket_policy" "claims" {
-  count = var.security.tls_only ? 1 : 0
+  count = var.claims && var.security.tls_only ? 1 : 0
 
-  bucket = aws_s3_bucket.claims.id
+  bucket = aws_s3_bucket.claims[0].id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -45,7 +53,7 @@ resource "aws_s3_bucket_policy" "claims" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "s3:*"
-        Resource  = [aws_s3_bucket.claims.arn, "${aws_s3_bucket.claims.arn}/*"]
+        Resource  = [aws_s3_bucket.claims[0].arn, "${aws_s3_bucket.claims[0].arn}/*"]
         Condition = { Bool = { "aws:SecureTransport" = "false" } }
       },
       {
@@ -55,7 +63,7 @@ resource "aws_s3_bucket_policy" "claims" {
         Effect    = "Deny"
         Principal = "*"
         Action    = "s3:PutObject"
-        Resource  = ["${aws_s3_bucket.claims.arn}/*"]
+        Resource  = ["${aws_s3_bucket.claims[0].arn}/*"]
         Condition = { Null = { "s3:if-none-match" = "true" } }
       },
     ]
@@ -63,7 +71,9 @@ resource "aws_s3_bucket_policy" "claims" {
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "claims" {
-  bucket = aws_s3_bucket.claims.id
+  count = var.claims ? 1 : 0
+
+  bucket = aws_s3_bucket.claims[0].id
 
   rule {
     id     = "expire"

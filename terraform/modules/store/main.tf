@@ -1,4 +1,4 @@
-# What the platform and its workers keep: the workers' tables and buckets. Idempotency records and gathers are in tables
+# What the platform and its workers keep: the bucket of large events' data (claims.tf), the workers' tables and buckets. Idempotency records and gathers are in tables
 # that stand with the worker whose they are.
 
 resource "aws_dynamodb_table" "worker" {
@@ -9,6 +9,7 @@ resource "aws_dynamodb_table" "worker" {
   hash_key                    = each.value.key
   range_key                   = each.value.sort_key
   deletion_protection_enabled = !var.force_destroy
+  tags                        = each.value.owner == null ? {} : { owner = each.value.owner }
 
   dynamic "attribute" {
     for_each = toset(concat(compact([each.value.key, each.value.sort_key]), flatten([for keys in each.value.indexes : split("/", keys)])))
@@ -49,6 +50,7 @@ resource "aws_s3_bucket" "worker" {
 
   bucket        = "${var.deployment.namespace}-${each.key}-${var.deployment.account_id}"
   force_destroy = var.force_destroy
+  tags          = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
 resource "aws_s3_bucket_public_access_block" "worker" {
@@ -149,5 +151,5 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = concat(["bucket claims"], formatlist("table %s", keys(var.tables)), formatlist("bucket %s", keys(var.buckets)))
+  guarded = concat(var.claims ? ["bucket claims"] : [], formatlist("table %s", keys(var.tables)), formatlist("bucket %s", keys(var.buckets)))
 }

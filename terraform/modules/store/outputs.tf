@@ -9,9 +9,6 @@ output "buckets" {
 }
 
 output "claims_bucket" {
-  description = "The bucket of the data of large events."
-  value = {
-    name = aws_s3_bucket.claims.bucket
-    arn  = aws_s3_bucket.claims.arn
-  }
+  description = "The bucket of the data of large events; null where it is another's."
+  value       = one([for bucket in aws_s3_bucket.claims : { name = bucket.bucket, arn = bucket.arn }])
 }

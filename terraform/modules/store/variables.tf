@@ -9,12 +9,13 @@ variable "deployment" {
 }
 
 variable "tables" {
-  description = "The workers' tables by name: partition key and, if any, sort key, both strings; the attribute with the time at which an item may go; indexes as KEY or KEY/SORT_KEY."
+  description = "The workers' tables by name: partition key and, if any, sort key, both strings; the attribute with the time at which an item may go; indexes as KEY or KEY/SORT_KEY; owner: the team in its tag."
   type = map(object({
     key      = string
     sort_key = optional(string)
     ttl      = optional(string)
     indexes  = optional(map(string), {})
+    owner    = optional(string)
   }))
   default = {}
 
@@ -25,11 +26,12 @@ variable "tables" {
 }
 
 variable "buckets" {
-  description = "The workers' buckets by name; events: publish the events of its objects to EventBridge; versioned: keep what is written over for 30 days; expire_days: how long an object is kept."
+  description = "The workers' buckets by name; events: publish the events of its objects to EventBridge; versioned: keep what is written over for 30 days; expire_days: how long an object is kept; owner: the team in its tag."
   type = map(object({
     events      = optional(bool, false)
     versioned   = optional(bool, false)
     expire_days = optional(number)
+    owner       = optional(string)
   }))
   default = {}
 
@@ -37,6 +39,12 @@ variable "buckets" {
     condition     = length(setintersection(keys(var.buckets), ["claims", "packages"])) == 0
     error_message = "The buckets claims and packages belong to the platform itself; choose another name."
   }
+}
+
+variable "claims" {
+  description = "Whether the bucket of the data of large events is here, too."
+  type        = bool
+  default     = true
 }
 
 variable "force_destroy" {

@@ -11,6 +11,7 @@ resource "aws_iam_role" "publish" {
 
   name                 = local.role_name
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Lets the rule of ${var.source_name} write to its topic"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

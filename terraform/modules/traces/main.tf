@@ -16,18 +16,19 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  function_name    = local.name
-  description      = "Send the spans of workers to a collector"
-  role             = aws_iam_role.this.arn
-  s3_bucket        = var.package.bucket
-  s3_key           = var.package.key
-  source_code_hash = var.package.hash
-  handler          = var.package.handler
-  runtime          = var.package.runtime
-  architectures    = [var.package.architecture]
-  layers           = var.package.layers
-  memory_size      = 256
-  timeout          = 30
+  function_name           = local.name
+  description             = "Send the spans of workers to a collector"
+  role                    = aws_iam_role.this.arn
+  s3_bucket               = var.package.bucket
+  s3_key                  = var.package.key
+  source_code_hash        = var.package.hash
+  handler                 = var.package.handler
+  code_signing_config_arn = var.deployment.code_signing_config
+  runtime                 = var.package.runtime
+  architectures           = [var.package.architecture]
+  layers                  = var.package.layers
+  memory_size             = 256
+  timeout                 = 30
 
   environment {
     variables = merge(
@@ -54,16 +55,4 @@ resource "aws_lambda_permission" "logs" {
   principal      = "logs.amazonaws.com"
   source_arn     = "${local.log_group_arn}:${each.value}:*"
   source_account = var.deployment.account_id
-}
-
-# A log group can have two of these (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html).
-resource "aws_cloudwatch_log_subscription_filter" "spans" {
-  for_each = var.log_groups
-
-  name            = local.name
-  log_group_name  = each.value
-  filter_pattern  = "\"spans\""
-  destination_arn = aws_lambda_function.this.arn
-
-  depends_on = [aws_lambda_permission.logs]
 }

@@ -1,6 +1,7 @@
 # What is wrong with a function that no router stands before; a router has alarms of its own.
 
 locals {
+  alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
   # Its way => the metrics of requests and of those answered with 5xx, by the app or by what stands before it.
   # https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
@@ -30,8 +31,8 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   threshold           = var.error_rate_percent
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 
   metric_query {
     id          = "rate"
@@ -69,6 +70,6 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic]
-  ok_actions          = [var.alarm_topic]
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
 }

@@ -25,6 +25,7 @@ resource "aws_lambda_function" "this" {
   s3_key                         = var.package.key
   source_code_hash               = var.package.hash
   handler                        = var.package.handler
+  code_signing_config_arn        = var.deployment.code_signing_config
   runtime                        = var.package.runtime
   architectures                  = [var.package.architecture]
   layers                         = var.package.layers

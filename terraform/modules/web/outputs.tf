@@ -22,3 +22,13 @@ output "access_log" {
   description = "The log group of the HTTP API's requests; null where there is none."
   value       = one(aws_cloudwatch_log_group.access[*].name)
 }
+
+output "policy" {
+  description = "What the role may do, as JSON."
+  value       = aws_iam_role_policy.this.policy
+}
+
+output "environment" {
+  description = "The variables that the function has."
+  value       = aws_lambda_function.this.environment[0].variables
+}

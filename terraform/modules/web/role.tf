@@ -72,6 +72,7 @@ module "configuration" {
 resource "aws_iam_role" "this" {
   name                 = local.name
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Web function ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

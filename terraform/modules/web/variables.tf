@@ -6,6 +6,8 @@ variable "deployment" {
     region               = string
     account_id           = string
     permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
+    code_signing_config  = optional(string)
   })
 }
 
@@ -99,6 +101,12 @@ variable "http_api" {
     condition     = var.http_api.rate >= 1 && var.http_api.burst >= 1
     error_message = "An HTTP API that takes no request a second, or none at once, answers 429 to all."
   }
+}
+
+variable "alarm_actions" {
+  description = "What else an alarm tells (ARN) when it rings and when it is over."
+  type        = set(string)
+  default     = []
 }
 
 variable "alarm_topic" {

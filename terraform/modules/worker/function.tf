@@ -3,6 +3,7 @@
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/lambda/${local.name}"
   retention_in_days = var.log_retention_days
+  tags              = local.tags
   kms_key_id        = var.security.key_arn
 }
 
@@ -14,6 +15,7 @@ resource "aws_lambda_function" "this" {
   s3_key                         = var.package.key
   source_code_hash               = var.package.hash
   handler                        = var.package.handler
+  code_signing_config_arn        = var.deployment.code_signing_config
   runtime                        = var.package.runtime
   architectures                  = [var.package.architecture]
   layers                         = var.package.layers
@@ -21,6 +23,22 @@ resource "aws_lambda_function" "this" {
   timeout                        = var.manifest.function.timeout_s
   reserved_concurrent_executions = coalesce(var.manifest.function.reserved_concurrency, -1)
   publish                        = true
+  tags                           = local.tags
+
+  # Always, as what is left out stays as it was.
+  ephemeral_storage {
+    size = var.manifest.function.ephemeral_storage_mb
+  }
+  tracing_config {
+    mode = var.manifest.function.tracing == "active" ? "Active" : "PassThrough"
+  }
+  # Of each version that is published: the alias names one.
+  dynamic "snap_start" {
+    for_each = var.manifest.function.snap_start ? ["PublishedVersions"] : []
+    content {
+      apply_on = snap_start.value
+    }
+  }
 
   environment {
     variables = merge(
@@ -89,6 +107,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
   batch_size                         = var.manifest.batch.size
   maximum_batching_window_in_seconds = var.manifest.batch.window_s
   function_response_types            = ["ReportBatchItemFailures"]
+  tags                               = local.tags
 
   dynamic "scaling_config" {
     for_each = var.manifest.batch.max_concurrency == null ? [] : [var.manifest.batch.max_concurrency]

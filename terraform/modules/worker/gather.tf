@@ -8,6 +8,7 @@ resource "aws_dynamodb_table" "gather" {
   hash_key                    = "gather_id"
   range_key                   = "item"
   deletion_protection_enabled = !var.force_destroy
+  tags                        = local.tags
 
   attribute {
     name = "gather_id"

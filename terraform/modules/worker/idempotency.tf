@@ -7,6 +7,7 @@ resource "aws_dynamodb_table" "idempotency" {
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "id"
   deletion_protection_enabled = !var.force_destroy
+  tags                        = local.tags
 
   attribute {
     name = "id"

@@ -6,6 +6,7 @@
 locals {
   name       = "${var.deployment.namespace}-${var.name}"
   tables     = "arn:${var.deployment.partition}:dynamodb:${local.location}:table/${local.name}"
+  tags       = var.manifest.owner == null ? {} : { owner = var.manifest.owner } # in place of the environment's
   remembers  = var.manifest.idempotency.mode != "off" || var.manifest.powertools
   fifo       = var.manifest.queue.fifo
   suffix     = local.fifo ? ".fifo" : ""
@@ -52,6 +53,7 @@ resource "aws_sqs_queue" "main" {
   name                        = local.queue_name
   visibility_timeout_seconds  = var.manifest.queue.visibility_s
   message_retention_seconds   = var.manifest.queue.retention_days * 24 * 3600
+  tags                        = local.tags
   kms_master_key_id           = var.security.key_alias
   sqs_managed_sse_enabled     = var.security.key_alias == null ? true : null
   fifo_queue                  = local.fifo
@@ -78,6 +80,7 @@ resource "aws_sqs_queue" "main" {
 resource "aws_sqs_queue" "dead_letter" {
   name                      = local.dlq_name
   message_retention_seconds = 14 * 24 * 3600
+  tags                      = local.tags
   kms_master_key_id         = var.security.key_alias
   sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   fifo_queue                = local.fifo
@@ -96,6 +99,7 @@ resource "aws_sqs_queue" "undelivered" {
 
   name                      = "${local.name}-undelivered-dlq"
   message_retention_seconds = 14 * 24 * 3600
+  tags                      = local.tags
   kms_master_key_id         = var.security.key_alias
   sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
   policy = jsonencode({
@@ -130,6 +134,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   description    = "${each.key} to worker ${var.name}"
   event_bus_name = var.bus.name
   event_pattern  = each.value
+  tags           = local.tags
 }
 
 resource "aws_cloudwatch_event_target" "this" {

@@ -104,6 +104,13 @@ locals {
       Resource  = ["*"]
       Condition = { ArnEquals = { "lambda:SourceFunctionArn" = ["arn:${var.deployment.partition}:lambda:${local.location}:function:${local.name}"] } }
     }],
+    # Neither has a resource: https://docs.aws.amazon.com/lambda/latest/dg/python-tracing.html
+    var.manifest.function.tracing != "active" ? [] : [{
+      Sid      = "Traces"
+      Effect   = "Allow"
+      Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      Resource = ["*"]
+    }],
     # By alias, so that a plan shows the statement before there is a key. DynamoDB and SQS use the key in the caller's name:
     # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
     var.security.key_alias == null ? [] : [{
@@ -154,7 +161,9 @@ module "configuration" {
 resource "aws_iam_role" "this" {
   name                 = local.name
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Function of worker ${var.name}"
+  tags                 = local.tags
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

@@ -42,6 +42,7 @@ resource "aws_appautoscaling_target" "live" {
   resource_id        = "function:${aws_lambda_alias.live.function_name}:${aws_lambda_alias.live.name}"
   min_capacity       = local.provisioned
   max_capacity       = coalesce(local.scaling.max, local.provisioned)
+  tags               = local.tags
 
   lifecycle {
     ignore_changes       = [min_capacity, max_capacity] # which the schedule sets

@@ -6,6 +6,8 @@ variable "deployment" {
     region               = string
     account_id           = string
     permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
+    code_signing_config  = optional(string)
   })
 }
 
@@ -18,12 +20,16 @@ variable "manifest" {
   description = "What the worker's worker.yaml declares, with every default filled in."
   type = object({
     description = string
+    owner       = optional(string)
     function = object({
       memory_mb               = number
       timeout_s               = number
       architecture            = string
       reserved_concurrency    = optional(number)
       provisioned_concurrency = number
+      ephemeral_storage_mb    = optional(number, 512)
+      snap_start              = optional(bool, false)
+      tracing                 = optional(string, "passthrough")
     })
     batch = object({
       size            = number
@@ -66,6 +72,15 @@ variable "manifest" {
       var.manifest.function.reserved_concurrency == null ? true : most <= var.manifest.function.reserved_concurrency
     ])
     error_message = "Provisioned concurrency is part of function.reserved_concurrency: it cannot be scaled over that."
+  }
+  validation {
+    # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    condition     = !var.manifest.function.snap_start || (var.manifest.function.provisioned_concurrency == 0 && var.manifest.function.ephemeral_storage_mb <= 512)
+    error_message = "Lambda takes SnapStart neither with provisioned concurrency nor with an ephemeral storage over 512 MB: leave one out."
+  }
+  validation {
+    condition     = !var.manifest.function.snap_start || !contains(["python3.8", "python3.9", "python3.10", "python3.11"], var.package.runtime)
+    error_message = "Lambda takes SnapStart from Python 3.12 on: leave function.snap_start out, or build for a later Python than ${var.package.runtime}."
   }
 }
 

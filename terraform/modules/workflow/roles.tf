@@ -26,6 +26,7 @@ locals {
 resource "aws_iam_role" "this" {
   name                 = "${var.deployment.namespace}.${var.name}"
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Workflow ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -47,6 +48,7 @@ resource "aws_iam_role_policy" "this" {
 resource "aws_iam_role" "start" {
   name                 = "${var.deployment.namespace}.${var.name}.start"
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Starts workflow ${var.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"

@@ -4,8 +4,8 @@ import asyncio
 import threading
 from typing import Self, cast
 
-from fanout_router.control import Outbox
 from fanout_router.errors import WireError
+from fanout_router.outbox import Outbox
 from fanout_router.wire import Headers, ServerConnection, Stream
 
 

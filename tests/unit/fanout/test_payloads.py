@@ -6,6 +6,7 @@ import gzip
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import boto3
@@ -23,6 +24,7 @@ from fanout.testing import Rig, record, record_of
 from tests.unit.fanout.conftest import MakeWorker
 
 BUCKET = "fanout-test-claims"
+NOW = datetime(2026, 11, 28, 23, 59, tzinfo=UTC).timestamp()
 
 
 class Written(Event, source="test.texts"):
@@ -59,7 +61,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def store(s3: Any) -> ClaimCheck:
-    return ClaimCheck(lambda: s3, lambda: BUCKET)
+    return ClaimCheck(lambda: s3, lambda: BUCKET, clock=lambda: NOW)
 
 
 def publish(store: ClaimCheck | None, event: Event | Envelope, routes: Routes = KNOWN) -> tuple[Receipt, Bus]:
@@ -100,7 +102,7 @@ def test_large_data_travel_by_reference(s3: Any, store: ClaimCheck) -> None:
     assert detail["data"] == {"kind": "novel"}
     claim = detail["metadata"]["claim"]
     assert claim["bucket"] == BUCKET
-    assert claim["key"] == f"people/{LARGE.contract.source}/{LARGE.contract.name}/e-1-{claim['sha256']}.json"
+    assert claim["key"] == f"people/{LARGE.contract.source}/{LARGE.contract.name}/e-1-20261128-{claim['sha256']}.json"
     assert claim["size"] == len(orjson.dumps(LARGE.to_data()))
     stored = s3.get_object(Bucket=BUCKET, Key=claim["key"])
     assert (stored["ContentEncoding"], stored["ContentType"]) == ("gzip", "application/json")
@@ -169,7 +171,24 @@ def test_a_repetition_stores_the_same_object(s3: Any, store: ClaimCheck) -> None
     [key] = objects(s3)
     prefix = f"people/{envelope.source}/{envelope.name}/"
     assert key.startswith(f"{prefix}..___xxx")
-    assert len(key) == len(prefix) + 128 + len("-.json") + 64
+    assert len(key) == len(prefix) + 128 + len("-20261128-.json") + 64
+
+
+def test_what_is_published_anew_is_kept_from_then_on(s3: Any) -> None:
+    """GIVEN an event whose data are in the bucket WHEN it is published again on the same day and weeks later THEN there
+    is one object for each day: the later event's data do not expire with the first's."""
+    now = NOW
+    store = ClaimCheck(lambda: s3, lambda: BUCKET, clock=lambda: now)
+    envelope = wrap(LARGE, event_id="e-1")
+    publish(store, envelope)
+    publish(store, envelope)
+    assert len(objects(s3)) == 1
+
+    now += 20 * 86_400
+    publish(store, envelope)
+
+    first, second = objects(s3)
+    assert first.replace("20261128", "20261218") == second
 
 
 def test_a_function_writes_under_its_own_name(monkeypatch: pytest.MonkeyPatch, s3: Any) -> None:

@@ -69,4 +69,24 @@ def test_what_it_is_built_from_is_there_and_not_ignored() -> None:
 def test_packages_are_pinned_and_bases_are_named() -> None:
     installs = [rest for name, rest in instructions() if name == "RUN"]
     assert all("--constraint constraints.txt" in rest for rest in installs)
-    assert {rest.partition(" ")[0] for name, rest in instructions() if name == "FROM"} == {"python:${PYTHON}-slim"}
+    assert {rest.partition(" ")[0] for name, rest in instructions() if name == "FROM"} == {"${BASE}"}
+    assert re.fullmatch(r"BASE=python:3\.13-slim@sha256:[0-9a-f]{64}", last("ARG"))
+
+
+def test_it_holds_its_own_bill_of_materials() -> None:
+    """Where the virtual environment lies that the image runs, and after all that is installed or removed."""
+    [install] = [rest for name, rest in instructions() if name == "RUN"]
+    written = install.rpartition(" && ")[2].split()
+    assert written == [
+        *("/opt/router/bin/python", "-I", "-m", "fanout_tools.sbom", "fanout-router", ">"),
+        "/opt/router/fanout-router.cdx.json",
+    ]
+    assert last("COPY") == "--from=build /opt/router /opt/router"
+
+
+def test_the_hot_path_is_compiled_by_what_does_not_run() -> None:
+    [build] = [rest for name, rest in instructions() if name == "RUN"]
+    [compiled] = re.findall(r"(\S+) (router/\S+\.py) (\S+)", build)
+    assert compiled[0].startswith("/opt/compiler/")
+    assert (REPOSITORY / compiled[1]).exists()
+    assert compiled[2].startswith(last("COPY").split()[-1])

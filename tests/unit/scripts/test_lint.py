@@ -37,6 +37,10 @@ def test_every_module_with_tests_is_tested(inputs: dict[str, set[Path]]) -> None
     assert {name.removeprefix("terraform test ") for name in inputs if "terraform test" in name} == tested
 
 
+def test_examples_are_planned_again_with_any_module(inputs: dict[str, set[Path]]) -> None:
+    assert {TREE / "modules", TREE / "examples"} <= inputs["terraform examples"]
+
+
 def test_the_site_is_built_again_when_pages_or_code_change() -> None:
     """GIVEN the site WHEN a page, a docstring, a command's help or what makes pages changes THEN it is built again."""
     [step] = lint.docs()

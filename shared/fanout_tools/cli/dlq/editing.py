@@ -16,7 +16,7 @@ from fanout.events.envelope import Envelope
 from fanout.events.event import contract_of
 from fanout.events.upcasting import read as read_event
 from fanout_tools.cli.dlq.queue import Identity, Queue, Worker
-from fanout_tools.cli.operating import DryRun, RefusedError, Why, Yes, carried, confirm
+from fanout_tools.cli.operating import DryRun, RefusedError, Why, Yes, carried, confirm, masking_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.operate.actions import edit as editing
 from fanout_tools.operate.actions.redrive import Redrive
@@ -38,6 +38,9 @@ def edit(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The new data (JSON); $EDITOR opens them unless given."),
     ] = None,
+    personal: Annotated[
+        bool, typer.Option("--personal", help="Edit personal values too: needs the operator's rights, is journalled.")
+    ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
     env: Env = LOCAL,
@@ -48,7 +51,8 @@ def edit(
     """Correct the data of one event, and give it back to its worker; the event keeps its id.
 
     The data have to fit the contract of the event's version, and today's by the upcasters. An event that the worker has
-    handled is not edited: the worker would refuse other data under the same id.
+    handled is not edited: the worker would refuse other data under the same id. Personal values are masked; a mask that
+    is left stands for its value.
 
     Example: fanout dlq edit inventory 80b4c862 --why "sku was misspelt"
     """
@@ -58,9 +62,10 @@ def edit(
     if reason := editing.refusal(letter, known):
         raise RefusedError(reason)
     project().load_contracts()
-    text = data.read_text(encoding="utf-8") if data else _in_editor(editing.written(letter))
-    body = editing.edited(letter, text, _fits)
-    changes = editing.diff(letter, text)
+    masking = masking_of(queue.operating, worker, [letter.message_id], personal=personal, why=why)
+    text = data.read_text(encoding="utf-8") if data else _in_editor(editing.written(letter, masking))
+    body = editing.edited(letter, text, _fits, masking)
+    changes = editing.diff(letter, text, masking)
     if not as_json:
         print(changes or "nothing is changed")
     elif dry_run or not changes:

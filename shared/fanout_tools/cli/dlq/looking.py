@@ -19,7 +19,7 @@ from fanout_tools.cli.dlq.queue import (
     Where,
     Worker,
 )
-from fanout_tools.cli.operating import RefusedError
+from fanout_tools.cli.operating import Personal, PersonalWhy, RefusedError, masking_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
 from fanout_tools.operate.actions.carrying import MOST
@@ -83,19 +83,24 @@ def show(
     identity: Identity,
     *,
     body: Annotated[bool, typer.Option("--body", help="Show the payload too.")] = False,
+    personal: Personal = False,
+    why: PersonalWhy = "",
     undelivered: Undelivered = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
 ) -> None:
-    """Show one message as JSON, with what the fence knows of its event, and no payload unless asked for.
+    """Show one message as JSON, with what the fence knows of its event, and no payload unless asked for; personal
+    values in it are masked.
 
     Example: fanout dlq show inventory 80b4c862 --body
     """
     queue = Queue.of(env, namespace, services, worker, undelivered=undelivered)
     letter = queue.one(identity)
     [known] = queue.known([letter])
-    print(json.dumps(letter_json(letter, known, body=body), indent=2, ensure_ascii=False))
+    ids = [letter.message_id]
+    shown = masking_of(queue.operating, worker, ids, personal=personal, why=why) if body or personal else None
+    print(json.dumps(letter_json(letter, known, body=shown), indent=2, ensure_ascii=False))
 
 
 def export(
@@ -107,12 +112,15 @@ def export(
     pattern: PatternText = "",
     where: Where = "",
     sample: Sample = MOST,
+    personal: Personal = False,
+    why: PersonalWhy = "",
     undelivered: Undelivered = False,
     env: Env = LOCAL,
     namespace: Namespace = None,
     services: Services,
 ) -> None:
-    """Write the messages to a file, payloads too: a JSON line each. They stay in the queue.
+    """Write the messages to a file, payloads too: a JSON line each. They stay in the queue. Personal values are masked,
+    unless they are asked for: what is masked cannot be published again.
 
     Example: fanout dlq export inventory stuck.jsonl --where "data.total.amount > `25`"
     """
@@ -120,6 +128,8 @@ def export(
     _, letters = queue.chosen(Selection(group=group, ids=tuple(ids or ()), pattern=pattern, where=where), sample)
     if file.exists():
         raise RefusedError(f"{file}: is there already; name another")
+    ids = [it.message_id for it in letters]
+    masking = masking_of(queue.operating, worker, ids, personal=personal, why=why)
     file.touch(mode=0o600)
-    file.write_text("".join(f"{as_line(letter)}\n" for letter in letters), encoding="utf-8")
+    file.write_text("".join(f"{as_line(letter, masking)}\n" for letter in letters), encoding="utf-8")
     print(f"{file}: {len(letters)} messages")

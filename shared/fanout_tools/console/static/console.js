@@ -38,6 +38,13 @@
     live.dataset.tag = tag || "";
   });
 
+  // What is shown grows old: the console has ended, or the session at its load balancer has, and a page signs in again.
+  document.addEventListener("htmx:sendError", (event) => {
+    if (event.detail.elt !== live || !$("as-of")) return;
+    if (!$("as-of").textContent.includes("reload")) $("as-of").textContent += " (not reached since: reload the page)";
+    announce("The console is not reached: reload the page");
+  });
+
   let troubles = null;
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== live) return;

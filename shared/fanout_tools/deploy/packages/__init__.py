@@ -6,6 +6,9 @@ build/packages/<target>/layers/<function>.zip
 build/packages/<target>/web/<function>.zip
 build/packages/<target>/workers/<worker>.zip
 build/packages/<target>/canary.zip
+build/packages/<target>/console.zip                       where an environment has one
+
+Beside each lies its bill of materials, <name>.cdx.json: :mod:`fanout_tools.sbom`.
 """
 
 from fanout_tools.deploy.packages.builder import Package, build

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from fanout_tools import sbom
 from fanout_tools.declarations import routing
 from fanout_tools.declarations import web as web_manifest
 from fanout_tools.declarations import worker as manifest
@@ -40,7 +41,7 @@ def build(of: Project, target_name: str, out: Path) -> Iterator[Package]:
     digests = sources.digests(of, out)  # before they are read: what changes meanwhile is to be noticed
     made: set[Path] = set()
     for package in chain(_layers(of, target, wanted, out), _functions(of, manifests, out)):
-        made.add(package.path)
+        made |= {package.path, sbom.write(package.path, out)}
         yield package
     _remove_others(out, made)
     # Last, so that Terraform does not take a directory for whole before it is.
@@ -56,11 +57,13 @@ def _layers(of: Project, target: Target, wanted: Mapping[str, str], out: Path) -
         )
     own = {folder: functions.worker_requirements(folder) for folder in _folders(of)}
     own |= {folder: functions.web_requirements(folder) for folder in _folders(of, "web.yaml")}
-    for folder, needed in own.items():
-        name = manifest.worker_name(folder)
+    own_by_name = {manifest.worker_name(folder): needed for folder, needed in own.items()}
+    if of.has_console:
+        own_by_name["console"] = [*functions.CONSOLE_REQUIREMENTS, *functions.fanout_requirements("adapter")]
+    for name, needed in own_by_name.items():
         if needed:
             path = out / "layers" / f"{name}.zip"
-            architecture = target.architectures[0] if target.native else wanted[name]
+            architecture = target.architectures[0] if target.native else wanted.get(name, target.architectures[0])
             yield Package(path=path, built=layers.build(path, needed, constraints, target, architecture))
 
 
@@ -80,6 +83,9 @@ def _functions(of: Project, manifests: Mapping[str, Manifest], out: Path) -> Ite
     if manifests:
         path = out / "canary.zip"
         yield Package(path=path, built=archive.write(path, functions.canary_entries(of)))
+    if of.has_console:
+        path = out / "console.zip"
+        yield Package(path=path, built=archive.write(path, functions.console_entries(of)))
     path = out / "span-forwarder.zip"
     yield Package(path=path, built=archive.write(path, functions.core()))
 
@@ -90,6 +96,6 @@ def _folders(of: Project, declaration: str = "worker.yaml") -> list[Path]:
 
 def _remove_others(out: Path, made: set[Path]) -> None:
     """Take away what an earlier build made for workers, layers or architectures that are no more."""
-    for old in [*out.glob("*.zip"), *out.glob("*/*.zip")]:
+    for old in [it for ending in (".zip", sbom.SUFFIX) for it in (*out.glob(f"*{ending}"), *out.glob(f"*/*{ending}"))]:
         if old not in made:
             old.unlink()

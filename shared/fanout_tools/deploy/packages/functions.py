@@ -4,7 +4,8 @@ A worker's has its folder, the core library and the contracts; its ``worker.yaml
 and as JSON, which is YAML too but is read faster. A web function's has the adapter besides, by which it serves
 requests, and, where it streams, the script by which Lambda starts the adapter's loop in place of Python's managed
 runtime. The package of the outbox's relay is the core library with the routes of the events that go through it. That of
-the scheduled canary is the core with what it needs of the tools, and what the project declares.
+the scheduled canary is the core with what it needs of the tools, and what the project declares; so is the console's,
+with the contracts, its pages and the adapter.
 """
 
 import json
@@ -22,7 +23,10 @@ from fanout_tools.project import DISTRIBUTION, Project
 
 __all__ = [
     "CANARY",
+    "CONSOLE",
+    "CONSOLE_REQUIREMENTS",
     "canary_entries",
+    "console_entries",
     "core",
     "fanout_requirements",
     "relay_entries",
@@ -40,6 +44,19 @@ no secret has ``.crt``. What begins with a dot is left out too: ``.env``, ``.git
 
 CANARY = "fanout_tools.canary.scheduled"
 """The module whose ``handler`` sends canaries by the clock."""
+
+CONSOLE = "fanout_tools.console.deployed"
+"""The module whose ``app`` is the console behind a load balancer."""
+
+CONSOLE_HANDLER = """\"\"\"The console as a Lambda function.\"\"\"
+
+from fanout_router.adapter import serve
+from fanout_tools.console.deployed import app
+
+handler = serve(app("{contracts}"))
+"""
+CONSOLE_REQUIREMENTS = ("cryptography", "jinja2", "starlette")
+"""What its pages and the load balancer's signatures need beside the platform's own dependencies and the adapter."""
 
 STREAM = b"""#!/bin/sh
 # Lambda runs this in place of Python's managed runtime, with the interpreter's path first: AWS_LAMBDA_EXEC_WRAPPER.
@@ -66,12 +83,13 @@ def service(of: Project, folder: Path) -> dict[str, bytes]:
     """What any function of ``services`` runs on: its folder, the contracts, the core library."""
     packed = {"services/__init__.py": b""}
     packed |= {f"services/{folder.name}/{name}": content for name, content in files(folder)}
-    packed |= {
-        f"{of.contracts.name}/{name}": content
-        for name, content in files(of.contracts)
-        if not name.startswith("golden/")  # events to test with
-    }
+    packed |= {f"{of.contracts.name}/{name}": content for name, content in contracts(of)}
     return packed | core()
+
+
+def contracts(of: Project) -> Iterator[tuple[str, bytes]]:
+    """The package of the contracts, without the events to test with."""
+    return (it for it in files(of.contracts) if not it[0].startswith("golden/"))
 
 
 def core() -> dict[str, bytes]:
@@ -154,14 +172,30 @@ def web_entries(of: Project, folder: Path) -> dict[str, bytes]:
 
     :raises fanout.errors.ManifestError: its web.yaml is wrong.
     """
+    declared = WebManifest.load(folder / "web.yaml")
+    wrapper = {"fanout_stream": STREAM} if declared.url and declared.url.streaming else {}
+    return service(of, folder) | _adapter() | wrapper
+
+
+def _adapter() -> dict[str, bytes]:
     found = find_spec("fanout_router")
     assert found is not None
     assert found.origin is not None
-    router = Path(found.origin).parent
-    adapter = {f"fanout_router/{name}": content for name, content in files(router)}
-    declared = WebManifest.load(folder / "web.yaml")
-    wrapper = {"fanout_stream": STREAM} if declared.url and declared.url.streaming else {}
-    return service(of, folder) | adapter | wrapper
+    return {f"fanout_router/{name}": content for name, content in files(Path(found.origin).parent)}
+
+
+def console_entries(of: Project) -> dict[str, bytes]:
+    """What the package of the deployed console holds, by name in the archive: no handler of a worker, and of the tools
+    what the pages need."""
+    modules = tools.modules(CONSOLE)
+    packed = core() | _adapter() | {name: file.read_bytes() for name, file in modules.items()}
+    for folder in sorted({file.parent for file in modules.values()} - {tools.FOLDER}):
+        packed |= {f"fanout_tools/{name}": content for name, content in tools.data(folder)}
+    for file in [*of.services.glob("*/worker.yaml"), *of.services.glob("*/workflow.yaml")]:
+        packed[f"services/{file.parent.name}/{file.name}"] = file.read_bytes()
+    packed |= {f"{of.contracts.name}/{name}": content for name, content in contracts(of)}
+    packed["fanout_console.py"] = CONSOLE_HANDLER.format(contracts=of.contracts.name).encode()
+    return packed
 
 
 def web_requirements(folder: Path) -> list[str]:

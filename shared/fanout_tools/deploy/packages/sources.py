@@ -24,7 +24,7 @@ _LEFT_OUT: Final = re.compile(r"(^|/)((tests|__pycache__)/.*|test_[^/]*|conftest
 
 def digests(of: Project, out: Path) -> dict[str, str]:
     """The digest of each folder, by its path relative to ``out``, where the packages are."""
-    folders = [of.services, of.contracts, Path(fanout.__file__).parent, *_router(), *_tools()]
+    folders = [of.services, of.contracts, Path(fanout.__file__).parent, *_router(), *_tools(of)]
     return {Path(os.path.relpath(it.resolve(), out.resolve())).as_posix(): digest(it) for it in folders}
 
 
@@ -40,9 +40,10 @@ def _lines(folder: Path) -> Iterator[str]:
             yield f"{name} {hashlib.sha256((folder / name).read_bytes()).hexdigest()}"
 
 
-def _tools() -> list[Path]:
-    """The folders of the tools of which the scheduled canary holds something."""
-    files = tools.modules(functions.CANARY).values()
+def _tools(of: Project) -> list[Path]:
+    """The folders of the tools of which the scheduled canary, and a console, hold something."""
+    entries = [functions.CANARY, *([functions.CONSOLE] if of.has_console else [])]
+    files = [file for entry in entries for file in tools.modules(entry).values()]
     return sorted({file.parent for file in files} - {tools.FOLDER})
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fanout_tools
 
-__all__ = ["FOLDER", "modules"]
+__all__ = ["FOLDER", "data", "modules"]
 
 FOLDER = Path(fanout_tools.__file__).parent
 
@@ -26,6 +26,16 @@ def modules(entry: str) -> dict[str, Path]:
         waiting += _imported(ast.parse(file.read_text(encoding="utf-8")))
         waiting.append(_package(file))
     return found
+
+
+def data(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What modules of a folder may read: files that are no modules, and all of folders without any, by their names
+    relative to the tools."""
+    for entry in sorted(folder.iterdir()):
+        found = entry.rglob("*") if entry.is_dir() and not any(entry.rglob("*.py")) else [entry]
+        for file in found:
+            if file.is_file() and file.suffix not in (".py", ".pyc"):
+                yield file.relative_to(FOLDER).as_posix(), file.read_bytes()
 
 
 def _file(name: str) -> Path | None:

@@ -25,9 +25,10 @@ from fanout_tools.deploy.terraform.errors import (
     TerraformError,
     TerraformMissingError,
 )
-from fanout_tools.deploy.terraform.runner import default_data_dir, init, outputs, run
+from fanout_tools.deploy.terraform.runner import WORKSPACES, default_data_dir, init, outputs, run
 
 __all__ = [
+    "WORKSPACES",
     "PluginSourceError",
     "TerraformCommandError",
     "TerraformError",

@@ -16,13 +16,15 @@ from fanout_tools.deploy.terraform.plugins import choose_source
 from fanout_tools.installer import locked
 from fanout_tools.project import project
 
-__all__ = ["default_data_dir", "init", "outputs", "run"]
+__all__ = ["WORKSPACES", "default_data_dir", "init", "outputs", "run"]
 
 #: After a signal Terraform ends what is under way, which may take a resource's whole creation, and saves its state.
 GRACE_SECONDS: Final = 1800.0
 #: Commands that take the state's lock: one that lives on after its caller was killed is waited for.
 _LOCKING: Final = ("plan", "apply", "destroy", "refresh", "import")
 _LOCK_TIMEOUT: Final = "-lock-timeout=300s"
+WORKSPACES: Final = "stacks"
+"""The folder, in a root's working files, with the local states of its workspaces: STACK/terraform.tfstate."""
 _LOCAL_BACKEND: Final = re.compile(r'^\s*backend\s+"local"', re.MULTILINE)
 
 
@@ -44,7 +46,9 @@ def init(root_dir: Path, *args: str, data_dir: Path | None = None, env: Mapping[
     _configure_plugins(env or {})
     backend = []
     if _has_local_backend(root_dir):
-        backend = [f"-backend-config=path={data_dir.resolve() / 'terraform.tfstate'}", "-reconfigure"]
+        at = data_dir.resolve()
+        places = {"path": at / "terraform.tfstate", "workspace_dir": at / WORKSPACES}
+        backend = [*(f"-backend-config={key}={place}" for key, place in places.items()), "-reconfigure"]
     # Terraform's plugin cache stands no two that fill it at once.
     with locked(_work() / "init.lock"):
         run(root_dir, "init", "-input=false", *backend, *args, data_dir=data_dir, env=env, capture=True)

@@ -12,22 +12,23 @@ from botocore.exceptions import ClientError
 
 from fanout_tools.operate.actions.carrying import Carried, Doubt
 from fanout_tools.operate.dead_letters import DeadLetter
+from fanout_tools.operate.masking import NOTHING, Masking
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["Drop", "as_line"]
+__all__ = ["Drop", "Forget", "as_line"]
 
 
-def as_line(letter: DeadLetter) -> str:
-    """All of a message, as one line of JSON."""
+def as_line(letter: DeadLetter, masking: Masking = NOTHING) -> str:
+    """All of a message, as one line of JSON, so far as it may be shown."""
     return json.dumps(
         {
             "message_id": letter.message_id,
             "kind": letter.kind.value,
             "sent_ms": letter.sent_ms,
             "attributes": dict(letter.attributes),
-            "body": letter.body,
+            "body": masking.body(letter.body),
         }
     )
 
@@ -52,4 +53,19 @@ class Drop:
 
     def doubt(self, letters: Sequence[DeadLetter]) -> Doubt:
         """A second copy does no harm."""
+        return Doubt([], letters, [])
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Keeps nothing, as a person whose data they are may ask for: a
+    :class:`~fanout_tools.operate.actions.carrying.Carrier`."""
+
+    def carry(self, operation: str, number: int, letters: Sequence[DeadLetter]) -> Carried:
+        """All of them are for good where they belong."""
+        del operation, number
+        return Carried(letters, {})
+
+    def doubt(self, letters: Sequence[DeadLetter]) -> Doubt:
+        """To delete one twice does no harm."""
         return Doubt([], letters, [])

@@ -17,6 +17,7 @@ from fanout.errors import EventError, FanoutError
 from fanout.events.envelope import Envelope
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.fence import Known, State
+from fanout_tools.operate.masking import NOTHING, Masking, restored
 
 __all__ = ["MAX_KEPT_BYTES", "EditError", "diff", "edited", "refusal", "written"]
 
@@ -32,10 +33,13 @@ class EditError(FanoutError):
     exit_code = 5
 
 
-def written(letter: DeadLetter) -> str:
+def written(letter: DeadLetter, masking: Masking = NOTHING) -> str:
     """The data as a person edits them."""
-    assert letter.envelope is not None
-    return json.dumps(letter.envelope.data, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    return _pretty(masking.of(letter))
+
+
+def _pretty(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def refusal(letter: DeadLetter, known: Known) -> str:
@@ -51,10 +55,11 @@ def refusal(letter: DeadLetter, known: Known) -> str:
     return ""
 
 
-def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None]) -> str:
+def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None], masking: Masking = NOTHING) -> str:
     """The message's body with other data.
 
     :param check: whether an event fits its contract; raises what is wrong with it.
+    :param masking: by which the person saw the data: a mask that was left stands for its value.
     :raises EditError: the text is no JSON object, the data do not fit, or both bodies are too long for the journal.
     """
     try:
@@ -64,7 +69,7 @@ def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None]) -> 
     if not isinstance(data, Mapping):
         raise EditError("must be a JSON object: the event's data")
     body: dict[str, Any] = orjson.loads(letter.body)
-    body["detail"]["data"] = data
+    body["detail"]["data"] = restored(data, masking.of(letter), body["detail"]["data"])
     changed = orjson.dumps(body).decode()
     if (size := len(json.dumps([letter.body, changed]))) > MAX_KEPT_BYTES:
         raise EditError(
@@ -77,8 +82,8 @@ def edited(letter: DeadLetter, text: str, check: Callable[[Envelope], None]) -> 
     return changed
 
 
-def diff(letter: DeadLetter, text: str) -> str:
+def diff(letter: DeadLetter, text: str, masking: Masking = NOTHING) -> str:
     """What is changed, line by line."""
-    after = json.dumps(orjson.loads(text), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    lines = unified_diff(written(letter).splitlines(True), after.splitlines(True), "before", "after", n=1)
+    before, after = written(letter, masking), _pretty(orjson.loads(text))
+    lines = unified_diff(before.splitlines(True), after.splitlines(True), "before", "after", n=1)
     return "".join(lines)

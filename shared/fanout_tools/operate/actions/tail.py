@@ -18,6 +18,7 @@ from fanout.errors import CanaryError, EventError, FanoutError
 from fanout.events.envelope import Envelope
 from fanout_tools.declarations import routing
 from fanout_tools.operate.lease import LEASE_S, Ending, Lease
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.sweeping import remove
 from fanout_tools.operate.topology import Topology
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
@@ -49,12 +50,12 @@ class Seen:
     bytes: int
     data: Mapping[str, Any]
 
-    def to_json(self, *, data: bool) -> dict[str, Any]:
+    def to_json(self, *, data: Masking | None) -> dict[str, Any]:
         """
-        :param data: with the event's data, which may be somebody's.
+        :param data: with the event's data, so far as this shows them; None: without.
         """
-        kept = [name for name in self.__dataclass_fields__ if data or name != "data"]
-        return {name: getattr(self, name) for name in kept}
+        told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "data"}
+        return told if data is None else {**told, "data": data.data(self.event, self.data)}
 
 
 def pattern_of(topology: Topology, about: str) -> dict[str, Any]:

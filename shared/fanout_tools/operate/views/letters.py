@@ -8,6 +8,7 @@ from typing import Any
 
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.fence import Known
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.views.groups import Group, key_of
 
 __all__ = ["group_row", "letter_json", "letter_row"]
@@ -30,13 +31,13 @@ def letter_row(letter: DeadLetter) -> Mapping[str, Any]:
     }
 
 
-def letter_json(letter: DeadLetter, known: Known, *, body: bool) -> Mapping[str, Any]:
+def letter_json(letter: DeadLetter, known: Known, *, body: Masking | None) -> Mapping[str, Any]:
     """All of one message, with what the fence knows of its event.
 
-    :param body: with the payload.
+    :param body: with the payload, so far as this shows it; None: without.
     """
     told = {**letter_row(letter), "attributes": dict(letter.attributes), "fence": known.state.value}
-    return {**told, "body": letter.body} if body else told
+    return told if body is None else {**told, "body": body.body(letter.body)}
 
 
 def group_row(group: Group) -> Mapping[str, Any]:

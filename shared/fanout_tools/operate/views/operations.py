@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fanout_tools.operate.journal import Head, Operation
+from fanout_tools.operate.masking import Masking
 
 __all__ = ["head_row", "operation_json"]
 
@@ -20,10 +21,10 @@ def head_row(head: Head) -> Mapping[str, Any]:
     return {**_told(head), "who": head.who.rpartition("/")[2] or head.who, "status": head.status.value}
 
 
-def operation_json(found: Operation, *, body: bool = False) -> Mapping[str, Any]:
+def operation_json(found: Operation, *, body: Masking | None = None) -> Mapping[str, Any]:
     """What the journal has of one.
 
-    :param body: with the payloads that an edit has kept.
+    :param body: with the payloads that an edit has kept, so far as this shows them; None: without.
     """
     steps = [
         {"number": it.number, "ids": list(it.ids), "intent": dict(it.intent), "done": it.done and dict(it.done)}
@@ -33,8 +34,8 @@ def operation_json(found: Operation, *, body: bool = False) -> Mapping[str, Any]
     return {**head, "planned": list(found.planned), "steps": steps, "notes": list(found.notes)}
 
 
-def _told(head: Head, *, body: bool = False) -> dict[str, Any]:
+def _told(head: Head, *, body: Masking | None = None) -> dict[str, Any]:
     told = asdict(head)
-    if not body:
-        told["plan"] = {name: value for name, value in told["plan"].items() if name not in PAYLOADS}
-    return told
+    kept = {name: value for name, value in told["plan"].items() if name not in PAYLOADS}
+    shown = {} if body is None else {name: body.body(told["plan"][name]) for name in PAYLOADS & told["plan"].keys()}
+    return {**told, "plan": {**kept, **shown}}

@@ -4,28 +4,15 @@ mock_provider "aws" {}
 
 variables {
   deployment = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
-  subscribed = { "shop.orders" = ["OrderPlaced"] }
+  sources    = ["shop.orders"]
 }
 
-run "accepts_a_domain" {
-  command = plan
-
-  assert {
-    condition     = keys(aws_cloudwatch_event_rule.unmatched) == ["unmatched", "unmatched-shop-orders"]
-    error_message = "unknown sources and the unknown names of each known source have a rule each"
-  }
-}
-
-run "keeps_canaries_from_archive_and_unmatched" {
+run "keeps_canaries_from_the_archive" {
   command = plan
 
   assert {
     condition     = jsondecode(aws_cloudwatch_event_archive.this[0].event_pattern) == { source = [{ anything-but = { prefix = "canary." } }] }
     error_message = "a replay must not send canaries again"
-  }
-  assert {
-    condition     = jsondecode(aws_cloudwatch_event_rule.unmatched["unmatched"].event_pattern).source[0].anything-but == ["shop.orders", "fanout.ops", "canary.fanout", "canary.shop.orders"]
-    error_message = "the canaries of known sources, and those of workers that take every event, are not unmatched"
   }
 }
 
@@ -36,24 +23,6 @@ run "refuses_a_publisher_of_canaries" {
     publishers = [{ principal = "444455556666", sources = ["canary.shop.orders"] }]
   }
   expect_failures = [var.publishers]
-}
-
-run "refuses_to_forward_other_sources_than_aws" {
-  command = plan
-
-  variables {
-    forwarded = { "shop.orders" = "{}" }
-  }
-  expect_failures = [var.forwarded]
-}
-
-run "refuses_a_pattern_over_2048_characters" {
-  command = plan
-
-  variables {
-    subscribed = { "shop.orders" = [for number in range(200) : "OrderChanged${number}"] }
-  }
-  expect_failures = [aws_cloudwatch_event_rule.unmatched]
 }
 
 run "refuses_half_a_day_of_archive" {

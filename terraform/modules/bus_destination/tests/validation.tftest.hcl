@@ -64,3 +64,63 @@ run "refuses_a_destination_of_nothing" {
   }
   expect_failures = [var.events]
 }
+
+run "refuses_a_destination_that_is_nowhere" {
+  command = plan
+
+  variables {
+    bus = null
+  }
+  expect_failures = [var.bus]
+}
+
+run "hands_what_a_template_makes_of_an_event_to_an_api" {
+  command = plan
+
+  variables {
+    bus    = null
+    events = ["shop.billing/InvoiceIssued"]
+    api = {
+      url        = "https://crm.example.com/invoices"
+      connection = "arn:aws:events:eu-central-1:111122223333:connection/crm/01234567-89ab-cdef-0123-456789abcdef"
+      rate       = 10
+      transform  = { paths = { invoice = "$.detail.data.invoice_id" }, template = "{\"invoice\": <invoice>, \"at\": <aws.events.event.ingestion-time>}" }
+    }
+  }
+  assert {
+    condition     = aws_cloudwatch_event_api_destination.this[0].invocation_rate_limit_per_second == 10 && aws_cloudwatch_event_api_destination.this[0].http_method == "POST"
+    error_message = "the API is called as declared"
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.this["shop.billing/InvoiceIssued"].input_transformer[0].input_paths == tomap({ invoice = "$.detail.data.invoice_id" })
+    error_message = "the body is made of the event"
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.this["shop.billing/InvoiceIssued"].retry_policy[0].maximum_retry_attempts == 185
+    error_message = "what an API does not take is tried again for a day"
+  }
+}
+
+run "refuses_an_api_by_plain_http_with_a_connection_of_others" {
+  command = plan
+
+  variables {
+    bus = null
+    api = { url = "http://crm.example.com/", connection = "arn:aws:events:eu-central-1:999999999999:connection/crm/0123", method = "GET", rate = 1000 }
+  }
+  expect_failures = [var.api]
+}
+
+run "refuses_a_template_with_what_no_path_names" {
+  command = plan
+
+  variables {
+    bus = null
+    api = {
+      url        = "https://crm.example.com/"
+      connection = "arn:aws:events:eu-central-1:111122223333:connection/crm/0123"
+      transform  = { template = "{\"invoice\": <invoice>}" }
+    }
+  }
+  expect_failures = [var.api]
+}

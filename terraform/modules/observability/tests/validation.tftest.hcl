@@ -6,7 +6,7 @@ variables {
   deployment         = { namespace = "fanout-test", partition = "aws", region = "eu-central-1", account_id = "111122223333" }
   bus_name           = "fanout-test"
   topics             = ["fanout-test-shop-orders"]
-  dead_letter_queues = ["fanout-test-unmatched", "fanout-test-billing-dlq"]
+  dead_letter_queues = ["fanout-test-unmatched"]
   relays             = ["fanout-test-outbox"]
   workflows          = { fulfilment = "arn:aws:states:eu-central-1:111122223333:stateMachine:fanout-test-fulfilment" }
   pipes              = { imports = "fanout-test-imports" }
@@ -26,7 +26,7 @@ run "rings_for_each_queue_that_should_be_empty" {
   command = plan
 
   assert {
-    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.dimensions.QueueName]) == var.dead_letter_queues
+    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.dimensions.QueueName]) == toset(["fanout-test-unmatched", "fanout-test-billing-dlq"])
     error_message = "every DLQ needs an alarm"
   }
   assert {
@@ -127,7 +127,7 @@ run "gives_each_domain_a_page_when_one_cannot_hold_all" {
         domains            = concat([index < 130 ? "shop.orders" : "shop.billing"], index == 0 ? ["*"] : [])
       }
     }
-    dead_letter_queues = concat(["fanout-test-unmatched"], [for index in range(250) : format("fanout-test-w%03d-dlq", index)])
+    dead_letter_queues = ["fanout-test-unmatched"]
     worker_dashboards  = false
   }
 
@@ -139,13 +139,13 @@ run "gives_each_domain_a_page_when_one_cannot_hold_all" {
   }
   assert {
     condition = alltrue([
-      for it in concat([aws_cloudwatch_dashboard.environment], values(aws_cloudwatch_dashboard.domain)) :
+      for it in concat(aws_cloudwatch_dashboard.environment, values(aws_cloudwatch_dashboard.domain)) :
       sum([for widget in jsondecode(it.dashboard_body).widgets : length(lookup(widget.properties, "metrics", []))]) <= 2500
     ])
     error_message = "a dashboard takes 2,500 metrics"
   }
   assert {
-    condition     = strcontains(aws_cloudwatch_dashboard.environment.dashboard_body, "fanout-test_shop_billing_2") && strcontains(aws_cloudwatch_dashboard.environment.dashboard_body, "fanout-test-unmatched")
+    condition     = strcontains(aws_cloudwatch_dashboard.environment[0].dashboard_body, "fanout-test_shop_billing_2") && strcontains(aws_cloudwatch_dashboard.environment[0].dashboard_body, "fanout-test-unmatched")
     error_message = "the environment's page says where to look, and shows the queues that are no worker's"
   }
   assert {
@@ -192,4 +192,66 @@ run "calls_nobody_in_the_clear" {
     urls = ["http://events.pager.example"]
   }
   expect_failures = [var.urls]
+}
+
+run "leaves_to_each_stack_what_is_its_own" {
+  command = plan
+
+  variables {
+    own = []
+  }
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.dead_letters) == ["fanout-test-unmatched"] && length(aws_cloudwatch_metric_alarm.age) == 0
+    error_message = "a worker's alarms stand with the worker"
+  }
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.environment[0].dashboard_body, "fanout-test-billing-dlq")
+    error_message = "the environment's page shows every worker"
+  }
+}
+
+run "is_a_workers_alone" {
+  command = plan
+
+  variables {
+    shared             = false
+    topics             = []
+    dead_letter_queues = []
+    relays             = []
+    workflows          = {}
+    pipes              = {}
+  }
+  assert {
+    condition     = keys(aws_cloudwatch_metric_alarm.dead_letters) == ["fanout-test-billing-dlq"] && keys(aws_cloudwatch_metric_alarm.age) == ["billing"]
+    error_message = "its alarms are here"
+  }
+  assert {
+    condition     = length(aws_cloudwatch_dashboard.environment) + length(aws_sns_topic.alarms) + length(aws_cloudwatch_metric_alarm.rules) + length(aws_cloudwatch_query_definition.this) == 0
+    error_message = "what is nobody's alone stands elsewhere"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.age["billing"].alarm_actions == toset(["arn:aws:sns:eu-central-1:111122223333:fanout-test-alarms"])
+    error_message = "its alarms speak to the platform's topic"
+  }
+}
+
+run "tells_other_topics_too" {
+  command = plan
+
+  variables {
+    actions = ["arn:aws:sns:eu-central-1:111122223333:chat"]
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : contains(alarm.alarm_actions, "arn:aws:sns:eu-central-1:111122223333:chat") && length(alarm.ok_actions) == 2])
+    error_message = "another topic hears that an alarm rings, and that it is over"
+  }
+}
+
+run "refuses_an_action_that_is_no_arn" {
+  command = plan
+
+  variables {
+    actions = ["chat"]
+  }
+  expect_failures = [var.actions]
 }

@@ -40,7 +40,7 @@ run "refuses_a_namespace_too_long_for_a_bucket" {
 run "refuses_packages_that_are_not_built" {
   command = plan
 
-  expect_failures = [aws_s3_bucket.packages]
+  expect_failures = [terraform_data.packages]
 }
 
 run "refuses_packages_older_than_their_sources" {
@@ -53,7 +53,7 @@ run "refuses_packages_older_than_their_sources" {
     condition     = module.sources.changed == ["../../../../../services"] && local.build == "`make build TARGET=old_packages`"
     error_message = "the folder is named, and the target that has to be built"
   }
-  expect_failures = [aws_s3_bucket.packages]
+  expect_failures = [terraform_data.packages]
 }
 
 run "refuses_to_protect_and_to_destroy_by_force" {
@@ -63,7 +63,7 @@ run "refuses_to_protect_and_to_destroy_by_force" {
     protect       = true
     force_destroy = true
   }
-  expect_failures = [var.protect, aws_s3_bucket.packages]
+  expect_failures = [var.protect, terraform_data.packages]
 }
 
 run "takes_from_queues_of_its_own_account_and_namespace" {
@@ -81,7 +81,7 @@ run "takes_from_queues_of_its_own_account_and_namespace" {
     condition     = keys(local.queues) == ["here", "named"]
     error_message = "a pipe takes from queues of its own account and region, and one environment's from a queue that is named for it"
   }
-  expect_failures = [aws_s3_bucket.packages]
+  expect_failures = [terraform_data.packages]
 }
 
 run "refuses_a_queue_of_an_event_that_no_contract_declares" {
@@ -90,7 +90,7 @@ run "refuses_a_queue_of_an_event_that_no_contract_declares" {
   variables {
     queues = { legacy = { queue = "legacy", event = "shop.orders/OrderPlacd" } }
   }
-  expect_failures = [var.queues, aws_s3_bucket.packages]
+  expect_failures = [var.queues, terraform_data.packages]
 }
 
 run "refuses_an_archive_that_outlives_the_claims" {
@@ -100,7 +100,7 @@ run "refuses_an_archive_that_outlives_the_claims" {
     archive_days          = 90
     claims_retention_days = 60
   }
-  expect_failures = [var.claims_retention_days, aws_s3_bucket.packages]
+  expect_failures = [var.claims_retention_days, terraform_data.packages]
 }
 
 run "refuses_traffic_steps_that_do_not_rise" {
@@ -109,7 +109,7 @@ run "refuses_traffic_steps_that_do_not_rise" {
   variables {
     traffic_shift = { steps = [50, 10] }
   }
-  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+  expect_failures = [var.traffic_shift, terraform_data.packages]
 }
 
 run "refuses_a_traffic_step_of_all" {
@@ -118,7 +118,7 @@ run "refuses_a_traffic_step_of_all" {
   variables {
     traffic_shift = { steps = [100] }
   }
-  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+  expect_failures = [var.traffic_shift, terraform_data.packages]
 }
 
 run "refuses_half_a_percent_of_traffic" {
@@ -127,7 +127,7 @@ run "refuses_half_a_percent_of_traffic" {
   variables {
     traffic_shift = { steps = [10.5] }
   }
-  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+  expect_failures = [var.traffic_shift, terraform_data.packages]
 }
 
 run "refuses_a_traffic_step_that_no_alarm_would_see" {
@@ -136,7 +136,7 @@ run "refuses_a_traffic_step_that_no_alarm_would_see" {
   variables {
     traffic_shift = { steps = [5] }
   }
-  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+  expect_failures = [var.traffic_shift, terraform_data.packages]
 }
 
 run "refuses_a_traffic_step_shorter_than_an_alarm_looks_back" {
@@ -145,7 +145,7 @@ run "refuses_a_traffic_step_shorter_than_an_alarm_looks_back" {
   variables {
     traffic_shift = { steps = [10], minutes = 4 }
   }
-  expect_failures = [var.traffic_shift, aws_s3_bucket.packages]
+  expect_failures = [var.traffic_shift, terraform_data.packages]
 }
 
 run "refuses_a_workflow_that_is_not_well_declared" {
@@ -159,7 +159,7 @@ run "refuses_a_workflow_that_is_not_well_declared" {
     condition     = length(local.workflow_problems) == 5 && length(module.workflow) == 0
     error_message = "every problem is told at once, and nothing is planned from a bad file: ${join("; ", local.workflow_problems)}"
   }
-  expect_failures = [terraform_data.workflows, aws_s3_bucket.packages]
+  expect_failures = [terraform_data.workflows, terraform_data.packages]
 }
 
 run "refuses_a_filter_of_more_combinations_than_sns_takes" {
@@ -172,7 +172,19 @@ run "refuses_a_filter_of_more_combinations_than_sns_takes" {
     condition     = length(local.too_many_combinations) == 1 && strcontains(local.too_many_combinations[0], "billing/worker.yaml: subscribes: shop.orders: its filter has 324 combinations")
     error_message = "the file, the domain and the number are told: ${join("; ", local.too_many_combinations)}"
   }
-  expect_failures = [terraform_data.filters, aws_s3_bucket.packages]
+  expect_failures = [terraform_data.filters, terraform_data.packages]
+}
+
+run "refuses_a_console_without_a_router" {
+  command = plan
+  variables {
+    console_client_secret = "s"
+    console = {
+      environment = "prod", host = "console.example.org", groups = { observer = ["staff"] }
+      oidc        = { issuer = "https://i", authorization_endpoint = "https://i", token_endpoint = "https://i", user_info_endpoint = "https://i", client_id = "c" }
+    }
+  }
+  expect_failures = [var.console]
 }
 
 run "refuses_a_router_without_a_web_function" {
@@ -186,7 +198,7 @@ run "refuses_a_router_without_a_web_function" {
       control_secret  = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:router-AbCdEf" }
     }
   }
-  expect_failures = [var.router, aws_s3_bucket.packages]
+  expect_failures = [var.router, terraform_data.packages]
 }
 
 run "refuses_a_web_function_without_a_declaration" {
@@ -205,4 +217,76 @@ run "refuses_a_web_function_with_a_workers_name" {
     web = { billing = {} }
   }
   expect_failures = [var.web]
+}
+
+run "refuses_a_stack_of_no_worker" {
+  command = plan
+
+  variables {
+    stack = "default"
+  }
+  expect_failures = [terraform_data.stack, terraform_data.packages]
+}
+
+run "holds_one_worker_and_what_is_its_own" {
+  command = plan
+
+  variables {
+    stack = "everything"
+  }
+  assert {
+    condition     = keys(local.own) == ["everything"] && !local.has.platform && !local.has.edge
+    error_message = "the platform and the edge stand elsewhere"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "holds_the_platform_without_workers" {
+  command = plan
+
+  variables {
+    stack = "platform"
+  }
+  assert {
+    condition     = length(local.own) == 0 && length(local.workers) > 1 && local.has.platform && !local.has.edge
+    error_message = "it knows every worker, and holds none"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "refuses_a_path_without_its_slashes" {
+  command = plan
+
+  variables {
+    role_path = "fanout"
+  }
+  expect_failures = [var.role_path]
+}
+
+run "refuses_code_signing_by_a_name" {
+  command = plan
+
+  variables {
+    code_signing_config = "signed"
+  }
+  expect_failures = [var.code_signing_config]
+}
+
+run "refuses_a_placement_that_the_environment_lacks" {
+  command = plan
+
+  variables {
+    services_dir = "../../../tests/unit/fanout_tools/declarations/manifest_cases/every_key/services"
+  }
+  expect_failures = [var.vpcs, terraform_data.packages]
+}
+
+run "takes_a_placement_that_the_environment_has" {
+  command = plan
+
+  variables {
+    services_dir = "../../../tests/unit/fanout_tools/declarations/manifest_cases/every_key/services"
+    vpcs         = { data = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] } }
+  }
+  expect_failures = [terraform_data.packages]
 }

@@ -19,7 +19,7 @@ run "keeps_what_it_stores" {
     error_message = "tables must be protected from deletion"
   }
   assert {
-    condition     = !aws_s3_bucket.worker["media"].force_destroy && !aws_s3_bucket.claims.force_destroy
+    condition     = !aws_s3_bucket.worker["media"].force_destroy && !aws_s3_bucket.claims[0].force_destroy
     error_message = "a bucket with objects must not be destroyed"
   }
   assert {
@@ -32,12 +32,12 @@ run "never_overwrites_what_large_events_say" {
   command = plan
 
   override_resource {
-    target          = aws_s3_bucket.claims
+    target          = aws_s3_bucket.claims[0]
     override_during = plan
     values          = { arn = "arn:aws:s3:::fanout-test-claims-111122223333" }
   }
   assert {
-    condition     = aws_s3_bucket_versioning.claims.versioning_configuration[0].status == "Enabled"
+    condition     = aws_s3_bucket_versioning.claims[0].versioning_configuration[0].status == "Enabled"
     error_message = "what is deleted must be restorable"
   }
   assert {
@@ -95,7 +95,7 @@ run "uses_the_platforms_key" {
   assert {
     condition = alltrue([
       for bucket in [
-        aws_s3_bucket_server_side_encryption_configuration.worker["media"], aws_s3_bucket_server_side_encryption_configuration.claims,
+        aws_s3_bucket_server_side_encryption_configuration.worker["media"], aws_s3_bucket_server_side_encryption_configuration.claims[0],
       ] : one(one(bucket.rule).apply_server_side_encryption_by_default).kms_master_key_id == var.security.key_arn
     ])
     error_message = "every bucket is encrypted with the platform's key"

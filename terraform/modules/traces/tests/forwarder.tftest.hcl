@@ -35,10 +35,6 @@ run "is_invoked_by_the_workers_logs_alone" {
     )
     error_message = "the permission must name the log group and the account"
   }
-  assert {
-    condition     = aws_cloudwatch_log_subscription_filter.spans["billing"].filter_pattern == "\"spans\""
-    error_message = "only lines with spans are to be sent"
-  }
 }
 
 run "may_send_to_xray_where_that_is_the_collector" {

@@ -448,3 +448,98 @@ run "bounds_its_role_when_told" {
     error_message = "an account that wants a boundary refuses roles without it"
   }
 }
+
+run "tags_what_a_worker_has_with_its_owner" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      owner       = "billing"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0, ephemeral_storage_mb = 2048, tracing = "active" }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+      gathers     = true
+    }
+  }
+  assert {
+    condition = alltrue([for tags in [
+      aws_cloudwatch_log_group.this.tags, aws_dynamodb_table.gather[0].tags, aws_dynamodb_table.idempotency[0].tags, aws_iam_role.this.tags,
+      aws_lambda_event_source_mapping.queue.tags, aws_lambda_function.this.tags, aws_sqs_queue.dead_letter.tags, aws_sqs_queue.main.tags,
+    ] : tags.owner == "billing"])
+    error_message = "everything of the worker's that can have tags says whose it is"
+  }
+  assert {
+    condition     = aws_lambda_function.this.ephemeral_storage[0].size == 2048 && aws_lambda_function.this.tracing_config[0].mode == "Active"
+    error_message = "storage and tracing are as declared"
+  }
+  assert {
+    condition     = length([for it in jsondecode(aws_iam_role_policy.this.policy).Statement : it if it.Sid == "Traces"]) == 1
+    error_message = "who is traced may write traces"
+  }
+}
+
+run "starts_published_versions_from_a_snapshot" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0, snap_start = true }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+    }
+  }
+  assert {
+    condition     = aws_lambda_function.this.snap_start[0].apply_on == "PublishedVersions" && aws_lambda_function.this.publish
+    error_message = "a snapshot is made of each version that is published"
+  }
+}
+
+run "refuses_snapshots_beside_provisioned_concurrency" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 1, snap_start = true }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+    }
+  }
+  expect_failures = [var.manifest]
+}
+
+run "refuses_snapshots_of_a_python_that_has_none" {
+  command = plan
+
+  variables {
+    manifest = {
+      description = "Issue invoices"
+      function    = { memory_mb = 256, timeout_s = 30, architecture = "arm64", provisioned_concurrency = 0, snap_start = true }
+      batch       = { size = 10, window_s = 0 }
+      queue       = { fifo = false, retention_days = 4, max_receives = 5, backstop = 1000, visibility_s = 180 }
+    }
+    package = { bucket = "packages", key = "workers/billing.zip", hash = "hash", handler = "services.billing.handler.handler", runtime = "python3.11", architecture = "arm64", layers = [] }
+  }
+  expect_failures = [var.manifest]
+}
+
+run "puts_role_and_code_where_the_account_wants_them" {
+  command = plan
+
+  variables {
+    deployment = {
+      namespace           = "fanout-test"
+      partition           = "aws"
+      region              = "eu-central-1"
+      account_id          = "111122223333"
+      role_path           = "/fanout/"
+      code_signing_config = "arn:aws:lambda:eu-central-1:111122223333:code-signing-config:csc-0123456789abcdef0"
+    }
+  }
+  assert {
+    condition     = aws_iam_role.this.path == "/fanout/" && endswith(aws_lambda_function.this.code_signing_config_arn, ":csc-0123456789abcdef0")
+    error_message = "path and code signing are the environment's"
+  }
+}

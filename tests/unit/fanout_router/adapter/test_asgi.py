@@ -60,6 +60,16 @@ def test_the_scope_says_what_was_asked() -> None:
     assert (b"host", b"shop.example") in scope["headers"]
 
 
+def test_a_port_that_is_none_is_no_trouble() -> None:
+    async def run() -> FakeSession:
+        session = asgi(hello)
+        session.router.ask(b"GET / HTTP/1.1\r\nhost: a:" + 5_000 * b"9" + b"\r\n\r\n")
+        await settle()
+        return session
+
+    assert asyncio.run(run()).router.status == 200
+
+
 def test_bodies_stream_both_ways_at_once() -> None:
     async def run() -> None:
         session = asgi(echo)
@@ -205,6 +215,25 @@ def test_what_is_no_response_is_500(messages: list[Message]) -> None:
     session = asyncio.run(run())
     assert session.router.status == 500
     assert b"set-cookie" not in session.router.heads[-1]
+
+
+def test_a_second_head_fails_the_response_and_keeps_the_channel() -> None:
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await send({"type": "http.response.start", "status": 201})
+        await send({"type": "http.response.body", "body": b"y"})
+
+    async def run() -> FakeSession:
+        session = asgi(app)
+        session.router.get()
+        await settle()
+        return session
+
+    session = asyncio.run(run())
+    assert session.router.failed
+    assert len(session.router.heads) == 1
+    assert session.peer.call is None
 
 
 def test_a_cancelled_get_is_stopped_and_confirmed() -> None:

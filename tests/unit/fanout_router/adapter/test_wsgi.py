@@ -88,7 +88,12 @@ def not_iterable(environ: dict[str, Any], start_response: Start) -> Any:
     start_response("200 OK", [])
 
 
-@pytest.mark.parametrize("app", [exits, bad_name, not_latin, no_start, nothing_at_all, not_iterable])
+def text(environ: dict[str, Any], start_response: Start) -> Any:
+    start_response("200 OK", [])
+    return ["what is no bytes"]
+
+
+@pytest.mark.parametrize("app", [exits, bad_name, not_latin, no_start, nothing_at_all, not_iterable, text])
 def test_an_app_that_does_not_answer_is_500_and_its_channel_free(app: WsgiCallable) -> None:
     assert answered(app, b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").router.status == 500
 

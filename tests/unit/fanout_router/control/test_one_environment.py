@@ -6,9 +6,9 @@ from typing import Any
 import h2.connection
 import h2.events
 
-from fanout_router.channel import Channel
 from fanout_router.control import ControlPort, ControlProtocol
-from fanout_router.environment import Environment
+from fanout_router.dispatcher import Dispatcher
+from fanout_router.environment import Environment, State
 
 
 class Fleet:
@@ -16,22 +16,14 @@ class Fleet:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.dispatcher = self
+        self.dispatcher = Dispatcher(lambda: 0.0)
         self.environments = {f"{name}.{number}": Environment(f"{name}.{number}", b"", 0.0) for number in (0, 1)}
-        self.opened: list[Channel] = []
+        for environment in self.environments.values():
+            environment.state = State.SERVING
         self.lost: list[str] = []
 
     def admit(self, environment_id: str, _secret: bytes, _link: object) -> Environment:
         return self.environments[environment_id]
-
-    def channel_opened(self, channel: Channel) -> None:
-        self.opened.append(channel)
-
-    def environment_lost(self, _environment: Environment) -> None:
-        """As a dispatcher is told."""
-
-    def channel_gone(self, _channel: Channel) -> None:
-        """As a dispatcher is told."""
 
     def connection_lost(self, environment: Environment) -> None:
         self.lost.append(environment.id)
@@ -68,8 +60,8 @@ def test_a_connection_opens_channels_of_one_environment() -> None:
         return [answers[stream] for stream in sorted(answers)]
 
     assert asyncio.run(run()) == [b"200", b"401", b"401", b"200"]
-    assert (len(shop.opened), shop.lost) == (2, ["shop.0"])
-    assert (blog.opened, blog.lost) == ([], [])
+    assert (shop.lost, blog.lost) == (["shop.0"], [])
+    assert not blog.dispatcher.environments
 
 
 def _status(event: Any) -> dict[int, bytes]:

@@ -96,6 +96,8 @@ def test_fields_follow_lists_references_and_alternatives() -> None:
         "properties": {
             "at": {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}], "default": None},
             "of": {"type": "array", "items": {"$ref": "#/$defs/Node"}, "minItems": 1},
+            "mail": {"type": "string", "maxLength": 9, "x-personal": True},
+            "phones": {"type": "array", "items": {"type": "string", "x-personal": True}},
         },
         "required": ["of"],
         "$defs": {"Node": {"title": "Node", "properties": {"next": {"$ref": "#/$defs/Node"}}}},
@@ -105,5 +107,6 @@ def test_fields_follow_lists_references_and_alternatives() -> None:
 
     assert found["at"].type == "date or null"
     assert (found["of"].type, found["of"].required, found["of"].notes) == ("list of Node", True, "at least 1 items")
+    assert (found["mail"].notes, found["phones"].notes) == ("personal, at most 9 characters", "personal")
     assert found["of[].next"].pointer == "/$defs/Node/properties/next"
     assert max(path.count(".") for path in found) == 3  # a schema that contains itself ends

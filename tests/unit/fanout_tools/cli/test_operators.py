@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
+from fanout.events.personal import KEYWORD, MASK
 from fanout_tools.cli import operating
 from fanout_tools.cli.app import application
 from fanout_tools.cli.dlq import editing
+from fanout_tools.operate import journal
+from fanout_tools.operate.masking import Masking
 from tests.unit.fanout_tools.operate.actions.conftest import Lambda, Scheduler
 from tests.unit.fanout_tools.operate.mortal import Deployment, event
 
@@ -105,7 +109,7 @@ def corrected(tmp_path: Path) -> Path:
 
 def test_no_command_prints_a_payload_unless_asked_to(world: World, corrected: Path, monkeypatch: Any) -> None:
     """GIVEN dead letters WHEN they are looked at, and worked off THEN their data are nowhere in what is printed; asked
-    for, they are."""
+    for, they are: what is personal, or no contract describes, to who says why."""
     monkeypatch.setattr(editing, "contract_of", lambda _: None)
     monkeypatch.setattr(editing, "read_event", lambda *_: None)
     why = ["--why", "a test"]
@@ -126,12 +130,69 @@ def test_no_command_prints_a_payload_unless_asked_to(world: World, corrected: Pa
     ]
 
     assert [text for text in printed if PAYLOAD in text] == []
-    assert PAYLOAD in run("operations", "show", operation_of(edit), "--body")
+    assert PAYLOAD in run("operations", "show", operation_of(edit), "--body", "--personal", *why)
 
 
 def test_a_message_is_shown_with_its_payload_on_request(world: World) -> None:
-    assert PAYLOAD in run("dlq", "show", "billing", "event-0", "--body")
+    why = ["--personal", "--why", "a test"]
+    assert PAYLOAD in run("dlq", "show", "billing", "event-0", "--body", *why)
     assert world.standing == (3, 0, 0)
+
+
+def refuse(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "PutItem")
+
+
+@pytest.fixture
+def _marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was bought is personal."""
+    schema = {"properties": {"number": {"type": "integer"}, "bought": {"type": "string", KEYWORD: True}}}
+    monkeypatch.setattr(operating, "masking", lambda: Masking({"shop.orders/OrderPlaced": schema}))
+
+
+@pytest.mark.usefixtures("_marked")
+def test_a_personal_value_is_shown_to_who_says_why_and_may_write_it_down(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN dead letters with a personal value WHEN shown and exported THEN it is masked, and all else is there; asked
+    for with a reason it is shown, and the journal has who saw which message; without one, or by somebody who may not
+    write into the journal, it is not."""
+    masked = json.loads(run("dlq", "show", "billing", "event-0", "--body"))
+    assert json.loads(masked["body"])["detail"]["data"] == {"number": 0, "bought": MASK}
+    run("dlq", "export", "billing", str(tmp_path / "masked.jsonl"))
+    assert PAYLOAD not in (tmp_path / "masked.jsonl").read_text()
+    assert run("operations", "ls", "--json") == ""
+
+    assert PAYLOAD not in run("dlq", "show", "billing", "event-0", "--personal", code=1)
+    with monkeypatch.context() as denied:
+        denied.setattr(world.clients["dynamodb"], "put_item", refuse)
+        assert PAYLOAD not in run("dlq", "show", "billing", "event-0", "--personal", "--why", "curious", code=1)
+    assert PAYLOAD in run("dlq", "show", "billing", "event-0", "--personal", "--why", "ticket 7")
+    run("dlq", "export", "billing", str(tmp_path / "all.jsonl"), "--personal", "--why", "ticket 8")
+    assert (tmp_path / "all.jsonl").read_text().count(PAYLOAD) == 3
+    listed = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+    assert {(it["kind"], it["why"], it["total"], it["status"]) for it in listed} == {
+        ("personal", "ticket 7", 1, "finished"),
+        ("personal", "ticket 8", 3, "finished"),
+    }
+
+
+@pytest.mark.usefixtures("_marked")
+def test_an_event_is_edited_without_seeing_what_is_personal(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN masked data WHEN something else in them is changed THEN the worker gets the change and the value."""
+    monkeypatch.setattr(editing, "contract_of", lambda _: None)
+    monkeypatch.setattr(editing, "read_event", lambda *_: None)
+    file = tmp_path / "data.json"
+    file.write_text(json.dumps({"number": 70, "bought": MASK}))
+
+    said = run("dlq", "edit", "billing", "event-0", "--data", str(file), "--why", "a test", "--yes")
+
+    assert PAYLOAD not in said
+    assert '+  "number": 70' in said
+    [sent] = world.deployment.queue.messages
+    assert json.loads(sent.body)["detail"]["data"] == {"number": 70, "bought": PAYLOAD}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +243,36 @@ def test_a_dry_run_of_a_resumption_tells_what_is_left(world: World) -> None:
 
     assert "3 of 3 are left; 3 of them may have been sent" in said
     assert (told["left"], told["may_have_been_sent"]) == (3, 3)
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_persons_dead_letters_are_dropped_without_a_copy(
+    world: World, monkeypatch: pytest.MonkeyPatch, cut_off: bool
+) -> None:
+    """GIVEN messages of several persons WHEN those of one are dropped without a copy THEN they are nowhere, the others
+    stay, and the journal has which they were and nothing that they said; also when it was cut off and carried on."""
+
+    def interrupt(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    where = ["--where", "data.number == `1`", "--no-copy", "--why", "erasure 7"]
+    if cut_off:
+        monkeypatch.setattr(journal, "HELD_S", -5)
+        with monkeypatch.context() as cut:
+            cut.setattr(world.deployment.sqs, "delete_message_batch", interrupt)
+            run("dlq", "drop", "billing", *where, "--yes", code=130)
+        world.deployment.sqs.clock.advance(3_600)
+        [begun] = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+        run("operations", "resume", begun["operation"])
+    else:
+        assert "1 messages of shop-prod-billing-dlq, without a copy" in run("dlq", "drop", "billing", *where, "--yes")
+
+    assert world.standing == (2, 0, 0)
+    [listed] = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+    assert listed["total"] == 1
+    kept = [item for table in world.deployment.dynamodb.tables.values() for item in table.items.values()]
+    assert kept
+    assert PAYLOAD not in str(kept)
 
 
 def test_a_pause_and_its_end_in_json(world: World) -> None:

@@ -9,8 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fanout.events.event import contract_of
+from fanout.events.personal import MASK
 from fanout_tools.console.access import Role
 from fanout_tools.operate.journal import Head, Operation, Status
+from fanout_tools.operate.masking import Masking
 from fanout_tools.operate.operating import RefusedError
 from fanout_tools.project import project
 from tests.console.world import Shop, console, order
@@ -172,6 +175,24 @@ def test_an_event_is_edited_by_a_form_of_its_contract(shop: Shop, browser: Brows
 
 
 @pytest.mark.shop
+@pytest.mark.usefixtures("_contracts")
+def test_an_event_is_edited_without_its_personal_values(shop: Shop) -> None:
+    """GIVEN an order whose address is personal WHEN edited in the form THEN neither form nor plan shows it, and the
+    worker gets it with the change."""
+    masking = Masking.by([contract_of("shop.orders/OrderPlaced")])
+    browser, path = Browser(console(shop, masking=masking)), f"/d/inventory/m/{EVENT}/edit"
+    form = browser.get(path).text
+    assert f'name="field.email" value="{MASK}" required>' in form
+    fields = {"field.customer_id": "c-8", "field.email": MASK}
+    plan = browser.send(path, fields).text
+    assert "example.org" not in form + plan
+    carried_out(browser, browser.send(path, {**fields, "expected": "1", **APPLY}).headers["location"])
+    [sent] = shop.queue("inventory").messages
+    data = json.loads(sent.body)["detail"]["data"]
+    assert (data["customer_id"], data["email"]) == ("c-8", "ann@example.org")
+
+
+@pytest.mark.shop
 @pytest.mark.shop
 @pytest.mark.usefixtures("_contracts")
 def test_an_edit_that_was_cut_off_is_carried_on_as_edited(
@@ -218,6 +239,69 @@ def test_a_replay_is_staged_then_sent(shop: Shop, browser: Browser, monkeypatch:
     assert found.head.status is Status.FINISHED
     shop.work()
     assert len(shop.handled) == 3
+
+
+def test_what_was_handled_is_replayed_when_its_worker_is_named(
+    shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN orders that the worker has handled WHEN they are replayed again, by the worker's name THEN each has a
+    second effect, and plan and page have said so; another name is refused."""
+    monkeypatch.setattr("fanout_tools.operate.actions.replay.SETTLED", 1)
+    monkeypatch.setattr("fanout_tools.operate.actions.replay.POLL_S", 0.0)
+    browser.send("/d/inventory/redrive", {"rate": "1000/s", "expected": "13", **APPLY})
+    for work in browser.console.works:
+        work.join(30)
+    shop.work()
+    shop.events.archive += [order(0), order(1)]
+    now = browser.console.clock()
+    fields = {"worker": "inventory", "from": _iso(now - 7200), "to": _iso(now - 3600), "rate": "1000/s"}
+    assert browser.send("/r", {**fields, "again": "billing"}).status_code == 400
+    plan = browser.send("/r", {**fields, "again": "inventory"})
+    assert "each has a second effect" in plan.text
+    assert "--again inventory" in plan.text
+
+    place = browser.send("/r", {**fields, "again": "inventory", "expected": "1", **APPLY}).headers["location"]
+    carried_out(browser, place)
+    assert "staged 2 events, 2 to send, 2 of them a second time" in browser.get(place).text
+    browser.send(f"{place}/resume", {"expected": "1", **APPLY})
+    carried_out(browser, place)
+    shop.work()
+    assert len(shop.handled) == 15
+
+
+class Tasks:
+    """SQS's, each done as soon as it is looked at."""
+
+    def __init__(self, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[dict[str, object]] = []
+        monkeypatch.setattr(shop.sqs, "start_message_move_task", self.start, raising=False)
+        monkeypatch.setattr(shop.sqs, "list_message_move_tasks", self.listed, raising=False)
+
+    def start(self, **request: object) -> dict[str, str]:
+        self.asked.append(request)
+        return {"TaskHandle": "handle"}
+
+    def listed(self, **_: object) -> dict[str, object]:
+        done = {"Status": "COMPLETED", "StartedTimestamp": 2**33 * 1000, "ApproximateNumberOfMessagesMoved": 13}
+        return {"Results": [{**done, **self.asked[0]}]}
+
+
+def test_sqs_moves_a_whole_queue(shop: Shop, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a queue of 13 WHEN an operator has SQS move it THEN it is told to, as fast as it may be, and the journal
+    has the command."""
+    tasks = Tasks(shop, monkeypatch)
+    assert 'action="/d/inventory/move"' in browser.part("/d/inventory").text
+    assert 'action="/d/inventory/move"' not in browser.part("/d/inventory?group=000000").text
+    assert "SQS moves all of shop-prod-inventory-dlq" in browser.send("/d/inventory/move", {"rate": "900/s"}).text
+
+    begun = browser.send("/d/inventory/move", {"rate": "900/s", "expected": "13", **APPLY})
+    found = carried_out(browser, begun.headers["location"])
+
+    [request] = tasks.asked
+    assert request["MaxNumberOfMessagesPerSecond"] == 500
+    assert str(request["DestinationArn"]).endswith(":shop-prod-inventory")
+    assert found.head.status is Status.FINISHED
+    assert found.head.command == "fanout dlq redrive inventory --server --rate 900/s --why '…' --env prod"
 
 
 def _iso(moment: float) -> str:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 import pytest
 
+from fanout.events.personal import KEYWORD, MASK
 from fanout_tools.console import answers
 from fanout_tools.console.access import Role
 from fanout_tools.console.app import ENTRIES
 from fanout_tools.console.entries import Entry
+from fanout_tools.operate.journal import Status
+from fanout_tools.operate.masking import Masking
+from fanout_tools.operate.topology import WorkerPlace
+from fanout_tools.operate.views.compare import Comparison
 from tests.console.world import ROOT, Shop, console
 from tests.unit.fanout_tools.console.conftest import Browser
 
@@ -68,6 +74,30 @@ def test_the_overview_has_trouble_first(browser: Browser) -> None:
     assert text.index("13 in its DLQ: fanout dlq group inventory") < text.index('<h2 id="workers">')
     assert text.index(">inventory</a></th>") < text.index(">audit</a></th>")
     assert "alarm shop-prod-inventory-dlq" in text
+
+
+def test_what_is_new_since_a_deploy_is_told_beside_the_overview(browser: Browser) -> None:
+    """GIVEN a worker with dead letters whose new version fails by two causes WHEN the overview is seen THEN it asks for
+    them apart, as each is a query of logs, and no oftener than they are good for."""
+    asked: list[list[str]] = []
+    plain = browser.console.causes
+
+    async def compared(workers: Sequence[WorkerPlace]) -> Sequence[Comparison]:
+        asked.append([it.name for it in workers])
+        return await plain(workers)
+
+    browser.console.causes = compared
+    assert 'hx-get="/causes"' in browser.get("/").text
+    assert asked == []
+
+    part = browser.part("/causes").text
+    assert "<h1" not in part
+    assert part.index("Reject handler.py:31") < part.index("KeyError handler.py:40")
+    [first, _] = [json.loads(line) for line in browser.json("/causes").text.splitlines()]
+    expected = {"worker": "inventory", "older": "41", "newer": "42", "cause": "Reject handler.py:31", "count": 12}
+    assert first == expected
+    assert "fanout compare inventory --env prod" in browser.get("/causes").text
+    assert asked == [["inventory"]]
 
 
 def test_rows_are_filtered_and_ordered_by_the_address(browser: Browser) -> None:
@@ -216,3 +246,32 @@ def test_outcomes_are_a_chart_with_its_table_behind(browser: Browser) -> None:
     assert part.count("<tr>") == 37, "three hours in periods of five minutes, and the head"
     rows = [json.loads(line) for line in browser.json("/w/inventory/outcomes").text.splitlines()]
     assert sum(row["rejected"] for row in rows) > 0
+
+
+def masking() -> Masking:
+    """By a contract that marks the address of an order."""
+    names = ("order_id", "customer_id", "placed_on", "lines", "total")
+    properties = {**{name: {} for name in names}, "email": {"type": "string", KEYWORD: True}}
+    return Masking({"shop.orders/OrderPlaced": {"properties": properties}})
+
+
+def test_a_personal_value_is_shown_to_an_operator_who_says_why(shop: Shop) -> None:
+    """GIVEN a contract that marks a field WHEN a message's payload is shown THEN it is masked; an operator who says
+    why sees it, is in the journal, and the browser keeps nothing."""
+    letter = shop.dead_letter(7777)
+    path = f"/d/inventory/m/{letter}"
+    looking, acting = (Browser(console(shop, role, masking=masking())) for role in (Role.INVESTIGATOR, Role.OPERATOR))
+    shown = looking.get(f"{path}?body").text
+    assert "o-1997-7777" in shown
+    assert MASK in shown
+    assert "example.org" not in shown + acting.get(f"{path}?body").text
+    assert f"{path}/personal" not in shown
+    assert f"{path}/personal" in acting.get(f"{path}?body").text
+
+    assert looking.send(f"{path}/personal", {"why": "curious"}).status_code == 403
+    assert acting.send(f"{path}/personal", {"why": " "}).status_code == 409
+    seen = acting.send(f"{path}/personal", {"why": "ticket 7"})
+    assert "example.org" in seen.text
+    assert seen.headers["cache-control"] == "no-store"
+    [head] = acting.console.operating.journal.recent(1)
+    assert (head.kind, head.worker, head.why, head.status) == ("personal", "inventory", "ticket 7", Status.FINISHED)

@@ -18,6 +18,7 @@ import pytest
 from fanout_tools.cli.app import run
 from fanout_tools.console.access import Role
 from fanout_tools.console.serve import console_of, listening
+from fanout_tools.operate.masking import NOTHING
 from fanout_tools.project import project
 from scripts.paths import REPOSITORY
 from tests.console.world import Shop
@@ -93,7 +94,13 @@ def test_a_port_that_is_taken_is_said(
 @pytest.mark.parametrize(("env", "typed"), [("local", False), ("dev", False), ("staging", True), ("prod", True)])
 def test_where_it_matters_the_name_is_typed(env: str, typed: bool) -> None:
     made = console_of(
-        Shop().topology, env=env, role=Role.OPERATOR, port=8765, folder=Path(), services=project().services
+        Shop().topology,
+        env=env,
+        role=Role.OPERATOR,
+        masking=NOTHING,
+        port=8765,
+        folder=Path(),
+        services=project().services,
     )
     assert made.access.typed is typed
     assert made.access.hosts == {"127.0.0.1:8765", "localhost:8765"}

@@ -8,8 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from fanout_tools.console.ledger import METRICS, Ledger, cost_of
+from fanout_tools.console.looking import fresh_for
 from fanout_tools.console.shared import Shared
+from fanout_tools.operate.sources.metrics import OVERVIEW
+from fanout_tools.operate.topology import Place
 from tests.console.world import Shop, console
+from tests.unit.fanout_tools.operate.conftest import deployment
 
 
 class Looks:
@@ -102,9 +106,18 @@ def test_a_client_that_is_shared_is_counted_once() -> None:
     assert ledger.count == 1
 
 
-def test_many_workers_are_looked_at_less_often() -> None:
-    """GIVEN 500 workers WHEN a look costs over a cent THEN looks come so seldom that the budget of an hour holds."""
-    few = console(Shop())
-    assert few.overview.fresh_s == 10.0
-    assert few.usd_a_look < 0.001
-    assert cost_of({METRICS: 2_000}) == pytest.approx(0.02)
+def test_metrics_are_asked_for_less_often_than_queues() -> None:
+    """GIVEN few workers, 500, and an emulator WHEN looked at for an hour THEN queues are asked as often as pages ask,
+    as long as the budget holds, and metrics as seldom as it needs."""
+    names = [f"w{number:03}" for number in range(500)]
+    assert fresh_for(deployment("billing")) == (10.0, 60.0)
+    depths, metrics = fresh_for(deployment(*names))
+    assert depths < 15 < 60 < metrics
+    an_hour = {
+        "sqs:GetQueueAttributes": round(1_000 * 3_600 / depths),
+        METRICS: round(500 * len(OVERVIEW) * 3_600 / metrics),
+    }
+    assert cost_of(an_hour) == pytest.approx(0.5, rel=0.01)
+    emulated = deployment(*names, place=Place("000000000000", "us-east-1", endpoint="http://127.0.0.1:9"))
+    assert fresh_for(emulated) == (10.0, 60.0)
+    assert console(Shop()).overview.fresh_s == 10.0

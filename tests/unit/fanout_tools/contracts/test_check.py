@@ -11,6 +11,7 @@ from pydantic import Field
 
 from fanout import ContractError, Event, upcasts
 from fanout.events.event import load_contracts
+from fanout.events.personal import KEYWORD, Personal
 from fanout_tools.contracts.check import Finding, against, committed, refuse_breaking
 from fanout_tools.contracts.snapshots import path_of, schema, write
 from fanout_tools.declarations.worker import Manifest, load_all
@@ -109,6 +110,29 @@ def test_an_added_optional_field_passes_and_asks_for_a_snapshot(tmp_path: Path) 
         )
     ]
     refuse_breaking([Left], tmp_path)
+
+
+class Met(Event, source="test.checked", version=1):
+    """Somebody was met."""
+
+    name: Personal[str]
+    place: str
+
+
+def test_a_field_that_is_marked_or_no_longer_marked_as_personal_is_told(tmp_path: Path) -> None:
+    """GIVEN a field that became personal, and one that is no longer WHEN checked, and held against the main branch
+    THEN both are told, nothing breaks, and the snapshot may be written."""
+    name, place = schema(Met)["properties"]["name"], schema(Met)["properties"]["place"]
+    unmarked = {key: value for key, value in name.items() if key != KEYWORD}
+    rewritten(Met, tmp_path, name=unmarked, place={**place, KEYWORD: True})
+    marks = [
+        "test.checked/Met version 1: name: marked as personal now; what was logged before still shows it",
+        "test.checked/Met version 1: place: no longer marked as personal; logs and commands show it, old events' too",
+    ]
+
+    assert list(against([Met], tmp_path, tmp_path, {})) == [Finding(text, breaking=False) for text in marks]
+    assert texts(committed([Met], tmp_path, {}))[1:] == marks
+    refuse_breaking([Met], tmp_path)
 
 
 def test_a_breaking_change_names_field_readers_and_fix(tmp_path: Path) -> None:

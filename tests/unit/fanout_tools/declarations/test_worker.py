@@ -45,6 +45,10 @@ def test_every_default() -> None:
             "architecture": "arm64",
             "reserved_concurrency": None,
             "provisioned_concurrency": 0,
+            "ephemeral_storage_mb": 512,
+            "snap_start": False,
+            "tracing": "passthrough",
+            "vpc": None,
         },
         "batch": {
             "size": 10,
@@ -60,6 +64,7 @@ def test_every_default() -> None:
         "environment": {},
         "scaling": {"max": None, "utilization_percent": 70},
         "scaling_schedule": {},
+        "logs": {"level": None},
         "outbox": False,
         "permissions": [],
         "tables": {},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fanout_tools.operate.sources.metrics import Window
-from fanout_tools.operate.status import NotDeployedError, look
+from fanout_tools.operate.status import NotDeployedError, Numbers, look
 from fanout_tools.operate.topology import Place, Topology
 from fanout_tools.operate.views.overview import Overview
 from tests.unit.fanout_tools.operate.conftest import StandIn, deployment
@@ -105,6 +105,22 @@ def test_500_workers_are_seen_with_1010_calls(monkeypatch: pytest.MonkeyPatch) -
     }
     assert sum(row.handled for row in seen.workers) == 500 * 150
     assert len(aws.asked) <= 1_010
+
+
+def test_metrics_are_kept_from_look_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN numbers that are good for a minute WHEN looked at again and again THEN each look asks the queues, and the
+    metrics and alarms are asked once a minute, and told all the while."""
+    now = [0.0]
+    numbers = Numbers(60.0, clock=lambda: now[0])
+    aws = Aws(held={"shop-prod-billing": (1, 0)}, sums={("billing", "handled"): 9.0}, alarms=["shop-prod-x"])
+    topology = deployment("billing")
+    aws.queues = [topology.place.arn("sqs", it.queue) for it in topology.workers.values()]
+    for moment, waiting in ((0.0, 1), (15.0, 5), (59.0, 0), (61.0, 2)):
+        now[0], aws.held = moment, {"shop-prod-billing": (waiting, 0)}
+        seen = aws.run(lambda fast: look(fast, topology, WINDOW, numbers=numbers), monkeypatch)
+        [row] = seen.workers
+        assert (row.waiting, row.handled, len(seen.alarms)) == (waiting, 9, 1)
+    assert [operation for operation, _ in aws.asked].count("DescribeAlarms") == 2
 
 
 def test_a_page_of_metrics_tells_outcomes_ages_and_deaths(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,12 @@ Judge = Callable[[Plan], list[Finding]]
 
 @pytest.fixture(scope="session")
 def plan() -> Plan:
-    return Plan.read(json.loads((FIXTURE / "plan.json").read_text(encoding="utf-8")))
+    """That of the fixture's root, with the console of the file beside it."""
+    shown = json.loads((FIXTURE / "plan.json").read_text(encoding="utf-8"))
+    console = json.loads((FIXTURE / "console.json").read_text(encoding="utf-8"))
+    module = shown["planned_values"]["root_module"]
+    module["resources"] = list({it["address"]: it for it in (*module["resources"], *console)}.values())
+    return Plan.read(shown)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from scripts.docs.modules import MODULES, readme, readmes
+from scripts.docs.modules import EXAMPLES, MODULES, readme, readmes
 
 VARIABLES = """
 variable "name" {
@@ -56,3 +56,12 @@ def test_every_variable_and_output_of_every_module_has_its_row() -> None:
 
 def test_every_module_has_one() -> None:
     assert {file.parent.name for file in readmes()} == {folder.name for folder in MODULES.iterdir() if folder.is_dir()}
+
+
+def test_every_module_has_an_example_that_is_planned() -> None:
+    """GIVEN the modules WHEN one has no root that calls it, or no test plans that THEN it is found."""
+    planned = re.findall(r'source = "\./(\w+)"', (EXAMPLES / "tests" / "examples.tftest.hcl").read_text())
+    assert sorted(planned) == sorted(file.parent.name for file in readmes())
+    for file, text in readmes().items():
+        assert f"../../examples/{file.parent.name}/main.tf" in text
+        assert f'"../../modules/{file.parent.name}"' in (EXAMPLES / file.parent.name / "main.tf").read_text()

@@ -58,6 +58,16 @@ def test_each_worker_is_packed_with_its_layers(repository: Path) -> None:
     ]
 
 
+def test_each_package_has_its_bill_beside_it(repository: Path) -> None:
+    """GIVEN a build, then one without a worker WHEN looked at THEN each package has its bill, and there is no other."""
+    for _ in range(2):
+        made = _made(repository, "aws")
+        out = repository / "out" / "aws"
+        bills = {it.relative_to(out).as_posix() for it in out.rglob("*.cdx.json")}
+        assert bills == {name.replace(".zip", ".cdx.json") for name in made}
+        shutil.rmtree(repository / "services" / "painter", ignore_errors=True)
+
+
 def test_a_web_function_is_packed_with_the_adapter(repository: Path) -> None:
     """GIVEN a web function beside the workers WHEN built THEN it has a zip and a layer of its own, with what the
     adapter needs; and no worker is made of it."""
@@ -115,6 +125,20 @@ def test_a_changed_declaration_is_a_canarys_too(repository: Path) -> None:
 
     made = _made(repository, "local")
     assert [name for name, built in made.items() if built] == ["workers/plain.zip", "canary.zip"]
+
+
+def test_a_console_is_packed_where_an_environment_has_one(repository: Path) -> None:
+    """GIVEN an environment with a console.yaml WHEN packages are built THEN there is a console with a layer of its own,
+    and its package is as old as the tools that it holds."""
+    environment = repository / "terraform" / "environments" / "prod"
+    environment.mkdir(parents=True)
+    (environment / "console.yaml").touch()
+
+    made = _made(repository, "aws")
+
+    assert {"console.zip", "layers/console.zip"} <= made.keys()
+    told = json.loads((repository / "out" / "aws" / "target.json").read_text())
+    assert {"console", "operate", "sources", "views"} <= {Path(path).name for path in told["sources"]}
 
 
 def test_what_no_worker_needs_any_more_goes(repository: Path) -> None:

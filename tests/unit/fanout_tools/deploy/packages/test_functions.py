@@ -16,6 +16,7 @@ from fanout_tools.declarations.worker import Batch
 from fanout_tools.deploy.packages import functions
 from fanout_tools.project import project
 from scripts.paths import REPOSITORY
+from tests.console.balancer import SETTINGS
 
 WORKER_YAML = "description: Probe\nsubscribes:\n  - event: shop.orders/OrderPlaced\nbatch: { size: 5 }\n"
 
@@ -144,14 +145,84 @@ def test_the_package_of_canaries_runs_on_the_layer_alone(tmp_path: Path) -> None
     assert measured["CanaryFailedHops"] == 1
 
 
-def layer_modules() -> set[Path]:
-    """Where the modules are that the platform's layer holds: of fanout's requirements, and of theirs."""
+def test_a_console_is_packed_with_its_pages_and_without_handlers(repository: Path) -> None:
+    """GIVEN a project WHEN the console is packed THEN it has what each worker declares, the contracts, its pages and
+    the prices; nothing of a handler, a command or a test."""
+    packed = functions.console_entries(project(repository))
+
+    own = {name for name in packed if not name.startswith(("fanout/", "fanout_tools/", "fanout_router/"))}
+    assert own == {
+        "contracts/__init__.py",
+        "contracts/schemas/shop.orders/OrderPlaced.v1.json",
+        "fanout_console.py",
+        "services/stock_keeper/worker.yaml",
+    }
+    for name in ("templates/base.html", "static/console.css", "static/vendor/htmx.min.js"):
+        assert f"fanout_tools/console/{name}" in packed
+    assert "fanout_tools/cost/prices-us-east-1.yaml" in packed
+    assert not any(name.startswith(("fanout_tools/cli/", "fanout_tools/console/serve")) for name in packed)
+    assert not any("localstack_plugin" in name for name in packed)
+
+
+_ASK = """
+import asyncio, json
+import fanout_console
+
+async def asked(path, **headers):
+    sent = []
+    async def send(message):
+        sent.append(message)
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": raw}
+    await app(scope, None, send)
+    return sent[0]["status"]
+
+app = fanout_console.handler.runtime.app._app
+workers = list(app._console_of.topology.workers)
+print(json.dumps([asyncio.run(asked("/", host=host)) for host in ("console.example.org", "evil.example")] + workers))
+"""
+
+
+@pytest.mark.shop
+def test_the_package_of_a_console_runs_on_its_layers_alone(tmp_path: Path) -> None:
+    """GIVEN the repository's own declarations, unpacked beside what the layers hold WHEN the function starts there THEN
+    nothing is missing: it knows the workers, and lets in nobody who has not signed in."""
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    for path in layer_modules(*functions.CONSOLE_REQUIREMENTS, *functions.fanout_requirements("adapter")):
+        (layer / path.name).symlink_to(path)
+    for name, content in functions.console_entries(project(REPOSITORY)).items():
+        file = tmp_path / "package" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    environment = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "FANOUT_CONSOLE": SETTINGS.model_dump_json(),
+        "FANOUT_NAMESPACE": "fanout-test",
+        "PYTHONPATH": f"{tmp_path / 'package'}:{layer}",
+    }
+
+    command = [sys.executable, "-S", "-P", "-c", _ASK]  # no site-packages
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    signed_in, elsewhere, *workers = json.loads(done.stdout)
+    assert (signed_in, elsewhere) == (401, 421)
+    assert "billing" in workers
+
+
+def layer_modules(*more: str) -> set[Path]:
+    """Where the modules are that the platform's layer holds: of fanout's requirements, and of theirs.
+
+    :param more: what a layer beside it is made of.
+    """
     found: dict[str, set[Path]] = {}
-    waiting = functions.fanout_requirements()
+    waiting = [*functions.fanout_requirements(), *more]
     while waiting:
         requirement = waiting.pop()
         name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
-        if "extra ==" not in requirement and name not in found:
+        if "extra ==" not in requirement and name not in found and _is_installed(name):
             distribution = metadata.distribution(name)
             names = {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}
             found[name] = {Path(str(distribution.locate_file(it))) for it in names}
@@ -223,3 +294,8 @@ def test_the_script_of_a_streaming_function_finds_what_the_managed_runtime_would
     )
 
     assert done.stdout == f"{tmp_path}:/opt/python/lib/python3.13/site-packages:/opt/python:/var/runtime []\n"
+
+
+def _is_installed(name: str) -> bool:
+    """What other versions of Python need is not."""
+    return next(iter(metadata.distributions(name=name)), None) is not None

@@ -12,9 +12,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from fanout.errors import PatternError
+from fanout.events.personal import KEYWORD, MASK
 from fanout_tools.operate.actions import tail
 from fanout_tools.operate.actions.tail import Tail, TailError, pattern_of
 from fanout_tools.operate.lease import LEASE_S
+from fanout_tools.operate.masking import NOTHING, Masking
 from fanout_tools.operate.topology import Place, Topology, UnknownWorkerError
 from tests.unit.fanout_tools.operate.conftest import deployment
 
@@ -91,8 +93,10 @@ def test_events_are_shown_without_canaries_and_other_texts(
         [seen] = looked.look(LEASE_S + 60, clock=lambda: next(times))
 
     assert (seen.event, seen.event_id, seen.correlation_id) == ("shop.orders/OrderPlaced", "e1", "c1")
-    assert "data" not in seen.to_json(data=False)
-    assert seen.to_json(data=True)["data"] == {"secret": 1}
+    assert "data" not in seen.to_json(data=None)
+    masking = Masking({"shop.orders/OrderPlaced": {"properties": {"secret": {KEYWORD: True}}}})
+    assert seen.to_json(data=masking)["data"] == {"secret": MASK}
+    assert seen.to_json(data=NOTHING)["data"] == {"secret": 1}
 
 
 @pytest.mark.parametrize(

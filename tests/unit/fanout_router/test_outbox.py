@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from fanout_router.control import Outbox
+from fanout_router.outbox import Outbox
 
 
 class Transport(asyncio.Transport):

@@ -18,11 +18,11 @@ resource "aws_cloudwatch_event_target" "forward" {
 
   rule      = each.value.name
   target_id = "bus"
-  arn       = aws_cloudwatch_event_bus.this.arn
+  arn       = var.bus.arn
   role_arn  = aws_iam_role.forward[0].arn
 
   dead_letter_config {
-    arn = aws_sqs_queue.undelivered.arn
+    arn = var.queues.undelivered
   }
   retry_policy {
     maximum_event_age_in_seconds = local.day
@@ -35,6 +35,7 @@ resource "aws_iam_role" "forward" {
 
   name                 = local.name # with a suffix it could be a worker's
   permissions_boundary = var.deployment.permissions_boundary
+  path                 = var.deployment.role_path
   description          = "Lets rules of the default bus put events on ${local.name}"
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -54,6 +55,6 @@ resource "aws_iam_role_policy" "forward" {
   role = aws_iam_role.forward[0].id
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "events:PutEvents", Resource = aws_cloudwatch_event_bus.this.arn }]
+    Statement = [{ Effect = "Allow", Action = "events:PutEvents", Resource = var.bus.arn }]
   })
 }

@@ -1,10 +1,18 @@
-# Events that no worker subscribes to: a misspelt source or name is seen here instead of being lost.
+# The rules beside the workers': events that no worker subscribes to go to a queue (of modules/bus), so that a misspelt source
+# or name is seen there instead of being lost; those of AWS services are brought over (forward.tf).
 # One rule takes the unknown sources and one rule per known source its unknown names, so that no pattern comes
 # near EventBridge's 2,048 characters: about 45 sources, and about 100 event names in each, of 16 characters.
 #
 # A source's canaries take its way (see fanout.events.canary); those of workers that take every event have one of their own.
 
 locals {
+  name          = var.deployment.namespace
+  location      = "${var.deployment.region}:${var.deployment.account_id}"
+  arns          = "arn:${var.deployment.partition}"
+  rule_arns     = "${local.arns}:events:${local.location}:rule"
+  day           = 24 * 3600
+  most_attempts = 185
+
   # What operators do is told as events of fanout.ops, which need no worker: the journal of operations has them.
   known_sources = distinct(concat(keys(var.subscribed), ["fanout.ops"], formatlist("canary.%s", concat(["fanout"], keys(var.subscribed)))))
   unmatched_patterns = merge(
@@ -16,9 +24,8 @@ locals {
       })
     },
   )
-  unmatched_log       = "/aws/events/${local.name}-unmatched"
-  log_arns            = "arn:${var.deployment.partition}:logs:${var.deployment.region}:${var.deployment.account_id}:log-group"
-  unmatched_rule_arns = [for rule in sort(keys(local.unmatched_patterns)) : "${local.rule_arns}/${local.name}/${rule}"]
+  unmatched_log = "/aws/events/${local.name}-unmatched"
+  log_arns      = "${local.arns}:logs:${local.location}:log-group"
 }
 
 resource "aws_cloudwatch_event_rule" "unmatched" {
@@ -26,7 +33,7 @@ resource "aws_cloudwatch_event_rule" "unmatched" {
 
   name           = each.key
   description    = "Events that no worker subscribes to"
-  event_bus_name = aws_cloudwatch_event_bus.this.name
+  event_bus_name = var.bus.name
   event_pattern  = each.value
 
   lifecycle {
@@ -41,35 +48,17 @@ resource "aws_cloudwatch_event_target" "unmatched" {
   for_each = aws_cloudwatch_event_rule.unmatched
 
   rule           = each.value.name
-  event_bus_name = aws_cloudwatch_event_bus.this.name
+  event_bus_name = var.bus.name
   target_id      = "unmatched"
-  arn            = aws_sqs_queue.unmatched.arn
+  arn            = var.queues.unmatched
 
   dead_letter_config {
-    arn = aws_sqs_queue.undelivered.arn
+    arn = var.queues.undelivered
   }
   retry_policy {
     maximum_event_age_in_seconds = local.day
     maximum_retry_attempts       = local.most_attempts
   }
-}
-
-resource "aws_sqs_queue" "unmatched" {
-  name                      = "${local.name}-unmatched"
-  message_retention_seconds = local.two_weeks
-  kms_master_key_id         = var.security.key_alias
-  sqs_managed_sse_enabled   = var.security.key_alias == null ? true : null
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat([{
-      Sid       = "Unmatched"
-      Effect    = "Allow"
-      Principal = { Service = "events.amazonaws.com" }
-      Action    = "sqs:SendMessage"
-      Resource  = "${local.queue_arns}:${local.name}-unmatched"
-      Condition = { ArnEquals = { "aws:SourceArn" = local.unmatched_rule_arns } }
-    }], local.tls_only ? [merge(local.without_tls, { Action = "sqs:*", Resource = "${local.queue_arns}:${local.name}-unmatched" })] : [])
-  })
 }
 
 # The queue keeps them for two weeks, one reader at a time; the log can be searched.
@@ -83,12 +72,12 @@ resource "aws_cloudwatch_event_target" "unmatched_log" {
   for_each = aws_cloudwatch_event_rule.unmatched
 
   rule           = each.value.name
-  event_bus_name = aws_cloudwatch_event_bus.this.name
+  event_bus_name = var.bus.name
   target_id      = "unmatched-log"
   arn            = aws_cloudwatch_log_group.unmatched.arn
 
   dead_letter_config {
-    arn = aws_sqs_queue.undelivered.arn
+    arn = var.queues.undelivered
   }
   retry_policy {
     maximum_event_age_in_seconds = local.day
@@ -113,9 +102,4 @@ resource "aws_cloudwatch_log_resource_policy" "events" {
       Resource  = "${local.log_arns}:/aws/events/${local.name}-*:*"
     }]
   })
-}
-
-moved {
-  from = aws_cloudwatch_log_resource_policy.unmatched
-  to   = aws_cloudwatch_log_resource_policy.events
 }

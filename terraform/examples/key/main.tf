@@ -1,0 +1,43 @@
+# The KMS key of a platform, protected against destruction.
+
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-central-1"
+
+  default_tags {
+    tags = { project = "fanout", environment = "example" }
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  deployment = {
+    namespace  = "fanout-example"
+    partition  = "aws"
+    region     = "eu-central-1"
+    account_id = data.aws_caller_identity.current.account_id
+  }
+}
+
+module "key" {
+  source = "../../modules/key"
+
+  deployment = local.deployment
+  protect    = true
+}
+
+output "alias" {
+  description = "What queues and topics name."
+  value       = module.key.alias
+}
