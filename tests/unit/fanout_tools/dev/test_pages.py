@@ -20,9 +20,10 @@ from fanout.testing import eventbridge_event
 from fanout_tools.console.access import COOKIE
 from fanout_tools.console.app import make
 from fanout_tools.console.console import Console
-from fanout_tools.dev.console import SendPages, console_of
+from fanout_tools.dev.console import console_of
 from fanout_tools.dev.examples import example, sample
 from fanout_tools.dev.local import Local
+from fanout_tools.dev.sending import SendPages
 from fanout_tools.dev.session import Session, session_of
 from fanout_tools.project import Project
 from tests.unit.fanout_tools.dev.conftest import BILLING, STOCK_PY, Clock
