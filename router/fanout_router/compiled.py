@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 __all__ = ["mypyc_attr"]
 
-if TYPE_CHECKING:
-    from mypy_extensions import mypyc_attr
-else:
+if not TYPE_CHECKING:
 
     def mypyc_attr(**_options: bool) -> Callable[[type], type]:
         """Marks a class; ``allow_interpreted_subclasses``: one that is not compiled may derive from it."""
         return lambda marked: marked
+
+else:
+    from mypy_extensions import mypyc_attr
