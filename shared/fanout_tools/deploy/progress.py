@@ -19,8 +19,9 @@ SHOWN_OF_LOG = 15
 
 
 def say(phase: str, text: str) -> None:
-    """One line, at once; the same on a terminal and in a pipe."""
-    print(f"{phase:11} {text}", flush=True)
+    """One line, at once; the same on a terminal and in a pipe, and whole when others write theirs."""
+    sys.stdout.write(f"{phase:11} {text}\n")
+    sys.stdout.flush()
 
 
 @dataclass(frozen=True)
