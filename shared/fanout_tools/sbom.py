@@ -92,7 +92,8 @@ def installed(paths: Iterable[str] | None = None) -> list[Component]:
     :param paths: its import path; this interpreter's unless given.
     """
     found = metadata.distributions() if paths is None else metadata.distributions(path=list(paths))
-    return sorted({_component(HeaderParser().parsestr(it.read_text("METADATA") or "")) for it in found})
+    texts = (it.read_text("METADATA") or it.read_text("PKG-INFO") for it in found)  # the latter of one being developed
+    return sorted({_component(HeaderParser().parsestr(text)) for text in texts if text})
 
 
 def document(

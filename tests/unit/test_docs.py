@@ -37,6 +37,7 @@ EXAMPLES = (
     "services/NAME/",
     "terraform/bus_destinations.yaml",
     "terraform/environments/ENV/",
+    "terraform/environments/prod/console.yaml",
     "terraform/queues.yaml",
     "terraform/schedules.yaml",
 )

@@ -62,6 +62,17 @@ run "configuration" {
   }
 }
 
+run "console" {
+  command = plan
+
+  module {
+    source = "./console"
+  }
+  variables {
+    client_secret = "of the identity provider"
+  }
+}
+
 run "filters" {
   command = plan
 

@@ -17,7 +17,7 @@ locals {
   pairs = { for pair in flatten([for role, names in local.policies : [for name in names : { role = role, policy = name }]]) : "${pair.role} ${pair.policy}" => pair }
 
   # Named before they are made: the function's role and these name each other.
-  location      = "arn:${var.deployment.partition}:iam::${var.deployment.account_id}:role/${var.deployment.namespace}"
+  location      = "arn:${var.deployment.partition}:iam::${var.deployment.account_id}:role${var.deployment.role_path}${var.deployment.namespace}"
   assumed       = { for role in local.roles : role => "${local.location}.console-${role}" } # a dot, which no worker's name has
   function_role = "${local.location}-${local.name}"
 }
@@ -52,6 +52,7 @@ resource "aws_iam_role" "person" {
   for_each = toset(local.roles)
 
   name                 = "${var.deployment.namespace}.console-${each.key}"
+  path                 = var.deployment.role_path
   description          = "People with the role ${each.key} in the console of ${var.deployment.namespace}"
   permissions_boundary = var.deployment.permissions_boundary
   max_session_duration = 3600

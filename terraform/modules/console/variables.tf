@@ -6,6 +6,8 @@ variable "deployment" {
     region               = string
     account_id           = string
     permissions_boundary = optional(string)
+    role_path            = optional(string, "/")
+    code_signing_config  = optional(string)
   })
 
   validation {

@@ -81,6 +81,7 @@ def test_a_router_is_counted_where_the_plan_has_one(plan: Plan) -> None:
     assert (router.tasks, router.vcpu, router.gb, router.architecture) == (2, 0.5, 1.0, "arm64")
     assert {it.name: it.via for it in found.web} == {
         "fanout-fixture-storefront": "router",
+        "fanout-fixture-console": "router",
         "fanout-fixture-hooks": "url",
         "fanout-fixture-api": "http_api",
     }
