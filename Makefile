@@ -11,7 +11,6 @@ EMULATOR ?= ministack
 ENV ?= local
 TARGET ?= local
 MINUTES ?= 10
-ONE = $(if $(WORKER),--worker $(WORKER))
 ON = $(ENV) --emulator $(EMULATOR) $(if $(PORT),--port $(PORT))
 
 .PHONY: $(shell grep -oE '^[a-z][a-z0-9-]*:' $(firstword $(MAKEFILE_LIST)) | tr -d :)
@@ -45,7 +44,6 @@ test: setup ## All tests: unit, integration on LocalStack and on MiniStack, end 
 	$(RUN) scripts.test_legs
 plugin-test: setup ## Tests of the LocalStack plugin, in LocalStack's own environment
 	$(RUN) scripts.plugin_tests
-
 up: setup ## Start EMULATOR=ministack|localstack|localstack-docker on PORT=4566, or on a free port where that is taken
 	@$(FANOUT) up $(EMULATOR) $(if $(PORT),--port $(PORT))
 down: setup ## Stop EMULATOR and all it started
@@ -54,14 +52,12 @@ reset: setup ## Empty the running EMULATOR
 	@$(FANOUT) reset $(EMULATOR)
 build: setup ## Build the Lambda packages for TARGET=local|aws
 	@$(FANOUT) build $(TARGET)
-plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod
-	@$(FANOUT) plan $(ON) $(ONE)
+plan: setup ## Show what `make deploy` would change in ENV=local|dev|staging|prod, or of its WORKER alone
 deploy: setup ## Bring ENV, or its WORKER alone, up to date, with a canary through each hop; asks first on AWS, unless AUTO_APPROVE=1
-	@$(FANOUT) deploy $(ON) $(ONE)
 destroy: setup ## Remove all of ENV
-	@$(FANOUT) destroy $(ON)
 release: setup ## Let the next destroy or deploy take away what ENV protects
-	@$(FANOUT) release $(ON)
+plan deploy destroy release:
+	@$(FANOUT) $@ $(ON) $(if $(WORKER),--worker $(WORKER))
 check-drift: setup ## Fail when a second plan of ENV=local shows more than the known drift
 	@$(FANOUT) drift $(ON)
 check-plan: setup ## Prove from a plan of ENV that no event is lost in silence; needs no AWS account
@@ -76,7 +72,6 @@ status: setup ## Queues, counts and what is stuck on EMULATOR
 	@$(FANOUT) status || test $$? = 4
 canary: setup ## Prove of ENV that each hop delivers: a canary for each pair of event and worker
 	@$(FANOUT) canary --env $(ENV)
-
 demo: setup ## Deploy to EMULATOR, send ORDERS=500 real orders through it, and reconcile to the cent
 	@$(FANOUT) deploy local --emulator $(EMULATOR) $(if $(PORT),--port $(PORT)) --no-hint --no-canary
 	@exec $(RUN) scripts.demo --orders $(or $(ORDERS),500)
@@ -91,16 +86,14 @@ chaos: setup ## EVENTS=2000 to four workers on EMULATOR, function processes kill
 fuzz: setup ## Fuzz the router's parsers for MINUTES=10; SEED= repeats a run; what breaks is kept in build/fuzz
 	$(RUN) scripts.fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 test-compiled: setup ## The router's unit tests with its hot path compiled, as its image has it; needs a C compiler
-	rm -rf build/compiled && mkdir -p build/compiled && cp -r router/fanout_router build/compiled
-	$(VENV)/bin/python router/compile_hot_path.py build/compiled
+	rm -rf build/compiled && mkdir -p build/compiled && cp -r router/fanout_router build/compiled && $(VENV)/bin/python router/compile_hot_path.py build/compiled
 	$(RUN) pytest -o pythonpath="shared build/compiled ." tests/unit/fanout_router
 soak: setup ## Mixed traffic, aborts and kills through router and environments for MINUTES=10; build/bench/soak.json
 	$(RUN) scripts.soak --minutes $(MINUTES)
 sim-dispatch: setup ## The dispatch in virtual time beside the peer's and Lambda's; plots in docs/explanation/dispatch
 	$(RUN) scripts.simulate
-bench: setup ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
-	@for name in import leavers patterns publish reliability router scaleup worker; do echo "== $$name"; $(RUN) scripts.bench.$$name; done
+bench: $(addprefix bench-,import leavers patterns publish reliability router scaleup worker) ## All benchmarks beside their peers; `make bench-NAME` runs one, build/bench/NAME.json keeps its figures
 bench-%: setup
-	@$(RUN) scripts.bench.$(subst -,_,$*)
+	@echo "== $*"; $(RUN) scripts.bench.$(subst -,_,$*)
 clean: ## Stop the emulators, and remove all that the other targets made
 	@$(PYTHON) -m scripts.clean
