@@ -198,7 +198,7 @@ run "refuses_a_router_without_a_web_function" {
       control_secret  = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:router-AbCdEf" }
     }
   }
-  expect_failures = [var.router, terraform_data.packages]
+  expect_failures = [var.router]
 }
 
 run "refuses_a_web_function_without_a_declaration" {
@@ -260,7 +260,7 @@ run "refuses_a_path_without_its_slashes" {
   variables {
     role_path = "fanout"
   }
-  expect_failures = [var.role_path]
+  expect_failures = [var.role_path, terraform_data.packages]
 }
 
 run "refuses_code_signing_by_a_name" {
@@ -269,7 +269,7 @@ run "refuses_code_signing_by_a_name" {
   variables {
     code_signing_config = "signed"
   }
-  expect_failures = [var.code_signing_config]
+  expect_failures = [var.code_signing_config, terraform_data.packages]
 }
 
 run "refuses_a_placement_that_the_environment_lacks" {
