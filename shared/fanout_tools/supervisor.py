@@ -32,6 +32,10 @@ _elsewhere: Final[list[list[int]]] = []
 """The signals that have reached the runs in threads, one list each."""
 
 
+_passed_on: Final[list[int]] = []
+"""The signals of this process since the runs in threads began: one that begins after a signal has it, too."""
+
+
 class Interrupted(SystemExit):
     """This process was told to end, and the child has ended; the exit code is the shell's, 128 + the signal.
 
@@ -154,6 +158,7 @@ def _signals() -> Iterator[list[int]]:
     else:
         # Only the main thread may have handlers: see in_parallel.
         _elsewhere.append(received)
+        received += _passed_on
         try:
             yield received
         finally:
@@ -181,23 +186,29 @@ def in_parallel(tasks: Iterable[Callable[[], object]], *, at_once: int) -> None:
     :raises Interrupted: this process was told to end; every child has ended.
     :raises Exception: what the first to fail has raised.
     """
-    received: list[int] = []
+    failed: list[bool] = []
+    _passed_on.clear()
 
-    def pass_on(signum: int) -> None:
-        received.append(signum)
-        for running in tuple(_elsewhere):
-            running.append(signum)
-
-    with _handled(pass_on), ThreadPoolExecutor(at_once) as pool:
-        begun = [pool.submit(task) for task in tasks]
+    def begin(task: Callable[[], object]) -> None:
+        if failed or _passed_on:
+            return  # what was under way tells why
         try:
-            for ended in as_completed(begun):
-                ended.result()
-                if received:
-                    raise Interrupted(received[0])
-        finally:
-            for task in begun:
-                task.cancel()
+            task()
+        except BaseException:
+            failed.append(True)
+            raise
+
+    with _handled(_pass_on), ThreadPoolExecutor(at_once) as pool:
+        for ended in as_completed([pool.submit(begin, task) for task in tasks]):
+            ended.result()
+    if _passed_on:
+        raise Interrupted(_passed_on[0])
+
+
+def _pass_on(signum: int) -> None:
+    _passed_on.append(signum)
+    for running in tuple(_elsewhere):
+        running.append(signum)
 
 
 class _Follower:

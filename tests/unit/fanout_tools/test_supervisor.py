@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -200,3 +202,70 @@ class TestSignals:
             supervisor.run(["sh", "-c", child], on_line=begin)
 
         assert len(answers) == signals
+
+
+PARALLEL = """
+import pathlib, sys
+from functools import partial
+from fanout_tools import supervisor
+here = pathlib.Path(sys.argv[2])
+def one(name):
+    supervisor.run([sys.executable, sys.argv[1], str(here / name)], log=here / name / "log", grace_s=60)
+supervisor.in_parallel([partial(one, name) for name in ("a", "b", "c")], at_once=2)
+print("went on")
+"""
+
+
+class TestInParallel:
+    def test_every_task_is_run_and_so_many_at_once(self) -> None:
+        together, most, done = threading.Semaphore(2), list[bool](), list[int]()
+
+        def task(number: int) -> None:
+            most.append(together.acquire(blocking=False))
+            done.append(number)
+            together.release()
+
+        supervisor.in_parallel([partial(task, number) for number in range(20)], at_once=2)
+
+        assert sorted(done) == list(range(20))
+        assert all(most)
+
+    def test_after_one_that_fails_no_other_is_begun(self) -> None:
+        done = list[int]()
+
+        def fail() -> None:
+            raise ValueError("the first")
+
+        with pytest.raises(ValueError, match="the first"):
+            supervisor.in_parallel([fail, *(partial(_slowly, done, number) for number in range(50))], at_once=1)
+
+        assert len(done) < 50
+
+    def test_a_signal_reaches_every_child_and_none_is_begun_after_it(self, tmp_path: Path) -> None:
+        """GIVEN two children under way and one that waits for its turn WHEN the parent is told to end THEN both are
+        told, their ends are waited for, and the third is not begun."""
+        (tmp_path / "child.py").write_text(STUBBORN)
+        for name in "abc":
+            (tmp_path / name).mkdir()
+        command = [sys.executable, "-c", PARALLEL, str(tmp_path / "child.py"), str(tmp_path)]
+        env = {**os.environ, "PYTHONPATH": str(REPOSITORY / "shared")}
+        with subprocess.Popen(
+            command, cwd=REPOSITORY, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as parent:
+            until(lambda: all((tmp_path / name / "ready").exists() for name in "ab"))
+
+            parent.send_signal(signal.SIGTERM)
+            until(lambda: all((tmp_path / name / "signals").exists() for name in "ab"))
+            for name in "ab":
+                (tmp_path / name / "go").touch()
+            said, _ = parent.communicate()
+
+        assert parent.returncode == 128 + signal.SIGTERM
+        assert all((tmp_path / name / "ended").exists() for name in "ab")
+        assert not (tmp_path / "c" / "ready").exists()
+        assert b"went on" not in said
+
+
+def _slowly(done: list[int], number: int) -> None:
+    time.sleep(0.01)  # so that the failure is seen before the last is begun
+    done.append(number)
