@@ -47,6 +47,14 @@ module "traces" {
   log_groups  = var.traces.log_groups
   environment = var.traces.environment
 }
+resource "aws_cloudwatch_log_subscription_filter" "spans" {
+  for_each        = var.traces.log_groups
+  name            = "spans"
+  log_group_name  = each.value
+  filter_pattern  = "\\"spans\\""
+  destination_arn = module.traces.forwarder.arn
+  depends_on      = [module.traces]
+}
 """
 
 

@@ -8,7 +8,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 import fanout
 import fanout_tools
@@ -63,6 +66,15 @@ def test_a_new_projects_worker_handles_what_a_file_holds(made: Project, fanout: 
     assert "parcels        handled   ParcelShipped" in out
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """An interrupt that whoever started the tests ignores, as a shell's ``&`` does, is heeded in what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_an_interrupt_ends_it_well(made: Project) -> None:
     with started(made, "--port", "0") as process:
         assert process.stdout is not None
