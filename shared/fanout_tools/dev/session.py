@@ -13,6 +13,7 @@ from queue import Empty, SimpleQueue
 from runpy import run_path
 from typing import TYPE_CHECKING, Any
 
+from fanout import telemetry
 from fanout.events.envelope import Envelope
 from fanout_tools.dev import resources
 from fanout_tools.dev.calls import answered
@@ -141,9 +142,11 @@ class Session:
 
 @contextmanager
 def listening_to(history: History) -> Iterator[None]:
-    """All that is logged goes there, and nowhere else, inside."""
+    """All that is logged goes there, and nowhere else, inside: the core configures logging as a function of Lambda's
+    has it, when Powertools is imported or a function is invoked, and that is not to be."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, configure = list(root.handlers), root.level, telemetry.configure
+    telemetry.configure = _configured
     root.handlers[:] = [history]
     root.setLevel(logging.INFO)
     quiet = {name: logging.getLogger(name).level for name in ("botocore", "boto3", "urllib3", "moto", "asyncio")}
@@ -152,10 +155,15 @@ def listening_to(history: History) -> Iterator[None]:
     try:
         yield
     finally:
+        telemetry.configure = configure
         root.handlers[:] = handlers
         root.setLevel(level)
         for name, former in quiet.items():
             logging.getLogger(name).setLevel(former)
+
+
+def _configured(*_: object, **__: object) -> None:
+    """In place of :func:`fanout.telemetry.configure`."""
 
 
 @contextmanager

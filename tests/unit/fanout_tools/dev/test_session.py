@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fanout import wrap
+from fanout import telemetry, wrap
 from fanout.events.envelope import Envelope
 from fanout.events.event import contract_of
 from fanout_tools.dev.history import History
@@ -175,3 +176,12 @@ def test_what_a_powertools_logger_says_is_told_like_all_else(
     assert [line["message"] for line in said] == ["by Powertools", "by logging"]
     assert said[0]["order_id"] == "1"
     assert any("INFO: by Powertools order_id=1" in it for it in screen.lines)
+
+
+def test_logging_stays_as_it_is_when_a_function_would_configure_it(session: Session, screen: Screen) -> None:
+    """GIVEN a running session WHEN the core configures logging, as it does once Powertools is imported THEN lines are
+    heard as before."""
+    session.begin()
+    telemetry.configure(beside_powertools=True)
+    logging.getLogger("of.stock").info("still heard")
+    assert "still heard" in [line["message"] for line in screen.history.matching("still heard")]
