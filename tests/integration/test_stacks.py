@@ -168,6 +168,8 @@ def test_a_deployed_environment_is_split_and_one_worker_is_deployed_rolled_back_
     # Its rollback
     said = pair.fanout("rollback", "confirmation", *arguments)
     assert pair.version("confirmation") == versions["confirmation"], said
+    pair.deploy("--worker", "confirmation", "--no-canary")
+    assert pair.version("confirmation") == versions["confirmation"]  # there is no new code
     code, said = pair.attempt("rollback", "ledger", *arguments)
     assert (code, f"ledger: there is no version before {versions['ledger']}" in said) == (1, True), said
 

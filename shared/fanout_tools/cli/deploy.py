@@ -150,7 +150,9 @@ def drift(env: Environment = "local", *, emulator: Emulator = MINISTACK, port: P
     Example: fanout drift prod
     """
     with interruptible("drift"):
-        known = prepared(env, emulator, port).drift(emulator)
+        deployment = prepared(env, emulator, port)
+        found = Stacks(deployment) if _by_stacks(deployment, env, None) else deployment
+        known = found.drift(emulator)
         print(f"no drift but {known} known" if known else "no drift")
 
 

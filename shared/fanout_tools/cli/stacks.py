@@ -68,7 +68,7 @@ def roll_back(
     emulator: Emulator = MINISTACK,
     port: Port = None,
 ) -> None:
-    """Give all of a worker's events to the version before the one that has them; no code is built, nothing is applied.
+    """Give all of a worker's events to the version before the one that has them; no code is built, no plan is made.
 
     Example: fanout rollback billing --env prod
     """
@@ -78,4 +78,6 @@ def roll_back(
             deployment = deployment.of_stack(worker)
         before, now = rollback.roll_back(deployment, worker)
     progress.say("rolled back", f"{worker}: version {now} gets all, in place of version {before}")
-    progress.say("", f"the next `fanout deploy {env}` gives them to the newest again")
+    progress.say(
+        "", f"there they stay until `fanout deploy {env}` publishes new code, or shifts by steps to the newest"
+    )

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from fanout_tools import emulators
+from fanout_tools import emulators, supervisor
 from fanout_tools.canary import run as canary
 from fanout_tools.canary.deployed import Deployed
 from fanout_tools.canary.planning import Declared
@@ -35,6 +35,8 @@ PARALLELISM = "-parallelism=40"
 _INIT = "TF_CLI_ARGS_init"
 """Terraform's own variable: further arguments of ``terraform init``."""
 
+READ_AT_ONCE = 4
+"""Stacks whose outputs are read at once."""
 CONNECTIONS = 32
 """Of a client at once: canaries ask many workers."""
 
@@ -260,6 +262,23 @@ class Deployment:
         config = Config(s3={"addressing_style": "path" if endpoint else "auto"}, max_pool_connections=CONNECTIONS)
         return session.client(service, endpoint_url=endpoint, config=config)  # type: ignore[call-overload]
 
+    def state(self) -> dict[str, Any]:
+        """Terraform's state, as it keeps it."""
+        found: dict[str, Any] = json.loads(self.terraform_quietly("state", "pull"))
+        return found
+
+    def put_state(self, state: Mapping[str, Any]) -> None:
+        """Put a state in the place of the one that is there.
+
+        :raises TerraformError: there is a newer one, or another's lock.
+        """
+        file = self.data_dir.resolve() / self._named("put.tfstate")
+        file.write_text(json.dumps(state), encoding="utf-8")
+        try:
+            self.terraform_quietly("state", "push", str(file))
+        finally:
+            file.unlink()  # it holds values of variables
+
     def release(self) -> list[str]:
         """Forget the guards of what is protected, so that the next plan may destroy it.
 
@@ -291,7 +310,13 @@ def shift(deployments: Sequence[Deployment]) -> None:
 
     :raises TrafficError: some workers have their old version.
     """
-    found = [(it, it.outputs().get("traffic")) for it in deployments]
+    outputs = dict[int, Any]()  # of hundreds of stacks, each of which takes a second
+
+    def read(index: int) -> None:
+        outputs[index] = deployments[index].outputs().get("traffic")
+
+    supervisor.in_parallel([partial(read, index) for index in range(len(deployments))], at_once=READ_AT_ONCE)
+    found = [(it, outputs[index]) for index, it in enumerate(deployments)]
     stepped = [(it, output, traffic.Traffic.read(output)) for it, output in found if output and output["steps"]]
     if not stepped:
         return

@@ -5,15 +5,15 @@ away; its queue is waited for; the rest of its stack is destroyed; the platform 
 in AWS unless they are to go, too.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from fanout_tools.declarations.worker import load_all
 from fanout_tools.deploy import environment, progress, terraform
+from fanout_tools.deploy.environment import Deployment
 from fanout_tools.deploy.stacks import Stacks
 from fanout_tools.plans.stacks import EDGE, PLATFORM
 from fanout_tools.project import project
@@ -56,9 +56,35 @@ class Removal:
 
     def run(self) -> None:
         """
-        :raises TerraformError: it is declared or not deployed, has dead letters, or is not empty in time.
+        :raises TerraformError: it is declared or not deployed, has dead letters or full buckets, or is not empty in
+            time.
         """
         declared = load_all(project().services)
+        self._refuse_what_stays(declared)
+        stack = self.stacks.base.of_stack(self.worker)
+        outputs, held = stack.outputs(), list(_instances(stack.state()))
+        it, client = (outputs.get("workers") or {}).get(self.worker), self._clients(stack, outputs)
+        if self.with_data:
+            _refuse_full_buckets(client("s3"), held)
+        if it:
+            self._refuse_dead_letters(client("sqs"), it)
+        self._approve()
+        if it:
+            self.stacks.widen(declared)
+            _unroute(client("sns"), client("events"), held)
+            progress.say("routes", f"nothing new is led to {self.worker}")
+            self._drain(client("sqs"), it)
+            self._refuse_dead_letters(client("sqs"), it)
+        self._forget_stores()
+        _unprotect(client("dynamodb"), _instances(stack.state()))
+        stack.release()
+        stack.run_unasked("destroy")
+        self.stacks.forget(self.worker)
+        self.stacks.apply([PLATFORM])
+        self.stacks.narrow(declared, ())
+        progress.say("removed", self.worker)
+
+    def _refuse_what_stays(self, declared: Collection[str]) -> None:
         if self.worker in declared:
             raise terraform.TerraformError(
                 f"{self.worker} is declared, and would be deployed again; delete its folder in "
@@ -66,25 +92,10 @@ class Removal:
             )
         if self.worker not in self.stacks.deployed():
             raise terraform.TerraformError(f"there is no stack {self.worker}; there is: {self._others()}")
-        stack = self.stacks.base.of_stack(self.worker)
-        outputs = stack.outputs()
-        it = (outputs.get("workers") or {}).get(self.worker)
-        if it:
-            sqs = stack.client("sqs", outputs["traffic"]["region"])
-            self._refuse_dead_letters(sqs, it)
-            self._approve(it)
-            self.stacks.widen(declared)
-            self._unroute(outputs["traffic"]["region"])
-            progress.say("routes", f"nothing new is led to {self.worker}")
-            self._drain(sqs, it)
-            self._refuse_dead_letters(sqs, it)
-        self._forget_stores()
-        stack.release()
-        stack.run_unasked("destroy")
-        self.stacks.forget(self.worker)
-        self.stacks.apply([PLATFORM])
-        self.stacks.apply([EDGE])
-        progress.say("removed", self.worker)
+
+    def _clients(self, stack: Deployment, outputs: Mapping[str, Any]) -> Callable[[str], Any]:
+        region = (outputs.get("traffic") or {}).get("region") or stack.env.get("AWS_REGION", "us-east-1")
+        return lambda service: stack.client(service, region)
 
     def _others(self) -> str:
         return ", ".join(it for it in self.stacks.deployed() if it not in (EDGE, PLATFORM))
@@ -97,26 +108,11 @@ class Removal:
                 f"`drop` those of {self.worker} first, while its declaration is there"
             )
 
-    def _approve(self, it: Mapping[str, Any]) -> None:
+    def _approve(self) -> None:
         data = "its tables and buckets with all their data" if self.with_data else "but for its tables and buckets"
-        progress.say(
-            "remove", f"{self.worker}: its routes now, and once {it['queue']['name']} is empty the rest, {data}"
-        )
+        progress.say("remove", f"{self.worker}: its routes now, and once its queue is empty the rest, {data}")
         if self.stacks.base.asks and not environment.approved():
             raise terraform.TerraformError("not approved: nothing was changed")
-
-    def _unroute(self, region: str) -> None:
-        """By calls of our own: Terraform's ``-target`` takes what a resource depends on with it, here the queue."""
-        stack = self.stacks.base.of_stack(self.worker)
-        sns, events = stack.client("sns", region), stack.client("events", region)
-        for kind, it in _instances(json.loads(stack.terraform_quietly("state", "pull"))):
-            with suppress(
-                sns.exceptions.NotFoundException, events.exceptions.ResourceNotFoundException
-            ):  # an earlier try
-                if kind == "aws_sns_topic_subscription":
-                    sns.unsubscribe(SubscriptionArn=it["arn"])
-                elif kind == "aws_cloudwatch_event_target":
-                    events.remove_targets(Rule=it["rule"], EventBusName=it["event_bus_name"], Ids=[it["target_id"]])
 
     def _drain(self, sqs: Any, it: Mapping[str, Any]) -> None:
         url, until, seen = it["queue"]["url"], self.monotonic() + self.limit_s, 0
@@ -141,6 +137,38 @@ class Removal:
             stack.terraform_quietly("state", "rm", *held)
             tables = sorted({it.rpartition("[")[2].strip('"]') for it in held})
             progress.say("kept", f"in AWS, no longer Terraform's: {', '.join(tables)}")
+
+
+def _unroute(sns: Any, events: Any, held: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Lead nothing new to the queue, by calls of our own: Terraform's ``-target`` takes what a resource depends on with
+    it, here the queue."""
+    for kind, it in held:
+        with suppress(sns.exceptions.NotFoundException, events.exceptions.ResourceNotFoundException):  # an earlier try
+            if kind == "aws_sns_topic_subscription":
+                sns.unsubscribe(SubscriptionArn=it["arn"])
+            elif kind == "aws_cloudwatch_event_target":
+                events.remove_targets(Rule=it["rule"], EventBusName=it["event_bus_name"], Ids=[it["target_id"]])
+
+
+def _unprotect(dynamodb: Any, held: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Let go of the tables that go: DynamoDB refuses to delete a protected one, after the queue has gone."""
+    for kind, it in held:
+        if kind == "aws_dynamodb_table" and it.get("deletion_protection_enabled"):
+            with suppress(dynamodb.exceptions.ResourceNotFoundException):  # an earlier try
+                dynamodb.update_table(TableName=it["name"], DeletionProtectionEnabled=False)
+
+
+def _refuse_full_buckets(s3: Any, held: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """:raises TerraformError: a bucket holds something, and Terraform was not told to empty it."""
+    for kind, it in held:
+        if kind != "aws_s3_bucket" or it.get("force_destroy"):
+            continue
+        found = s3.list_object_versions(Bucket=it["bucket"], MaxKeys=1)
+        if found.get("Versions") or found.get("DeleteMarkers"):
+            raise terraform.TerraformError(
+                f"{it['bucket']} holds objects, and S3 deletes no such bucket: empty it (versions too), or leave out "
+                "--with-data"
+            )
 
 
 def _instances(state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,11 +1,14 @@
-"""A worker's events go back to the version before: a call to Lambda, and no more."""
+"""A worker's events go back to the version before: a call to Lambda, and a note of it in Terraform's state."""
 
-from typing import Any
+from typing import Any, Final
 
 from fanout_tools.deploy import terraform, traffic
 from fanout_tools.deploy.environment import Deployment
 
 __all__ = ["roll_back"]
+
+_LIVE: Final = ("terraform_data", "live")
+"""Which version has the events, in modules/worker."""
 
 
 def roll_back(deployment: Deployment, worker: str) -> tuple[str, str]:
@@ -29,7 +32,26 @@ def roll_back(deployment: Deployment, worker: str) -> tuple[str, str]:
     )
     if not earlier:
         raise terraform.TerraformError(f"{worker}: there is no version before {alias.version}")
-    return alias.version, aliases.lead(found, alias, str(max(earlier)), {}).version
+    now = aliases.lead(found, alias, str(max(earlier)), {}).version
+    deployment.put_state(_with_live(deployment.state(), worker, now))
+    return alias.version, now
+
+
+def _with_live(state: dict[str, Any], worker: str, version: str) -> dict[str, Any]:
+    """The state that knows which version has the events: else the next apply would give them back, before a fix that is
+    deployed with it has any.
+
+    :raises TerraformError: it has no such worker.
+    """
+    module = f'module.platform.module.worker["{worker}"]'
+    named = [it for it in state["resources"] if (it.get("module"), it["type"], it["name"]) == (module, *_LIVE)]
+    if not named:
+        raise terraform.TerraformError(
+            f"{worker}: the state lacks {module}.{'.'.join(_LIVE)}; deploy once, then roll back"
+        )
+    for name in ("input", "output"):
+        named[0]["instances"][0]["attributes"][name] = {"value": version, "type": "string"}
+    return {**state, "serial": state["serial"] + 1}
 
 
 def _versions(functions: Any, function: str) -> list[int]:

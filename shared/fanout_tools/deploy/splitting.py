@@ -39,7 +39,7 @@ def split(whole: Deployment) -> Sequence[str]:
             f"{whole.root.name}: there is something to deploy first, else the stacks could not be told from it: "
             f"{waiting[0].address}, and {len(waiting) - 1} more"
         )
-    state = json.loads(whole.terraform_quietly("state", "pull"))
+    state = whole.state()
     kept = whole.data_dir / "before-split.tfstate"
     kept.write_text(json.dumps(state), encoding="utf-8")
     parts = parts_of(state, Owners.read(project().services, whole.namespace()), stack_names(project().services))
@@ -47,7 +47,7 @@ def split(whole: Deployment) -> Sequence[str]:
     try:
         for stack, part in parts.items():
             begun.append(stack)
-            _push(stacks[stack], part)
+            stacks[stack].put_state(part)
         _prove(stacks)
     except (Exception, supervisor.Interrupted):
         for stack in begun:
@@ -95,15 +95,6 @@ def _managed(state: State) -> Iterator[str]:
 def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
     index = f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else ""
     return ".".join(filter(None, [resource.get("module"), resource["type"], resource["name"]])) + index
-
-
-def _push(stack: Deployment, state: State) -> None:
-    file = stack.data_dir.resolve() / f"{stack.stack}.tfstate"
-    file.write_text(json.dumps(state), encoding="utf-8")
-    try:
-        stack.terraform_quietly("state", "push", str(file))
-    finally:
-        file.unlink()
 
 
 def _prove(stacks: Mapping[str, Deployment]) -> None:

@@ -46,35 +46,43 @@ class Stacks:
         """
         declared = load_all(project().services)
         wanted = self._wanted(workers, declared)
-        edge = self._states().get(EDGE, {})
-        matched, lately = set(edge.get("matched", ())), _matched(declared, project().services)
-        if EDGE in wanted and edge and matched - lately:
-            progress.say(
-                "unmatched", f"{', '.join(sorted(matched - lately))}: from now on; no worker takes them any more"
-            )
-            held = json.dumps(sorted(lately - matched))
-            self.apply([EDGE], env={"TF_VAR_held_events": held})
+        if EDGE in wanted:
+            self.widen(declared)
         # Publishers know the ways of their events before these lead anywhere new.
         asked = set(workers or declared)
         for phase in (
             [PLATFORM],
             [it for it in wanted if it in declared and it not in asked],
             [it for it in wanted if it in asked],
-            [EDGE],
         ):
             self.apply([stack for stack in phase if stack in wanted])
+        if EDGE in wanted:
+            self.narrow(declared, wanted)
         environment.shift([self.base.of_stack(it) for it in wanted if it in declared])
         self._tell_left(declared)
         return wanted
 
     def widen(self, declared: Mapping[str, Manifest]) -> None:
         """Let what no worker takes any more count as unmatched from now on; what is new does not yet."""
-        edge: Mapping[str, Any] = self._states().get(EDGE, {})
-        matched = set(edge.get("matched", ()))
-        lately = _matched(declared, project().services)
+        matched, lately = self._matched(), _matched(declared, project().services)
         if gone := matched - lately:
             progress.say("unmatched", f"{', '.join(sorted(gone))}: from now on; no worker takes them any more")
-            self.apply([EDGE], env={"TF_VAR_held_events": json.dumps(sorted(lately - matched))})
+            self._apply_edge(lately - matched)
+
+    def narrow(self, declared: Mapping[str, Manifest], deployed: Iterable[str]) -> None:
+        """Let what these workers take count as unmatched no longer. What only others take goes on as it was: they may
+        be declared with subscriptions that are not deployed."""
+        own = {worker: declared[worker] for worker in deployed if worker in declared}
+        lately, taken = (_matched(it, project().services) for it in (declared, own))
+        self._apply_edge(lately - self._matched() - taken)
+
+    def _matched(self) -> set[str]:
+        """What the deployed edge does not take for unmatched."""
+        edge: Mapping[str, Any] = self._states().get(EDGE, {})
+        return set(edge.get("matched", ()))
+
+    def _apply_edge(self, held: Iterable[str]) -> None:
+        self.apply([EDGE], env={"TF_VAR_held_events": json.dumps(sorted(held))})
 
     def _wanted(self, workers: Iterable[str] | None, declared: Mapping[str, Manifest]) -> list[str]:
         """In the order of :func:`stack_names`; tells what is deployed besides, and why."""
@@ -120,6 +128,10 @@ class Stacks:
         for stack in self._wanted(workers, load_all(project().services)):
             progress.say("stack", stack)
             self.base.of_stack(stack).run("plan")
+
+    def drift(self, emulator: str) -> int:
+        """See :meth:`Deployment.drift`, of every stack."""
+        return sum(self.base.of_stack(stack).drift(emulator) for stack in self.deployed())
 
     def release(self) -> list[str]:
         """See :meth:`Deployment.release`, of every stack."""

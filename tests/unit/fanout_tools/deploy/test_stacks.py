@@ -78,16 +78,21 @@ class Fake:
 
     def terraform_quietly(self, *args: str) -> str:
         self.done.append(" ".join([*args, self.stack]).strip())
-        if args == ("state", "pull"):
-            return json.dumps(ROUTED)
         return "* default\n" + "\n".join(f"  {name}" for name in self.said) if args == ("workspace", "list") else ""
+
+    def state(self) -> Any:
+        return STORED
 
     def release(self) -> list[str]:
         return []
 
+    def drift(self, emulator: str) -> int:
+        self.done.append(f"drift {self.stack} {emulator}")
+        return 1
+
     def client(self, service: str, _region: str) -> Any:
         if service != "sqs":
-            return Routes(self.done)
+            return Services(self.done)
 
         def attributes(QueueUrl: str, AttributeNames: list[str]) -> Any:  # noqa: N803 - boto3's names
             number = self.counts.pop(0) if self.counts and QueueUrl == "queue" else 0
@@ -96,7 +101,7 @@ class Fake:
         return SimpleNamespace(get_queue_attributes=attributes)
 
 
-ROUTED = {
+STORED = {
     "resources": [
         {"type": "aws_sns_topic_subscription", "instances": [{"attributes": {"arn": "subscription-1"}}]},
         {"type": "aws_sqs_queue", "instances": [{"attributes": {"name": "shop-gone"}}]},
@@ -104,6 +109,11 @@ ROUTED = {
             "type": "aws_cloudwatch_event_target",
             "instances": [{"attributes": {"rule": "gone-1", "event_bus_name": "shop", "target_id": "queue"}}],
         },
+        {
+            "type": "aws_dynamodb_table",
+            "instances": [{"attributes": {"name": "shop-gone-idempotency", "deletion_protection_enabled": True}}],
+        },
+        {"type": "aws_s3_bucket", "instances": [{"attributes": {"bucket": "shop-files", "force_destroy": False}}]},
     ]
 }
 
@@ -112,8 +122,8 @@ class GoneError(Exception):
     """What AWS says of what is not there."""
 
 
-class Routes:
-    """SNS and EventBridge, where the subscription is gone already."""
+class Services:
+    """SNS, EventBridge, DynamoDB and S3, where the subscription is gone already, and a bucket full."""
 
     exceptions = SimpleNamespace(NotFoundException=GoneError, ResourceNotFoundException=GoneError)
 
@@ -125,6 +135,12 @@ class Routes:
 
     def remove_targets(self, **given: Any) -> None:
         self._done.append(f"remove {given['Rule']} {given['EventBusName']} {given['Ids']}")
+
+    def update_table(self, **given: Any) -> None:
+        self._done.append(f"remove protection of {given['TableName']}: {given['DeletionProtectionEnabled']}")
+
+    def list_object_versions(self, **given: Any) -> Any:
+        return {"Versions": [given["Bucket"]]}
 
 
 def fake(said: dict[str, Any], **values: Any) -> tuple[Fake, Stacks]:
@@ -142,7 +158,7 @@ def test_the_platform_goes_first_and_the_edge_last(services: Path) -> None:
     stacks.deploy()
 
     first, *workers, last = applied(base)
-    assert (first, last) == ("apply platform", "apply edge")
+    assert (first, last) == ("apply platform", "apply edge []")
     assert sorted(workers) == ["apply audit", "apply billing", "apply loyalty"]
 
 
@@ -154,7 +170,7 @@ def test_an_event_without_a_worker_counts_as_unmatched_before_the_worker_goes(se
     stacks.deploy()
 
     assert applied(base)[0] == 'apply edge ["shop.billing/InvoiceIssued"]'
-    assert applied(base)[-1] == "apply edge"
+    assert applied(base)[-1] == "apply edge []"
 
 
 def test_a_worker_whose_subscriptions_are_the_same_is_deployed_alone(services: Path) -> None:
@@ -184,8 +200,30 @@ def test_publishers_know_the_ways_of_their_events_before_these_lead_anywhere_new
 
     stacks.deploy(["loyalty"])
 
-    assert applied(base) == ["apply platform", "apply billing", "apply loyalty", "apply edge"]
+    assert applied(base)[:-1] == ["apply platform", "apply billing", "apply loyalty"]
+    assert applied(base)[-1] == "apply edge []"
     assert "too         billing: it publishes what loyalty takes" in capsys.readouterr().out
+
+
+def test_what_a_worker_takes_that_is_not_deployed_goes_on_counting_as_unmatched(services: Path) -> None:
+    """GIVEN a worker that is declared and not deployed WHEN another is deployed alone, and the edge with it THEN the
+    first one's events are held back: nobody would have them."""
+    (services / "refunds").mkdir()
+    (services / "refunds" / "worker.yaml").write_text(
+        "description: Pay back\nsubscribes:\n  - event: shop.orders/OrderReturned\n"
+    )
+    base, stacks = fake({"edge": {"matched": ["shop.orders/OrderPlaced"]}})
+
+    stacks.deploy(["loyalty"])
+
+    assert applied(base)[-1] == 'apply edge ["shop.orders/OrderReturned"]'
+
+
+def test_drift_is_looked_for_in_every_stack(services: Path) -> None:
+    base, stacks = fake({"platform": {}, "edge": {}, "loyalty": {}})
+
+    assert stacks.drift("ministack") == 3
+    assert "drift loyalty ministack" in base.done
 
 
 def test_a_new_worker_makes_stale_what_knows_all(services: Path) -> None:
@@ -229,7 +267,35 @@ def test_a_worker_is_removed_once_it_has_handled_what_waits(services: Path) -> N
 
     assert base.counts == []
     done = [it for it in base.done if it.startswith(("apply", "destroy", "remove"))]
-    assert done == ["remove gone-1 shop ['queue']", "destroy gone", "apply platform", "apply edge"]
+    assert done == [
+        "remove gone-1 shop ['queue']",
+        "remove protection of shop-gone-idempotency: False",
+        "destroy gone",
+        "apply platform",
+        'apply edge ["shop.billing/InvoiceIssued", "shop.orders/OrderPlaced"]',
+    ]
+
+
+def test_a_full_bucket_is_told_before_anything_goes(services: Path) -> None:
+    base, one = removal({"platform": {}, "edge": {}, "gone": {}}, [0], with_data=True)
+
+    with pytest.raises(TerraformError, match="shop-files holds objects, and S3 deletes no such bucket"):
+        one.run()
+    assert applied(base) == []
+
+
+def test_a_stack_without_outputs_is_removed_once_that_is_approved(
+    services: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a stack whose first deployment has failed WHEN its removal is not approved THEN nothing goes."""
+    base, one = removal({"platform": {}, "edge": {}, "gone": {}}, [0])
+    base.further.clear()
+    base.asks = True
+    monkeypatch.setattr(environment, "approved", lambda: False)
+
+    with pytest.raises(TerraformError, match="not approved"):
+        one.run()
+    assert applied(base) == []
 
 
 def test_a_queue_that_does_not_empty_keeps_its_worker(services: Path) -> None:
@@ -314,10 +380,18 @@ class Functions:
         return SimpleNamespace(paginate=lambda **_: [{"Versions": versions}])
 
 
-def rolling(functions: Functions) -> Deployment:
+def rolling(functions: Functions, kept: list[Any] | None = None) -> Deployment:
+    live = {"module": 'module.platform.module.worker["gone"]', "type": "terraform_data", "name": "live"}
+    attributes = {name: {"value": "12", "type": "string"} for name in ("input", "output")}
+    state = {"serial": 7, "resources": [{**live, "instances": [{"attributes": attributes}]}]}
     worker = {"function": "shop-gone", "alias": "live", "version": "12", "live": "12", "alarms": []}
     traffic = {"region": "eu-central-1", "steps": [], "minutes": 1, "workers": {"gone": worker}}
-    made = SimpleNamespace(outputs=lambda: {"traffic": traffic}, client=lambda *_: functions)
+    made = SimpleNamespace(
+        outputs=lambda: {"traffic": traffic},
+        client=lambda *_: functions,
+        state=lambda: state,
+        put_state=([] if kept is None else kept).append,
+    )
     return cast("Deployment", made)
 
 
@@ -327,10 +401,14 @@ def rolling(functions: Functions) -> Deployment:
     ids=["newest", "old", "shift"],
 )
 def test_a_worker_goes_back_to_the_version_before(live: str, weights: Mapping[str, float], now: str) -> None:
-    functions = Functions(live, ["2", "9", "12"], weights)
+    """... and Terraform's state knows it: else an apply would give the events back."""
+    functions, kept = Functions(live, ["2", "9", "12"], weights), list[Any]()
 
-    assert rollback.roll_back(rolling(functions), "gone") == (live, now)
+    assert rollback.roll_back(rolling(functions, kept), "gone") == (live, now)
     assert (functions.live, functions.weights) == (now, {})
+    [state] = kept
+    assert state["serial"] == 8
+    assert state["resources"][0]["instances"][0]["attributes"]["output"]["value"] == now
 
 
 def test_what_has_no_version_before_stays() -> None:
