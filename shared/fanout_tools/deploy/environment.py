@@ -24,8 +24,8 @@ from fanout_tools.canary import run as canary
 from fanout_tools.canary.deployed import Deployed
 from fanout_tools.canary.planning import Declared
 from fanout_tools.declarations.naming import Names
+from fanout_tools.deploy import adopting, packages, plan_summary, progress, terraform, traffic
 from fanout_tools.deploy import drift as check_drift
-from fanout_tools.deploy import packages, plan_summary, progress, terraform, traffic
 from fanout_tools.project import project
 
 __all__ = ["Deployment", "approved", "find", "local", "of_functions", "remote", "shift"]
@@ -132,7 +132,16 @@ class Deployment:
             self._counted(0, *args)
         except terraform.TerraformCommandError:
             progress.say("again", "what is left of it, for the emulator may have answered late")
+            if args[0] == "apply":
+                self._adopt()
             self._counted(0, *args)
+
+    def _adopt(self) -> None:
+        """Let Terraform know of what its own calls have made; see :mod:`fanout_tools.deploy.adopting`."""
+        said = self.log.path.read_text(encoding="utf-8")
+        if adopting.is_any(said):
+            for address, identity in adopting.there_already(said, self.state()):
+                self.terraform_quietly("import", "-input=false", address, identity)
 
     def _run_once_approved(self, command: str, *args: str) -> None:
         """The question is ours: Terraform has no terminal, so that a Ctrl-C reaches it only once."""

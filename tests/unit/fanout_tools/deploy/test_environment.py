@@ -1,5 +1,6 @@
 """What a person, and a test's report, learn of a deployment that fails."""
 
+import json
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,3 +48,31 @@ def test_an_emulator_that_answers_late_is_asked_once_more(
         deployment.run("apply")
 
     assert asked == ["apply"] * calls
+
+
+def test_what_the_first_try_has_made_is_imported_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN an emulator that has made a policy and answered too late WHEN the apply is tried again THEN Terraform has
+    been told of the policy."""
+    asked: list[str] = []
+
+    def late(_root: Path, *args: str, on_line: Any = None, **_options: Any) -> str:
+        asked.append(" ".join(it for it in args if not it.startswith("-")))
+        if args[0] == "apply" and len(asked) == 1:
+            address = "module.platform.module.operators[0].aws_iam_policy.this"
+            text = "Error: creating IAM Policy (shop-operator): operation error IAM: EntityAlreadyExists: it is there"
+            on_line(json.dumps({"@message": text, "diagnostic": {"address": address}}))
+            raise terraform.TerraformCommandError("terraform apply", 1, "")
+        return "{}"
+
+    monkeypatch.setattr(terraform, "run", late)
+    monkeypatch.setattr(environment, "project", lambda: SimpleNamespace(build=tmp_path))
+    deployment = environment.Deployment(root=tmp_path, data_dir=tmp_path, target="local", env={}, asks=False)
+
+    deployment.run("apply")
+
+    imported = (
+        "import module.platform.module.operators[0].aws_iam_policy.this arn:aws:iam::000000000000:policy/shop-operator"
+    )
+    assert asked == ["apply", "state pull", imported, "apply"]
