@@ -167,9 +167,12 @@ def load_contracts(package: str = "contracts") -> list[type[Event]]:
 
 def forget_contracts(package: str) -> None:
     """Forget the contracts of a package, which is about to be imported anew."""
+    from fanout.events import personal
+
     for contract, event in list(_contracts.items()):
         if f"{event.__module__}.".startswith(f"{package}."):
             del _contracts[contract]
+    personal.forget()
 
 
 def contract_of(identifier: str, version: int | None = None) -> type[Event]:

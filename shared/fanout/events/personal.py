@@ -23,7 +23,7 @@ from pydantic import Field
 if TYPE_CHECKING:
     from fanout.events.envelope import Envelope
 
-__all__ = ["KEYWORD", "MASK", "Personal", "fields", "hidden", "masked", "values", "values_of"]
+__all__ = ["KEYWORD", "MASK", "Personal", "fields", "forget", "hidden", "masked", "values", "values_of"]
 
 KEYWORD = "x-personal"
 """Of a field's JSON Schema."""
@@ -68,20 +68,29 @@ def hidden(text: str, personal: frozenset[str]) -> str:
 def values_of(envelope: Envelope) -> frozenset[str]:
     """The texts of the personal values in an event, by its contract in this process; none where there is no contract,
     or none of its fields is marked."""
-    schema = _schema_of(envelope.identifier)
+    from fanout.errors import ContractError
+
+    try:
+        schema = _schema_of(envelope.identifier)
+    except ContractError:  # it may be imported yet
+        return frozenset()
     return values(schema, envelope.data) if schema is not None else frozenset()
+
+
+def forget() -> None:
+    """Read the contracts anew: they are imported anew."""
+    _schema_of.cache_clear()
 
 
 @lru_cache(maxsize=256)
 def _schema_of(identifier: str) -> Schema | None:
-    """None: there is nothing marked. By names, so that it does for older versions of the event."""
-    from fanout.errors import ContractError
+    """None: there is nothing marked. By names, so that it does for older versions of the event.
+
+    :raises ContractError: there is no such contract in this process.
+    """
     from fanout.events.event import contract_of
 
-    try:
-        schema = contract_of(identifier).model_json_schema(mode="serialization")
-    except ContractError:
-        return None
+    schema = contract_of(identifier).model_json_schema(mode="serialization")
     return schema if fields(schema) else None
 
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from fanout import Event, EventError
+from fanout.events.event import _contracts, forget_contracts
 from fanout.events.personal import KEYWORD, MASK, Personal, fields, hidden, masked, values, values_of
 from fanout.publish import wrap
 
@@ -156,3 +157,22 @@ def test_an_event_without_a_contract_here_has_none() -> None:
     envelope = wrap(Moved.model_validate(DATA))
     foreign = replace(envelope, source="test.nobody")
     assert values_of(foreign) == frozenset()
+
+
+def test_a_contract_that_is_imported_later_or_anew_is_read_then() -> None:
+    """GIVEN an event without a contract WHEN its contract is imported THEN its marks count; WHEN it is imported anew
+    with other marks THEN those do."""
+    before = wrap(ThingHappened(number=1))
+    later = replace(before, source="test.later", name="Said", data={"text": "a secret"})
+    assert values_of(later) == frozenset()
+
+    class Said(Event, source="test.later", version=1):
+        text: Personal[str]
+
+    try:
+        assert values_of(later) == frozenset({"a secret"})
+        forget_contracts(__name__)
+        assert values_of(later) == frozenset()
+    finally:
+        _contracts.pop(Said.contract, None)
+        _contracts.update({each.contract: each for each in (Moved, Typed)})
