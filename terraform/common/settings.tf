@@ -55,6 +55,17 @@ variable "code_signing_config" {
   }
 }
 
+variable "kms_key_arn" {
+  description = "An existing key (ARN) of this account and region, in place of one of the platform's own: it gets the alias alias/<namespace>, its policy is its owner's, and `fanout check-plan` says what has to be in it. null: as main.tf says by customer_managed_key."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn: name the key by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias."
+  }
+}
+
 variable "vpc" {
   description = "The subnets and security groups of the workers' functions; null: no VPC."
   type = object({

@@ -58,6 +58,7 @@ module "platform" {
   queues               = module.declarations.queues
   bus_destinations     = module.declarations.bus_destinations
   force_destroy        = true
+  kms_key_arn          = var.kms_key_arn
   permissions_boundary = var.permissions_boundary
   role_path            = var.role_path
   code_signing_config  = var.code_signing_config

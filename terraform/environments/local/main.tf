@@ -57,6 +57,7 @@ module "platform" {
   bus_destinations        = merge(module.declarations.bus_destinations, var.bus_destinations)
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
+  kms_key_arn             = var.kms_key_arn
   permissions_boundary    = var.permissions_boundary
   role_path               = var.role_path
   code_signing_config     = var.code_signing_config

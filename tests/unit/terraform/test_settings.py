@@ -61,7 +61,7 @@ def test_a_root_declares_nothing_that_is_shared(root: Path) -> None:
 
 @pytest.mark.parametrize("name", _variables())
 def test_a_refusal_names_the_setting(name: str) -> None:
-    """GIVEN a setting with a rule WHEN it is refused THEN the message begins with its name, as terraform.tfvars has it."""
+    """GIVEN a setting with a rule WHEN it is refused THEN the message begins with its name."""
     for message in re.findall(r'error_message = "(.*)"', _variables()[name]):
         assert message.startswith(f"{name}: ")
 
