@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = []
 
-_SIZE = 262_144
+_SIZE = 131_072
+"""Bytes of a buffer. At 256 KB, answers of 10 KB cost 3 % more: what is read has left the cache when it is sent on."""
 _KEPT = 8
 _UNUSED = sys.getrefcount(bytearray()) + 2
 """References to a buffer that only its pool and the loop over the pool know of."""

@@ -2,8 +2,10 @@
 
 The programs are measured in turn, round by round, and the median over rounds counts. Ours runs with every feature on
 (limits, deadlines, metrics, secrets); the others are plain. What is behind, and the load generator, have the other
-core. A program that is not installed is named, and its rows are left out. Times are of requests on open connections:
-the first half second of each measurement, in which all connections are opened at once, does not count for them.
+core. Ours is measured from its sources, with its hot path compiled as its image has it (``--no-compiled`` leaves that
+out), and compiled behind a proxy whose word on the client it believes, as it does behind a load balancer. A program
+that is not installed is named, and its rows are left out. Times are of requests on open connections: the first half
+second of each measurement, in which all connections are opened at once, does not count for them.
 
 Three loads: the same small request again and again, in three sizes of answer; requests as a load balancer passes them
 on, each with another target, client address, trace id and cookie, from several hundred clients; and POSTs with 2 KB of
@@ -30,6 +32,7 @@ RATE = 1_000.0
 PACED = f"200B at {RATE:g}/s"
 VARIED, POSTED = "200B varied", "200B for 2 KB"
 TWO = "ours, 2 processes"
+COMPILED, BEHIND = "ours, compiled", "ours, compiled, behind a proxy"
 H2, H2_VARIED = "200B over HTTP/2", "200B varied over HTTP/2"
 PACED_S = 5
 """Seconds of a paced measurement: its few requests need longer for a p99."""
@@ -47,12 +50,16 @@ PEERS: dict[str, Start] = {
 
 
 @contextmanager
-def all_running(absent: dict[str, str]) -> Iterator[list[Program]]:
+def all_running(absent: dict[str, str], *, compiled: bool) -> Iterator[list[Program]]:
     """Ours and every peer that is here, before one upstream."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         behind = stack.enter_context(programs.upstream(folder))
         running = [stack.enter_context(programs.ours()), stack.enter_context(programs.ours(processes=2))]
+        if compiled:
+            package = programs.compiled(folder / "compiled")
+            running.append(stack.enter_context(programs.ours(package=package)))
+            running.append(stack.enter_context(programs.ours(package=package, trusts="127.0.0.0/8")))
         running += [
             stack.enter_context(start(folder, behind))
             for name, start in PEERS.items()
@@ -101,6 +108,8 @@ def measure(running: list[Program], loads: list[str], rounds: int, seconds: int)
 
 def takes(program: Program, what: str) -> bool:
     """Whether a program is measured with a load: the slow one, and two processes of ours, with some alone."""
+    if program.name == BEHIND:
+        return what in (VARIED, POSTED, H2_VARIED)
     if program.workers:
         return what in ("200B", VARIED)
     return program.h2_port != 0 or what in (*SIZES, PACED)
@@ -140,18 +149,28 @@ def rows(samples: Samples) -> list[dict[str, object]]:
 
 
 def figures(samples: Samples) -> dict[str, float]:
-    """The figures that others read; those of a program that is not here are left out."""
-    found = {
-        key: cpu_ratio(samples, peer, what)
-        for key, (peer, what) in RATIOS.items()
-        if (peer, what) in samples and ("ours", what) in samples
-    }
-    if ("haproxy", PACED) in samples:
-        ours, theirs = samples["ours", PACED], samples["haproxy", PACED]
-        found["p50_ms_over_haproxy_at_1000"] = median(ours, "p50_ms") - median(theirs, "p50_ms")
-        found["p99_vs_haproxy_at_1000"] = median(ours, "p99_ms") / median(theirs, "p99_ms")
+    """The figures that others read; those of a program that is not here are left out. Before the keys of the compiled
+    router stands ``compiled_``, and ``behind_a_proxy_`` where that believes its peer what it says of the client.
+    """
+    found = beside_peers(samples, "ours")
+    for prefix, program in (("compiled_", COMPILED), ("behind_a_proxy_", BEHIND)):
+        found |= {prefix + key: value for key, value in beside_peers(samples, program).items()}
     if (TWO, VARIED) in samples:
         found["cpu_two_processes_vs_one"] = cpu_ratio(samples, "ours", VARIED, TWO)
+    return found
+
+
+def beside_peers(samples: Samples, program: str) -> dict[str, float]:
+    """A program's CPU time over that of each peer, and its times beside haproxy's."""
+    found = {
+        key: cpu_ratio(samples, peer, what, program)
+        for key, (peer, what) in RATIOS.items()
+        if (peer, what) in samples and (program, what) in samples
+    }
+    if {("haproxy", PACED), (program, PACED)} <= samples.keys():
+        ours, theirs = samples[program, PACED], samples["haproxy", PACED]
+        found["p50_ms_over_haproxy_at_1000"] = median(ours, "p50_ms") - median(theirs, "p50_ms")
+        found["p99_vs_haproxy_at_1000"] = median(ours, "p99_ms") / median(theirs, "p99_ms")
     return found
 
 
@@ -178,6 +197,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each measurement")
     parser.add_argument("--loads", nargs="+", choices=LOADS, default=list(LOADS), help="default: all", metavar="LOAD")
+    parser.add_argument("--no-compiled", action="store_true", help="do not compile the hot path to measure it too")
     options = parser.parse_args()
     absent = programs.missing()
     for name, package in absent.items():
@@ -185,7 +205,7 @@ def main() -> int:
     if absent.keys() & {"h2load", "wrk", "nginx"}:
         print("h2load and wrk send the load, nginx is the upstream: nothing can be measured without", file=sys.stderr)
         return 1
-    with all_running(absent) as running:
+    with all_running(absent, compiled=not options.no_compiled) as running:
         samples = measure(running, options.loads, options.rounds, options.seconds)
     found = figures(samples)
     table = rows(samples)

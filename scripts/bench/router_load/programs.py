@@ -71,7 +71,7 @@ def process(name: str, command: list[str], port: int, core: int, **environment: 
     child = subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'router'}", **environment},
+        env={**os.environ, **_python_path(ROOT / "router"), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -85,6 +85,10 @@ def process(name: str, command: list[str], port: int, core: int, **environment: 
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _python_path(router: Path) -> dict[str, str]:
+    return {"PYTHONPATH": f"{ROOT}{os.pathsep}{router}"}
 
 
 def _wait_for(check: Callable[[], bool], name: str, within_s: float = 30.0) -> None:
@@ -197,23 +201,46 @@ def uvicorn(app: str, name: str = "uvicorn", **environment: str) -> Iterator[Pro
         yield found
 
 
+def compiled(folder: Path) -> Path:
+    """A copy of the router with its hot path compiled, as its image has it: where to import it from.
+
+    :raises subprocess.CalledProcessError: the compiler failed.
+    """
+    shutil.copytree(ROOT / "router" / "fanout_router", folder / "fanout_router")
+    command = [sys.executable, str(ROOT / "router" / "compile_hot_path.py"), str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
 @contextmanager
 def ours(
-    app: str = "scripts.bench.router_load.apps:prepared", processes: int = 1, **function: object
+    app: str = "scripts.bench.router_load.apps:prepared",
+    processes: int = 1,
+    package: Path = ROOT / "router",
+    trusts: str = "",
+    **function: object,
 ) -> Iterator[Program]:
-    """The router with all its features on, before environments on the other core, one for each of its processes."""
+    """The router with all its features on, before environments on the other core, one for each of its processes.
+
+    :param package: the folder to import the router from.
+    :param trusts: the network of proxies whose word on the client is believed; none when empty.
+    """
+    name = "ours" if package == ROOT / "router" else "ours, compiled"
+    name += ", behind a proxy" if trusts else ""
     port, admin, control = free_port(), free_port(), free_port()
     settings = {"name": "bench", "app": app, "channels": 300, "minimum": processes, "maximum": processes, **function}
     with process(
-        "ours" if processes == 1 else f"ours, {processes} processes",
+        name if processes == 1 else f"{name}, {processes} processes",
         [sys.executable, "-m", "fanout_router", "serve"],
         port,
         ROUTER_CORE,
+        **_python_path(package),
         DISPATCH_PORT=str(port),
         DISPATCH_ADMIN_PORT=str(admin),
         DISPATCH_CONTROL_PORT=str(control),
         DISPATCH_PROCESSES=str(processes),
         DISPATCH_FUNCTIONS=json.dumps([settings]),
+        DISPATCH_TRUSTED_PROXIES=json.dumps([trusts] if trusts else []),
         ROUTER_BENCH_CORE=str(OTHER_CORE),
         DISPATCH_LOG_LEVEL="ERROR",
     ) as found:

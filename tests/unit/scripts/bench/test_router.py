@@ -3,7 +3,7 @@
 import hpack
 import pytest
 
-from scripts.bench.router import H2, LOADS, PACED, VARIED, figures
+from scripts.bench.router import COMPILED, H2, LOADS, PACED, VARIED, figures
 from scripts.bench.router_load import load
 from scripts.bench.router_load.load import Measured
 from scripts.bench.router_load.varied_h2 import prepared
@@ -30,6 +30,11 @@ def test_figures_of_programs_that_are_not_here_are_left_out() -> None:
         "p50_ms_over_haproxy_at_1000": 0.25,
         "p99_vs_haproxy_at_1000": 2.0,
     }
+
+
+def test_the_compiled_router_has_figures_of_its_own() -> None:
+    samples = {(COMPILED, VARIED): [run(9)], ("haproxy", VARIED): [run(10)]}
+    assert figures(samples) == {"compiled_cpu_varied_vs_haproxy": 0.9}
 
 
 @pytest.mark.parametrize("printed", ["", "measured 0 1000000 0 0 0 0", "measured 100 1000000 1 500 900 1200"])
