@@ -9,7 +9,9 @@ from tests.e2e.router.apps import Message, Receive, Send, answer
 from tests.e2e.router.apps import asgi as tested
 
 _WORK_S = 0.1
-_TRIMMED_EVERY_S = 1.0
+
+TRIMMED_EVERY_S = 1.0
+"""How often free memory goes back to the system."""
 
 JOURNAL = "SOAK_JOURNAL"
 """The environment variable that names the file in which executions are written down."""
@@ -38,7 +40,7 @@ async def _trim() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, and no other
     while trim is not None:
         trim(0)
-        await asyncio.sleep(_TRIMMED_EVERY_S)
+        await asyncio.sleep(TRIMMED_EVERY_S)
 
 
 def _write_down(name: str) -> None:
