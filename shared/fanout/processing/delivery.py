@@ -244,6 +244,10 @@ class Delivery:
             self._personal = frozenset() if self.envelope is None else values_of(self.envelope)
         return self._personal
 
+    def hides(self, personal: frozenset[str]) -> None:
+        """What it failed with may name the persons of these values too: those of its batch."""
+        self._personal = self.personal() | personal
+
     def log_fields(self) -> dict[str, Any]:
         """What every log line about the record carries."""
         fields: dict[str, Any] = {"message_id": self.record.message_id, "receive_count": self.record.receive_count}
