@@ -273,6 +273,7 @@ def test_a_persons_dead_letters_are_dropped_without_a_copy(
     kept = [item for table in world.deployment.dynamodb.tables.values() for item in table.items.values()]
     assert kept
     assert PAYLOAD not in str(kept)
+    assert "data.number" not in str(kept)
 
 
 def test_a_pause_and_its_end_in_json(world: World) -> None:
