@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -59,5 +60,7 @@ def drop(
     # The journal is kept for good: what a person is found by is not to outlive the person's data in it.
     told = selection.without_values() if no_copy else selection
     head = queue.head("drop", why, chosen, selection=told, rate=rate, copies=not no_copy)
+    if no_copy:
+        head = replace(head, command=f"fanout dlq drop {worker} --no-copy")
     work = queue.operating.carrying(queue.queue, carrier, rate)
     carried(head.operation, lambda: work.start(head, chosen), verb="dropped", as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,7 @@ def test_a_persons_dead_letters_are_dropped_without_a_copy(
         raise KeyboardInterrupt
 
     where = ["--where", "data.number == `1`", "--no-copy", "--why", "erasure 7"]
+    monkeypatch.setattr(sys, "argv", ["fanout", "dlq", "drop", "billing", *where])
     if cut_off:
         monkeypatch.setattr(journal, "HELD_S", -5)
         with monkeypatch.context() as cut:
