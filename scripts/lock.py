@@ -20,6 +20,8 @@ ARGUMENTS = (
     *("pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11", "--generate-hashes"),
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "constraints.txt", "--extra", "dev"),
 )
+ELSEWHERE = {"UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX"}
+"""Not asked: a folder that has a package's files for one platform would hide those for all others."""
 
 
 def main() -> int:
@@ -28,7 +30,8 @@ def main() -> int:
     if uv is None:
         print("lock: only uv resolves for all platforms at once, and it cannot be had here", file=sys.stderr)
         return 1
-    settings = installer.uv_settings(installer.pip_configuration(), os.environ)
+    found = installer.uv_settings(installer.pip_configuration(), os.environ)
+    settings = {name: value for name, value in found.items() if name not in ELSEWHERE}
     command = [uv, *ARGUMENTS, "--output-file", str(LOCK), "pyproject.toml"]
     return subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **settings}, check=False).returncode
 

@@ -21,6 +21,8 @@ def test_every_locked_version_is_the_pinned_one_and_has_hashes() -> None:
     assert versions == {name: pinned[name] for name in versions}
     assert {"boto3", "pydantic", "setuptools", "pytest"} <= versions.keys()
     assert all(re.search(r" --hash=sha256:[0-9a-f]{64}", line) for line in locked.values())
+    for name in ("uvloop", "orjson", "pydantic-core", "cryptography"):  # of every platform and Python
+        assert locked[name].count("--hash=") > 20, name
     assert "://" not in lock.LOCK.read_text(encoding="utf-8")
 
 
