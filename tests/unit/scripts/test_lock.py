@@ -6,16 +6,20 @@ from pathlib import Path
 import pytest
 
 from fanout_tools import installer
-from fanout_tools.deploy.packages.layers import _pins
 from scripts import lock, set_up
 from scripts.paths import REPOSITORY
+
+
+def pins(file: Path) -> dict[str, str]:
+    lines = file.read_text(encoding="utf-8").replace("\\\n", "").splitlines()
+    return {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(): line for line in lines if line}
 
 
 def test_every_locked_version_is_the_pinned_one_and_has_hashes() -> None:
     """GIVEN the lock WHEN read THEN each line pins what constraints.txt pins, by hashes, and names no host; what is
     pinned and not locked is no part of development's environment."""
-    locked = _pins(lock.LOCK)
-    pinned = {name: line.partition("==")[2].strip() for name, line in _pins(REPOSITORY / "constraints.txt").items()}
+    locked = pins(lock.LOCK)
+    pinned = {name: line.partition("==")[2].strip() for name, line in pins(REPOSITORY / "constraints.txt").items()}
     versions = {name: re.split(r"[ ;]", line.partition("==")[2].strip())[0] for name, line in locked.items()}
 
     assert versions == {name: pinned[name] for name in versions}
