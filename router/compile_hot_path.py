@@ -21,6 +21,7 @@ MODULES = (
     "environment",
     "exchange",
     "http/chunks",
+    "http/forwarded",
     "http/front",
     "http/http1",
     "http/http2",

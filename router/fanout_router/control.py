@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = []
 
 _SIZE = 131_072
-"""Bytes of a buffer: at 256 KB, 10 KB answers cost 3 % more, because what is read has left the cache when it is sent on."""
+"""Bytes of a buffer. At 256 KB, answers of 10 KB cost 3 % more: what is read has left the cache when it is sent on."""
 _KEPT = 8
 _UNUSED = sys.getrefcount(bytearray()) + 2
 """References to a buffer that only its pool and the loop over the pool know of."""

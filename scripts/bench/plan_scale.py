@@ -8,11 +8,10 @@ peer is the whole: what every tool plans that has one state.
 """
 
 import argparse
-import contextlib
-import io
 import os
 import resource
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from fanout_tools.cli.app import run as fanout
 from fanout_tools.plans import Plan, resources
 from fanout_tools.plans.file import plan_file, read
 from fanout_tools.plans.stacks import EDGE, PLATFORM
@@ -50,7 +48,7 @@ def main() -> int:
             if size == PROVEN:
                 figures |= checked("check_plan_100", names(size)[3])
     with inside(REPOSITORY):
-        figures["check_plan_own_s"] = check()[0] and check()[1]
+        figures["check_plan_own_s"] = check()[1]
     for row in rows:
         figures[f"plan_{row['workers']}_s"] = row["whole s"]
         figures[f"plan_one_of_{row['workers']}_s"] = row["one worker s"]
@@ -135,10 +133,10 @@ def check() -> tuple[float, float]:
 
 
 def _check_plan() -> None:
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        fanout(["check-plan", "prod"])
-    if "pairs of event and worker" not in said.getvalue():
-        raise SystemExit(said.getvalue())
+    command = [str(Path(sys.executable).with_name("fanout")), "check-plan", "prod"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "pairs of event and worker" not in done.stdout:
+        raise SystemExit(done.stdout + done.stderr)
     Plan.read(read(plan_file("prod")))  # it is there, and whole
 
 

@@ -2,10 +2,10 @@
 
 The programs are measured in turn, round by round, and the median over rounds counts. Ours runs with every feature on
 (limits, deadlines, metrics, secrets); the others are plain. What is behind, and the load generator, have the other
-core. Ours is measured twice, from its sources and with its hot path compiled as its image has it (``--no-compiled``
-leaves that out). A program that is not installed is named, and its rows are left out. Times are of requests on open
-connections: the first half second of each measurement, in which all connections are opened at once, does not count
-for them.
+core. Ours is measured from its sources, with its hot path compiled as its image has it (``--no-compiled`` leaves that
+out), and compiled behind a proxy whose word on the client it believes, as it does behind a load balancer. A program
+that is not installed is named, and its rows are left out. Times are of requests on open connections: the first half
+second of each measurement, in which all connections are opened at once, does not count for them.
 
 Three loads: the same small request again and again, in three sizes of answer; requests as a load balancer passes them
 on, each with another target, client address, trace id and cookie, from several hundred clients; and POSTs with 2 KB of
@@ -32,7 +32,7 @@ RATE = 1_000.0
 PACED = f"200B at {RATE:g}/s"
 VARIED, POSTED = "200B varied", "200B for 2 KB"
 TWO = "ours, 2 processes"
-COMPILED = "ours, compiled"
+COMPILED, BEHIND = "ours, compiled", "ours, compiled, behind a proxy"
 H2, H2_VARIED = "200B over HTTP/2", "200B varied over HTTP/2"
 PACED_S = 5
 """Seconds of a paced measurement: its few requests need longer for a p99."""
@@ -57,7 +57,9 @@ def all_running(absent: dict[str, str], *, compiled: bool) -> Iterator[list[Prog
         behind = stack.enter_context(programs.upstream(folder))
         running = [stack.enter_context(programs.ours()), stack.enter_context(programs.ours(processes=2))]
         if compiled:
-            running.append(stack.enter_context(programs.ours(package=programs.compiled(folder / "compiled"))))
+            package = programs.compiled(folder / "compiled")
+            running.append(stack.enter_context(programs.ours(package=package)))
+            running.append(stack.enter_context(programs.ours(package=package, trusts="127.0.0.0/8")))
         running += [
             stack.enter_context(start(folder, behind))
             for name, start in PEERS.items()
@@ -106,6 +108,8 @@ def measure(running: list[Program], loads: list[str], rounds: int, seconds: int)
 
 def takes(program: Program, what: str) -> bool:
     """Whether a program is measured with a load: the slow one, and two processes of ours, with some alone."""
+    if program.name == BEHIND:
+        return what in (VARIED, POSTED, H2_VARIED)
     if program.workers:
         return what in ("200B", VARIED)
     return program.h2_port != 0 or what in (*SIZES, PACED)
@@ -145,11 +149,12 @@ def rows(samples: Samples) -> list[dict[str, object]]:
 
 
 def figures(samples: Samples) -> dict[str, float]:
-    """The figures that others read, those of the compiled router with ``compiled_`` before the key; those of a program
-    that is not here are left out.
+    """The figures that others read; those of a program that is not here are left out. Before the keys of the compiled
+    router stands ``compiled_``, and ``behind_a_proxy_`` where that believes its peer what it says of the client.
     """
     found = beside_peers(samples, "ours")
-    found |= {f"compiled_{key}": value for key, value in beside_peers(samples, COMPILED).items()}
+    for prefix, program in (("compiled_", COMPILED), ("behind_a_proxy_", BEHIND)):
+        found |= {prefix + key: value for key, value in beside_peers(samples, program).items()}
     if (TWO, VARIED) in samples:
         found["cpu_two_processes_vs_one"] = cpu_ratio(samples, "ours", VARIED, TWO)
     return found

@@ -9,46 +9,63 @@ address that an app sees is the client's.
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from socket import AF_INET, inet_pton
+from typing import Final
 
 __all__ = ["Origin", "TrustedProxies"]
 
-_SCHEMES = (b"http", b"https")
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
-_PORT = re.compile(rb"[0-9]{1,5}")
-_PAIR = re.compile(rb'\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*(;|,|$)')
-_NODE = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}")
-_KNOWN = 4_096
-_LONGEST_CHAIN = 64
+_SCHEMES: Final = {b"http": "http", b"https": "https"}
+_HOST: Final = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]+")
+_PORT: Final = re.compile(rb"[0-9]{1,5}")
+_PAIR: Final = re.compile(rb'\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*(;|,|$)')
+_NODE: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}")
+_KNOWN: Final = 4_096
+_LONGEST_CHAIN: Final = 64
 """Entries that are looked at; a longer chain is nobody's."""
+_NOTHING: Final[Mapping[bytes, bytes]] = {}
 
 
-@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a request came from: ``chain`` has the client's address first and our peer's last."""
 
-    chain: tuple[str, ...]
-    scheme: str
-    host: bytes
-    port: bytes = b""
+    __slots__ = ("chain", "host", "port", "scheme")
+
+    def __init__(self, chain: tuple[str, ...], scheme: str, host: bytes, port: bytes = b"") -> None:
+        self.chain = chain
+        self.scheme = scheme
+        self.host = host
+        self.port = port
 
     def fields(self, version: bytes = b"1.1") -> bytes:
         """The field lines for the app; ``version`` is that of HTTP in which the request came."""
-        first, *others = [f'for="[{node}]"' if ":" in node else f"for={node}" for node in self.chain]
-        first += f";proto={self.scheme}"
-        nodes = first.encode() + (b';host="%b"' % self.host if _quotable(self.host) else b"")
-        port = b"x-forwarded-port: %b\r\n" % self.port if self.port else b""
-        return (
-            b"x-forwarded-for: %b\r\nx-forwarded-proto: %b\r\nx-forwarded-host: %b\r\n%bforwarded: %b\r\n"
-            b"via: %b fanout-router\r\n"
-        ) % (
-            ", ".join(self.chain).encode(),
-            self.scheme.encode(),
-            self.host,
-            port,
-            b", ".join([nodes, *(other.encode() for other in others)]),
-            version,
-        )
+        chain = self.chain
+        client = chain[0].encode()
+        behind, behind_node = _behind_client(chain[1:], self.scheme, self.host, self.port, version)
+        return b"x-forwarded-for: %b%b%b%b" % (client, behind, _node(client), behind_node)
+
+
+@lru_cache(_KNOWN)
+def _behind_client(
+    proxies: tuple[str, ...], scheme: str, host: bytes, port: bytes, version: bytes
+) -> tuple[bytes, bytes]:
+    """What stands behind the client's address in the fields, and behind its node in Forwarded (RFC 7239): the same for
+    nearly all requests.
+    """
+    names = [proxy.encode() for proxy in proxies]
+    behind = b"%b\r\nx-forwarded-proto: %b\r\nx-forwarded-host: %b\r\n%bforwarded: for=" % (
+        b"".join([b", " + name for name in names]),
+        scheme.encode(),
+        host,
+        b"x-forwarded-port: %b\r\n" % port if port else b"",
+    )
+    quoted = b';host="%b"' % host if _quotable(host) else b""
+    others = b"".join([b", for=" + _node(name) for name in names])
+    return behind, b";proto=%b%b%b\r\nvia: %b fanout-router\r\n" % (scheme.encode(), quoted, others, version)
+
+
+def _node(address: bytes) -> bytes:
+    return b'"[%b]"' % address if b":" in address else address
 
 
 def _quotable(host: bytes) -> bool:
@@ -60,14 +77,38 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str] = ()) -> None:
         self._networks = [ipaddress.ip_network(network) for network in networks]
+        self._ipv4 = [
+            (int(network.netmask), int(network.network_address)) for network in self._networks if network.version == 4
+        ]
+        """Mask and prefix."""
         self._known: dict[bytes, tuple[str, bool]] = {}
+        self._peers: dict[str, bool] = {}
 
     def trusts(self, address: str) -> bool:
         """Whether an address is that of a trusted proxy."""
-        return bool(self._networks) and self._look_up(address.encode())[1]
+        trusted = self._peers.get(address)
+        if trusted is None:
+            if len(self._peers) >= _KNOWN:
+                self._peers.clear()
+            trusted = self._peers[address] = bool(self._networks) and self._look_up(address.encode())[1]
+        return trusted
 
     def _look_up(self, node: bytes) -> tuple[str, bool]:
-        """A node's address, empty when it is none, and whether it is trusted; remembered, since proxies come again."""
+        """A node's address, empty when it is none, and whether it is trusted."""
+        if b":" in node:
+            return self._remembered(node)
+        text = node.decode("latin-1")
+        try:
+            address = int.from_bytes(inet_pton(AF_INET, text), "big")
+        except (OSError, ValueError):  # ValueError: it has a NUL in it
+            return "", False
+        for mask, prefix in self._ipv4:
+            if address & mask == prefix:
+                return text, True
+        return text, False
+
+    def _remembered(self, node: bytes) -> tuple[str, bool]:
+        """The same of a node with a port or of IPv6, which take longer to read."""
         found = self._known.get(node)
         if found is None:
             if len(self._known) >= _KNOWN:
@@ -85,20 +126,19 @@ class TrustedProxies:
         """
         if not self.trusts(peer):
             return Origin((peer,), scheme, host)
-        elements = _elements(claimed.get(b"forwarded", b""))
-        named = b"x-forwarded-for" in claimed
-        nodes = _list(claimed[b"x-forwarded-for"]) if named else [it.get(b"for", b"") for it in elements]
-        chain = self._walk(peer, nodes)
+        given = claimed.get(b"x-forwarded-for")
+        elements = _elements(claimed.get(b"forwarded", b"")) if given is None else []
+        chain = self._walk(peer, [it.get(b"for", b"") for it in elements] if given is None else _list(given))
         at = max(len(chain) - 1, 1)  # how many entries from the right the client's own is
-        said: Mapping[bytes, bytes] = {} if named or len(elements) < at else elements[-at]
+        said: Mapping[bytes, bytes] = _NOTHING if len(elements) < at else elements[-at]
         said_scheme = _entry(claimed.get(b"x-forwarded-proto", b""), at) or said.get(b"proto", b"")
         said_host = _entry(claimed.get(b"x-forwarded-host", b""), at) or said.get(b"host", b"")
         port = _entry(claimed.get(b"x-forwarded-port", b""), at)
         return Origin(
             chain,
-            said_scheme.lower().decode() if said_scheme.lower() in _SCHEMES else scheme,
-            said_host if _HOST.fullmatch(said_host) else host,
-            port if _PORT.fullmatch(port) and int(port) <= 65_535 else b"",
+            _SCHEMES.get(said_scheme.lower(), scheme),
+            said_host if said_host and _HOST.fullmatch(said_host) else host,
+            port if port and _PORT.fullmatch(port) and int(port) <= 65_535 else b"",
         )
 
     def _walk(self, peer: str, nodes: list[bytes]) -> tuple[str, ...]:
@@ -119,6 +159,8 @@ def _list(value: bytes) -> list[bytes]:
 
 def _entry(value: bytes, at: int) -> bytes:
     """The entry at this place from the right; the first where there are fewer."""
+    if b"," not in value:
+        return value.strip()
     entries = _list(value)
     return entries[-min(at, len(entries))] if entries else b""
 

@@ -6,7 +6,6 @@ HTTP/1.0 or beside a length, two lengths, and a Host that is missing, given twic
 """
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from fanout_router.http.chunks import ChunkedBody
@@ -42,8 +41,9 @@ _SHORTEST_FIELD: Final = 4
 
 _SLASH: Final = ord("/")
 
-Values = Mapping[bytes, bytes]
-_NOTHING: Values = {}
+Values = dict[bytes, bytes]
+_NOTHING: Final[Values] = {}
+"""Nobody writes into it: the first note is in a dictionary of its own."""
 
 
 class RequestReader:
@@ -340,7 +340,11 @@ class RequestReader:
 
 def _note(values: Values, name: bytes, value: bytes) -> Values:
     """The values with one more, which stands behind those of the same name before it."""
-    return {**values, name: values[name] + b", " + value if name in values else value}
+    if not values:
+        return {name: value}
+    before = values.get(name)
+    values[name] = value if before is None else before + b", " + value
+    return values
 
 
 def _rewritten(request: Request, host: bytes, text: bytes, dropped: frozenset[bytes]) -> bytes:

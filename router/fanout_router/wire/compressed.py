@@ -24,6 +24,7 @@ _TABLE_SIZE: Final = 4_096
 _ENTRY_OVERHEAD: Final = 32
 _LARGEST_INTEGER: Final = 1 << 28
 _EOS: Final = 256
+_UNKNOWN: Final = -1
 
 
 def _malformed(what: str) -> WireError:
@@ -50,8 +51,10 @@ class _Huffman:
 
     def __init__(self) -> None:
         self._nodes = _tree()
-        self._steps: dict[int, tuple[int, bytes]] = {}
-        """By state and byte: the next state, and what was decoded. At most 65,536 of them."""
+        self._states: list[int] = [_UNKNOWN] * (len(self._nodes) << 8)
+        """By state and byte, one behind the other: the next state."""
+        self._symbols: list[bytes] = [b""] * (len(self._nodes) << 8)
+        """And what was decoded."""
         padding, at = [0], 0
         for _ in range(7):
             at = self._nodes[at][1]
@@ -64,28 +67,30 @@ class _Huffman:
 
         :raises WireError: it is none.
         """
-        steps, state, found = self._steps, 0, []
+        states, symbols, state = self._states, self._symbols, 0
+        found: list[bytes] = []
         for byte in data:
             key = state << 8 | byte
-            step = steps.get(key)
-            if step is None:
-                step = steps[key] = self._step(state, byte)
-            state = step[0]
-            found.append(step[1])
+            state = states[key]
+            if state == _UNKNOWN:
+                state = self._step(key)
+            found.append(symbols[key])
         if state not in self._ends:
             raise _malformed("a string that does not end")
         return b"".join(found)
 
-    def _step(self, state: int, byte: int) -> tuple[int, bytes]:
-        found = bytearray()
+    def _step(self, key: int) -> int:
+        state, found = key >> 8, bytearray()
         for shift in range(7, -1, -1):
-            state = self._nodes[state][byte >> shift & 1]
+            state = self._nodes[state][key >> shift & 1]
             if state < 0:
                 if ~state == _EOS:
                     raise _malformed("the end of a string within it")
                 found.append(~state)
                 state = 0
-        return state, bytes(found)
+        self._symbols[key] = bytes(found)
+        self._states[key] = state
+        return state
 
 
 _huffman: list[_Huffman] = []

@@ -217,13 +217,16 @@ def ours(
     app: str = "scripts.bench.router_load.apps:prepared",
     processes: int = 1,
     package: Path = ROOT / "router",
+    trusts: str = "",
     **function: object,
 ) -> Iterator[Program]:
     """The router with all its features on, before environments on the other core, one for each of its processes.
 
     :param package: the folder to import the router from.
+    :param trusts: the network of proxies whose word on the client is believed; none when empty.
     """
     name = "ours" if package == ROOT / "router" else "ours, compiled"
+    name += ", behind a proxy" if trusts else ""
     port, admin, control = free_port(), free_port(), free_port()
     settings = {"name": "bench", "app": app, "channels": 300, "minimum": processes, "maximum": processes, **function}
     with process(
@@ -237,6 +240,7 @@ def ours(
         DISPATCH_CONTROL_PORT=str(control),
         DISPATCH_PROCESSES=str(processes),
         DISPATCH_FUNCTIONS=json.dumps([settings]),
+        DISPATCH_TRUSTED_PROXIES=json.dumps([trusts] if trusts else []),
         ROUTER_BENCH_CORE=str(OTHER_CORE),
         DISPATCH_LOG_LEVEL="ERROR",
     ) as found:
