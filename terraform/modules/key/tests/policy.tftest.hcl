@@ -108,12 +108,3 @@ run "takes_an_existing_key_and_leaves_it_alone" {
     error_message = "the plan says what its policy has to say"
   }
 }
-
-run "refuses_a_key_that_can_have_no_alias_here" {
-  command = plan
-
-  variables {
-    existing = "arn:aws:kms:us-east-1:111122223333:key/0a1b"
-  }
-  expect_failures = [terraform_data.existing]
-}
