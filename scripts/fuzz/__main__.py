@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _replay(paths: list[Path]) -> int:
     for path in paths:
-        target = next((t for t in TARGETS if path.name.startswith(f"{t.name}-")), None)
+        named = [target for target in TARGETS if path.name.startswith(f"{target.name}-")]
+        target = max(named, key=lambda each: len(each.name), default=None)  # front-early-1.bin is not front's
         if target is None:
             names = ", ".join(t.name for t in TARGETS)
             print(f"{path}: its name must begin with that of a target: {names}", file=sys.stderr)

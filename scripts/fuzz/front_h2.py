@@ -9,11 +9,11 @@ import hpack
 
 from fanout_router.http import FrontLimits, Http2Protocol
 from fanout_router.wire import frames
-from scripts.fuzz.front_bytes import Asked, EchoPeer
+from scripts.fuzz.front_bytes import Asked, Stage
 from scripts.fuzz.mutations import mutated, mutated_frames, split_frames
 from scripts.fuzz.targets import cuts, expect
 from tests.unit.fanout_router.http.h2_support import FakeLoop
-from tests.unit.fanout_router.http.support import FakeTransport, FrontRig
+from tests.unit.fanout_router.http.support import FakeTransport
 
 __all__ = ["FrontHttp2"]
 
@@ -42,6 +42,9 @@ class FrontHttp2:
     """A client's HTTP/2 connection, with its requests dispatched and answered."""
 
     name = "http2-front"
+
+    def __init__(self) -> None:
+        self._stage = Stage(_LIMITS, 3)
 
     def generate(self, rng: random.Random) -> bytes:
         """Requests on some streams, interleaved, some of them malformed, aborted or without an end."""
@@ -77,27 +80,24 @@ class FrontHttp2:
     def check(self, data: bytes, rng: random.Random) -> Hashable:
         """Requests come to the app well-formed and the same however cut; each stream ends once; no channel is lost."""
         whole, chopped = self._serve([data]), self._serve(cuts(rng, data))
-        expect(whole[0] == chopped[0], f"whole: {whole[0]}; chopped: {chopped[0]}")
+        expect(whole[0] == chopped[0], "whole: %s; chopped: %s", whole[0], chopped[0])
         asked, state, answers = whole
         return (len(asked), tuple(a.whole for a in asked), state, tuple(sorted(answers)))
 
     def _serve(self, given: list[bytes]) -> tuple[list[Asked], str, list[tuple[int, int]]]:
-        rig = FrontRig(channels=0, limits=_LIMITS)
-        asked: list[Asked] = []
-        peers = [rig.env.open(EchoPeer(asked, early=False)) for _ in range(3)]
-        transport, loop = FakeTransport(), FakeLoop()
-        protocol = Http2Protocol(rig.front, "http", cast("asyncio.AbstractEventLoop", loop))
-        protocol.connection_made(transport)
-        for piece in given:
-            if transport.state == "open":
-                protocol.data_received(piece)
-                loop.turn()
-        answers = _check_written(bytes(transport.written))
-        state = transport.state
-        protocol.connection_lost(None)
-        rig.wait(2)
-        expect(not rig.front.connections, "the connection is not forgotten")
-        expect(rig.dispatcher.free == len(peers), "a channel was lost")
+        with self._stage.serving() as (rig, asked):
+            transport, loop = FakeTransport(), FakeLoop()
+            protocol = Http2Protocol(rig.front, "http", cast("asyncio.AbstractEventLoop", loop))
+            protocol.connection_made(transport)
+            for piece in given:
+                if transport.state == "open":
+                    protocol.data_received(piece)
+                    loop.turn()
+            answers = _check_written(bytes(transport.written))
+            state = transport.state
+            protocol.connection_lost(None)
+            rig.wait(2)
+            expect(not rig.front.connections, "the connection is not forgotten")
         return asked, state, answers
 
 
@@ -132,7 +132,7 @@ def _check_written(written: bytes) -> list[tuple[int, int]]:
                 begun.add(stream)
                 found.append((stream, status))
         if kind in (frames.HEADERS, frames.DATA):
-            expect(stream not in ended, f"a frame behind the end of stream {stream}")
+            expect(stream not in ended, "a frame behind the end of stream %s", stream)
             expect(stream in begun or kind == frames.HEADERS, "a body before its head")
             if flags & frames.END_STREAM:
                 ended[stream] = kind

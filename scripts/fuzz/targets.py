@@ -6,6 +6,8 @@ from typing import Protocol
 
 __all__ = ["Target", "cuts", "expect", "pieces"]
 
+_SMALL_PIECES = 64
+
 
 class Target(Protocol):
     """One parser under fuzzing."""
@@ -25,24 +27,35 @@ class Target(Protocol):
         """
 
 
-def expect(holds: object, what: str) -> None:
+def expect(holds: object, what: str, *values: object) -> None:
     """Hold an invariant, also under ``python -O``.
 
+    :param values: for the ``%`` in ``what``; they are put into words only when they are needed, which takes longer than
+        most inputs do.
     :raises AssertionError: it does not hold; ``what`` says so.
     """
     if not holds:
-        raise AssertionError(what)
+        raise AssertionError(what % values if values else what)
 
 
 def cuts(rng: random.Random, data: bytes) -> list[bytes]:
-    """``data`` in pieces: of one byte, of few, or of any size."""
+    """``data`` in pieces: a stretch of it in pieces of one byte, or of few, or all in pieces of any size.
+
+    There are never many, so that a long input costs no more time than many short ones, which reach more.
+    """
     kind = rng.randrange(4)
-    if kind == 0 and len(data) < 2_000:
-        return pieces(data, 1)
-    if kind == 1:
-        return pieces(data, rng.randrange(2, 40) if len(data) < 4_000 else rng.randrange(500, 9_000))
+    if kind < 2:
+        return _stretched(rng, data, 1 if kind == 0 else rng.randrange(2, 40))
     places = sorted(rng.randrange(len(data) + 1) for _ in range(rng.randrange(1, 6)))
     return [data[a:b] for a, b in zip([0, *places], [*places, len(data)], strict=True) if a < b]
+
+
+def _stretched(rng: random.Random, data: bytes, size: int) -> list[bytes]:
+    """A stretch of ``data`` in pieces of ``size`` bytes, with what is before and behind it."""
+    longest = size * _SMALL_PIECES
+    start = rng.randrange(len(data) - longest + 1) if len(data) > longest else 0
+    end = start + longest
+    return [piece for piece in (data[:start], *pieces(data[start:end], size), data[end:]) if piece]
 
 
 def pieces(data: bytes, size: int) -> list[bytes]:

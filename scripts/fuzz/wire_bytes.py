@@ -84,7 +84,7 @@ class WireServer:
         _check_bounds(whole.connection, len(data))
         ours = meaning_of(whole)
         failure, other = whole.said.failure, chopped.said.failure
-        expect(_reason(failure) == _reason(other), f"whole: {failure}; chopped: {other}")
+        expect(_reason(failure) == _reason(other), "whole: %s; chopped: %s", failure, other)
         if failure is None:
             expect(ours == meaning_of(chopped), "chopping has changed the meaning")
         else:
@@ -98,7 +98,7 @@ class WireServer:
             return
         theirs = meaning_to_h2(data)
         if not theirs.fatal and not fatal:
-            expect(ours == theirs, f"h2 reads {theirs}, we {ours}")
+            expect(ours == theirs, "h2 reads %s, we %s", theirs, ours)
 
 
 class WireClient:
@@ -134,7 +134,7 @@ class WireClient:
             _check_bounds(chopped[0], len(data))
         _check_bounds(whole[0], len(data))
         failure, other = whole[2].failure, chopped[2].failure
-        expect(_reason(failure) == _reason(other), f"whole: {failure}; chopped: {other}")
+        expect(_reason(failure) == _reason(other), "whole: %s; chopped: %s", failure, other)
         if failure is None:
             expect(_heard(whole[3]) == _heard(chopped[3]), "chopping has changed the meaning")
         return (_reason(failure), tuple((s.headers is not None, s.ended, s.code) for s in whole[3]), _kinds(data))

@@ -192,11 +192,16 @@ class Call:
         self._channel.call_finished(self, failed=True)
 
     def done(self) -> None:
-        """The app has ended; a response that it left open fails, and a cancelled call is confirmed."""
+        """The app has ended; a response that it left open fails, and a cancelled call is confirmed.
+
+        What the app wanted to hear of is let go: it refers back to the call, and to the app's task, and so to all that
+        the app held. Such a circle stays until the cycle collector comes, which may be many large bodies later.
+        """
         if self.cancelled:
             self._channel.call_finished(self)
         elif not self.finished:
             self.fail()
+        self.on_body = self.on_drained = self.on_cancel = self.on_abandon = None
 
 
 def log_failure(error: BaseException, *, departed: bool) -> None:

@@ -70,6 +70,7 @@ class WebSocket:
         self._room = asyncio.Event()
         self._room.set()
         self._timer: asyncio.TimerHandle | None = None
+        """For the next ping, and for an app that does not see that its client has left."""
         self._task: asyncio.Task[None] | None = None
 
     async def run(self, app: App, scope: Scope) -> None:
@@ -188,7 +189,7 @@ class WebSocket:
         if self._call.cancelled:
             self._call.done()
             if self._task is not None:  # an app that waits for something else does not see that its client has left
-                self._loop.call_later(self._limits.close_timeout, self._task.cancel)
+                self._time(self._limits.close_timeout, self._task.cancel)
         elif self._accepted:
             self._call.send(b"", True)
 
@@ -230,7 +231,7 @@ class WebSocket:
         self._call.start(101, fields)
         self._call.send(b"", False)
         self._accepted = True
-        self._timer = self._loop.call_later(self._limits.ping_every, self._ping)
+        self._time(self._limits.ping_every, self._ping)
         self._feed()
 
     def _agree_on_extensions(self) -> bytes | None:
@@ -249,7 +250,13 @@ class WebSocket:
             return
         self._heard = False
         self._write(Ping())
-        self._timer = self._loop.call_later(self._limits.ping_every, self._ping)
+        self._time(self._limits.ping_every, self._ping)
+
+    def _time(self, seconds: float, act: Callable[[], object]) -> None:
+        """Do something later, in place of what was to be done."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, act)
 
     def _close(self, code: int, reason: str) -> None:
         if self._accepted:
@@ -283,9 +290,10 @@ class WebSocket:
         self._end()
 
     def _end(self) -> None:
-        """End the tunnel."""
+        """End the tunnel, and what holds it."""
         if self._timer is not None:
             self._timer.cancel()
+        self._timer = self._task = None
         if self._accepted:
             self._call.send(b"", True)
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fanout_router.http import FrontLimits
 from fanout_router.wire.connection import ServerConnection
 from scripts.fuzz.__main__ import main
 from scripts.fuzz.all_targets import TARGETS
 from scripts.fuzz.campaign import Campaign, check
+from scripts.fuzz.front_bytes import Front, Stage
 from scripts.fuzz.targets import Target, cuts, expect
 from scripts.fuzz.wire_bytes import WireServer
 
@@ -88,6 +90,34 @@ def test_a_file_that_names_no_target_is_an_error(tmp_path: Path, capsys: pytest.
     path.write_bytes(b"")
     assert main(["--replay", str(path)]) == 2
     assert "wire-server" in capsys.readouterr().err
+
+
+def test_an_input_goes_to_the_target_whose_whole_name_its_own_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(Front, "check", lambda self, _data, _rng: asked.append(self.name))
+    path = tmp_path / "front-early-abc.bin"
+    path.write_bytes(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert main(["--replay", str(path)]) == 0
+    assert asked == ["front-early"]
+
+
+def test_a_front_serves_one_input_after_the_other_until_one_breaks_it() -> None:
+    stage = Stage(FrontLimits(), 2)
+    with stage.serving() as (first, _):
+        pass
+    with pytest.raises(AssertionError, match="a channel was lost"), stage.serving() as (second, _):
+        second.env.die()
+    with stage.serving() as (third, _):
+        pass
+    assert second is first
+    assert third is not first
+
+
+def test_no_input_is_cut_into_so_many_pieces_that_it_takes_the_time_of_many() -> None:
+    rng = random.Random(4)
+    assert max(len(cuts(rng, bytes(20_000))) for _ in range(200)) == 64 + 2
 
 
 def test_a_kept_input_is_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
