@@ -62,6 +62,11 @@ _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "a destination elsewhere": {"arn": ELSEWHERE},
         "another rule": {"rule": "elsewhere"},
     },
+    "aws_cloudwatch_event_api_destination": {
+        "plain HTTP": {"invocation_endpoint": "http://elsewhere.example/"},
+        "no connection": {"connection_arn": None},
+        "no rate": {"invocation_rate_limit_per_second": None},
+    },
     "aws_sns_topic_subscription": {
         "no dead-letter queue": {"redrive_policy": None},
         "a dead-letter queue elsewhere": {"redrive_policy": json.dumps({"deadLetterTargetArn": ELSEWHERE})},
