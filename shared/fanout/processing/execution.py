@@ -382,11 +382,13 @@ class Execution:
         if not turns:
             return
         began = time.monotonic()
-        ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
+        with log_fields(None, lambda: _personal(turns)):
+            ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
         took_s = time.monotonic() - began
         for delivery, _ in turns:
             delivery.took_s = took_s  # nobody knows how it divides among them
             if ended.error is not None:
+                delivery.hides(_personal(turns))
                 self._raised(delivery, ended.error)
         self.pace.took(took_s)
 
@@ -408,6 +410,11 @@ class Execution:
         finally:
             watch.interruptible = False
         return _Ended()
+
+
+def _personal(turns: Iterable[tuple[Delivery, Envelope]]) -> frozenset[str]:
+    """The personal values of all these events."""
+    return frozenset[str]().union(*(delivery.personal() for delivery, _ in turns))
 
 
 async def _within(awaitable: Awaitable[Any], limit_s: float) -> Any:
