@@ -45,10 +45,11 @@ def _dead_letter_mutants(plan: Plan) -> Iterator[Mutant]:
             denied = json.dumps({"redrivePermission": "denyAll"})
             yield mutant(it, "denies its source", plan.changed(it.having(redrive_allow_policy=denied)))
             yield mutant(it, "allows any source", plan.changed(it.having(redrive_allow_policy=None)))
-    leaving = {hop.writer.address for hop in deliveries(plan) if hop.leaves and hop.writer}
+    apis = list(plan.of("aws_cloudwatch_event_api_destination"))
+    leaving = {it.writer.address for it in deliveries(plan) if it.writer and (it.leaves or it.destination in apis)}
     for rule in plan.of("aws_cloudwatch_event_rule"):
         if rule.address in leaving:
-            continue  # it is the declaration itself of what another bus gets
+            continue  # it is the declaration itself of what another bus or an API gets
         narrow = json.dumps({**document(rule.get("event_pattern")), "account": ["999999999999"]})
         yield mutant(rule, "a narrower pattern", plan.changed(rule.having(event_pattern=narrow)), *fed(plan, rule))
     for alarm in plan.of("aws_cloudwatch_metric_alarm"):

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fanout_tools.plans import Plan, Resource
+from fanout_tools.plans import Plan, Resource, deliveries
 from scripts.mutants import compartments, front_doors, pipes, sources
 from scripts.mutants.consoles import of_consoles
 from scripts.mutants.mutant import ELSEWHERE, Mutant, mutant
@@ -31,6 +31,7 @@ def mutants(plan: Plan) -> Iterator[Mutant]:
             if isinstance(resource.get(attribute), str):
                 yield from spoilt_policies(plan, resource, attribute)
     yield from _containers(plan)
+    yield from _roles(plan)
     for resource, change, mutated in compartments.spoilt(plan):
         yield mutant(resource, change, mutated)
     for resource, change, mutated in sources.spoilt(plan):
@@ -61,6 +62,11 @@ _VALUES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "a dead-letter queue elsewhere": {"dead_letter_config": [{"arn": ELSEWHERE}]},
         "a destination elsewhere": {"arn": ELSEWHERE},
         "another rule": {"rule": "elsewhere"},
+    },
+    "aws_cloudwatch_event_api_destination": {
+        "plain HTTP": {"invocation_endpoint": "http://elsewhere.example/"},
+        "no connection": {"connection_arn": None},
+        "no rate": {"invocation_rate_limit_per_second": None},
     },
     "aws_sns_topic_subscription": {
         "no dead-letter queue": {"redrive_policy": None},
@@ -124,3 +130,11 @@ def _containers(plan: Plan) -> Iterator[Mutant]:
         for change, spoilt in _CONTAINER.items():
             text = json.dumps([{**it, **spoilt} for it in whole])
             yield mutant(task, change, plan.changed(task.having(container_definitions=text)))
+
+
+def _roles(plan: Plan) -> Iterator[Mutant]:
+    """Targets without the role by which they hand events over, or with another: what they lead to may be named."""
+    for hop in (it for it in deliveries(plan) if it.role_arn):
+        for change, arn in (("no role", None), ("another role", "arn:aws:iam::999999999999:role/elsewhere")):
+            others = [hop.destination.address] if hop.destination else []
+            yield mutant(hop.carrier, change, plan.changed(hop.carrier.having(role_arn=arn)), *others)

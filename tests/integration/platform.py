@@ -46,6 +46,18 @@ DESTINATIONS = {
         "events": [InvoiceIssued.contract.identifier],
     }
 }
+CALLED = {
+    "url": "https://localhost:9/",
+    "rate": 10,
+    "transform": {
+        "paths": {"order": "$.detail.data.order_id", "kind": "$.detail-type"},
+        "template": '{"order": <order>, "kind": <kind>}',
+    },
+}
+"""An API that gets invoices; a test has it called elsewhere."""
+API_KEY = "of-a-test"
+FOR_THE_API = "for-the-api-"
+"""How the ids of orders begin whose invoices go to the API: where nothing listens, others would be undelivered."""
 WARM = "billing"
 """A worker that gets keep-warm pings by the clock, and answers direct invocations too."""
 
@@ -100,7 +112,7 @@ class Platform:
             "TF_VAR_packages_dir": str(work_dir / "packages"),
             "TF_VAR_keep_warm": json.dumps({"workers": [WARM]}),
             "TF_VAR_queues": json.dumps(_queues(emulator)),
-            "TF_VAR_bus_destinations": json.dumps(DESTINATIONS),
+            "TF_VAR_bus_destinations": json.dumps({**DESTINATIONS, "crm": _api()}),
             "TF_VAR_canary": json.dumps({"every": "rate(8 hours)", "limit_s": 120}),
             "TF_VAR_function_environment": json.dumps(deploy.of_functions(emulator, _endpoints())),
         }
@@ -249,6 +261,16 @@ def _queues(emulator: str) -> dict[str, Any]:
     contract = OrderPlaced.contract
     legacy = {"queue": EXTERNAL_QUEUE, "event": contract.identifier, "schema_version": contract.version}
     return {"legacy": legacy} if moved else {}
+
+
+def _api() -> dict[str, Any]:
+    """The API as a destination, by a connection that is made beside Terraform."""
+    key = {"ApiKeyAuthParameters": {"ApiKeyName": "x-api-key", "ApiKeyValue": API_KEY}}
+    made = client("events").create_connection(Name="crm", AuthorizationType="API_KEY", AuthParameters=key)
+    arn = str(made["ConnectionArn"])
+    connection = arn if arn.count("/") > 1 else f"{arn}/crm"  # MiniStack leaves the id out, and goes by the last part
+    where = json.dumps({"order_id": [{"prefix": FOR_THE_API}]})
+    return {"api": {**CALLED, "connection": connection}, "where": where, "events": DESTINATIONS[ELSEWHERE]["events"]}
 
 
 def _stage(stage: Path, workers: Iterable[Path]) -> Path:

@@ -102,6 +102,7 @@ def _environment(function: Resource) -> int:
 
 
 def _widgets(dashboard: Resource) -> list[int]:
+    """How many metrics each of them shows."""
     widgets = document(dashboard.get("dashboard_body")).get("widgets", [])
     return [len(it["properties"].get("metrics", [])) for it in widgets]
 
@@ -115,6 +116,7 @@ _LAMBDA: Final = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-li
 _IAM: Final = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"
 _CLOUDWATCH: Final = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html"
 _LOGS: Final = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html"
+_SNS_FILTERS: Final = "https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html"
 _SQS: Final = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-policies.html"
 
 QUOTAS: Final[Mapping[str, Quota]] = {
@@ -122,7 +124,8 @@ QUOTAS: Final[Mapping[str, Quota]] = {
         what="rules on one bus",
         most=300,
         adjustable=True,
-        met="some 290 subscriptions of `via: bus`; a domain behind a topic takes two rules",
+        met="some 290 subscriptions of `via: bus`; a domain behind a topic takes two rules; "
+        "af-south-1 and eu-south-1 have 100, which `check_plan.yaml` can say",
         fix="let workers subscribe via: topic",
         source=_EVENTBRIDGE,
         used=_counted("aws_cloudwatch_event_rule", "event_bus_name"),
@@ -155,8 +158,17 @@ QUOTAS: Final[Mapping[str, Quota]] = {
         adjustable=True,
         met="200 workers of one domain",
         fix="split the domain's source, or let workers subscribe via: bus",
-        source="https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html",
+        source=_SNS_FILTERS,
         used=_counted("aws_sns_topic_subscription", "topic_arn", having=lambda it: bool(it.get("filter_policy"))),
+    ),
+    "filters": Quota(
+        what="subscriptions with a filter",
+        most=10_000,
+        adjustable=True,
+        met="never: one for each worker and source; all environments of the account count",
+        fix="let workers subscribe via: bus",
+        source=_SNS_FILTERS,
+        used=_counted("aws_sns_topic_subscription", having=lambda it: bool(it.get("filter_policy"))),
     ),
     "roles": Quota(
         what="roles",
@@ -256,6 +268,15 @@ QUOTAS: Final[Mapping[str, Quota]] = {
         fix="watch metrics by name",
         source=_CLOUDWATCH,
         used=_counted("aws_cloudwatch_metric_alarm", having=_insights),
+    ),
+    "widgets-per-dashboard": Quota(
+        what="widgets on one dashboard",
+        most=500,
+        adjustable=False,
+        met="never: beyond 100 workers each domain has dashboards of its own",
+        fix="split the dashboard",
+        source=_CLOUDWATCH,
+        used=_each("aws_cloudwatch_dashboard", lambda it: len(_widgets(it))),
     ),
     "metrics-per-widget": Quota(
         what="metrics in one graph",

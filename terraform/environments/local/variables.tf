@@ -47,9 +47,15 @@ variable "schedules" {
 }
 
 variable "bus_destinations" {
-  description = "Buses elsewhere that get events, beside those of terraform/bus_destinations.yaml: see modules/platform."
+  description = "Buses elsewhere and APIs that get events, beside those of terraform/bus_destinations.yaml: see modules/platform."
   type = map(object({
-    bus    = string
+    bus = optional(string)
+    api = optional(object({
+      url        = string
+      connection = string
+      rate       = optional(number)
+      transform  = optional(object({ paths = map(string), template = string }))
+    }))
     events = set(string)
     where  = optional(string)
   }))

@@ -111,6 +111,20 @@ run "refuses_an_api_by_plain_http_with_a_connection_of_others" {
   expect_failures = [var.api]
 }
 
+run "plans_without_aws_for_the_connection_of_an_account" {
+  command = plan
+
+  variables {
+    deployment = { namespace = "fanout-test", partition = "aws", region = "us-east-1", account_id = "000000000000" }
+    bus        = null
+    api        = { url = "https://crm.example.com/", connection = "arn:aws:events:eu-central-1:111122223333:connection/crm/0123" }
+  }
+  assert {
+    condition     = aws_cloudwatch_event_api_destination.this[0].connection_arn == var.api.connection
+    error_message = "check-plan plans production in an emulator's account, and has no other connection"
+  }
+}
+
 run "refuses_a_template_with_what_no_path_names" {
   command = plan
 

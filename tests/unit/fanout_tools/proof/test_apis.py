@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from fanout_tools.plans import Plan, Resource, document
+from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.identities import Account, identified
+from scripts.mutants.mutant import Mutant
+from scripts.mutants.plans import mutants
 from tests.unit.fanout_tools.proof.conftest import Judge
 
 API = "arn:aws:events:us-east-1:000000000000:api-destination/fanout-test-to-crm/0123"
@@ -74,6 +77,39 @@ def test_an_api_that_is_not_well_configured_is_told(
 def test_a_target_that_is_not_whole_is_told(with_api: Plan, judge: Judge, values: dict[str, Any]) -> None:
     target = _targets(with_api)[0]
     assert target.address in {it.address for it in judge(with_api.changed(target.having(**values)))}
+
+
+def test_every_mutant_of_what_hands_events_to_an_api_is_caught(with_api: Plan, judge: Judge) -> None:
+    """GIVEN connection, rate, retries, dead-letter queue, role, grant or alarm taken away or weakened THEN what was
+    spoilt, or what leans on it, is named."""
+    spoilt = [it for it in mutants(with_api) if _of_an_api(it, with_api)]
+
+    missed = [it.name for it in spoilt if not it.addresses & {found.address for found in judge(it.plan)}]
+
+    assert missed == []
+    assert {it.type for it in spoilt} == {
+        "aws_cloudwatch_event_api_destination",
+        "aws_cloudwatch_event_rule",
+        "aws_cloudwatch_event_target",
+        "aws_cloudwatch_metric_alarm",
+        "aws_iam_role",
+        "aws_iam_role_policy",
+        "aws_sqs_queue",
+    }
+
+
+def _of_an_api(mutant: Mutant, plan: Plan) -> bool:
+    """Of one event, since the other's are the same; without those whose policy reaches other resources as well."""
+    address, _, change = mutant.name.partition(": ")
+    if "bus_destination" in address:
+        return "OrderPlaced" not in address and not change.startswith("reaches")
+    return address == ADDRESS or address in _alarms(plan)
+
+
+def _alarms(plan: Plan) -> set[str]:
+    """Those on the queue of what was not delivered."""
+    (queue,) = [it.get("name") for it in plan.of("aws_sqs_queue") if "bus_destination" in it.address]
+    return {it.address for it in plan.of("aws_cloudwatch_metric_alarm") if queue in queues_watched(it)}
 
 
 def test_a_planned_api_has_an_arn_of_its_own() -> None:

@@ -30,6 +30,14 @@ OVER: dict[str, Iterable[Resource]] = {
     ),
     "targets-per-rule": _many("aws_cloudwatch_event_target", 6, event_bus_name="shop", rule="orders"),
     "filters-per-topic": _many("aws_sns_topic_subscription", 201, topic_arn="arn:orders", filter_policy="{}"),
+    "filters": (
+        Resource(
+            address=f"aws_sns_topic_subscription.this[{index}]",
+            type="aws_sns_topic_subscription",
+            values={"topic_arn": f"arn:{index // 100}", "filter_policy": "{}"},
+        )
+        for index in range(10_001)
+    ),
     "roles": _many("aws_iam_role", 1_001),
     "role-policy-size": _many("aws_iam_role_policy", 2, role="billing", policy="a" * 5_121),
     "tables": _many("aws_dynamodb_table", 2_501),
@@ -41,6 +49,7 @@ OVER: dict[str, Iterable[Resource]] = {
     "log-subscriptions": _many("aws_cloudwatch_log_subscription_filter", 3, log_group_name="/aws/lambda/billing"),
     "log-groups-per-query": _many("aws_cloudwatch_query_definition", 1, log_group_names=["a"] * 51),
     "insights-alarms": _many("aws_cloudwatch_metric_alarm", 201, metric_query=[{"expression": "SELECT SUM(a) FROM b"}]),
+    "widgets-per-dashboard": _many("aws_cloudwatch_dashboard", 1, dashboard_body=_dashboard(*[1] * 500)),
     "metrics-per-widget": _many("aws_cloudwatch_dashboard", 1, dashboard_body=_dashboard(501)),
     "metrics-per-dashboard": _many("aws_cloudwatch_dashboard", 1, dashboard_body=_dashboard(*[500] * 5, 1)),
 }
