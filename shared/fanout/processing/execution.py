@@ -30,7 +30,7 @@ from fanout.idempotency import Store
 from fanout.outcomes import Policies, Reject, RejectPolicy, Retry, single
 from fanout.processing.context import Context
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery, Invocation
-from fanout.processing.handlers import BatchHandler, Handlers
+from fanout.processing.handlers import BatchHandler, Handlers, not_run
 from fanout.processing.settings import Settings
 from fanout.processing.timing import Pace, TimeUp, Watch
 from fanout.telemetry import log_fields
@@ -212,8 +212,9 @@ class Execution:
         )
 
     def _ended(self, delivery: Delivery, ended: _Ended) -> None:
-        if ended.error is not None:
-            self._raised(delivery, ended.error)
+        error = ended.error or not_run(ended.result)
+        if error is not None:
+            self._raised(delivery, error)
         elif not delivery.committed:
             delivery.result = ended.result
 
@@ -400,14 +401,14 @@ class Execution:
             result = handler(envelopes)
             watch.interruptible = False
             if isawaitable(result):
-                self._run(_within(result, limit_s), invocation, watch)
+                result = self._run(_within(result, limit_s), invocation, watch)
+            return _Ended(error=not_run(result))
         except TimeUp:
             return _Ended(error=self._overdue(limit_s))
         except BaseException as error:  # noqa: BLE001 - as for a single record
             return _Ended(error=error)
         finally:
             watch.interruptible = False
-        return _Ended()
 
 
 async def _within(awaitable: Awaitable[Any], limit_s: float) -> Any:
