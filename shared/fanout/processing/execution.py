@@ -251,24 +251,20 @@ class Execution:
         watch.ring_in(self._left_s(invocation) + 3 * GRACE_S)
         watch.interruptible = True
         try:
-            return self._loop.run_until_complete(self._with_leftovers(coroutine, invocation))
+            return _to_its_end(self._loop, self._with_leftovers(coroutine, invocation))
         finally:
             watch.interruptible = False
             if any(not task.done() for task in asyncio.all_tasks(self._loop)):
                 self._loop = None  # it is never run again, and neither is what ignored its cancellation
 
     async def _with_leftovers(self, coroutine: Awaitable[Any], invocation: Invocation) -> Any:
-        import asyncio
-
         try:
             return await coroutine
         finally:
-            # What has been cancelled already, and goes on all the same, is not waited for again.
-            left = {
-                task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()
-            }
-            if left:
+            left = _left()
+            while left:
                 await self._end(left, invocation)
+                left = _left() if self._left_s(invocation) else set()  # what they left in their turn
 
     async def _end(self, tasks: set[asyncio.Task[Any]], invocation: Invocation) -> None:
         """Wait for what handlers left running; cancel what does not end in time."""
@@ -409,6 +405,27 @@ class Execution:
             return _Ended(error=error)
         finally:
             watch.interruptible = False
+
+
+def _to_its_end(loop: asyncio.AbstractEventLoop, coroutine: Awaitable[Any]) -> Any:
+    """Run the loop until the coroutine has ended. SystemExit of another task ends the loop, but is that task's alone:
+    whoever awaits it is told."""
+    import asyncio
+
+    main = asyncio.ensure_future(coroutine, loop=loop)
+    while True:
+        try:
+            return loop.run_until_complete(main)
+        except SystemExit:
+            if main.done():
+                raise
+
+
+def _left() -> set[asyncio.Task[Any]]:
+    """What handlers left running; but for what has been cancelled already, and goes on all the same."""
+    import asyncio
+
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()}
 
 
 async def _within(awaitable: Awaitable[Any], limit_s: float) -> Any:

@@ -140,3 +140,32 @@ def test_a_callable_object_and_a_decorated_coroutine_are_awaited(make_worker: Ma
         other.handles(ThingHappened)(decorated)
         assert outcomes(Rig(other).deliver(*things(2))) == [Outcome.HANDLED] * 2
         assert sorted(seen) == [0, 1]
+
+
+def test_what_a_left_task_leaves_in_its_turn_ends_with_the_batch(
+    make_worker: MakeWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """GIVEN a handler that leaves a task running, which leaves another WHEN the batch ends THEN both have ended, and
+    the log names both."""
+    worker, ended, tasks = make_worker(), list[str](), set[asyncio.Task[None]]()
+
+    async def steps() -> None:
+        for _ in range(10):  # more than it takes to see that the handler, or the first, has ended
+            await asyncio.sleep(0)
+
+    async def second() -> None:
+        await steps()
+        ended.append("second")
+
+    async def first() -> None:
+        await steps()
+        tasks.add(asyncio.create_task(second()))
+        ended.append("first")
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        tasks.add(asyncio.create_task(first()))
+
+    assert outcomes(Rig(worker).deliver(*things(1))) == [Outcome.HANDLED]
+    assert ended == ["first", "second"]
+    assert all(f"{name} running; it was awaited" in caplog.text for name in ("first", "second"))

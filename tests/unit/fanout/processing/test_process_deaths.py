@@ -145,3 +145,30 @@ def test_sys_exit_in_a_batch_of_five(make_worker: MakeWorker) -> None:
     assert delivery.outcome is Outcome.REJECTED
     assert rig.dead_letters[0]["MessageAttributes"]["error_type"]["StringValue"] == "SystemExit"
     assert rig.dead_letters[0]["MessageAttributes"]["attempts"]["StringValue"] == "5"
+
+
+def test_a_task_that_ends_programs_harms_its_record_alone(make_worker: MakeWorker) -> None:
+    """GIVEN a coroutine whose own task calls sys.exit WHEN it runs beside others THEN it alone is retried, be the task
+    awaited or in a group, and the next batch is handled."""
+    worker = make_worker(batch={"concurrency": 3})
+
+    async def leaves() -> None:
+        await asyncio.sleep(0)
+        sys.exit(2)
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        await asyncio.sleep(0)
+        if event.number == 1:
+            await asyncio.create_task(leaves())
+        if event.number == 3:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(leaves())
+
+    rig = Rig(worker)
+    deliveries = rig.deliver(*things(5))
+
+    handled, retried = Outcome.HANDLED, Outcome.RETRIED
+    assert outcomes(deliveries) == [handled, retried, handled, retried, handled]
+    assert all(isinstance(deliveries[at].cause, SystemExit) for at in (1, 3))
+    assert outcomes(rig.deliver(*things(1))) == [handled]
