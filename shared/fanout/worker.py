@@ -25,7 +25,7 @@ from fanout.events import upcasting
 from fanout.events.event import Event
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.idempotency.client import LeanDynamoDB
-from fanout.outcomes import Policies, Reject, RejectPolicy, RetryPolicy
+from fanout.outcomes import Policies, Reject, RejectPolicy, RetryPolicy, single
 from fanout.payloads import ClaimCheck
 from fanout.processing.accounts import span_lines
 from fanout.processing.batch import Processor, summary
@@ -152,8 +152,9 @@ class Worker:
         if not self.settings.gathers:
             raise DeclarationError(f"{self.settings.worker}: {what}; write gathers: true in worker.yaml")
 
-    def _gives_up(self, error: Exception, context: Context) -> bool:
+    def _gives_up(self, raised: Exception, context: Context) -> bool:
         """Whether the record is not handled again after this."""
+        error = single(raised)
         rejected = isinstance(error, Reject | EventError) or isinstance(self.policies.of(error), RejectPolicy)
         return rejected or context.is_last_try
 
