@@ -281,14 +281,24 @@ class Execution:
             log.warning("a handler left the task %s running; it was %s", _name(task), what, exc_info=error)
 
     def _run_tasks(self, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
+        import asyncio
+
         try:
             self._run(self._tasks(chains, invocation), invocation, watch)
         except TimeUp:  # rang between two steps of the loop
             self._loop = None  # it is left in the middle of a step, and cannot be run again
-            # Begun and without a time that it took: what was under way.
-            for delivery in (d for chain in chains for d in chain if d.begun and d.undecided and not d.took_s):
+            self._break_off(chains, self._overdue(self._left_s(invocation)))
+        except asyncio.CancelledError as cancelled:  # a handler cancelled every task, these too
+            self._break_off(chains, cancelled)
+
+    def _break_off(self, chains: Sequence[Chain], error: BaseException) -> None:
+        """Give back what was under way, which is begun and without a time that it took, and what has not begun."""
+        for delivery in (d for chain in chains for d in chain if d.undecided and not d.took_s):
+            if delivery.begun:
                 delivery.abandoned = True
-                delivery.retry(self._overdue(self._left_s(invocation)))
+                delivery.retry(error)
+            else:
+                delivery.postpone()
 
     async def _tasks(self, chains: Sequence[Chain], invocation: Invocation) -> None:
         import asyncio

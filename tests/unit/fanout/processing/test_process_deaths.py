@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import sys
 from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
 from fanout import Context, Outcome
+from fanout.processing.timing import TimeUp
 from fanout.testing import Death, Rig, record_of
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
@@ -172,3 +175,51 @@ def test_a_task_that_ends_programs_harms_its_record_alone(make_worker: MakeWorke
     assert outcomes(deliveries) == [handled, retried, handled, retried, handled]
     assert all(isinstance(deliveries[at].cause, SystemExit) for at in (1, 3))
     assert outcomes(rig.deliver(*things(1))) == [handled]
+
+
+def test_what_has_not_begun_when_the_loop_is_broken_off_is_not_handled(
+    make_worker: MakeWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GIVEN a timer that rings between two steps of the loop WHEN records wait for their turn THEN they are postponed:
+    none is handled that has not run."""
+    worker, seen = make_worker(), list[int]()
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        seen.append(event.number)
+
+    def rings(coroutine: Coroutine[Any, Any, Any], *_: object) -> None:
+        coroutine.close()
+        raise TimeUp
+
+    rig = Rig(worker)
+    monkeypatch.setattr(rig.processor.execution, "_run", rings)
+    deliveries = rig.deliver(*things(2))
+    monkeypatch.undo()
+
+    assert (outcomes(deliveries), seen) == ([Outcome.POSTPONED] * 2, [])
+    assert [rig.redeliver(each).outcome for each in deliveries] == [Outcome.HANDLED] * 2
+    assert seen == [0, 1]
+
+
+def test_a_handler_that_cancels_every_task_harms_no_batch(make_worker: MakeWorker) -> None:
+    """GIVEN a coroutine that cancels all tasks but its own WHEN it runs beside others THEN none is handled that has not
+    run to its end, the batch has its outcomes, and the next batch is handled."""
+    worker, ended = make_worker(batch={"concurrency": 2}), list[int]()
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        await asyncio.sleep(0)
+        if event.number == 1:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+        await asyncio.sleep(0)
+        ended.append(event.number)
+
+    rig = Rig(worker)
+    deliveries = rig.deliver(*things(4))
+
+    handled = [at for at, delivery in enumerate(deliveries) if delivery.outcome is Outcome.HANDLED]
+    assert set(handled) <= set(ended)
+    assert deliveries[3].outcome is Outcome.POSTPONED
+    assert outcomes(rig.deliver(*things(1))) == [Outcome.HANDLED]
