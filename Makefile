@@ -17,7 +17,7 @@ ON = $(ENV) --emulator $(EMULATOR) $(if $(PORT),--port $(PORT))
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt requirements.lock
 	@$(PYTHON) -m scripts.set_up
 setup: $(VENV)/.ready ## Create the virtual environment with everything for development
 lint: setup ## Declarations, ruff, mypy --strict, Terraform's tests and linters, check-plan of local and prod; a table of times

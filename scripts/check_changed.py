@@ -22,7 +22,13 @@ MAIN: Final = "main"
 ALL: Final = ("tests/unit", "services")
 _SOURCES: Final = ("shared", "router")
 """Folders that are on the path themselves: what lies in them has their name not in its own."""
-_OF_ALL: Final = {"pyproject.toml", "constraints.txt", "tests/conftest.py", "tests/unit/conftest.py"}
+_OF_ALL: Final = {
+    "pyproject.toml",
+    "constraints.txt",
+    "requirements.lock",
+    "tests/conftest.py",
+    "tests/unit/conftest.py",
+}
 _FEW: Final = 8
 """Test files that are as fast in one process as in several, which take a second each to start."""
 

@@ -29,7 +29,9 @@ def main() -> int:
         with installer.locked(venv.with_name("venv.lock")) as lock:
             marker.unlink(missing_ok=True)
             python = installer.create(venv, Path(sys.executable), lock=lock)
-            installer.install(python, ["--constraint", "constraints.txt", "--editable", ".[dev]"], lock=lock)
+            # Each by its hash, which both installers check where one is given: nobody can exchange a file.
+            installer.install(python, ["--no-deps", "--requirement", "requirements.lock"], lock=lock)
+            installer.install(python, ["--no-deps", "--no-build-isolation", "--editable", "."], lock=lock)
             marker.touch()
     except installer.InstallFailedError as error:
         print(f"setup: {error}", file=sys.stderr)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Final
 
-from fanout_tools.plans import Plan, Resource, deliveries, document
+from fanout_tools.plans import Plan, Resource, block, deliveries, document
 from fanout_tools.proof import scheduled
 from fanout_tools.proof.dead_letters import queues_watched
 from fanout_tools.proof.workflows import machines_watched
@@ -195,6 +195,8 @@ def _workflow_mutants(plan: Plan) -> Iterator[Mutant]:
         elsewhere = re.sub(r"function:[^:\"]+", "function:elsewhere", machine.get("definition"))
         yield mutant(machine, "another function", plan.changed(machine.having(definition=elsewhere)))
         yield mutant(machine, "no log", plan.changed(machine.having(logging_configuration=[{"level": "OFF"}])))
+        data = [{**block(machine, "logging_configuration"), "include_execution_data": True}]
+        yield mutant(machine, "events in its log", plan.changed(machine.having(logging_configuration=data)))
         watching = [it for it in plan.of("aws_cloudwatch_metric_alarm") if machine.arn in machines_watched(it)]
         for alarm in watching:
             for change in ("a high threshold", "the wrong way", "no actions", "actions off"):

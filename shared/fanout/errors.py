@@ -25,6 +25,7 @@ __all__ = [
     "PlanError",
     "PublishError",
     "describe",
+    "told",
 ]
 
 
@@ -80,7 +81,7 @@ class PublishError(FanoutError):
 def describe(error: BaseException, limit: int = 1000) -> str:
     """The text of an error, at most ``limit`` characters; "no message" when there is none or it cannot be made."""
     try:
-        text = str(error)
+        text = told(error)
     except BaseException:  # noqa: BLE001 - an error whose text fails, however, is still to be reported
         text = ""
     if not text:
@@ -89,3 +90,16 @@ def describe(error: BaseException, limit: int = 1000) -> str:
         return text
     note = f"... ({len(text)} characters)"
     return (text[: max(0, limit - len(note))] + note)[:limit]
+
+
+def told(error: BaseException) -> str:
+    """The text of an error. Of what pydantic refuses, which fields and why: its own text shows their values too, which
+    may be anybody's.
+
+    :raises Exception: the text cannot be made.
+    """
+    if type(error).__module__ != "pydantic_core._pydantic_core" or not hasattr(error, "errors"):
+        return str(error)
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    lines = [f"{'.'.join(map(str, it['loc'])) or 'data'}: {it['msg']}" for it in found]
+    return f"{getattr(error, 'title', 'data')}: {'; '.join(lines)}"

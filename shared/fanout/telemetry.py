@@ -20,6 +20,8 @@ from typing import Any
 
 import orjson
 
+from fanout.errors import told
+
 __all__ = ["JsonFormatter", "configure", "emit_fields", "emit_metrics", "forget_environment", "log_fields"]
 
 MAX_LINE_BYTES = 250_000
@@ -162,7 +164,7 @@ class JsonFormatter(logging.Formatter):
                     line[name] = attributes[name]
         if record.exc_info and record.exc_info[0]:
             line["exception_name"] = record.exc_info[0].__name__
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _without_input(self.formatException(record.exc_info), record.exc_info[1])
         return _written(line if personal is None else _without(line, personal))
 
 
@@ -211,6 +213,20 @@ def _hidden(value: Any, personal: frozenset[str]) -> Any:
     text = _text(value)
     without = hidden(text, personal)
     return value if without == text else without
+
+
+def _without_input(text: str, error: BaseException | None) -> str:
+    """A traceback whose pydantic errors name fields and show no values, whichever of its chain they are."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        found = waiting.pop()
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        waiting += [found.__cause__, found.__context__, *getattr(found, "exceptions", ())]
+        if type(found).__name__ == "ValidationError":
+            text = text.replace(str(found), told(found))
+    return text
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -22,6 +22,7 @@ from fanout.events.event import Event
 from fanout.gather.engine import Aggregator
 from fanout.gather.memory import MemoryGatherStore
 from fanout.gather.parts import Gathering
+from fanout.gather.senders import Senders
 from fanout.gather.store import GatherStore
 from fanout.gather.timers import SqsTimers
 from fanout.idempotency import Store
@@ -37,6 +38,9 @@ from fanout.publish import Publisher, Receipt, wrap
 from fanout.worker import Worker
 
 __all__ = ["Death", "Rig", "eventbridge_event", "record", "record_of"]
+
+_NAMESPACE = "fanout-test"
+"""Of the deployment that a rig's worker is in: its functions are ``fanout-test-<worker>``."""
 
 _numbers = count(1)
 
@@ -57,7 +61,14 @@ def eventbridge_event(envelope: Envelope) -> dict[str, Any]:
     }
 
 
-def record(body: str, *, receive_count: int = 1, group: str | None = None, sent_ms: int | None = None) -> Record:
+def record(
+    body: str,
+    *,
+    receive_count: int = 1,
+    group: str | None = None,
+    sent_ms: int | None = None,
+    sender_id: str | None = None,
+) -> Record:
     """A message with that body, as a queue hands it out."""
     number = next(_numbers)
     sent_ms = int(time.time() * 1000) if sent_ms is None else sent_ms
@@ -70,6 +81,7 @@ def record(body: str, *, receive_count: int = 1, group: str | None = None, sent_
         group=group,
         sent_ms=sent_ms,
         sequence_number=None if group is None else str(number),
+        sender_id=sender_id,
     )
 
 
@@ -220,6 +232,7 @@ class Rig:
             publisher=lambda: publisher,
             claim_check=claim_check or ClaimCheck(_no_payloads, lambda: "claims"),
             clock=clock,
+            senders=Senders(_NAMESPACE, worker.settings.worker) if worker.settings.gathers else None,
         )
         """The core that the deployed worker runs, with all of AWS replaced."""
 

@@ -41,6 +41,7 @@ from fanout.processing.timing import Pace, reserve_s
 if TYPE_CHECKING:
     from fanout.gather.engine import Aggregator
     from fanout.gather.parts import Gathering
+    from fanout.gather.senders import Senders
     from fanout.gather.state import AggregateResult, Part
     from fanout.gather.timers import SqsTimers
     from fanout.invoke.server import Step
@@ -298,6 +299,7 @@ class Worker:
             settlement=settlement,
             publisher=lambda: self._publisher,
             claim_check=self._claim_check,
+            senders=self._senders(),
         )
 
     @cached_property
@@ -320,6 +322,13 @@ class Worker:
         timers = SqsTimers(lambda: aws.client("sqs"))
         queues = orjson.loads(_environment("FANOUT_GATHER_QUEUES")) if self.settings.parts_of else {}
         return Gathering(self.settings.worker, self._aggregator(timers, queue_url), timers, queues)
+
+    def _senders(self) -> Senders | None:
+        if not self.settings.gathers:
+            return None
+        from fanout.gather.senders import Senders
+
+        return Senders(_environment("FANOUT_NAMESPACE"), self.settings.worker)
 
     def _aggregator(self, timers: SqsTimers, queue_url: str) -> Aggregator | None:
         if not self.settings.gathers:

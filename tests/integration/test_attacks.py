@@ -5,19 +5,26 @@ Of every function and every call the plan tells: tests/unit/fanout_tools/proof/t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from contracts.reports import SalesReportRequested
+from fanout.events.canary import MARK
+from fanout.gather.state import Part
+from fanout.gather.timers import PartReported, WokenUp, message, report_id
+from fanout.publish import wrap
 from fanout_tools.declarations.worker import load_all
 from scripts.paths import REPOSITORY
 from tests.integration.conftest import EMULATOR
 from tests.integration.iam.role import Role
-from tests.integration.platform import Platform
+from tests.integration.platform import Platform, client, eventually
 
 pytestmark = pytest.mark.skipif(EMULATOR != "ministack", reason="IAM is enforced on MiniStack alone")
 
@@ -77,3 +84,38 @@ def test_a_worker_that_was_taken_over_reaches_nothing_of_anothers(platform: Plat
 
     assert succeeded == []
     assert len(attacks) > 20
+
+
+def test_a_worker_that_may_report_parts_sends_nothing_else(platform: Platform) -> None:
+    """GIVEN the role of a worker with parts_of, in a session as Lambda names it WHEN it sends an event, another's timer
+    and a canary into the gathering worker's queue THEN all are in its DLQ under its name, and nothing came of them; of
+    a report of a gather that is not there nothing is kept."""
+    sender, queue, gather = platform.names.function("loyalty"), platform.deployment.queue_url("report"), str(uuid4())
+    report = PartReported(gather_id=gather, index=0, result={"orders": 1})
+    own = report_id(report.gather_id, Part(index=0, result=report.result))
+    canary = {"id": "1", "source": "canary.shop.reports", "detail-type": "SalesReportRequested"}
+    forged = [
+        message(wrap(SalesReportRequested(report_id=gather, key="forged"))),
+        message(wrap(WokenUp(gather_id=gather, turn=-1))),
+        json.dumps({**canary, "detail": {MARK: "c0ffee-1", "gather": gather}}),
+    ]
+    arn = client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    role = Role(sender)
+    with role.granted("sqs:SendMessage", arn), role.assumed(sender) as session:
+        for body in (*forged, message(wrap(report, event_id=own))):
+            session.client("sqs").send_message(QueueUrl=queue, MessageBody=body)
+
+    def rejected() -> list[dict[str, Any]]:
+        return [it for it in platform.dead_letters("report") if gather in it["body"]]
+
+    found = eventually(rejected, lambda letters: len(letters) >= len(forged), "what was forged is in the DLQ")
+    platform.quiet()
+    assert {(it["error_type"], it["sent_by"]) for it in found} == {("EventError", sender)}
+    assert {it["body"] for it in rejected()} == set(forged)
+    table = platform.names.gather_table("report")
+    kept = platform.dynamodb.query(
+        TableName=table,
+        KeyConditionExpression="gather_id = :it",
+        ExpressionAttributeValues={":it": {"S": report.gather_id}},
+    )
+    assert kept["Items"] == []

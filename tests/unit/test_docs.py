@@ -156,6 +156,7 @@ INTERNAL = {
     "fanout.aws.BoundedSession",
     "fanout.aws.forbid_late_retry",
     "fanout.errors.CanaryError",
+    "fanout.errors.told",
     "fanout.keep_warm",
     "fanout.payloads.Deposit",
     "fanout.powertools",

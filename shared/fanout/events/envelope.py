@@ -83,6 +83,11 @@ LONGEST_OF_TRACE: Mapping[str, int] = {"traceparent": 55, "tracestate": 512}
 """Characters of what is left out when it is longer: a trace that is not understood begins anew
 (https://www.w3.org/TR/trace-context/#tracestate-limits)."""
 
+MAX_SOURCE, MAX_NAME = 256, 128
+"""Characters of what EventBridge takes as source and detail-type
+(https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsRequestEntry.html); what is in a queue may
+have come another way."""
+
 YEARS = range(1970, 9999)
 """Of a time: what a clock may show, and no conversion between time zones overflows."""
 
@@ -280,6 +285,8 @@ class Envelope:
         source, name, detail = event.get("source"), event.get("detail-type"), event.get("detail")
         if not (isinstance(source, str) and isinstance(name, str) and isinstance(detail, dict)):
             raise EventError("the body is not an EventBridge event: source, detail-type or detail is missing")
+        if len(source) > MAX_SOURCE or len(name) > MAX_NAME:
+            raise EventError(f"source has {len(source):,}, detail-type {len(name):,} characters: too many")
         if source.startswith(_WITHOUT_ENVELOPE):
             _refuse_canary(event)
             return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
@@ -352,12 +359,14 @@ def _refuse_canary(event: Mapping[str, Any]) -> None:
 
 
 def _aws_native_metadata(event: Mapping[str, Any]) -> Metadata:
-    identity = event.get("id")
+    """
+    :raises EventError: there is no id, or what there is is out of its bounds.
+    """
+    identity, moment = event.get("id"), event.get("time") or "1970-01-01T00:00Z"
     if not isinstance(identity, str):
         raise EventError("the body is not an EventBridge event: id is missing")
-    return Metadata(
-        event_id=identity,
-        schema_version=1,
-        correlation_id=identity,
-        published_at=event.get("time") or "1970-01-01T00:00Z",
-    )
+    if not 0 < len(identity) <= MAX_EVENT_ID:
+        raise EventError(f"id: {len(identity):,} characters; must have 1 to {MAX_EVENT_ID}")
+    if not (isinstance(moment, str) and len(moment) <= LONGEST["published_at"] and _is_time(moment)):
+        raise EventError(f"time: {_shown(moment)}: must be an ISO 8601 time")
+    return Metadata(event_id=identity, schema_version=1, correlation_id=identity, published_at=moment)

@@ -14,6 +14,7 @@ event, and what it writes on a dead letter, has :data:`MASK` in place of the val
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -22,8 +23,20 @@ from pydantic import Field
 
 if TYPE_CHECKING:
     from fanout.events.envelope import Envelope
+    from fanout.events.event import Event
 
-__all__ = ["KEYWORD", "MASK", "Personal", "fields", "forget", "hidden", "masked", "values", "values_of"]
+__all__ = [
+    "KEYWORD",
+    "MASK",
+    "Personal",
+    "fields",
+    "forget",
+    "hidden",
+    "masked",
+    "values",
+    "values_by_name",
+    "values_of",
+]
 
 KEYWORD = "x-personal"
 """Of a field's JSON Schema."""
@@ -77,9 +90,33 @@ def values_of(envelope: Envelope) -> frozenset[str]:
     return values(schema, envelope.data) if schema is not None else frozenset()
 
 
+def values_by_name(payload: Any) -> frozenset[str]:
+    """The texts in JSON values that are no event's as a whole, by the names of fields that any contract in this process
+    marks: ``email`` of an order within a workflow's payload."""
+    from fanout.events.event import contracts
+
+    return frozenset(_named(_names(tuple(contracts())), payload))
+
+
+def _named(names: frozenset[str], payload: Any) -> Iterator[str]:
+    if isinstance(payload, Mapping):
+        for name, value in payload.items():
+            yield from _texts(value) if name in names else _named(names, value)
+    elif isinstance(payload, list):
+        for each in payload:
+            yield from _named(names, each)
+
+
+@lru_cache(maxsize=4)
+def _names(contracts: tuple[type[Event], ...]) -> frozenset[str]:
+    paths = [path for event in contracts for path in fields(event.model_json_schema(mode="serialization"))]
+    return frozenset(re.sub(r"(\[\]|\.\*)+$", "", path).rpartition(".")[2] for path in paths)
+
+
 def forget() -> None:
     """Read the contracts anew: they are imported anew."""
     _schema_of.cache_clear()
+    _names.cache_clear()
 
 
 @lru_cache(maxsize=256)

@@ -102,15 +102,16 @@ class Aggregator:
 
     # Parts.
 
-    def check(self, gather_id: str, index: int) -> None:
-        """That the gather has such a part, before anything is done for it. One that is forgotten, as it is late, may
-        have had it.
+    def check(self, gather_id: str, index: int) -> bool:
+        """That the gather has such a part, before anything is done for it; returns whether the gather is there. One
+        that is forgotten, as the part is late, may have had it.
 
         :raises Reject: it has not.
         """
         total = self._total(gather_id)
         if total is not None and not 0 <= index < total:
             raise Reject(f"part {index} of gather {gather_id[:100]}: the gather has the parts 0 to {total - 1}")
+        return total is not None
 
     def _total(self, gather_id: str) -> int | None:
         if gather_id not in self._totals:
@@ -123,11 +124,15 @@ class Aggregator:
         return self._totals[gather_id]
 
     def on_part_reported(self, report: PartReported, context: Context) -> None:
-        """Count a part that another worker handled.
+        """Count a part that another worker handled. Of a gather that is not there nothing is kept: its first report
+        would be somebody's who knows what its id will be.
 
         :raises Reject: the gather has no such part.
         """
-        self.check(report.gather_id, report.index)
+        if not self.check(report.gather_id, report.index):
+            fields = {"gather_id": report.gather_id, "part": report.index}
+            log.warning("a part is reported of a gather that is not there, or no longer", extra=fields)
+            return
         part = Part(index=report.index, result=report.result, error=report.error)
         self.report(part, report.gather_id, context)
 

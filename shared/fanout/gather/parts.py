@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from fanout.errors import DeclarationError
+from fanout.errors import DeclarationError, told
 from fanout.events.personal import hidden
 from fanout.gather import timers
 from fanout.gather.state import MAX_PARTS, Part
@@ -234,7 +234,7 @@ def _storable(result: Any, reference: Reference) -> Any:
 def _text(error: BaseException, context: Context) -> str:
     """As the gather's record and its result say it: without the event's personal values."""
     try:
-        text = hidden(str(error), context.delivery.personal())
+        text = hidden(told(error), context.delivery.personal())
     except Exception:  # noqa: BLE001  a failure of the text must not hide the failure
         text = "(its text cannot be read)"
     return f"{type(error).__name__}: {text}"[:MAX_ERROR].encode(errors="replace").decode()

@@ -49,7 +49,7 @@ class PartWasLate(Event, source="fanout.gather", version=1):
 class PartReported(Event, source="fanout.gather", version=1):
     """What became of a part that another worker handled."""
 
-    gather_id: str
+    gather_id: str = Field(min_length=1, max_length=36)
     index: int = Field(ge=0, lt=MAX_PARTS)
     result: Any = None
     error: str | None = None

@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from fanout import keep_warm
+from fanout.errors import describe
+from fanout.events.personal import hidden, values_by_name
 from fanout.invoke.calls import run
 from fanout.invoke.engine import NODE_KEY, RESULTS_KEY, Budget, Tree
 from fanout.outcomes import Reject
+from fanout.telemetry import log_fields
 
 __all__ = ["Step", "by_step", "tree_handler"]
+
+MAX_TEXT = 100_000
+"""Characters of an error that is told."""
 
 RETURN_S = 0.5
 """What a node keeps of its function's time to answer in."""
@@ -32,9 +39,32 @@ def tree_handler(handler: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any
             return keep_warm.beat(event)
         if isinstance(event, Mapping) and NODE_KEY in event:
             return _answer_slice(event[NODE_KEY], context)
-        return handler(event, context)
+        return _masked(handler, event, context)
 
     return handle
+
+
+def _masked(handler: Callable[[Any, Any], Any], payload: Any, context: Any) -> Any:
+    """Call the handler. Neither its log lines nor what it raises, which goes to its caller, into the log and into a
+    workflow's history, show the values of fields that a contract marks as personal, or of what pydantic refuses."""
+    personal = cache(partial(values_by_name, payload))
+    with log_fields(None, personal):
+        try:
+            return handler(payload, context)
+        except Exception as error:
+            text = hidden(describe(error, MAX_TEXT), personal())
+            if text == describe(error, MAX_TEXT) == _text(error):
+                raise
+            # By its name, which is all that Lambda tells of its type.
+            shown = type(type(error).__name__, (Exception,), {})(text)
+            raise shown.with_traceback(error.__traceback__) from None
+
+
+def _text(error: Exception) -> str:
+    try:
+        return str(error) or describe(error)
+    except Exception:  # noqa: BLE001 - of an error whose text fails there is nothing to hide
+        return describe(error)
 
 
 def _answer_slice(node: Mapping[str, Any], context: Any) -> dict[str, Any]:

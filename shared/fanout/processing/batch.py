@@ -28,6 +28,7 @@ from fanout.processing.timing import Watch
 from fanout.telemetry import log_fields
 
 if TYPE_CHECKING:
+    from fanout.gather.senders import Senders
     from fanout.publish import Publisher
 
 __all__ = ["Processor", "summary"]
@@ -51,6 +52,8 @@ class Processor:
     """Makes the publisher on first use: most workers publish nothing."""
     clock: Callable[[], float] = time.time
     watch: Watch = field(default_factory=Watch)
+    senders: Senders | None = None
+    """None: no other function may send to the worker's queue."""
 
     def process(self, records: Iterable[Record], invocation: Invocation) -> list[Delivery]:
         """Every record that is an event, with its outcome."""
@@ -77,10 +80,17 @@ class Processor:
         deliveries: list[Delivery] = []
         canaries: list[tuple[Record, CanaryError]] = []
         for record in records:
+            sender = None if self.senders is None else self.senders.other(record)
             try:
-                deliveries.append(Delivery.of(record))
+                delivery = Delivery.of(record)
             except CanaryError as canary:
-                canaries.append((record, canary))
+                if sender is None:
+                    canaries.append((record, canary))
+                    continue
+                delivery = Delivery(record)
+            if self.senders is not None and sender is not None:
+                self.senders.admit(delivery, sender)
+            deliveries.append(delivery)
         if canaries:
             from fanout.processing.canaries import tell  # nearly no batch has any
 

@@ -16,9 +16,22 @@ from fanout.events.personal import values_of
 from fanout.idempotency import Lock
 from fanout.outcomes import Backoff, Outcome, Retry
 
-__all__ = ["FAILED", "UNSUCCESSFUL", "Delivery", "Invocation", "Record", "records_of", "refusal", "undecided"]
+__all__ = [
+    "FAILED",
+    "SENT_BY",
+    "UNSUCCESSFUL",
+    "Delivery",
+    "Invocation",
+    "Record",
+    "records_of",
+    "refusal",
+    "undecided",
+]
 
 SQS = "aws:sqs"
+SENT_BY = "sent_by"
+"""The message attribute of a dead letter that another function had sent straight into the queue: see
+:mod:`fanout.gather.senders`."""
 FAILED = frozenset({Outcome.RETRIED, Outcome.POSTPONED})
 """Goes back to the queue."""
 UNSUCCESSFUL = FAILED | {Outcome.REJECTED}
@@ -40,10 +53,15 @@ class Record(NamedTuple):
     """When the queue took it, in milliseconds since 1970; 0: unknown."""
     sequence_number: str | None = None
     """Its place in a FIFO queue."""
+    sender_id: str | None = None
+    """Who put it into the queue, as SQS tells: a role's session as ``<role id>:<session>``."""
+    sent_by: str | None = None
+    """The function that put it there first, where the core has noted one before it went to the DLQ."""
 
     @classmethod
     def from_lambda(cls, record: Mapping[str, Any]) -> Self:
         attributes = record["attributes"]
+        noted = record.get("messageAttributes")
         return cls(
             record["messageId"],
             record["receiptHandle"],
@@ -53,6 +71,8 @@ class Record(NamedTuple):
             attributes.get("MessageGroupId"),
             int(attributes.get("SentTimestamp") or 0),
             attributes.get("SequenceNumber"),
+            attributes.get("SenderId"),
+            noted[SENT_BY].get("stringValue") if noted and SENT_BY in noted else None,
         )
 
 
@@ -149,6 +169,8 @@ class Delivery:
     """The DLQ has it."""
     part_failed: bool = False
     """Its gather has been told that the part failed."""
+    sent_by: str | None = None
+    """The other function that sent it straight into the queue."""
     outcome: Outcome | None = None
     """None until one of the methods below has decided it."""
     _personal: frozenset[str] | None = field(default=None, init=False, repr=False)
@@ -221,6 +243,10 @@ class Delivery:
         if self._personal is None:
             self._personal = frozenset() if self.envelope is None else values_of(self.envelope)
         return self._personal
+
+    def hides(self, personal: frozenset[str]) -> None:
+        """What it failed with may name the persons of these values too: those of its batch."""
+        self._personal = self.personal() | personal
 
     def log_fields(self) -> dict[str, Any]:
         """What every log line about the record carries."""

@@ -389,11 +389,13 @@ class Execution:
         if not turns:
             return
         began = time.monotonic()
-        ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
+        with log_fields(None, lambda: _personal(turns)):
+            ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
         took_s = time.monotonic() - began
         for delivery, _ in turns:
             delivery.took_s = took_s  # nobody knows how it divides among them
             if ended.error is not None:
+                delivery.hides(_personal(turns))
                 self._raised(delivery, ended.error)
         self.pace.took(took_s)
 
@@ -436,6 +438,11 @@ def _left() -> set[asyncio.Task[Any]]:
     import asyncio
 
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()}
+
+
+def _personal(turns: Iterable[tuple[Delivery, Envelope]]) -> frozenset[str]:
+    """The personal values of all these events."""
+    return frozenset[str]().union(*(delivery.personal() for delivery, _ in turns))
 
 
 async def _within(awaitable: Awaitable[Any], limit_s: float) -> Any:

@@ -23,7 +23,7 @@ from fanout.events.envelope import trace_id
 from fanout.events.personal import hidden
 from fanout.outcomes import Backoff, Outcome
 from fanout.processing.accounts import place_of
-from fanout.processing.delivery import FAILED, Delivery
+from fanout.processing.delivery import FAILED, SENT_BY, Delivery
 from fanout.processing.settings import Settings
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Settlement:
 
     def _attributes(self, delivery: Delivery) -> dict[str, MessageAttributeValueTypeDef]:
         """At most ten, which is what SQS takes: of a FIFO queue, whose own two are needed to give its records back, the
-        trace's id is left out, which the event itself has."""
+        trace's id is left out, which the event itself has; no other function sends into one."""
         metadata = delivery.envelope.metadata if delivery.envelope else None
         first_seen = datetime.fromtimestamp(delivery.record.first_received_ms / 1000, UTC)
         fifo = self.settings.fifo
@@ -162,6 +162,7 @@ class Settlement:
             "trace_id": trace_id(metadata.traceparent) if metadata and not fifo else None,
             "message_group": delivery.record.group if fifo else None,
             "sequence_number": delivery.record.sequence_number if fifo else None,
+            SENT_BY: delivery.sent_by,
         }
         return {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value}
 

@@ -88,6 +88,8 @@ def _report(proof: Proof) -> None:
         print(format_table(rows))
     for finding in proof.findings:
         print(finding, file=sys.stderr)
+    for notice in proof.notices:
+        print(f"notice: {notice}")
     print(f"{len(rows)} pairs of event and worker; {len(proof.findings)} findings")
 
 

@@ -13,6 +13,7 @@ from fanout_tools.proof import (
     compartments,
     consoles,
     dead_letters,
+    existing,
     forwarding,
     front_doors,
     grants,
@@ -92,6 +93,8 @@ class Proof:
     paths: list[Path]
     findings: list[Finding]
     """Each once, by address; empty: no event is lost in silence."""
+    notices: list[str]
+    """What the proof takes for granted, as it is not the plan's to say."""
 
 
 def check(
@@ -111,6 +114,8 @@ def check(
     :param declared: what the environment says of itself.
     :raises PlanError: the plan is not of one platform.
     """
+    asked = list(existing.notices(plan))
+    plan = existing.with_keys(plan)
     ways = list(paths(plan, manifests))
     found = set(_found(plan, manifests, declared))
     found.update(workflows.started(plan, starts))
@@ -118,7 +123,7 @@ def check(
     found.update(compartments.published(plan, manifests, web))
     found.update(finding for way in ways for finding in way.findings)
     found.update(unexplained(grants.narrow(plan), allowed))
-    return Proof(paths=ways, findings=sorted(found))
+    return Proof(paths=ways, findings=sorted(found), notices=asked)
 
 
 def _found(plan: Plan, manifests: Mapping[str, Manifest], declared: Declared) -> Iterator[Finding]:

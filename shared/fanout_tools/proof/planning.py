@@ -161,7 +161,8 @@ class Planner:
         }
         names = dict[str, str]()
         for it in platform:
-            if it["type"] == "aws_kms_alias":
+            # Of an existing key, which has none in the plan, every stack is told the ARN.
+            if it["type"] == "aws_kms_alias" and it["address"].rpartition(".aws_kms_")[0] in keys:
                 made = kms.create_key()["KeyMetadata"]
                 kms.create_alias(AliasName=it["values"]["name"], TargetKeyId=made["KeyId"])
                 names[made["Arn"]] = keys[it["address"].rpartition(".aws_kms_")[0]]["arn"]

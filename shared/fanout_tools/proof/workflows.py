@@ -79,6 +79,9 @@ def sound(plan: Plan) -> Iterator[Finding]:
         group = plan.at(str(logging.get("log_destination")).removesuffix(":*"))
         if logging.get("level") in (None, "OFF") or group is None:
             yield _workflow(machine, "its failures are in no log of the plan", "set logging_configuration")
+        if logging.get("include_execution_data"):
+            problem = "its log has what its states are given and return, which may be personal data"
+            yield _workflow(machine, problem, "set include_execution_data = false")
 
 
 def invoking(plan: Plan) -> Iterator[Finding]:

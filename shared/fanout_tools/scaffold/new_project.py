@@ -22,7 +22,11 @@ _FILES: Final = {
     ".github/workflows/ci.yml": "ci.yml",
     "contracts/__init__.py": "contracts.py",
     "terraform/environments/local/main.tf": "local.tf",
+    "terraform/environments/local/settings.tf": "settings.tf",
+    "terraform/environments/local/outputs.tf": "outputs.tf",
     "terraform/environments/prod/main.tf": "prod.tf",
+    "terraform/environments/prod/settings.tf": "settings.tf",
+    "terraform/environments/prod/outputs.tf": "outputs.tf",
 }
 
 

@@ -56,10 +56,11 @@ def _entry(worker: str) -> str:
 
 def _check_read(of: Project, kind: str, name: str) -> None:
     for root in sorted(of.environments.glob("*/main.tf")):
-        if f"{kind}.yaml" not in root.read_text(encoding="utf-8"):
-            line = f'{kind} = yamldecode(file("${{path.root}}/../../{kind}.yaml"))'
+        text, line = root.read_text(encoding="utf-8"), f"module.declarations.{kind}"
+        if line not in text and f"{kind}.yaml" not in text:  # a root of an earlier version reads the file by itself
             raise ScaffoldError(
-                f"{root}: reads no {kind}.yaml, and would not have the {kind[:-1]}; add `{line}` to its platform"
+                f"{root}: reads no {kind}.yaml, and would not have the {kind[:-1]}; add `{kind} = {line}` to its "
+                "platform, of a module whose source is ../../modules/declarations"
             )
     file = of.terraform / f"{kind}.yaml"
     if file.exists() and re.search(rf"^{_entry(name)}:", file.read_text(encoding="utf-8"), re.MULTILINE):

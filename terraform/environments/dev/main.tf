@@ -23,7 +23,7 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = { project = "fanout", environment = "dev", owner = "platform" }
+    tags = merge(var.tags, { project = "fanout", environment = "dev", owner = var.owner })
   }
 }
 
@@ -37,10 +37,12 @@ module "naming" {
   namespace   = var.namespace
 }
 
-locals {
-  schedules    = "${path.root}/../../schedules.yaml"        # as `fanout new worker --schedule` writes it
-  queues       = "${path.root}/../../queues.yaml"           # as `fanout new worker --from-queue` writes it
-  destinations = "${path.root}/../../bus_destinations.yaml" # buses elsewhere that get events
+# What the files of terraform/ declare beside the workers.
+module "declarations" {
+  source = "../../modules/declarations"
+
+  folder      = "${path.root}/../.."
+  environment = "dev"
 }
 
 module "platform" {
@@ -52,13 +54,19 @@ module "platform" {
   services_dir         = "${path.root}/../../../services"
   contracts_dir        = "${path.root}/../../../shared/contracts/schemas"
   packages_dir         = "${path.root}/../../../build/packages/aws"
-  schedules            = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
-  queues               = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
-  bus_destinations     = { for name, it in yamldecode(fileexists(local.destinations) ? file(local.destinations) : "{}") : name => merge(it, { where = can(it.where) ? jsonencode(it.where) : null }) }
+  schedules            = module.declarations.schedules
+  queues               = module.declarations.queues
+  bus_destinations     = module.declarations.bus_destinations
   force_destroy        = true
+  kms_key_arn          = var.kms_key_arn
   permissions_boundary = var.permissions_boundary
+  role_path            = var.role_path
+  code_signing_config  = var.code_signing_config
+  vpc                  = var.vpc
+  vpcs                 = var.vpcs
+  publishers           = var.publishers
   bus_grants           = var.bus_grants
   canary               = var.canary
   log_retention_days   = 14
-  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls }
+  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions }
 }

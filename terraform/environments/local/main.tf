@@ -24,14 +24,16 @@ provider "aws" {
   skip_region_validation      = true
 
   default_tags {
-    tags = { project = "fanout", environment = "local", owner = "platform" }
+    tags = merge(var.tags, { project = "fanout", environment = "local", owner = var.owner })
   }
 }
 
-locals {
-  schedules    = "${path.root}/../../schedules.yaml"        # as `fanout new worker --schedule` writes it
-  queues       = "${path.root}/../../queues.yaml"           # as `fanout new worker --from-queue` writes it
-  destinations = "${path.root}/../../bus_destinations.yaml" # buses elsewhere that get events
+# What the files of terraform/ declare beside the workers.
+module "declarations" {
+  source = "../../modules/declarations"
+
+  folder      = "${path.root}/../.."
+  environment = "local"
 }
 
 module "platform" {
@@ -50,15 +52,27 @@ module "platform" {
   archive_days            = 1
   autoscaling             = false # MiniStack has no Application Auto Scaling
   tls_only                = false # emulators answer on plain HTTP
-  schedules               = merge(yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}"), var.schedules)
-  queues                  = merge(yamldecode(fileexists(local.queues) ? file(local.queues) : "{}"), var.queues)
-  bus_destinations        = merge({ for name, it in yamldecode(fileexists(local.destinations) ? file(local.destinations) : "{}") : name => merge(it, { where = can(it.where) ? jsonencode(it.where) : null }) }, var.bus_destinations)
+  schedules               = merge(module.declarations.schedules, var.schedules)
+  queues                  = merge(module.declarations.queues, var.queues)
+  bus_destinations        = merge(module.declarations.bus_destinations, var.bus_destinations)
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
+  kms_key_arn             = var.kms_key_arn
+  permissions_boundary    = var.permissions_boundary
+  role_path               = var.role_path
+  code_signing_config     = var.code_signing_config
+  vpc                     = var.vpc
+  vpcs                    = var.vpcs
+  publishers              = var.publishers
   bus_grants              = var.bus_grants
   canary                  = var.canary
   traffic_shift           = var.traffic_shift
-  observability           = { log_queries = false } # no emulator holds them
+  observability = {
+    log_queries   = false # no emulator holds them
+    alarm_emails  = var.alarm_emails
+    alarm_urls    = var.alarm_urls
+    alarm_actions = var.alarm_actions
+  }
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of
   # PartiQL's statements, of an e-mail or of parameters read together, another one of a bus, a rule, and a log group that

@@ -86,31 +86,3 @@ variable "traffic_shift" {
   })
   default = {}
 }
-
-variable "bus_grants" {
-  description = "How the bus may write to the domains' topics, service or role: see docs/how-to/first-deploy.md."
-  type        = string
-  default     = "service"
-}
-
-variable "canary" {
-  description = "Canaries by the clock, as { every = \"rate(15 minutes)\" }: see docs/how-to/prove-a-deployment.md; null: none."
-  type = object({
-    every   = string
-    limit_s = optional(number, 60)
-    paused  = optional(set(string), [])
-  })
-  default = null
-}
-
-variable "stacks" {
-  description = "Whether this environment is deployed by stacks, each with a state and a lock of its own, rather than whole."
-  type        = bool
-  default     = false
-}
-
-variable "held_events" {
-  description = "Events that count as unmatched until their worker is there: `fanout deploy` says so between two steps."
-  type        = set(string)
-  default     = []
-}

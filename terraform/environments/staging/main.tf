@@ -24,7 +24,7 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = { project = "fanout", environment = "staging", owner = "platform" }
+    tags = merge(var.tags, { project = "fanout", environment = "staging", owner = var.owner })
   }
 }
 
@@ -38,11 +38,13 @@ module "naming" {
   namespace   = var.namespace
 }
 
-locals {
-  schedules    = "${path.root}/../../schedules.yaml"        # as `fanout new worker --schedule` writes it
-  queues       = "${path.root}/../../queues.yaml"           # as `fanout new worker --from-queue` writes it
-  destinations = "${path.root}/../../bus_destinations.yaml" # buses elsewhere that get events
-  console      = "${path.root}/console.yaml"                # who signs in to the console, and as what
+# What the files of terraform/ declare beside the workers, and console.yaml of this folder.
+module "declarations" {
+  source = "../../modules/declarations"
+
+  folder      = "${path.root}/../.."
+  environment = "staging"
+  root        = path.root
 }
 
 module "platform" {
@@ -54,18 +56,23 @@ module "platform" {
   services_dir         = "${path.root}/../../../services"
   contracts_dir        = "${path.root}/../../../shared/contracts/schemas"
   packages_dir         = "${path.root}/../../../build/packages/aws"
-  schedules            = yamldecode(fileexists(local.schedules) ? file(local.schedules) : "{}")
-  queues               = yamldecode(fileexists(local.queues) ? file(local.queues) : "{}")
-  bus_destinations     = { for name, it in yamldecode(fileexists(local.destinations) ? file(local.destinations) : "{}") : name => merge(it, { where = can(it.where) ? jsonencode(it.where) : null }) }
+  schedules            = module.declarations.schedules
+  queues               = module.declarations.queues
+  bus_destinations     = module.declarations.bus_destinations
   customer_managed_key = true
+  kms_key_arn          = var.kms_key_arn
   permissions_boundary = var.permissions_boundary
+  role_path            = var.role_path
+  code_signing_config  = var.code_signing_config
+  vpc                  = var.vpc
+  vpcs                 = var.vpcs
   bus_grants           = var.bus_grants
   canary               = var.canary
   archive_days         = 14
   publishers           = var.publishers
   force_destroy        = true
   log_retention_days   = 30
-  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls }
+  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions }
   traffic_shift        = { steps = [50] }
 
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.
@@ -73,6 +80,6 @@ module "platform" {
   web    = var.router == null ? {} : { storefront = {} }
 
   # The console behind the same router, where console.yaml says for whom: see docs/how-to/deploy-the-console.md.
-  console               = fileexists(local.console) ? merge(yamldecode(file(local.console)), { environment = "staging" }) : null
+  console               = module.declarations.console
   console_client_secret = var.console_client_secret
 }

@@ -73,6 +73,18 @@ run "console" {
   }
 }
 
+run "declarations" {
+  command = plan
+
+  module {
+    source = "./declarations"
+  }
+  assert {
+    condition     = can(keys(output.schedules))
+    error_message = "schedules by their names"
+  }
+}
+
 run "filters" {
   command = plan
 

@@ -1,4 +1,4 @@
-# One key for all that the platform keeps: bus, topics, queues, tables, buckets and logs.
+# One key, made here or existing, for all that the platform keeps: bus, topics, queues, tables, buckets and logs.
 #
 # Services that write in their own name (EventBridge, SNS, CloudWatch) may use it only for what belongs to this
 # deployment; SQS, DynamoDB and S3 use it in their caller's name, by the caller's role.
@@ -40,58 +40,75 @@ locals {
   )
 }
 
+locals {
+  statements = concat(
+    [
+      {
+        Sid       = "Account" # who may do what with the key is said by the account's own policies
+        Effect    = "Allow"
+        Principal = { AWS = "${local.arns}:iam::${var.deployment.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        Sid       = "Bus" # asked when a bus is created, for no source
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "kms:DescribeKey"
+        Resource  = "*"
+      },
+      {
+        Sid       = "Logs"
+        Effect    = "Allow"
+        Principal = { Service = "logs.${var.deployment.region}.amazonaws.com" }
+        Action    = ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
+        Resource  = "*"
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = local.logs } }
+      },
+    ],
+    [for sid, use in local.uses : {
+      Sid       = sid
+      Effect    = "Allow"
+      Principal = { Service = use.service }
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+      Resource  = "*"
+      Condition = { ArnLike = { (use.key) = use.values } }
+    }],
+    [{
+      Sid       = "ForeignSource" # silent where no source is named; AWS's pages disagree whether an ARN may stand there
+      Effect    = "Deny"
+      Principal = { Service = ["events.amazonaws.com", "sns.amazonaws.com"] }
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+      Resource  = "*"
+      Condition = {
+        Null          = { "aws:SourceAccount" = "false" }
+        StringNotLike = { "aws:SourceAccount" = "*${var.deployment.account_id}*" }
+      }
+    }],
+  )
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+}
+
 resource "aws_kms_key" "this" {
+  count = var.existing == null ? 1 : 0
+
   description             = "What ${local.namespace} keeps"
   enable_key_rotation     = true
   deletion_window_in_days = 30
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = concat(
-      [
-        {
-          Sid       = "Account" # who may do what with the key is said by the account's own policies
-          Effect    = "Allow"
-          Principal = { AWS = "${local.arns}:iam::${var.deployment.account_id}:root" }
-          Action    = "kms:*"
-          Resource  = "*"
-        },
-        {
-          Sid       = "Bus" # asked when a bus is created, for no source
-          Effect    = "Allow"
-          Principal = { Service = "events.amazonaws.com" }
-          Action    = "kms:DescribeKey"
-          Resource  = "*"
-        },
-        {
-          Sid       = "Logs"
-          Effect    = "Allow"
-          Principal = { Service = "logs.${var.deployment.region}.amazonaws.com" }
-          Action    = ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
-          Resource  = "*"
-          Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = local.logs } }
-        },
-      ],
-      [for sid, use in local.uses : {
-        Sid       = sid
-        Effect    = "Allow"
-        Principal = { Service = use.service }
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
-        Resource  = "*"
-        Condition = { ArnLike = { (use.key) = use.values } }
-      }],
-      [{
-        Sid       = "ForeignSource" # silent where no source is named; AWS's pages disagree whether an ARN may stand there
-        Effect    = "Deny"
-        Principal = { Service = ["events.amazonaws.com", "sns.amazonaws.com"] }
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
-        Resource  = "*"
-        Condition = {
-          Null          = { "aws:SourceAccount" = "false" }
-          StringNotLike = { "aws:SourceAccount" = "*${var.deployment.account_id}*" }
-        }
-      }],
-    )
-  })
+  policy                  = local.policy
+}
+
+moved {
+  from = aws_kms_key.this
+  to   = aws_kms_key.this[0]
+}
+
+# A key that is somebody else's: its policy is left alone, and check-plan says what has to be in it. AWS refuses the alias
+# where the key is of another account or region; a plan may be made in a stand-in for the account.
+resource "terraform_data" "existing" {
+  count = var.existing == null ? 0 : 1
+
+  input = { arn = var.existing, policy = local.policy }
 }
 
 # Whatever is in a queue, an object, a table or a log can be read no more without it: docs/reference/terraform.md says how to leave it.
@@ -99,10 +116,17 @@ module "guard" {
   source = "../guard"
 
   protect = var.protect
-  guarded = [local.alias]
+  guarded = var.existing == null ? [local.alias] : []
+}
+
+locals {
+  key = {
+    id  = one(concat(aws_kms_key.this[*].id, terraform_data.existing[*].input.arn))
+    arn = one(concat(aws_kms_key.this[*].arn, terraform_data.existing[*].input.arn))
+  }
 }
 
 resource "aws_kms_alias" "this" {
   name          = local.alias
-  target_key_id = aws_kms_key.this.id
+  target_key_id = local.key.id
 }

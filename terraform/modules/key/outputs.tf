@@ -6,5 +6,10 @@ output "alias" {
 
 output "arn" {
   description = "The key's ARN."
-  value       = aws_kms_key.this.arn
+  value       = local.key.arn
+}
+
+output "statements" {
+  description = "What the key's policy has to say: that of an existing key is its owner's to change."
+  value       = local.statements
 }

@@ -19,3 +19,9 @@ variable "protect" {
   type        = bool
   default     = false
 }
+
+variable "existing" {
+  description = "A key (ARN) of this account and region to use in place of a new one: it gets an alias, and is otherwise left alone; null: a key is made."
+  type        = string
+  default     = null
+}

@@ -17,8 +17,8 @@ locals {
     code_signing_config  = var.code_signing_config
   }
   security = {
-    key_alias = one(concat(module.key[*].alias, data.aws_kms_alias.this[*].name))
-    key_arn   = one(concat(module.key[*].arn, data.aws_kms_alias.this[*].target_key_arn))
+    key_alias = one(concat(module.key[*].alias, data.aws_kms_alias.this[*].name, local.key_elsewhere[*].alias))
+    key_arn   = one(concat(module.key[*].arn, data.aws_kms_alias.this[*].target_key_arn, local.key_elsewhere[*].arn))
     tls_only  = var.tls_only
   }
   workers = module.manifests.workers
@@ -38,8 +38,9 @@ module "manifests" {
 
 module "key" {
   source = "../key"
-  count  = var.customer_managed_key && local.has.platform ? 1 : 0
+  count  = local.has_key && local.has.platform ? 1 : 0
 
+  existing   = var.kms_key_arn
   deployment = local.deployment
   protect    = var.protect
   bus_grants = var.bus_grants

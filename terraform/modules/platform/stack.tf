@@ -15,10 +15,14 @@ locals {
     edge     = contains(["edge"], coalesce(var.stack, "edge"))
     workers  = !contains(["platform", "edge"], coalesce(var.stack, "every worker"))
   }
+  has_key      = var.customer_managed_key || var.kms_key_arn != null
   worker_alone = var.stack != null && local.has.workers ? var.stack : null
 
   # The workers that stand here; local.workers are all that are declared, or the one.
   own = { for name, worker in local.workers : name => worker if local.has.workers }
+
+  # An existing key, to which the platform's stack has given the alias.
+  key_elsewhere = var.kms_key_arn == null || local.has.platform ? [] : [{ alias = "alias/${var.namespace}", arn = var.kms_key_arn }]
 
   # What alarms and dashboards of this stack show.
   shown = {
@@ -64,7 +68,7 @@ locals {
 }
 
 data "aws_kms_alias" "this" {
-  count = var.customer_managed_key && !local.has.platform ? 1 : 0
+  count = local.has_key && var.kms_key_arn == null && !local.has.platform ? 1 : 0
 
   name = "alias/${var.namespace}"
 }

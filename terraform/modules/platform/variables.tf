@@ -109,6 +109,17 @@ variable "customer_managed_key" {
   default     = false
 }
 
+variable "kms_key_arn" {
+  description = "An existing key (ARN) of this account and region, in place of one of the platform's own: it gets the alias alias/<namespace>, its policy is its owner's, and `fanout check-plan` says what has to be in it. null: as customer_managed_key says."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn: name the key by its ARN, arn:aws:kms:<region>:<account>:key/<id>, not by an alias."
+  }
+}
+
 variable "bus_grants" {
   description = "How the bus may write to the domains' topics: service (in EventBridge's own name, which holds under every text of AWS's) or role (an execution role per domain, nothing for the service); see modules/topic."
   type        = string

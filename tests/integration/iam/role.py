@@ -59,7 +59,19 @@ class Role:
             self._put(whole)
 
     @contextmanager
-    def assumed(self) -> Iterator[boto3.Session]:
+    def granted(self, action: str, resource: str) -> Iterator[None]:
+        """Permit the role one call more for a while."""
+        iam, policy = client("iam"), "granted"
+        statement = {"Effect": "Allow", "Action": [action], "Resource": [resource]}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName=self.name, PolicyName=policy, PolicyDocument=document)
+        try:
+            yield
+        finally:
+            iam.delete_role_policy(RoleName=self.name, PolicyName=policy)
+
+    @contextmanager
+    def assumed(self, session: str = "mapping") -> Iterator[boto3.Session]:
         """A session in the role's name. Its trust is Lambda's alone otherwise."""
         iam, sts = client("iam"), client("sts")
         role, caller = iam.get_role(RoleName=self.name)["Role"], sts.get_caller_identity()["Arn"]
@@ -67,7 +79,7 @@ class Role:
         mine = {"Effect": "Allow", "Principal": {"AWS": caller}, "Action": "sts:AssumeRole"}
         self._trust({**trust, "Statement": [*trust["Statement"], mine]})
         try:
-            given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="mapping")["Credentials"]
+            given = sts.assume_role(RoleArn=role["Arn"], RoleSessionName=session)["Credentials"]
         finally:
             self._trust(trust)
         yield boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], "us-east-1")

@@ -10,7 +10,7 @@ from scripts.paths import REPOSITORY
 
 TERRAFORM = REPOSITORY / "terraform"
 TEMPLATES = REPOSITORY / "shared" / "fanout_tools" / "scaffold" / "templates" / "project"
-ROOTS = [*sorted(TERRAFORM.glob("environments/*/main.tf")), TEMPLATES / "prod.tf.tmpl"]
+ROOTS = [*sorted(TERRAFORM.glob("environments/*/main.tf")), TEMPLATES / "prod.tf.tmpl", TEMPLATES / "local.tf.tmpl"]
 WITHOUT_TAGS = {
     "aws_appautoscaling_policy",
     "aws_appautoscaling_scheduled_action",
@@ -56,6 +56,6 @@ def test_what_a_worker_has_elsewhere_is_tagged_too(file: str) -> None:
 
 @pytest.mark.parametrize("file", ROOTS, ids=[f"{file.parent.name}/{file.name}" for file in ROOTS])
 def test_everything_else_has_the_environments_owner(file: Path) -> None:
-    tags = re.search(r"default_tags \{\n\s+tags = \{(.*)\}", file.read_text(encoding="utf-8"))
+    tags = re.search(r"default_tags \{\n\s+tags = merge\(var\.tags, \{(.*)\}\)", file.read_text(encoding="utf-8"))
     assert tags is not None
-    assert re.search(r'\bowner = "\w+"', tags[1])
+    assert re.search(r"\bowner = var\.owner\b", tags[1])

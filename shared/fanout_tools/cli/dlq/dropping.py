@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -56,6 +57,10 @@ def drop(
     confirm(f"Drop {len(letters[:most])} messages of worker {worker}?", yes=yes)
     carrier = queue.operating.dropping(copies=not no_copy)
     chosen = letters[:most]
-    head = queue.head("drop", why, chosen, selection=selection, rate=rate, copies=not no_copy)
+    # The journal is kept for good: what a person is found by is not to outlive the person's data in it.
+    told = selection.without_values() if no_copy else selection
+    head = queue.head("drop", why, chosen, selection=told, rate=rate, copies=not no_copy)
+    if no_copy:
+        head = replace(head, command=f"fanout dlq drop {worker} --no-copy")
     work = queue.operating.carrying(queue.queue, carrier, rate)
     carried(head.operation, lambda: work.start(head, chosen), verb="dropped", as_json=as_json)

@@ -9,6 +9,7 @@ with the contracts, its pages and the adapter.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from importlib import metadata
 from importlib.util import find_spec
@@ -41,6 +42,9 @@ DECLARATIONS = frozenset({"requirements.txt", "web.yaml", "worker.yaml"})
 SECRET = frozenset({".jks", ".key", ".p12", ".pem", ".pfx"})
 """Endings of the files that keys are kept in: what a function is to hold goes to Secrets Manager, a certificate that is
 no secret has ``.crt``. What begins with a dot is left out too: ``.env``, ``.git``, ``.aws``."""
+
+_PRIVATE = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+"""How a private key begins, whatever its file is called: ``id_rsa`` has no ending."""
 
 CANARY = "fanout_tools.canary.scheduled"
 """The module whose ``handler`` sends canaries by the clock."""
@@ -124,12 +128,14 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
     for file in folder.rglob("*"):
         name = file.relative_to(folder)
         if file.is_file() and not _left_out(name) and file.resolve().is_relative_to(inside):
-            yield name.as_posix(), file.read_bytes()
+            content = file.read_bytes()
+            if not _PRIVATE.match(content):
+                yield name.as_posix(), content
 
 
 def _left_out(name: Path) -> bool:
     is_test = "tests" in name.parts[:-1] or name.name.startswith("test_") or name.name == "conftest.py"
-    is_secret = name.suffix in SECRET or any(part.startswith(".") for part in name.parts)
+    is_secret = name.suffix.lower() in SECRET or any(part.startswith(".") for part in name.parts)
     return is_test or is_secret or "__pycache__" in name.parts or name.name in DECLARATIONS
 
 

@@ -14,7 +14,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,9 @@ __all__ = ["PINS", "InstallError", "PackageError", "PinError", "build"]
 
 PINS: Final = Path(__file__).with_name("constraints.txt")
 """Of all that fanout needs: a link to the repository's; the wheel holds what it leads to."""
+
+LOCK: Final = "requirements.lock"
+"""Beside a file of pins: the same with hashes, which uv holds each file to that it installs."""
 
 RECIPE = 2
 """Raise it when the way a layer is made changes: every layer is then built anew."""
@@ -52,17 +55,40 @@ def constraints(own: Path, out: Path) -> Path:
     :param own: the project's pins, if it has any.
     :param out: where the file is written.
     """
-    pins = _pins(PINS) | (_pins(own) if own.exists() else {})
+    pins, projects = _pins(PINS), _pins(own) if own.exists() else {}
+    for file in (PINS.with_name(LOCK), own.with_name(LOCK)):
+        if file.exists():
+            projects = _with_hashes(projects, _pins(file))
+            pins = _with_hashes(pins, _pins(file))
     path = out / "constraints.txt"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for _, line in sorted(pins.items())), encoding="utf-8")
+    path.write_text("".join(f"{line}\n" for _, line in sorted((pins | projects).items())), encoding="utf-8")
     return path
 
 
 def _pins(file: Path) -> dict[str, str]:
-    """Lines by the distribution that each pins."""
-    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    """Lines by the distribution that each pins; hashes are on its line."""
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").replace("\\\n", "").splitlines()]
     return {_normal(line.partition("==")[0]): line for line in lines if line and not line.startswith("#")}
+
+
+def _with_hashes(pins: Mapping[str, str], locked: Mapping[str, str]) -> dict[str, str]:
+    """The pins, with the hashes of those that the lock has in the same version."""
+    return {name: _line(line, locked.get(name, "")) for name, line in pins.items()}
+
+
+def _line(pin: str, locked: str) -> str:
+    version, _, hashes = locked.partition(" --hash=")
+    same = version.partition(";")[0].strip().partition("==")[2] == pin.partition("==")[2].strip()
+    return f"{pin} --hash={hashes}" if hashes and same else pin
+
+
+def _without_hashes(constraints: Path, out: Path) -> Path:
+    """For pip, which takes no hashes of what is not pinned on its command line: it holds to versions."""
+    path = out / "constraints.txt"
+    lines = (line.partition(" --hash=")[0] for line in _pins(constraints).values())
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
 
 
 def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:
@@ -78,9 +104,14 @@ def build(path: Path, requirements: Sequence[str], constraints: Path, target: Ta
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)  # a command that is killed from here on leaves no stamp beside another's layer
-    with tempfile.TemporaryDirectory(prefix="fanout-layer-") as directory:
+    uv = installer.find_uv() is not None
+    with (
+        tempfile.TemporaryDirectory(prefix="fanout-layer-") as directory,
+        tempfile.TemporaryDirectory(prefix="fanout-pins-") as pins,
+    ):
         site = Path(directory)
-        _install(site, requirements, constraints, target.arguments(architecture, uv=installer.find_uv() is not None))
+        held = constraints if uv else _without_hashes(constraints, Path(pins))
+        _install(site, requirements, held, target.arguments(architecture, uv=uv))
         _check_pins(site, constraints)
         archive.write(path, dict(_entries(site)))
     stamp.write_text(inputs, encoding="utf-8")

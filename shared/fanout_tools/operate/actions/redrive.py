@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from fanout.processing.delivery import SENT_BY
 from fanout_tools.operate.actions.carrying import Carried, Doubt
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.fence import Fence, Known, State
@@ -152,10 +153,13 @@ class Redrive:
                 self.fence.free(known)
 
     def _entry(self, operation: str, identity: str, letter: DeadLetter) -> Any:
+        noted = {"fanout_operation": operation}
+        if SENT_BY in letter.attributes:  # whoever sends it again, it is taken as what its first sender may send
+            noted[SENT_BY] = letter.attributes[SENT_BY]
         entry: dict[str, Any] = {
             "Id": identity,
             "MessageBody": self.bodies.get(letter.message_id, letter.body),
-            "MessageAttributes": {"fanout_operation": {"DataType": "String", "StringValue": operation}},
+            "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in noted.items()},
         }
         if self.worker.fifo:
             entry["MessageGroupId"] = letter.original_group or self.worker.name

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from fanout.errors import FanoutError
+from fanout.events.personal import MASK
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.views.groups import key_of
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
@@ -87,6 +88,10 @@ class Selection:
     def to_json(self) -> dict[str, Any]:
         """As the journal keeps it."""
         return {"group": self.group, "ids": list(self.ids), "pattern": self.pattern, "where": self.where}
+
+    def without_values(self) -> Selection:
+        """What may be kept of it where the data that it asks for are to be forgotten: not the values in it."""
+        return replace(self, pattern=self.pattern and MASK, where=self.where and MASK)
 
 
 def fields(letter: DeadLetter) -> dict[str, Any]:

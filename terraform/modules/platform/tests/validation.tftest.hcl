@@ -290,3 +290,39 @@ run "takes_a_placement_that_the_environment_has" {
   }
   expect_failures = [terraform_data.packages]
 }
+
+run "takes_an_existing_key" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/0a1b"
+  }
+  assert {
+    condition     = module.key[0].arn == var.kms_key_arn && local.security == { key_alias = "alias/fanout-test", key_arn = var.kms_key_arn, tls_only = true }
+    error_message = "everything is encrypted with it, by its alias"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "takes_an_existing_key_in_a_workers_stack" {
+  command = plan
+
+  variables {
+    stack       = "everything"
+    kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/0a1b"
+  }
+  assert {
+    condition     = length(module.key) == 0 && length(data.aws_kms_alias.this) == 0 && local.security == { key_alias = "alias/fanout-test", key_arn = var.kms_key_arn, tls_only = true }
+    error_message = "it is told, and not looked up"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "refuses_a_key_by_its_alias" {
+  command = plan
+
+  variables {
+    kms_key_arn = "alias/shared"
+  }
+  expect_failures = [var.kms_key_arn, terraform_data.packages]
+}

@@ -18,7 +18,8 @@ METADATA = {
 
 
 def body(source: str, name: str = "B", **detail: Any) -> bytes:
-    return orjson.dumps({"source": source, "detail-type": name, "id": "i-1", "time": "t", "detail": detail})
+    told = {"source": source, "detail-type": name, "id": "i-1", "time": "2026-11-21T00:00:00Z"}
+    return orjson.dumps({**told, "detail": detail})
 
 
 def put(key: str, **told: Any) -> bytes:

@@ -99,6 +99,13 @@ def test_the_time_and_account_of_eventbridge_do_not_matter() -> None:
         (body(detail={"data": {}, "metadata": []}), "detail.metadata: must be a mapping"),
         (body(source="aws.s3"), "id is missing"),
         (body(source="aws.s3", id=7), "id is missing"),
+        (body(source="aws.s3", id=""), "id: 0 characters; must have 1 to 256"),
+        (body(source="aws.s3", id="x" * 260_000), "id: 260,000 characters; must have 1 to 256"),
+        (body(source="aws.s3", id="1", time={"year": 1}), "time: .* must be an ISO 8601 time"),
+        (body(source="aws.s3", id="1", time="0001-01-01T00:00Z"), "time: .* must be an ISO 8601 time"),
+        (body(source="aws.s3", id="1", time="2026" + "0" * 70_000), "time: .* must be an ISO 8601 time"),
+        (body(source="s" * 257), "source has 257, detail-type .* characters: too many"),
+        (body(**{"detail-type": "d" * 129}), "detail-type 129 characters: too many"),
     ],
 )
 def test_a_body_that_is_no_event_is_refused(message: str | bytes, said: str) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
-from fanout import Context, Event, Outcome, Reject
+from fanout import Context, Envelope, Event, Outcome, Reject
 from fanout.events.personal import MASK, Personal
 from fanout.telemetry import JsonFormatter, log_fields
 from fanout.testing import Rig
@@ -88,3 +90,59 @@ def test_a_cause_is_masked_before_it_is_cut(make_worker: MakeWorker) -> None:
     rig.deliver(Greeted(number=1, email=EMAIL))
 
     assert "ann" not in rig.dead_letters[0]["MessageAttributes"]["error_message"]["StringValue"]
+
+
+BOB = "bob@shop.example"
+STREET = {"street": "Acacia Avenue"}
+
+
+class Address(BaseModel):
+    """What a handler may read on its own."""
+
+    street: int
+
+
+def test_a_batch_handlers_failure_names_no_person_of_its_batch(make_worker: MakeWorker, lines: list[str]) -> None:
+    """GIVEN a handler of batches that logs an address and fails with another in its text WHEN both records are moved to
+    the DLQ THEN neither a line nor an attribute of either has any of them."""
+    worker = make_worker(**SECTIONS, queue={"max_receives": 1})
+
+    @worker.handles_batch
+    def handle(envelopes: Sequence[Envelope]) -> None:
+        first, second = (str(it.data["email"]) for it in envelopes)
+        logging.getLogger("own").warning("greeting %s", first)
+        raise ValueError(f"{second} does not answer")
+
+    rig = Rig(worker)
+    rig.deliver(Greeted(number=1, email=EMAIL), Greeted(number=2, email=BOB))
+
+    assert len(rig.dead_letters) == 2
+    told = [*lines, *(json.dumps(it["MessageAttributes"]) for it in rig.dead_letters)]
+    assert not any(EMAIL in it or BOB in it for it in told)
+    assert f"greeting {MASK}" in lines[0]
+    assert all(f"{MASK} does not answer" in it for it in told[1:])
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_what_pydantic_refuses_in_a_handler_is_told_without_its_values(
+    make_worker: MakeWorker, lines: list[str], batch: bool
+) -> None:
+    """GIVEN a handler that reads what no contract describes WHEN pydantic refuses it THEN no line, traceback or
+    attribute has the value, but the field."""
+    worker = make_worker(**SECTIONS, queue={"max_receives": 1})
+
+    def read() -> None:
+        try:
+            Address.model_validate(STREET)
+        except ValidationError as error:
+            raise RuntimeError("cannot be sent") from error
+
+    if batch:
+        worker.handles_batch(lambda _: Address.model_validate(STREET))
+    else:
+        worker.handles(Greeted)(lambda *_: read())
+    rig = Rig(worker)
+    rig.deliver(Greeted(number=1, email=EMAIL))
+
+    assert not any("Acacia" in it for it in [*lines, json.dumps(rig.dead_letters[0]["MessageAttributes"])])
+    assert "street: Input should be a valid integer" in lines[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +257,7 @@ def test_a_persons_dead_letters_are_dropped_without_a_copy(
         raise KeyboardInterrupt
 
     where = ["--where", "data.number == `1`", "--no-copy", "--why", "erasure 7"]
+    monkeypatch.setattr(sys, "argv", ["fanout", "dlq", "drop", "billing", *where])
     if cut_off:
         monkeypatch.setattr(journal, "HELD_S", -5)
         with monkeypatch.context() as cut:
@@ -273,6 +275,7 @@ def test_a_persons_dead_letters_are_dropped_without_a_copy(
     kept = [item for table in world.deployment.dynamodb.tables.values() for item in table.items.values()]
     assert kept
     assert PAYLOAD not in str(kept)
+    assert "data.number" not in str(kept)
 
 
 def test_a_pause_and_its_end_in_json(world: World) -> None:

@@ -1,4 +1,4 @@
-"""MiniStack is started through the bounded application, which gives streamed answers whole."""
+"""MiniStack is started through the bounded application: streamed answers are whole, and messages tell who sent them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ runtime.Worker = Worker
 services, functions = types.ModuleType("ministack.services"), types.ModuleType("ministack.services.lambda_svc")
 functions.lambda_execute_result_to_api_proxy_response = lambda result: (result["body"], None)
 functions._function_url_proxy_response = lambda response, cors: (response["statusCode"], cors, response["body"])
+functions._run_sqs_batch = lambda mapping, function, event, messages, *queue: (event, queue)
 services.lambda_svc = functions
+services.sqs = queues = types.ModuleType("ministack.services.sqs")
+queues._build_send_sys_attrs = lambda now, given: {"SenderId": "000000000000", "SentTimestamp": str(now)}
+evaluator = types.ModuleType("ministack.core.iam_evaluator")
+evaluator.caller_arn = lambda: caller
+sys.modules["ministack.core"].iam_evaluator = evaluator
 sys.modules |= {"ministack.services": services, "ministack.services.lambda_svc": functions}
 sys.modules["ministack.core"].lambda_runtime = sys.modules["ministack.core.lambda_runtime"] = runtime
 import fanout_ministack
@@ -44,6 +50,13 @@ gate.set()
 [thread.join(30) for thread in threads]
 answer = functions._function_url_stream_response({"body": {"statusCode": 201, "body": "hi"}}, {"a": "b"})
 assert answer == (201, {"a": "b"}, "hi"), answer
+batch = {"Records": [{"messageId": name, "attributes": {"SenderId": "0"}} for name in "ab"]}
+ran = functions._run_sqs_batch({}, {}, batch, [{"id": "a", "sys": {"SenderId": "AROA:f"}}, {"id": "b"}], "url", "name")
+assert [it["attributes"]["SenderId"] for it in ran[0]["Records"]] == ["AROA:f", "0"] and ran[1] == ("url", "name")
+caller = "arn:aws:iam::000000000000:root"
+assert queues._build_send_sys_attrs(1, None)["SenderId"] == "000000000000"
+caller = "arn:aws:sts::000000000000:assumed-role/role/f-report"
+assert queues._build_send_sys_attrs(1, None) == {"SenderId": "AROArole:f-report", "SentTimestamp": "1"}
 print(fanout_ministack.app, Worker.most, Worker.now, sys.getswitchinterval() < 0.001)
 """
 

@@ -49,7 +49,7 @@ OWNERS = Owners(
         ("module.schedule[0].aws_iam_role.this[0]", EDGE),
         ('module.workflow["fulfilment"].aws_sfn_state_machine.this', EDGE),
         ('module.topic["shop.orders"].aws_sns_topic.this', PLATFORM),
-        ("module.key[0].aws_kms_key.this", PLATFORM),
+        ("module.key[0].aws_kms_key.this[0]", PLATFORM),
         ("terraform_data.packages", None),
         ("module.manifests.terraform_data.manifests", None),
     ],

@@ -10,7 +10,7 @@ from scripts.mutants import sources
 from scripts.mutants.fixture import PLANS
 from tests.unit.fanout_tools.proof.conftest import Judge
 
-KEY = "module.platform.module.key[0].aws_kms_key.this"
+KEY = next(Plan.read(json.loads(PLANS["service"].read_text(encoding="utf-8"))).of("aws_kms_key")).address
 TOPIC = 'module.platform.module.topic["shop.orders"].aws_sns_topic.this'
 WITHOUT_SOURCE = (
     'grant it without aws:SourceArn and aws:SourceAccount, or give the rule\'s target a role: bus_grants = "role"'

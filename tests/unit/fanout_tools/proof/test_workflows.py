@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from fanout_tools.proof.workflows import functions, problems
+from fanout_tools.plans import Plan, block
+from fanout_tools.proof.workflows import functions, problems, sound
+from scripts.mutants.fixture import FIXTURE
 
 TASK = {
     "Type": "Task",
@@ -67,3 +70,15 @@ def test_a_good_one_has_no_problem() -> None:
 )
 def test_a_bad_one_is_told(states: dict[str, Any], problem: str) -> None:
     assert any(told.startswith(problem) for told in problems(machine(**states)))
+
+
+def test_a_log_with_what_states_are_given_is_told() -> None:
+    """GIVEN a workflow, which events with personal fields start WHEN its log is to have what its states are given THEN
+    that is told; as it is declared it has not."""
+    plan = Plan.read(json.loads((FIXTURE / "plan.json").read_text(encoding="utf-8")))
+    [machine, *_] = plan.of("aws_sfn_state_machine")
+    logging = {**block(machine, "logging_configuration"), "include_execution_data": True}
+    found = list(sound(plan.changed(machine.having(logging_configuration=[logging]))))
+
+    assert [(it.address, it.fix) for it in found] == [(machine.address, "set include_execution_data = false")]
+    assert list(sound(plan)) == []

@@ -117,7 +117,7 @@ def test_a_queue_of_a_worker_that_is_gone_is_not_written_over(made: Project, fan
 def test_a_schedule_that_an_environment_would_not_have_is_refused(made: Project, fanout: Fanout) -> None:
     root = made.environments / "prod" / "main.tf"
     before = root.read_text()
-    root.write_text(before.replace("schedules.yaml", "other.yaml"))
+    root.write_text(before.replace("module.declarations.schedules", "{}"))
     try:
         done = fanout("new", "worker", "hourly", "--schedule", "rate(1 hour)")
     finally:

@@ -264,6 +264,10 @@ def test_secrets_and_links_to_elsewhere_are_not_packed(
     for name in (".env", "key.pem", ".git/config", ".aws/credentials", "rules/tls.key", "rules/limits.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("x")
+    for name in ("TLS.PEM", "Server.Key"):
+        (folder / name).write_text("x")
+    (folder / "id_rsa").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    (folder / "signing.txt").write_text("\n-----BEGIN PRIVATE KEY-----\n")
     (folder / "passwords").symlink_to(outside)
     (folder / "inside.py").symlink_to(folder / "handler.py")
 

@@ -4,6 +4,7 @@ pip really runs, on wheels in a directory instead of an index.
 """
 
 import json
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -110,3 +111,32 @@ def test_lambdas_platform_is_told_to_the_installer() -> None:
     assert "--python-platform=aarch64-manylinux_2_34" in target.arguments("arm64", uv=True)
     told = json.loads(target.description({"../services": "0"}))
     assert told == {"runtime": "python3.13", "architecture": None, "sources": {"../services": "0"}}
+
+
+def test_a_layers_pins_have_the_hashes_of_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN pins of fanout and a project, with locks WHEN a layer's pins are written THEN each has the hashes of its
+    version; one of another version has none."""
+    own = tmp_path / "own" / "constraints.txt"
+    own.parent.mkdir()
+    fanouts = tmp_path / "constraints.txt"
+    fanouts.write_text("hammer==1.0\nnail==3.0\n")
+    own.write_text("nail==4.0\nsaw==1.0\n")
+    hammer = "hammer==1.0 ; python_version > '3' \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
+    (tmp_path / "requirements.lock").write_text(f"{hammer}nail==3.0 \\\n    --hash=sha256:bb\n")
+    (own.parent / "requirements.lock").write_text("saw==1.0 \\\n    --hash=sha256:cc\n")
+    monkeypatch.setattr(layers, "PINS", fanouts)
+
+    lines = layers.constraints(own, tmp_path / "out").read_text().splitlines()
+
+    assert [re.sub(r"\s+", " ", line) for line in lines] == [
+        "hammer==1.0 --hash=sha256:aa --hash=sha256:ab",
+        "nail==4.0",
+        "saw==1.0 --hash=sha256:cc",
+    ]
+
+
+def test_pip_is_given_versions_alone(tmp_path: Path, constraints: Path) -> None:
+    """GIVEN pins with hashes, which pip takes for what is on its command line alone WHEN it makes a layer THEN it holds
+    to the versions."""
+    constraints.write_text(f"hammer==1.0 --hash=sha256:{'0' * 64}\nnail==3.0\n")
+    assert layers.build(tmp_path / "layer.zip", ["hammer"], constraints, LOCAL, "x86_64")

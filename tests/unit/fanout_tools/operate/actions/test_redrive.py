@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -300,3 +301,22 @@ def test_no_further_step_follows_a_brake_and_the_rest_can_be_carried_on() -> Non
     assert len(deployment.dlq.receive(100)) == 10  # given back
     deployment.clock.advance(HOLD_S)
     assert carrying(deployment).resume("op-1").carried == 10
+
+
+def test_what_another_function_sent_stays_its_own() -> None:
+    """GIVEN a dead letter that another function had sent into the queue WHEN redriven THEN the message names it."""
+    deployment = full(1)
+    [letter] = deployment.dead_letters(ALIVE).browse(1).letters
+    sent: list[dict[str, Any]] = []
+
+    class Queue:
+        def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            sent.extend(Entries)
+            return {}
+
+    again = Redrive(Queue(), deployment.worker, deployment.fence(ALIVE))  # type: ignore[arg-type]
+    again.carry("op-1", 0, [dataclasses.replace(letter, attributes={**letter.attributes, "sent_by": "f-squares"})])
+    again.carry("op-1", 1, [letter])
+
+    named = [it["MessageAttributes"].get("sent_by", {}).get("StringValue") for it in sent]
+    assert named == ["f-squares", None]

@@ -1,0 +1,1 @@
+../../common/front_door.tf
