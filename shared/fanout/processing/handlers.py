@@ -24,7 +24,7 @@ from fanout.processing.context import Context
 if TYPE_CHECKING:
     from fanout.gather.state import AggregateResult, Part
 
-__all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "not_run", "refuse_generator"]
+__all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "not_run", "refuse_generator", "refuse_uncalled"]
 
 BatchHandler = Callable[[Sequence[Envelope]], Any]
 """Called with a batch's envelopes; may be a coroutine function."""
@@ -44,6 +44,19 @@ def refuse_generator(worker: str, handler: Callable[..., Any]) -> None:
         if isgeneratorfunction(inner) or isasyncgenfunction(inner):
             name = getattr(inner, "__qualname__", repr(inner))
             raise DeclarationError(f"{worker}: {name}: is a generator, whose body would never run; remove its yield")
+
+
+def refuse_uncalled(worker: str, function: Callable[..., Any]) -> None:
+    """
+    :raises DeclarationError: a call of the function, whose answer is returned as JSON, does not run its body.
+    """
+    refuse_generator(worker, function)
+    if is_coroutine(function):
+        name = getattr(function, "__qualname__", repr(function))
+        raise DeclarationError(
+            f"{worker}: {name}: is a coroutine function, and what is invoked directly is not awaited; make it a plain "
+            "one that calls asyncio.run"
+        )
 
 
 def not_run(result: Any) -> TypeError | None:
