@@ -37,6 +37,7 @@ class Helper:
 def environment(worker: str) -> dict[str, str]:
     """Of a worker's function."""
     return {
+        "FANOUT_NAMESPACE": "model",
         "FANOUT_QUEUE_URL": f"queue/{worker}",
         "FANOUT_DLQ_URL": f"queue/{worker}-dlq",
         "FANOUT_IDEMPOTENCY_TABLE": f"{worker}-idempotency",
