@@ -82,7 +82,7 @@ def describe(error: BaseException, limit: int = 1000) -> str:
     """The text of an error, at most ``limit`` characters; "no message" when there is none or it cannot be made."""
     try:
         text = told(error)
-    except Exception:  # noqa: BLE001 - an error whose text fails is still to be reported
+    except BaseException:  # noqa: BLE001 - an error whose text fails, however, is still to be reported
         text = ""
     if not text:
         return "no message"[:limit]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from fanout.errors import DeclarationError
+from fanout.errors import DeclarationError, EventError
 
 __all__ = [
     "Backoff",
@@ -64,13 +64,19 @@ class Outcome(StrEnum):
 def single(error: BaseException) -> BaseException:
     """The one exception that a group of a single kind stands for, as ``asyncio.TaskGroup`` raises it around what a
     task raised; of several that ask for a retry the one that asks for the longest delay. Any other is returned as it
-    is."""
+    is. Of a single kind are those of one class, all that reject, and all that ask for a retry."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = list(_leaves(error))
-    if len({type(leaf) for leaf in leaves}) > 1:
+    if len({_kind(leaf) for leaf in leaves}) > 1:
         return error
     return max(leaves, key=lambda leaf: leaf.after or 0.0 if isinstance(leaf, Retry) else 0.0)
+
+
+def _kind(error: BaseException) -> type:
+    if isinstance(error, Reject | EventError):
+        return Reject
+    return Retry if isinstance(error, Retry) else type(error)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -137,7 +143,11 @@ class Policies:
         self._by_class[exception] = policy
 
     def of(self, error: BaseException) -> RetryPolicy | RejectPolicy | None:
-        """The policy for an exception, if there is one."""
+        """The policy for an exception, if there is one; for a group the one that all in it have, else its own."""
+        if isinstance(error, BaseExceptionGroup):
+            policies = {self.of(leaf) for leaf in _leaves(error)}
+            if len(policies) == 1 and None not in policies:
+                return policies.pop()
         declared: Mapping[type, RetryPolicy | RejectPolicy] = self._by_class
         for cls in type(error).__mro__:
             if cls in declared:

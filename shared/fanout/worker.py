@@ -25,14 +25,14 @@ from fanout.events import upcasting
 from fanout.events.event import Event
 from fanout.idempotency import DynamoDBStore, Store
 from fanout.idempotency.client import LeanDynamoDB
-from fanout.outcomes import Policies, Reject, RejectPolicy, RetryPolicy
+from fanout.outcomes import Policies, Reject, RejectPolicy, RetryPolicy, single
 from fanout.payloads import ClaimCheck
 from fanout.processing.accounts import span_lines
 from fanout.processing.batch import Processor, summary
 from fanout.processing.context import Context
 from fanout.processing.delivery import FAILED, Delivery, Invocation, Record, records_of, refusal
 from fanout.processing.execution import Execution
-from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator
+from fanout.processing.handlers import BatchHandler, Gatherer, Handlers, is_coroutine, refuse_generator, refuse_uncalled
 from fanout.processing.locks import Locks
 from fanout.processing.settings import Settings
 from fanout.processing.settlement import Settlement
@@ -153,8 +153,9 @@ class Worker:
         if not self.settings.gathers:
             raise DeclarationError(f"{self.settings.worker}: {what}; write gathers: true in worker.yaml")
 
-    def _gives_up(self, error: Exception, context: Context) -> bool:
+    def _gives_up(self, raised: Exception, context: Context) -> bool:
         """Whether the record is not handled again after this."""
+        error = single(raised)
         rejected = isinstance(error, Reject | EventError) or isinstance(self.policies.of(error), RejectPolicy)
         return rejected or context.is_last_try
 
@@ -190,8 +191,10 @@ class Worker:
         """Declare the function of those who invoke the worker directly, by :func:`fanout.invoke.invoke_all` for
         instance. It gets the payload, which has no key ``Records``, and Lambda's context, and returns JSON values.
 
-        :raises DeclarationError: there is one already, or the worker has steps, which are invoked directly too.
+        :raises DeclarationError: there is one already, the worker has steps, which are invoked directly too, or a call
+            would not run it.
         """
+        refuse_uncalled(self.settings.worker, handler)
         if self.invoked is not None or self.steps:
             raise DeclarationError(f"{self.settings.worker}: two functions for direct invocations; keep one")
         self.invoked = handler
@@ -203,12 +206,14 @@ class Worker:
         A step may be called again after it was done, and be undone before it was done: it has to bear both. What it
         raises is the error's name in the workflow: ``Retry`` is tried again, ``Reject`` is not.
 
-        :raises DeclarationError: the worker has a step of that name, or an :meth:`on_invoke`.
+        :raises DeclarationError: the worker has a step of that name, or an :meth:`on_invoke`, or a call would not run
+            the function.
         """
         if name in self.steps or self.invoked is not None:
             raise DeclarationError(f"{self.settings.worker}: two functions for step {name}; keep one")
 
         def declare(function: S) -> S:
+            refuse_uncalled(self.settings.worker, function)
             self.steps[name] = function
             return function
 

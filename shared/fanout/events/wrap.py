@@ -57,7 +57,7 @@ def wrap(
     )
     metadata.refuse_unbounded()
     data = event.to_data()
-    if wrong := _non_finite_of(data):
+    if wrong := _non_finite_of(event, data):
         raise EventError(f"{contract}: {wrong}")
     return Envelope(source=contract.source, name=contract.name, metadata=metadata, data=data)
 
@@ -75,11 +75,14 @@ def non_finite(data: Any, path: str = "") -> str | None:
     return next(filter(None, found), None)
 
 
-def _non_finite_of(data: Mapping[str, Any]) -> str | None:
-    try:  # orjson writes null for them: what has none need not be walked through
-        return non_finite(data) if b"null" in orjson.dumps(data) else None
+def _non_finite_of(event: Event, data: Mapping[str, Any]) -> str | None:
+    try:  # null is written for them: what has none need not be walked through
+        if b"null" not in orjson.dumps(data):
+            return None
     except TypeError:  # not JSON values: the publisher says so
-        return non_finite(data)
+        pass
+    # Of a field of any type pydantic has written null already.
+    return non_finite(data) or non_finite(event.model_dump(mode="python"))
 
 
 def _iso(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
@@ -25,6 +25,7 @@ from fanout.gather.state import MAX_PARTS, Part
 from fanout.gather.timers import SqsTimers
 from fanout.outcomes import Reject
 from fanout.processing.context import Context
+from fanout.processing.handlers import is_coroutine, not_run
 from fanout.publish import wrap
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def reporting(handler: Handler, gives_up: Callable[[Exception, Context], bool]) 
 
     :param gives_up: whether an exception is the part's failure, because its record is not handled again.
     """
-    if iscoroutinefunction(handler):
+    if is_coroutine(handler):
         return _asynchronous(handler, gives_up)
 
     @wraps(handler)
@@ -144,6 +145,9 @@ def reporting(handler: Handler, gives_up: Callable[[Exception, Context], bool]) 
         reference = _reference(context)
         try:
             result = handler(event, context)
+            if isawaitable(result):  # a plain function around a coroutine
+                return _asynchronous(lambda *_: result, gives_up)(event, context)
+            _refuse_not_run(result)
             return result if reference is None else _succeeded(context, reference, result)
         except Exception as error:
             if reference is not None and gives_up(error, context):
@@ -162,6 +166,7 @@ def _asynchronous(handler: Handler, gives_up: Callable[[Exception, Context], boo
         reference = await asyncio.to_thread(_reference, context)
         try:
             result = await handler(event, context)
+            _refuse_not_run(result)
             return result if reference is None else await asyncio.to_thread(_succeeded, context, reference, result)
         except Exception as error:
             if reference is not None and gives_up(error, context):
@@ -169,6 +174,14 @@ def _asynchronous(handler: Handler, gives_up: Callable[[Exception, Context], boo
             raise
 
     return report
+
+
+def _refuse_not_run(result: Any) -> None:
+    """
+    :raises TypeError: the handler returned code in place of running it.
+    """
+    if error := not_run(result):
+        raise error
 
 
 def _reference(context: Context) -> Reference | None:

@@ -30,7 +30,7 @@ from fanout.idempotency import Store
 from fanout.outcomes import Policies, Reject, RejectPolicy, Retry, single
 from fanout.processing.context import Context
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery, Invocation
-from fanout.processing.handlers import BatchHandler, Handlers
+from fanout.processing.handlers import BatchHandler, Handlers, not_run
 from fanout.processing.settings import Settings
 from fanout.processing.timing import Pace, TimeUp, Watch
 from fanout.telemetry import log_fields
@@ -212,8 +212,9 @@ class Execution:
         )
 
     def _ended(self, delivery: Delivery, ended: _Ended) -> None:
-        if ended.error is not None:
-            self._raised(delivery, ended.error)
+        error = ended.error or not_run(ended.result)
+        if error is not None:
+            self._raised(delivery, error)
         elif not delivery.committed:
             delivery.result = ended.result
 
@@ -250,24 +251,20 @@ class Execution:
         watch.ring_in(self._left_s(invocation) + 3 * GRACE_S)
         watch.interruptible = True
         try:
-            return self._loop.run_until_complete(self._with_leftovers(coroutine, invocation))
+            return _to_its_end(self._loop, self._with_leftovers(coroutine, invocation))
         finally:
             watch.interruptible = False
             if any(not task.done() for task in asyncio.all_tasks(self._loop)):
                 self._loop = None  # it is never run again, and neither is what ignored its cancellation
 
     async def _with_leftovers(self, coroutine: Awaitable[Any], invocation: Invocation) -> Any:
-        import asyncio
-
         try:
             return await coroutine
         finally:
-            # What has been cancelled already, and goes on all the same, is not waited for again.
-            left = {
-                task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()
-            }
-            if left:
+            left = _left()
+            while left:
                 await self._end(left, invocation)
+                left = _left() if self._left_s(invocation) else set()  # what they left in their turn
 
     async def _end(self, tasks: set[asyncio.Task[Any]], invocation: Invocation) -> None:
         """Wait for what handlers left running; cancel what does not end in time."""
@@ -284,14 +281,24 @@ class Execution:
             log.warning("a handler left the task %s running; it was %s", _name(task), what, exc_info=error)
 
     def _run_tasks(self, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
+        import asyncio
+
         try:
             self._run(self._tasks(chains, invocation), invocation, watch)
         except TimeUp:  # rang between two steps of the loop
             self._loop = None  # it is left in the middle of a step, and cannot be run again
-            # Begun and without a time that it took: what was under way.
-            for delivery in (d for chain in chains for d in chain if d.begun and d.undecided and not d.took_s):
+            self._break_off(chains, self._overdue(self._left_s(invocation)))
+        except asyncio.CancelledError as cancelled:  # a handler cancelled every task, these too
+            self._break_off(chains, cancelled)
+
+    def _break_off(self, chains: Sequence[Chain], error: BaseException) -> None:
+        """Give back what was under way, which is begun and without a time that it took, and what has not begun."""
+        for delivery in (d for chain in chains for d in chain if d.undecided and not d.took_s):
+            if delivery.begun:
                 delivery.abandoned = True
-                delivery.retry(self._overdue(self._left_s(invocation)))
+                delivery.retry(error)
+            else:
+                delivery.postpone()
 
     async def _tasks(self, chains: Sequence[Chain], invocation: Invocation) -> None:
         import asyncio
@@ -402,14 +409,35 @@ class Execution:
             result = handler(envelopes)
             watch.interruptible = False
             if isawaitable(result):
-                self._run(_within(result, limit_s), invocation, watch)
+                result = self._run(_within(result, limit_s), invocation, watch)
+            return _Ended(error=not_run(result))
         except TimeUp:
             return _Ended(error=self._overdue(limit_s))
         except BaseException as error:  # noqa: BLE001 - as for a single record
             return _Ended(error=error)
         finally:
             watch.interruptible = False
-        return _Ended()
+
+
+def _to_its_end(loop: asyncio.AbstractEventLoop, coroutine: Awaitable[Any]) -> Any:
+    """Run the loop until the coroutine has ended. SystemExit of another task ends the loop, but is that task's alone:
+    whoever awaits it is told."""
+    import asyncio
+
+    main = asyncio.ensure_future(coroutine, loop=loop)
+    while True:
+        try:
+            return loop.run_until_complete(main)
+        except SystemExit:
+            if main.done():
+                raise
+
+
+def _left() -> set[asyncio.Task[Any]]:
+    """What handlers left running; but for what has been cancelled already, and goes on all the same."""
+    import asyncio
+
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()}
 
 
 def _personal(turns: Iterable[tuple[Delivery, Envelope]]) -> frozenset[str]:

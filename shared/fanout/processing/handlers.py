@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction, unwrap
+from inspect import (
+    isasyncgen,
+    isasyncgenfunction,
+    isawaitable,
+    iscoroutinefunction,
+    isgenerator,
+    isgeneratorfunction,
+    unwrap,
+)
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fanout.errors import DeclarationError, EventError
@@ -16,7 +24,7 @@ from fanout.processing.context import Context
 if TYPE_CHECKING:
     from fanout.gather.state import AggregateResult, Part
 
-__all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "refuse_generator"]
+__all__ = ["BatchHandler", "Gatherer", "Handlers", "is_coroutine", "not_run", "refuse_generator", "refuse_uncalled"]
 
 BatchHandler = Callable[[Sequence[Envelope]], Any]
 """Called with a batch's envelopes; may be a coroutine function."""
@@ -32,10 +40,35 @@ def refuse_generator(worker: str, handler: Callable[..., Any]) -> None:
     """
     :raises DeclarationError: the handler is a generator, whose body a call does not run.
     """
-    inner = unwrap(handler)
-    if isgeneratorfunction(inner) or isasyncgenfunction(inner):
-        name = getattr(inner, "__qualname__", repr(inner))
-        raise DeclarationError(f"{worker}: {name}: is a generator, whose body would never run; remove its yield")
+    for inner in (unwrap(handler), getattr(handler, "__call__", None)):  # noqa: B004
+        if isgeneratorfunction(inner) or isasyncgenfunction(inner):
+            name = getattr(inner, "__qualname__", repr(inner))
+            raise DeclarationError(f"{worker}: {name}: is a generator, whose body would never run; remove its yield")
+
+
+def refuse_uncalled(worker: str, function: Callable[..., Any]) -> None:
+    """
+    :raises DeclarationError: a call of the function, whose answer is returned as JSON, does not run its body.
+    """
+    refuse_generator(worker, function)
+    if is_coroutine(function):
+        name = getattr(function, "__qualname__", repr(function))
+        raise DeclarationError(
+            f"{worker}: {name}: is a coroutine function, and what is invoked directly is not awaited; make it a plain "
+            "one that calls asyncio.run"
+        )
+
+
+def not_run(result: Any) -> TypeError | None:
+    """The failure of a handler that returned code in place of running it: a decorator hides a generator function from
+    :func:`refuse_generator`, and a coroutine function may forget an ``await``. None for any other result."""
+    if not (isgenerator(result) or isasyncgen(result) or isawaitable(result)):
+        return None
+    name = getattr(result, "__qualname__", type(result).__qualname__)
+    if close := getattr(result, "close", None):  # of a coroutine: else Python warns of it a second time
+        close()
+    kind = "awaitable, which nothing awaits; await it" if isawaitable(result) else "generator; remove its yield"
+    return TypeError(f"the handler returned {name}, not run: it is {'an' if kind[0] == 'a' else 'a'} {kind}")
 
 
 class Gatherer(NamedTuple):

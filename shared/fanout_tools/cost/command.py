@@ -91,5 +91,5 @@ def _notes(calculated: Report) -> list[str]:
         notes.append(f"Prices that could not be verified: {', '.join(unverified)}.")
     if calculated.inventory.unpriced:
         found = ", ".join(f"{count} {kind}" for kind, count in calculated.inventory.unpriced.items())
-        notes.append(f"Not calculated, by what is done with them: {found}.")
+        notes.append(f"Not calculated: {found}.")
     return notes

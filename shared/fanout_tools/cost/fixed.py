@@ -1,13 +1,13 @@
 """What costs money by the month whether or not an event comes: alarms, dashboards, keys, the router's machines."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from fanout_tools.plans import Plan, Resource, block, front_doors, names_of
 
-__all__ = ["Canary", "Fixed", "Task", "WebFunction", "fixed", "unpriced"]
+__all__ = ["Canary", "Fixed", "Forwarder", "Task", "WebFunction", "fixed"]
 
 HIGH_RESOLUTION_S: Final = 60
 """An alarm with a shorter period than this is one of high resolution."""
@@ -45,6 +45,14 @@ class Canary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forwarder:
+    """The function that gets the workers' logs and sends their spans to a collector."""
+
+    memory_mb: int
+    architecture: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fixed:
     """What there is, in the units of its prices."""
 
@@ -60,9 +68,11 @@ class Fixed:
     tasks: tuple[Task, ...] = ()
     web: tuple[WebFunction, ...] = ()
     canary: Canary | None = None
+    forwarder: Forwarder | None = None
     balancers: int = 0
     nat_gateways: int = 0
     addresses: int = 0
+    """Public IPv4 addresses: those of the account, and one for each subnet of a load balancer on the internet."""
     endpoints: int = 0
     """Interface endpoints, each counted once per subnet."""
 
@@ -83,9 +93,10 @@ def fixed(plan: Plan) -> Fixed:
         tasks=tuple(_tasks(plan)),
         web=tuple(_web(plan)),
         canary=_canary(plan),
+        forwarder=_forwarder(plan),
         balancers=len(list(plan.of("aws_lb"))),
         nat_gateways=len(list(plan.of("aws_nat_gateway"))),
-        addresses=len(list(plan.of("aws_eip"))),
+        addresses=len(list(plan.of("aws_eip"))) + sum(_addresses(it) for it in plan.of("aws_lb")),
         endpoints=sum(
             max(1, len(it.get("subnet_ids") or ()))
             for it in plan.of("aws_vpc_endpoint")
@@ -103,9 +114,9 @@ def _periods(alarm: Resource) -> Iterator[int]:
         yield alarm.get("period") or HIGH_RESOLUTION_S
 
 
-def _endpoints(endpoint: Resource) -> int:
-    interface = endpoint.get("vpc_endpoint_type") == "Interface"
-    return max(1, len(endpoint.get("subnet_ids") or ())) if interface else 0
+def _addresses(balancer: Resource) -> int:
+    """AWS charges those that it gives a load balancer, too."""
+    return 0 if balancer.get("internal") else len(balancer.get("subnets") or ())
 
 
 def _has_key(table: Resource) -> bool:
@@ -143,6 +154,16 @@ def _canary(plan: Plan) -> Canary | None:
     return None
 
 
+def _forwarder(plan: Plan) -> Forwarder | None:
+    for it in plan.of("aws_cloudwatch_log_subscription_filter"):
+        if function := plan.at(it.get("destination_arn")):
+            return Forwarder(
+                memory_mb=function.get("memory_size") or 128,
+                architecture=next(iter(function.get("architectures") or ()), "x86_64"),
+            )
+    return None
+
+
 def _web(plan: Plan) -> Iterator[WebFunction]:
     """Functions with a front door; and, in a plan that has a router, those that neither a queue, a clock nor a log
     invokes."""
@@ -157,31 +178,3 @@ def _web(plan: Plan) -> Iterator[WebFunction]:
             architecture = next(iter(function.get("architectures") or ()), "x86_64")
             memory, via = function.get("memory_size") or 128, doors.get(name, "router")
             yield WebFunction(name=name, memory_mb=memory, architecture=architecture, via=via)
-
-
-_UNPRICED: Final = (
-    "aws_api_gateway",
-    "aws_cloudfront",
-    "aws_cloudwatch_composite_alarm",
-    "aws_db_",
-    "aws_ecr_repository",
-    "aws_elasticache",
-    "aws_kinesis",
-    "aws_route53_zone",
-    "aws_s3_bucket",
-    "aws_scheduler_schedule",
-    "aws_secretsmanager_secret",
-    "aws_sfn_state_machine",
-    "aws_wafv2",
-)
-"""How the types begin that AWS charges for by what is done with them, and that no formula here calculates."""
-_FREE: Final = ("_policy", "_configuration", "_notification", "_public_access_block", "_group", "_versioning")
-
-
-def unpriced(counted: Mapping[str, int]) -> dict[str, int]:
-    """The types that AWS charges for and that no formula calculates, with how many there are."""
-    return {
-        kind: count
-        for kind, count in sorted(counted.items())
-        if kind.startswith(_UNPRICED) and not kind.endswith(_FREE)
-    }

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fanout.errors import PlanError
-from fanout_tools.cost.fixed import Fixed, fixed, unpriced
+from fanout_tools.cost.fixed import Fixed, fixed
+from fanout_tools.cost.kinds import unpriced
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.patterns import EVENTBRIDGE, SNS, Dialect, Pattern
 from fanout_tools.plans import Hop, Plan, Resource, block, consumers, deliveries, document, function_of, names_of
@@ -73,7 +74,7 @@ class Inventory:
     leaving: Mapping[str, int] = field(default_factory=dict)
     """How many buses elsewhere get each event, conditions on its data left aside."""
     unpriced: Mapping[str, int] = field(default_factory=dict)
-    """Resources by type that cost money and are not calculated."""
+    """Resources by type that may cost money and are not calculated."""
 
     @property
     def events(self) -> list[str]:
@@ -93,18 +94,25 @@ def inventory(plan: Plan, manifests: Mapping[str, Manifest], events: Iterable[st
     if missing := sorted(manifests.keys() - found.keys()):
         raise PlanError(f"the plan has no queue and function of {', '.join(missing)}: make it anew of today's services")
     routes = _Routes(plan, names.bus)
-    declared = sorted(events)
+    declared, monthly = sorted(events), fixed(plan)
     return Inventory(
         region=_region(plan),
         workers=found,
         ways=tuple(way for event in declared for way in routes.ways(event, manifests)),
         topics={event: routes.topics(event) for event in declared},
         archives=tuple(it.get("retention_days") or 0 for it in plan.of("aws_cloudwatch_event_archive")),
-        fixed=fixed(plan),
+        fixed=monthly,
         piped=frozenset(_piped(plan)),
         leaving={event: count for event in declared if (count := routes.leaving(event))},
-        unpriced=unpriced(Counter(it.type for it in plan.resources)),
+        unpriced=unpriced(Counter(it.type for it in plan.resources)) | _functions(plan, len(found), monthly),
     )
+
+
+def _functions(plan: Plan, workers: int, monthly: Fixed) -> dict[str, int]:
+    """The functions that no formula has, as the relay of an outbox."""
+    priced = workers + len(monthly.web) + sum(it is not None for it in (monthly.canary, monthly.forwarder))
+    left = len(list(plan.of("aws_lambda_function"))) - priced
+    return {"aws_lambda_function": left} if left > 0 else {}
 
 
 def _piped(plan: Plan) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from fanout.outcomes import Outcome
 from fanout_tools.cost import web
+from fanout_tools.cost.fixed import Forwarder
 from fanout_tools.cost.inventory import Inventory, Topic, Worker
 from fanout_tools.cost.mix import Mix, Traffic
 from fanout_tools.cost.prices import DAYS, GB, HOURS, MONTH_S, Line, Prices, line
@@ -38,6 +39,8 @@ REUSE_S: Final = 300
 """How long SQS and SNS use a data key before they ask KMS for the next."""
 CANARY_S: Final = 15
 """A run in which all is well, with cold starts."""
+FORWARD_S: Final = 0.1
+"""An invocation that sends spans to a collector: an assumption, of which the collector's answer is the most."""
 CANARY_METRICS: Final = 3
 """:mod:`fanout_tools.canary.scheduled`."""
 
@@ -70,7 +73,8 @@ def bill(inventory: Inventory, traffic: Traffic, mix: Mix, prices: Prices) -> li
     """Every line that events cause; :func:`fanout_tools.cost.model.upkeep` has the month's."""
     lines = [it for event in traffic.events for it in _published(inventory, traffic, prices, event)]
     for load in loads(inventory, traffic, mix):
-        lines += _shared(load, [*_queue(load, prices), *_function(load, mix, prices), *_stores(load, mix, prices)])
+        own = [*_queue(load, prices), *_function(load, mix, prices), *_stores(load, mix, prices)]
+        lines += _shared(load, [*own, *_traced(load, inventory.fixed.forwarder, prices)])
         lines += _sent(load, traffic, prices)
     return lines
 
@@ -169,6 +173,15 @@ def _function(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:
         seconds * worker.memory_mb / 1024,
         worker=worker.name,
     )
+
+
+def _traced(load: Load, forwarder: Forwarder | None, prices: Prices) -> Iterator[Line]:
+    """At most one invocation for each batch: CloudWatch Logs gathers lines, and not all batches are traced."""
+    if forwarder is None:
+        return
+    name, compute = load.worker.name, load.batches * FORWARD_S * forwarder.memory_mb / 1024
+    yield line(prices, "lambda.request", "spans forwarded", load.batches, worker=name)
+    yield line(prices, f"lambda.{forwarder.architecture}_gb_s", "spans forwarded", compute, worker=name)
 
 
 def _stores(load: Load, mix: Mix, prices: Prices) -> Iterator[Line]:

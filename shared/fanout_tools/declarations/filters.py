@@ -17,6 +17,7 @@ from fanout_tools.contracts import snapshots
 from fanout_tools.declarations import reading
 from fanout_tools.declarations.fields import Schema, described, find, nearest, possible
 from fanout_tools.declarations.worker import Manifest
+from fanout_tools.patterns import SNS
 
 __all__ = ["Finding", "live", "unmet_filters", "unmet_workflow_filters"]
 
@@ -133,12 +134,12 @@ def _text(comparison: _Comparison, values: Sequence[Any], contract: Contract, sc
 def _comparisons(where: Mapping[str, Any], place: str, path: tuple[str, ...] = ()) -> Iterator[_Comparison]:
     """All of a filter's, those within $or too."""
     for name, inner in where.items():
-        if name == "$or" and isinstance(inner, list):
+        if SNS.is_or(name, inner):
             for at, branch in enumerate(inner):
                 yield from _comparisons(branch, f"{place}.$or[{at}]", path)
         elif isinstance(inner, Mapping):
             yield from _comparisons(inner, f"{place}.{name}", (*path, *name.split(".")))
-        else:
+        elif isinstance(inner, list):  # what else a workflow says Terraform refuses
             yield _Comparison(f"{place}.{name}", (*path, *name.split(".")), inner)
 
 
@@ -146,12 +147,12 @@ def _unmet(where: Mapping[str, Any], place: str, schema: Schema, path: tuple[str
     """What stands against every event of the schema; nothing, if one can pass."""
     found: list[_Comparison] = []
     for name, inner in where.items():
-        if name == "$or" and isinstance(inner, list):
+        if SNS.is_or(name, inner):
             branches = [_unmet(branch, f"{place}.$or[{at}]", schema, path) for at, branch in enumerate(inner)]
             found += [] if not all(branches) else branches[0]
         elif isinstance(inner, Mapping):
             found += _unmet(inner, f"{place}.{name}", schema, (*path, *name.split(".")))
-        else:
+        elif isinstance(inner, list):
             comparison = _Comparison(f"{place}.{name}", (*path, *name.split(".")), inner)
             fields = find(schema, comparison.path)
             if not any(possible(value, fields) for value in inner):

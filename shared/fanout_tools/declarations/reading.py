@@ -25,6 +25,9 @@ _TERRAFORM_ALONE = re.compile(
 )
 """What Terraform takes for a truth value, a number or a time; it may read some of them as PyYAML does, as text."""
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, as an escape writes it."""
+
 _ENDS = (yaml.FlowEntryToken, yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)
 _STARTS = (
     yaml.BlockSequenceStartToken,
@@ -191,6 +194,8 @@ def _scalar(node: yaml.ScalarNode, *, key: bool = False) -> Iterator[str]:
     # Of a tagged scalar the tag is refused already; a plain one has the style None, or libyaml's "".
     if not node.style and differs(node.value, key=key):
         yield f"{_line(node)}: {node.value}: Python and Terraform read this differently; put it in quotation marks"
+    elif _HALF.search(node.value):
+        yield f"{_line(node)}: Terraform refuses the escape of half a character; write the character itself"
     elif node.style in ("|", ">") and not node.value:
         yield f'{_line(node)}: Terraform reads an empty block of text as null; write ""'
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from fanout import Outcome, Reject, Retry
+from fanout import EventError, Outcome, Reject, Retry
 from fanout.outcomes import single
 
 
@@ -42,6 +42,23 @@ def test_of_several_kinds_the_group_counts() -> None:
     for errors in ([Reject("r"), Retry("t")], [KeyError("k"), LookupError("l")]):
         group = ExceptionGroup("g", errors)
         assert single(group) is group
+
+
+class Never(Reject):
+    """A rejection of the test's own."""
+
+
+class Later(Retry):
+    """A retry of the test's own."""
+
+
+def test_those_that_mean_the_same_are_of_one_kind() -> None:
+    """GIVEN rejections of several classes, or retries WHEN asked THEN one of them stands for the group."""
+    never, broken, soon, later = Never("n"), EventError("b"), Retry("s", after=5), Later("l", after=600)
+
+    assert single(ExceptionGroup("g", [never, Reject("r"), broken])) is never
+    assert single(ExceptionGroup("g", [broken, never])) is broken
+    assert single(ExceptionGroup("g", [soon, later])) is later
 
 
 def test_a_group_of_what_ends_programs_is_unwrapped_too() -> None:

@@ -55,6 +55,23 @@ def test_the_nearest_class_counts() -> None:
     assert policies.of(KeyError()) is None
 
 
+def test_a_group_has_the_policy_that_all_in_it_have() -> None:
+    """GIVEN exceptions of several classes in one group WHEN all have one policy THEN it is the group's; WHEN they
+    differ, or one has none, THEN the group's own class counts."""
+    policies = Policies()
+    policies.declare(LookupError, reject())
+    policies.declare(OSError, retry(base=1, cap=2))
+    nested = ExceptionGroup("g", [KeyError("k"), ExceptionGroup("h", [IndexError("i")])])
+    mixed = ExceptionGroup("g", [KeyError("k"), OSError("o")])
+
+    assert policies.of(nested) == reject()
+    assert policies.of(mixed) is None
+    assert policies.of(ExceptionGroup("g", [KeyError("k"), ValueError("v")])) is None
+
+    policies.declare(ExceptionGroup, retry(base=3, cap=4))
+    assert policies.of(mixed) == retry(base=3, cap=4)
+
+
 def test_a_second_policy_for_one_exception_is_refused() -> None:
     """GIVEN a policy WHEN its exception gets another THEN that is refused and named."""
     policies = Policies()

@@ -1,5 +1,6 @@
 """The results of parts: to the worker's own gathers, and by a message to those of another worker."""
 
+import asyncio
 import contextlib
 import dataclasses
 import logging
@@ -98,6 +99,40 @@ def test_a_part_that_stops_the_program_counts_as_failed_at_its_last_try(folder: 
 
     gatherer, other = Rig(make_worker(folder)), Rig(part_worker(folder, leaves))
     [delivery] = other.deliver(*scattered(gatherer))
+    other.redeliver(delivery)
+    gatherer.deliver(*[report for _, report in other.part_reports])
+
+    assert [s["failed"] for s in sums(gatherer)] == [[0]]
+
+
+def test_a_coroutine_behind_a_plain_function_is_awaited_for_its_part(folder: Path) -> None:
+    """GIVEN a part whose handler is a plain function around a coroutine function, or an object with an async __call__
+    WHEN it comes THEN its result is the coroutine's."""
+
+    async def squares(event: SquareRequested, _: Context) -> int:
+        await asyncio.sleep(0)
+        return event.number + 7
+
+    class Squares:
+        async def __call__(self, event: SquareRequested, context: Context) -> int:
+            return await squares(event, context)
+
+    handlers: list[Any] = [lambda event, context: squares(event, context), Squares()]
+    for handler in handlers:
+        gatherer, other = Rig(make_worker(folder)), Rig(part_worker(folder, handler))
+        assert [d.outcome for d in other.deliver(*scattered(gatherer))] == [Outcome.HANDLED]
+        gatherer.deliver(*[report for _, report in other.part_reports])
+
+        assert [s["sum"] for s in sums(gatherer)] == [7]
+
+
+def test_a_part_that_was_not_run_fails(folder: Path) -> None:
+    """GIVEN a part whose handler returns a generator in place of running it WHEN its tries are used up THEN its gather
+    hears that it failed."""
+    handler: Any = lambda *_: (number for number in (1,))  # noqa: E731
+    gatherer, other = Rig(make_worker(folder)), Rig(part_worker(folder, handler))
+    [delivery] = other.deliver(*scattered(gatherer))
+    assert (delivery.outcome, other.part_reports) == (Outcome.RETRIED, [])
     other.redeliver(delivery)
     gatherer.deliver(*[report for _, report in other.part_reports])
 

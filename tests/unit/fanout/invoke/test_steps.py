@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,3 +53,20 @@ def test_a_function_for_all_invocations_leaves_no_room_for_steps(worker: Worker)
 def test_the_schedules_keep_warm_ping_is_no_step(worker: Worker) -> None:
     """GIVEN a worker that is invoked directly WHEN the keep-warm ping of modules/schedule comes THEN it is answered."""
     assert "environment" in worker.lambda_handler({"fanout_heartbeat_s": 0}, CONTEXT)
+
+
+def test_what_a_call_would_not_run_is_refused(worker: Worker) -> None:
+    """GIVEN a coroutine function, or a generator WHEN it is declared for direct invocations THEN the error names it."""
+    worker.steps.clear()
+
+    async def later(payload: Any, context: Any = None) -> None: ...
+
+    def yields(payload: Any, context: Any = None) -> Iterator[int]:
+        yield 1
+
+    for function, told in ((later, "later: is a coroutine function"), (yields, "yields: is a generator")):
+        with pytest.raises(DeclarationError, match=told):
+            worker.on_invoke(function)
+        with pytest.raises(DeclarationError, match=told):
+            worker.step("a")(function)
+    assert (worker.invoked, worker.steps) == (None, {})

@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 from fanout import Context, Outcome
+from fanout.processing.timing import Pace, TimeUp
 from fanout.testing import Death, Rig, record_of
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
@@ -145,3 +146,80 @@ def test_sys_exit_in_a_batch_of_five(make_worker: MakeWorker) -> None:
     assert delivery.outcome is Outcome.REJECTED
     assert rig.dead_letters[0]["MessageAttributes"]["error_type"]["StringValue"] == "SystemExit"
     assert rig.dead_letters[0]["MessageAttributes"]["attempts"]["StringValue"] == "5"
+
+
+def test_a_task_that_ends_programs_harms_its_record_alone(make_worker: MakeWorker) -> None:
+    """GIVEN a coroutine whose own task calls sys.exit WHEN it runs beside others THEN it alone is retried, be the task
+    awaited or in a group, and the next batch is handled."""
+    worker = make_worker(batch={"concurrency": 3})
+
+    async def leaves() -> None:
+        await asyncio.sleep(0)
+        sys.exit(2)
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        await asyncio.sleep(0)
+        if event.number == 1:
+            await asyncio.create_task(leaves())
+        if event.number == 3:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(leaves())
+
+    rig = Rig(worker)
+    deliveries = rig.deliver(*things(5))
+
+    handled, retried = Outcome.HANDLED, Outcome.RETRIED
+    assert outcomes(deliveries) == [handled, retried, handled, retried, handled]
+    assert all(isinstance(deliveries[at].cause, SystemExit) for at in (1, 3))
+    assert outcomes(rig.deliver(*things(1))) == [handled]
+
+
+class _RingsAtTheSecond(Pace):
+    """The timer rings while the core asks whether the second record may begin."""
+
+    def allows(self, remaining_s: float) -> bool:
+        if not self.fresh:
+            self.fresh = True
+            raise TimeUp
+        return super().allows(remaining_s)
+
+
+def test_what_has_not_begun_when_the_loop_is_broken_off_is_not_handled(make_worker: MakeWorker) -> None:
+    """GIVEN a timer that rings between two records WHEN the second waits for its turn THEN it is postponed: none is
+    handled that has not run."""
+    worker, seen = make_worker(), list[int]()
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        seen.append(event.number)
+
+    rig = Rig(worker, pace=_RingsAtTheSecond())
+    deliveries = rig.deliver(*things(2))
+
+    assert (outcomes(deliveries), seen) == ([Outcome.HANDLED, Outcome.POSTPONED], [0])
+    assert rig.redeliver(deliveries[1]).outcome is Outcome.HANDLED
+    assert seen == [0, 1]
+
+
+def test_a_handler_that_cancels_every_task_harms_no_batch(make_worker: MakeWorker) -> None:
+    """GIVEN a coroutine that cancels all tasks but its own WHEN it runs beside others THEN none is handled that has not
+    run to its end, the batch has its outcomes, and the next batch is handled."""
+    worker, ended = make_worker(batch={"concurrency": 2}), list[int]()
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        await asyncio.sleep(0)
+        if event.number == 1:
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+        await asyncio.sleep(0)
+        ended.append(event.number)
+
+    rig = Rig(worker)
+    deliveries = rig.deliver(*things(4))
+
+    handled = [at for at, delivery in enumerate(deliveries) if delivery.outcome is Outcome.HANDLED]
+    assert set(handled) <= set(ended)
+    assert deliveries[3].outcome is Outcome.POSTPONED
+    assert outcomes(rig.deliver(*things(1))) == [Outcome.HANDLED]

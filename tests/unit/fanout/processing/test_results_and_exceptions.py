@@ -119,11 +119,17 @@ def test_a_task_groups_exception_is_what_its_task_raised(
 
 
 class UnspeakableError(Exception):
+    def __init__(self, why: type[BaseException]) -> None:
+        self.why = why
+
     def __str__(self) -> str:
-        raise RuntimeError("not even this")
+        raise self.why("not even this")
 
 
-def test_an_exception_without_a_text_is_its_records_failure_alone(make_worker: MakeWorker) -> None:
+@pytest.mark.parametrize("why", [RuntimeError, SystemExit])
+def test_an_exception_without_a_text_is_its_records_failure_alone(
+    make_worker: MakeWorker, why: type[BaseException]
+) -> None:
     """GIVEN an exception whose text fails WHEN it is the last try THEN the record is in the DLQ with "no message", and
     its mate is handled."""
     worker = make_worker(queue={"max_receives": 1})
@@ -131,7 +137,7 @@ def test_an_exception_without_a_text_is_its_records_failure_alone(make_worker: M
     @worker.handles(ThingHappened)
     def handle(event: ThingHappened, _: Context) -> None:
         if event.number == 0:
-            raise UnspeakableError
+            raise UnspeakableError(why)
 
     rig = Rig(worker)
     assert outcomes(rig.deliver(*things(2))) == [Outcome.REJECTED, Outcome.HANDLED]

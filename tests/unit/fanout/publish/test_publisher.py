@@ -285,6 +285,7 @@ def test_receipts_that_nobody_asks_for_are_complained_of(caplog: pytest.LogCaptu
 class Weighed(Event, source="test.things"):
     ratio: float | None = None
     parts: tuple[dict[str, float], ...] = ()
+    notes: Any = None
 
 
 @pytest.mark.parametrize(
@@ -292,6 +293,7 @@ class Weighed(Event, source="test.things"):
     [
         (Weighed(ratio=float("nan")), "ratio: nan"),
         (Weighed(parts=({"a": 1.0}, {"b": float("-inf")})), r"parts\[1\].b: -inf"),
+        (Weighed(notes={"a": [float("nan")]}), r"notes.a\[0\]: nan"),
     ],
 )
 def test_a_number_that_json_has_not_is_refused_by_its_field(event: Event, where: str) -> None:

@@ -22,8 +22,8 @@ def test_tables_and_what_they_rest_on(run: Run) -> None:
     for told in ("# By event", "# By worker", "dearest items", "# What the levers", "a month.", "Prices: us-east-1"):
         assert told in done.stdout
     assert (
-        "Not calculated, by what is done with them: 1 aws_ecr_repository, 5 aws_s3_bucket, "
-        "1 aws_scheduler_schedule, 1 aws_sfn_state_machine." in done.stdout
+        "Not calculated: 1 aws_ecr_repository, 5 aws_s3_bucket, 1 aws_scheduler_schedule, 1 aws_ses_email_identity, "
+        "1 aws_sfn_state_machine." in done.stdout
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fanout.errors import PlanError
-from fanout_tools.cost.fixed import Canary, fixed, unpriced
+from fanout_tools.cost.fixed import Canary, Forwarder, fixed
 from fanout_tools.cost.inventory import inventory
 from fanout_tools.declarations.worker import IdempotencyMode, Manifest
 from fanout_tools.plans import Plan, Resource
@@ -86,6 +86,7 @@ def test_a_router_is_counted_where_the_plan_has_one(plan: Plan) -> None:
         "fanout-fixture-api": "http_api",
     }
     assert found.canary == Canary(every_s=900, memory_mb=512, architecture="arm64")
+    assert found.forwarder == Forwarder(memory_mb=256, architecture="arm64")
     assert (found.balancers, found.endpoints) == (1, 2)
 
 
@@ -107,7 +108,23 @@ def test_the_events_that_leave_are_known(plan: Plan, manifests: Mapping[str, Man
     assert found.leaving == {"shop.orders/OrderPlaced": 1, "shop.billing/InvoiceIssued": 1}
 
 
-def test_what_costs_by_use_and_is_not_calculated_is_named() -> None:
-    counted = {"aws_s3_bucket": 2, "aws_s3_bucket_policy": 2, "aws_sfn_state_machine": 1, "aws_iam_role": 5}
+def test_the_addresses_of_a_load_balancer_on_the_internet_are_counted(plan: Plan) -> None:
+    """GIVEN a load balancer with two public subnets THEN it has two addresses; none if it is internal."""
+    (balancer,) = plan.of("aws_lb")
+    others = tuple(it for it in plan.resources if it is not balancer)
 
-    assert unpriced(counted) == {"aws_s3_bucket": 2, "aws_sfn_state_machine": 1}
+    assert fixed(plan).addresses == len(balancer.get("subnets")) == 2
+    assert fixed(replace(plan, resources=(*others, balancer.having(internal=True)))).addresses == 0
+
+
+def test_every_function_is_priced_or_named(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
+    """GIVEN workers, web functions, the console, a canary and a forwarder THEN no function is left; WHEN one comes that
+    a stream feeds THEN it is named as not calculated."""
+    relay, stream = (
+        Resource(address=kind, type=kind, values={"function_name": "relay", "arn": "arn:aws:lambda:::relay"})
+        for kind in ("aws_lambda_function", "aws_lambda_event_source_mapping")
+    )
+
+    assert "aws_lambda_function" not in inventory(plan, manifests, EVENTS).unpriced
+    more = replace(plan, resources=(*plan.resources, relay, stream))
+    assert inventory(more, manifests, EVENTS).unpriced["aws_lambda_function"] == 1

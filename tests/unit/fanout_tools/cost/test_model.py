@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout_tools.cost.fixed import Canary, Fixed, Task, WebFunction
+from fanout_tools.cost.fixed import Canary, Fixed, Forwarder, Task, WebFunction
 from fanout_tools.cost.mix import Mix, WebMix, WorkerMix
 from fanout_tools.cost.model import METRICS, bill, chunks, loads, upkeep
 from fanout_tools.cost.prices import Line, load
@@ -343,3 +343,13 @@ def test_canaries_by_the_clock_cost_their_events_and_their_function() -> None:
         "lambda.arm64_gb_s": 2_920 * 15 * 0.5,
         "cloudwatch.metric": 3,
     }
+
+
+def test_spans_are_forwarded_by_the_batch() -> None:
+    """GIVEN a forwarder of 256 MiB WHEN a worker has a million batches of one record THEN it is invoked for each."""
+    forwarder = Forwarder(memory_mb=256, architecture="arm64")
+    lines = bill(replace(small(), fixed=Fixed(forwarder=forwarder)), month(), Mix(), PRICES)
+
+    found = {it.price: it.quantity for it in lines if it.item == "spans forwarded"}
+    assert found == {"lambda.request": 1_000_000, "lambda.arm64_gb_s": pytest.approx(25_000)}
+    assert not [it for it in bill(small(), month(), Mix(), PRICES) if it.item == "spans forwarded"]

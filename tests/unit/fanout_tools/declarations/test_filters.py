@@ -223,3 +223,26 @@ def test_filters_of_workflows_are_held_against_the_contract(tmp_path: Path) -> N
     (told,) = unmet_workflow_filters([NOW], tmp_path / "services")
 
     assert told.text.startswith("services/flow/workflow.yaml: where.pickupp: ")
+
+
+@pytest.mark.parametrize("values", [[1, 2], ["pickup"]])
+def test_an_or_that_sns_takes_for_a_field_is_told_as_one(values: list[Any]) -> None:
+    """GIVEN an $or that chooses among no fields WHEN the worker subscribes by a topic THEN it is a field's name, as to
+    SNS, and no event has such a field."""
+    declared = {"description": "A", "subscribes": [{"event": "test.filters/RideBooked", "where": {"$or": values}}]}
+
+    (told,) = unmet_filters([NOW], {"probe": Manifest.model_validate(declared)})
+
+    assert f"where.$or: {EVENT} has no field $or; correct the name" in told.text
+
+
+@pytest.mark.parametrize("said", ["{ pickup: 5 }", "{ pickup: null }", "{ $or: [1, 2], pickup: x }", "{ $or: 1 }"])
+def test_a_workflows_filter_of_no_arrays_is_left_to_terraform(tmp_path: Path, said: str) -> None:
+    """GIVEN a filter whose fields have no arrays, which Terraform refuses WHEN it is checked THEN nothing fails."""
+    file = tmp_path / "services" / "flow" / "workflow.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"event: test.filters/RideBooked\nwhere: {said}\n", encoding="utf-8")
+
+    told = [it.text for it in unmet_workflow_filters([NOW], tmp_path / "services")]
+
+    assert all("has no field $or" in it for it in told)

@@ -45,6 +45,13 @@ MARKS = "Python and Terraform read this differently; put it in quotation marks"
             "a: !!int '1'\n",
             ["line 1: Terraform reads tags in another way; leave the tag out, quotation marks make a text"],
         ),
+        (
+            'a: "\\ud83d\\ude00"\n"\\udc00": 1\n',
+            [
+                f"line {line}: Terraform refuses the escape of half a character; write the character itself"
+                for line in (1, 2)
+            ],
+        ),
         ("%YAML 1.2\n---\na: 1\n", ["line 1: Terraform reads directives in another way; leave the line out"]),
         (
             "a: &x {b: 1}\nc: {b: 2, <<: *x}\n",
