@@ -1,4 +1,4 @@
-# What may be chosen in every environment, in its terraform.tfvars or as TF_VAR_...: each environment's folder has this file.
+# What may be chosen in every environment, in its terraform.tfvars or as TF_VAR_....
 
 variable "owner" {
   description = "Who runs the environment: the tag `owner` of all that is no worker's own."

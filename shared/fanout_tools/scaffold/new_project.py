@@ -1,6 +1,7 @@
 """``fanout new project``: a project of its own, which has fanout installed rather than copied."""
 
 import re
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -15,19 +16,16 @@ from fanout_tools.scaffold.worker import new_worker
 __all__ = ["new_project"]
 
 _FILES: Final = {
-    "pyproject.toml": "pyproject.toml",
-    "Makefile": "Makefile",
-    "README.md": "README.md",
-    ".gitignore": "gitignore",
-    ".github/workflows/ci.yml": "ci.yml",
-    "contracts/__init__.py": "contracts.py",
-    "terraform/environments/local/main.tf": "local.tf",
-    "terraform/environments/local/settings.tf": "settings.tf",
-    "terraform/environments/local/outputs.tf": "outputs.tf",
-    "terraform/environments/prod/main.tf": "prod.tf",
-    "terraform/environments/prod/settings.tf": "settings.tf",
-    "terraform/environments/prod/outputs.tf": "outputs.tf",
+    "pyproject.toml": ("pyproject.toml",),
+    "Makefile": ("Makefile",),
+    "README.md": ("README.md",),
+    ".gitignore": ("gitignore",),
+    ".github/workflows/ci.yml": ("ci.yml",),
+    "contracts/__init__.py": ("contracts.py",),
+    "terraform/environments/local/main.tf": ("local.tf", "settings.tf", "outputs.tf"),
+    "terraform/environments/prod/main.tf": ("prod.tf", "settings.tf", "outputs.tf"),
 }
+"""The templates of each file: an environment is one file, whatever is shared between them here."""
 
 
 def new_project(folder: Path) -> list[Path]:
@@ -48,9 +46,13 @@ def new_project(folder: Path) -> list[Path]:
     if folder.exists():
         refuse_existing(*(path for path in folder.iterdir() if not path.name.startswith(".")))
     fields = {"name": name, "version": metadata.version(DISTRIBUTION)}
-    written = write({folder / path: fill(f"project/{template}", **fields) for path, template in _FILES.items()})
+    written = write({folder / path: _filled(templates, fields) for path, templates in _FILES.items()})
     made = project(folder)
     vendor(made)
     written += new_event(made, f"{name}.orders/OrderPlaced", ["order_id:str", "email:str"])
     written += new_worker(made, "confirmation", on=[f"{name}.orders/OrderPlaced"])
     return written
+
+
+def _filled(templates: Sequence[str], fields: Mapping[str, str]) -> str:
+    return "\n".join(fill(f"project/{template}", **fields) for template in templates)
