@@ -97,9 +97,9 @@ def _worker(folder: Path, worker: object) -> Iterator[str]:
         if gatherer.on_failure is not None:
             yield from _called_with(folder, gatherer.on_failure, 2, "the scattered event and a part", waits=False)
     if worker.invoked is not None:
-        yield from _called_with(folder, worker.invoked, 2, "the payload and Lambda's context", waits=False)
+        yield from _called_with(folder, worker.invoked, 2, "the payload and Lambda's context")
     for step in worker.steps.values():
-        yield from _called_with(folder, step, 1, "the payload", waits=False)
+        yield from _called_with(folder, step, 1, "the payload")
 
 
 def _called_with(

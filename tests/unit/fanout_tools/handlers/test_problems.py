@@ -68,7 +68,7 @@ BAD = [
     (GOOD.replace("event: ThingDone", "event: dict"), "handler.py:6: do takes a dict, and gets a ThingDone; write"),
     (
         GOOD + "\n@worker.on_invoke\nasync def answer(payload, context): ...\n",
-        "handler.py:11: answer is asynchronous, and is not awaited; write def",
+        "handler.py:11: bad-13: answer: is a coroutine function, and what is invoked directly is not awaited",
     ),
     (
         GOOD.replace("def do", "def broken(: ...\ndef do"),
