@@ -1,4 +1,4 @@
-"""``fanout replay``: events of the archive to one worker once more."""
+"""``fanout replay``: events of the archive to one worker, or to all, once more."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from typing import Annotated, Any
 
 import typer
 
-from fanout_tools.cli.operating import DryRun, Rate, RefusedError, Why, Yes, carried, confirm, now, operating_of
+from fanout_tools.cli.operating import DryRun, Operating, RefusedError, Why, Yes, carried, confirm, now, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
 from fanout_tools.operate.actions.replay import Span, refusal
 from fanout_tools.operate.actions.selection import SelectionError
 
 __all__ = ["command"]
 
+RATE = "20/s"
+"""Of a replay to one worker, unless said."""
+
 
 def command(
     *,
-    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.", autocompletion=workers)],
+    worker: Annotated[str, typer.Option("--worker", help="Who gets the events.", autocompletion=workers)] = "",
+    everyone: Annotated[bool, typer.Option("--all", help="All workers get the events.")] = False,
     begin: Annotated[str, typer.Option("--from", help="The first moment, ISO 8601; UTC unless it says otherwise.")],
     end: Annotated[str, typer.Option("--to", help="The last moment, at least 10 minutes ago.")],
     why: Why,
     pattern: Annotated[str, typer.Option(help="Only events that this EventBridge pattern (JSON) matches.")] = "",
-    rate: Rate = "20/s",
+    rate: Annotated[str, typer.Option(help=f"At most so many messages: 20/s, 100/m; {RATE} unless said.")] = "",
     beyond_fence: Annotated[
         bool, typer.Option("--beyond-fence", help="Those too that the worker may have handled and forgotten.")
     ] = False,
@@ -38,6 +42,7 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Give one worker the events of a time once more, without those that it has handled; no other worker sees them.
+    With --all every worker gets them, at EventBridge's speed, and each leaves out what it has handled.
 
     With --dry-run the events are staged and counted, and nothing is sent. Events from before the worker's memory begins
     are refused (exit status 5). With --again the worker's memory of what it has handled is taken away first, so that
@@ -46,7 +51,17 @@ def command(
     Example: fanout replay --worker loyalty --from 2026-11-27T10:00 --to 2026-11-27T12:00 --why "was not deployed"
     """
     operating = operating_of(env, namespace, services)
-    place, span = operating.topology.worker(worker), Span(_seconds(begin), _seconds(end))
+    span = Span(_seconds(begin), _seconds(end))
+    if everyone:
+        given = {"--worker": worker, "--pattern": pattern, "--rate": rate, "--again": again}
+        if unfit := [name for name, value in given.items() if value]:
+            raise typer.BadParameter(f"{', '.join(unfit)}: --all replays what there is, to all, at EventBridge's speed")
+        _to_all(operating, span, why, beyond_fence=beyond_fence, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    if not worker:
+        raise typer.BadParameter("say who gets the events: --worker WORKER, or --all")
+    rate = rate or RATE
+    place = operating.topology.worker(worker)
     if again not in ("", worker):
         raise RefusedError(f"--again {again}: would have worker {worker} handle events twice; write its name there")
     if reason := refusal(place, span, now(), beyond_fence=beyond_fence):
@@ -68,6 +83,26 @@ def command(
         return
     confirm(f"Send {len(staged.chosen)} events to worker {worker}?", yes=yes)
     carried(head.operation, lambda: replay.send(head, staged), verb=f"sent to {place.queue}", as_json=as_json)
+
+
+def _to_all(
+    operating: Operating, span: Span, why: str, *, beyond_fence: bool, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    replay = operating.replay_all()
+    reach = replay.reach()
+    if reasons := replay.refusals(span, beyond_fence=beyond_fence):
+        more = "; --beyond-fence replays them all the same" if any("effect" in reason for reason in reasons) else ""
+        raise RefusedError("; ".join(reasons) + more)
+    if not as_json:
+        print(f"{len(reach.workers)} workers get the events, by {len(reach.rules)} rules: {', '.join(reach.workers)}")
+    if dry_run:
+        if as_json:
+            print(json.dumps(reach.to_json()))
+        return
+    confirm(f"Replay the events of that time to all {len(reach.workers)} workers?", yes=yes)
+    head = operating.replay_all_head(reach, span, why, now())
+    replay.run(head)
+    print(json.dumps({"operation": head.operation, **reach.to_json()}) if as_json else f"{head.operation}: replayed")
 
 
 def _pattern(text: str) -> dict[str, Any] | None:

@@ -21,6 +21,8 @@ from fanout_tools.operate.actions.pause import Pause
 from fanout_tools.operate.actions.redrive import Canary, Redrive
 from fanout_tools.operate.actions.replay import KIND as REPLAY
 from fanout_tools.operate.actions.replay import Replay, Span
+from fanout_tools.operate.actions.replay_all import ALL, Reach, ReplayAll
+from fanout_tools.operate.actions.replay_all import KIND as REPLAY_ALL
 from fanout_tools.operate.announcing import Announcer
 from fanout_tools.operate.fence import Fence
 from fanout_tools.operate.journal import Head, Journal, Status
@@ -229,6 +231,13 @@ class Operating:
         head = self.operator.head(REPLAY, worker.name, why, now, rate=rate, **chosen)
         queue = self.topology.place.queue_url(self.topology.names.temporary(REPLAY, head.operation))
         return replace(head, plan={**head.plan, "queue": queue})
+
+    def replay_all(self) -> ReplayAll:
+        return ReplayAll(self.topology, self.client("events"), self.journal)
+
+    def replay_all_head(self, reach: Reach, span: Span, why: str, now: float) -> Head:
+        """Of a new replay to all workers."""
+        return self.operator.head(REPLAY_ALL, ALL, why, now, begin=span.begin, end=span.end, **reach.to_json())
 
     def paused_and_idle_since(self, worker: WorkerPlace, failed_ms: int) -> list[str]:
         """What speaks against a redrive at this moment."""
