@@ -1,7 +1,8 @@
 """What an emulator has made and Terraform does not know of.
 
 Where others use the machine an emulator answers late, the provider repeats its call, and is told that the thing is
-there already: it is what the first call has made. Most calls may be repeated; those of the types below may not.
+there already: it is what the first call has made. Most calls may be repeated; those of the types below may not. A
+bucket is left out: it may be somebody else's.
 """
 
 import re
@@ -13,7 +14,7 @@ __all__ = ["is_any", "there_already"]
 _ACCOUNT: Final = "000000000000"
 """Of every emulator."""
 _ERROR: Final = re.compile(
-    r"Error: creating (?P<what>[^\n]*?): [^\n]*(?:EntityAlreadyExists|already exists)[^\n]*\n"
+    r"Error: creating (?P<what>[^\n]*?): [^\n]*(?:AlreadyExists|already exists?)[^\n]*\n"
     r"\s+(?P<address>module\.\S+)"
 )
 _NAME: Final = re.compile(r"\(([^)]+)\)$")
@@ -37,7 +38,20 @@ def there_already(log: str, state: State) -> Iterator[tuple[str, str]]:
         kind = f"aws_{resource.partition('.')[0]}"
         name = _NAME.search(found["what"])
         if name is not None and kind in _IDS:
-            yield from ((found["address"], it) for it in [_IDS[kind](name[1], module, state)] if it)
+            identity = _IDS[kind](name[1], module, state)
+            if identity is not None and not _is_known(kind, identity, state):  # as of an earlier apply of the same log
+                yield found["address"], identity
+
+
+def _is_known(kind: str, identity: str, state: State) -> bool:
+    instances = (
+        it for resource in state.get("resources", ()) if resource["type"] == kind for it in resource["instances"]
+    )
+    return any(identity in (it["attributes"].get("id"), it["attributes"].get("arn")) for it in instances)
+
+
+def _by_name(name: str, _module: str, _state: State) -> str:
+    return name
 
 
 def _policy(name: str, _module: str, _state: State) -> str:
@@ -53,6 +67,15 @@ def _alias(name: str, module: str, state: State) -> str | None:
 
 
 _IDS: Final[Mapping[str, Callable[[str, str, State], str | None]]] = {
+    "aws_cloudwatch_event_archive": _by_name,
+    "aws_cloudwatch_event_bus": _by_name,
+    "aws_cloudwatch_log_group": _by_name,
+    "aws_dynamodb_table": _by_name,
     "aws_iam_policy": _policy,
+    "aws_iam_role": _by_name,
+    "aws_kms_alias": _by_name,
     "aws_lambda_alias": _alias,
+    "aws_lambda_function": _by_name,
+    "aws_scheduler_schedule_group": _by_name,
+    "aws_ssm_parameter": _by_name,
 }
