@@ -10,6 +10,7 @@ Metrics are lines too, in CloudWatch's embedded metric format
 import json
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -224,9 +225,14 @@ def _without_input(text: str, error: BaseException | None) -> str:
             continue
         seen.add(id(found))
         waiting += [found.__cause__, found.__context__, *getattr(found, "exceptions", ())]
-        if type(found).__name__ == "ValidationError":
-            text = text.replace(str(found), told(found))
+        if type(found).__module__ == "pydantic_core._pydantic_core":
+            text = _in_traceback(str(found)).sub(lambda _, it=found: told(it), text)  # type: ignore[misc]
     return text
+
+
+def _in_traceback(text: str) -> re.Pattern[str]:
+    """What finds a text in a traceback, which sets the errors of a group in, each line of them."""
+    return re.compile(r"\n[ |]*".join(re.escape(line.strip()) for line in text.splitlines()))
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -21,6 +21,10 @@ _PORT: Final = re.compile(rb"[0-9]{1,5}")
 _PAIR: Final = re.compile(rb'\s*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*))\s*(;|,|$)')
 _NODE: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|(\d{1,3}(?:\.\d{1,3}){3}):\d{1,5}")
 _KNOWN: Final = 4_096
+_KEPT: Final = 1_024
+_LONGEST_KEPT: Final = 253
+"""Bytes of a host whose lines are remembered, those of the longest name (RFC 1035 section 2.3.4): strangers choose it,
+and a head may have many KB of it."""
 _LONGEST_CHAIN: Final = 64
 """Entries that are looked at; a longer chain is nobody's."""
 _NOTHING: Final[Mapping[bytes, bytes]] = {}
@@ -41,11 +45,11 @@ class Origin:
         """The field lines for the app; ``version`` is that of HTTP in which the request came."""
         chain = self.chain
         client = chain[0].encode()
-        behind, behind_node = _behind_client(chain[1:], self.scheme, self.host, self.port, version)
+        say = _remembered if len(self.host) <= _LONGEST_KEPT else _behind_client
+        behind, behind_node = say(chain[1:], self.scheme, self.host, self.port, version)
         return b"x-forwarded-for: %b%b%b%b" % (client, behind, _node(client), behind_node)
 
 
-@lru_cache(_KNOWN)
 def _behind_client(
     proxies: tuple[str, ...], scheme: str, host: bytes, port: bytes, version: bytes
 ) -> tuple[bytes, bytes]:
@@ -62,6 +66,9 @@ def _behind_client(
     quoted = b';host="%b"' % host if _quotable(host) else b""
     others = b"".join([b", for=" + _node(name) for name in names])
     return behind, b";proto=%b%b%b\r\nvia: %b fanout-router\r\n" % (scheme.encode(), quoted, others, version)
+
+
+_remembered = lru_cache(_KEPT)(_behind_client)
 
 
 def _node(address: bytes) -> bytes:

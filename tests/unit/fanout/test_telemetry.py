@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from fanout import telemetry
-from fanout.telemetry import emit_metrics, log_fields
+from fanout.telemetry import JsonFormatter, emit_metrics, log_fields
 
 log = logging.getLogger("probe")
 
@@ -252,3 +253,28 @@ def test_lines_name_the_functions_version_and_failures_the_trace(
     assert [line["function_version"] for line in (done, failed, metrics)] == ["7"] * 3
     assert failed["xray_trace_id"] == "1-2-3"
     assert "xray_trace_id" not in done
+
+
+@pytest.mark.parametrize("groups", [0, 1, 2])
+def test_what_pydantic_refuses_is_in_no_traceback_with_its_value(groups: int) -> None:
+    """GIVEN a value that pydantic refuses, alone or in groups as a TaskGroup raises them WHEN it is logged THEN its
+    field is told and the value is not."""
+
+    class Person(BaseModel):
+        age: int
+        height: int
+
+    given = {"age": "ann@example.com", "height": "1 street"}
+    error: Exception
+    try:
+        Person.model_validate(given)
+    except ValidationError as refused:
+        error = refused
+    for number in range(groups):
+        error = ExceptionGroup(f"group {number}", [error])
+    record = logging.LogRecord("x", logging.ERROR, "x", 1, "failed", (), (type(error), error, error.__traceback__))
+
+    line = JsonFormatter().format(record)
+    assert "age: Input should be a valid integer" in line
+    assert "ann@" not in line
+    assert "street" not in line

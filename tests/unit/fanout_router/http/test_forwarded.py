@@ -1,5 +1,6 @@
 """Who the client is: chains of proxies, honest and forged."""
 
+import tracemalloc
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -147,3 +148,17 @@ def test_via_says_by_which_version_a_request_came(version: str) -> None:
     else:
         rig.client().send(f"GET / HTTP/{version}\r\nHost: a\r\nVia: 1.1 cache\r\n\r\n".encode())
     assert head_of(rig.peer())[1]["via"] == ["1.1 cache", f"{version} fanout-router"]
+
+
+def test_hosts_that_strangers_make_up_are_not_kept() -> None:
+    """GIVEN hosts of 20 KB, each another WHEN their lines have been made THEN nothing keeps them."""
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            assert (
+                b"x-forwarded-host: %da" % number
+                in Origin(("192.0.2.1",), "http", b"%d" % number + b"a" * 20_000).fields()
+            )
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
