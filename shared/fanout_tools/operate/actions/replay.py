@@ -32,7 +32,7 @@ from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
 
-__all__ = ["ARCHIVED_S", "KIND", "Replay", "ReplayError", "Span", "Staged", "refusal"]
+__all__ = ["ARCHIVED_S", "ENDED", "KIND", "POLL_S", "Replay", "ReplayError", "Span", "Staged", "refusal", "start"]
 
 KIND = "replay"
 ARCHIVED_S = 600
@@ -43,7 +43,7 @@ RETENTION_S = 4 * 86_400
 """Of the staging queue: longer than anybody waits with resuming."""
 TARGET = "staging"
 _GONE = ("ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
-_ENDED = ("COMPLETED", "CANCELLED", "FAILED")
+ENDED = ("COMPLETED", "CANCELLED", "FAILED")
 
 
 class ReplayError(FanoutError):
@@ -95,6 +95,21 @@ def refusal(worker: WorkerPlace, span: Span, now: float, *, beyond_fence: bool) 
             "effect"
         )
     return ""
+
+
+def start(events: Any, topology: Topology, name: str, head: Head, rules: Sequence[str]) -> None:
+    """Have EventBridge replay the time of the head's plan to these rules of the bus, and to no other."""
+    place, bus = topology.place, topology.names.bus
+    events.start_replay(
+        ReplayName=name,
+        EventSourceArn=place.arn("events", f"archive/{bus}"),
+        EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
+        EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
+        Destination={
+            "Arn": place.arn("events", f"event-bus/{bus}"),
+            "FilterArns": [place.arn("events", f"rule/{bus}/{rule}") for rule in rules],
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -247,20 +262,10 @@ class Replay:
         return pattern
 
     def _start(self, head: Head, name: str) -> None:
-        place, bus = self.topology.place, self.topology.names.bus
         from botocore.exceptions import ClientError
 
         try:
-            self.events.start_replay(
-                ReplayName=name,
-                EventSourceArn=place.arn("events", f"archive/{bus}"),
-                EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
-                EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
-                Destination={
-                    "Arn": place.arn("events", f"event-bus/{bus}"),
-                    "FilterArns": [place.arn("events", f"rule/{bus}/{name}")],
-                },
-            )
+            start(self.events, self.topology, name, head, [name])
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
                 raise
@@ -272,7 +277,7 @@ class Replay:
             state = self.events.describe_replay(ReplayName=name)
             if state["State"] == "FAILED":
                 raise ReplayError(f"replay {name}: {state.get('StateReason', 'failed')}")
-            counts = [*counts, queue.depth()] if state["State"] in _ENDED else []
+            counts = [*counts, queue.depth()] if state["State"] in ENDED else []
             self.journal.keep(head.operation)
             alive()
             self.sleep(POLL_S)

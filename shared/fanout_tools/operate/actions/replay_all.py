@@ -10,12 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from fanout_tools.declarations.worker import Via
+from fanout_tools.operate.actions.replay import ENDED, POLL_S, ReplayError, Span, refusal, start
 from fanout_tools.operate.actions.replay import KIND as REPLAY
-from fanout_tools.operate.actions.replay import POLL_S, ReplayError, Span, refusal
 from fanout_tools.operate.journal import Head, Journal, Status
 from fanout_tools.operate.topology import Topology
 
@@ -24,7 +23,6 @@ __all__ = ["ALL", "KIND", "Reach", "ReplayAll"]
 KIND = "replay-all"
 ALL = "*"
 """In the journal, in place of a worker."""
-_ENDED = ("COMPLETED", "CANCELLED", "FAILED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +67,14 @@ class ReplayAll:
         return list(dict.fromkeys(reason for reason in found if reason))
 
     def run(self, head: Head) -> None:
-        """Replay, and wait until EventBridge has ended. Who breaks off cancels it.
+        """Replay, and wait until EventBridge has ended. What breaks the wait off cancels the replay.
 
         :raises ReplayError: EventBridge has failed, or somebody has cancelled it.
         """
         self.journal.open(head)
         name = self.topology.names.temporary(REPLAY, head.operation)
         try:
-            self._start(head, name)
+            start(self.events, self.topology, name, head, head.plan["rules"])
             state = self._await(head, name)
         except BaseException:
             self._cancel(name)
@@ -89,31 +87,18 @@ class ReplayAll:
             )
         self.journal.close(head.operation, Status.FINISHED)
 
-    def _start(self, head: Head, name: str) -> None:
-        place, bus = self.topology.place, self.topology.names.bus
-        self.events.start_replay(
-            ReplayName=name,
-            EventSourceArn=place.arn("events", f"archive/{bus}"),
-            EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
-            EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
-            Destination={
-                "Arn": place.arn("events", f"event-bus/{bus}"),
-                "FilterArns": [place.arn("events", f"rule/{bus}/{rule}") for rule in head.plan["rules"]],
-            },
-        )
-
     def _await(self, head: Head, name: str) -> dict[str, Any]:
         while True:
             state: dict[str, Any] = self.events.describe_replay(ReplayName=name)
-            if state["State"] in _ENDED:
+            if state["State"] in ENDED:
                 return state
             self.journal.keep(head.operation)
             self.sleep(POLL_S)
 
     def _cancel(self, name: str) -> None:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             self.events.cancel_replay(ReplayName=name)
-        except ClientError:  # it has not begun, or has ended
+        except (BotoCoreError, ClientError):  # it has not begun, has ended, or goes on: what broke it off is told
             return
