@@ -31,12 +31,12 @@ from fanout.outcomes import Policies, Reject, RejectPolicy, Retry, single
 from fanout.processing.context import Context
 from fanout.processing.delivery import UNSUCCESSFUL, Delivery, Invocation
 from fanout.processing.handlers import BatchHandler, Handlers, not_run
+from fanout.processing.loop import GRACE_S, WorkerLoop
 from fanout.processing.settings import Settings
 from fanout.processing.timing import Pace, TimeUp, Watch
 from fanout.telemetry import log_fields
 
 if TYPE_CHECKING:
-    import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
     from fanout.gather.parts import Gathering
@@ -46,9 +46,6 @@ __all__ = ["Execution"]
 log = logging.getLogger(__name__)
 
 Chain = list[Delivery]
-
-GRACE_S = 0.1
-"""How long a cancelled coroutine may take to clean up, and by how much the timer of a blocked loop comes later."""
 
 
 class _Ended(NamedTuple):
@@ -76,7 +73,7 @@ class Execution:
     """Of a FIFO record that failed: moves it to the DLQ if it is to go there; whether the records behind it may go
     on."""
     clock: Callable[[], float] = time.time
-    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
+    _loop: WorkerLoop = field(default_factory=WorkerLoop, init=False)
     _pool: ThreadPoolExecutor | None = field(default=None, init=False)
     _stopped: set[str] = field(default_factory=set, init=False)
     """The message groups of which a record of this batch was not successful."""
@@ -240,45 +237,13 @@ class Execution:
     # As tasks.
 
     def _run(self, coroutine: Awaitable[Any], invocation: Invocation, watch: Watch) -> Any:
-        """Run it on the worker's loop, and see that no task of it is left over."""
-        import asyncio
-
-        if self._loop is None:
-            # One loop for the life of the worker: the clients that its handlers make belong to it.
-            self._loop = asyncio.new_event_loop()
-            weakref.finalize(self, self._loop.close)
         # Later than the limits of the loop itself: rings only for a step that holds the loop up.
         watch.ring_in(self._left_s(invocation) + 3 * GRACE_S)
         watch.interruptible = True
         try:
-            return _to_its_end(self._loop, self._with_leftovers(coroutine, invocation))
+            return self._loop.run(coroutine, partial(self._left_s, invocation))
         finally:
             watch.interruptible = False
-            if any(not task.done() for task in asyncio.all_tasks(self._loop)):
-                self._loop = None  # it is never run again, and neither is what ignored its cancellation
-
-    async def _with_leftovers(self, coroutine: Awaitable[Any], invocation: Invocation) -> Any:
-        try:
-            return await coroutine
-        finally:
-            left = _left()
-            while left:
-                await self._end(left, invocation)
-                left = _left() if self._left_s(invocation) else set()  # what they left in their turn
-
-    async def _end(self, tasks: set[asyncio.Task[Any]], invocation: Invocation) -> None:
-        """Wait for what handlers left running; cancel what does not end in time."""
-        import asyncio
-
-        done, pending = await asyncio.wait(tasks, timeout=self._left_s(invocation))
-        for task in pending:
-            task.cancel()
-        if pending:
-            await asyncio.wait(pending, timeout=GRACE_S)
-        for task in tasks:
-            what = "awaited" if task in done else "cancelled"
-            error = task.exception() if task.done() and not task.cancelled() else None
-            log.warning("a handler left the task %s running; it was %s", _name(task), what, exc_info=error)
 
     def _run_tasks(self, chains: Sequence[Chain], invocation: Invocation, watch: Watch) -> None:
         import asyncio
@@ -286,7 +251,7 @@ class Execution:
         try:
             self._run(self._tasks(chains, invocation), invocation, watch)
         except TimeUp:  # rang between two steps of the loop
-            self._loop = None  # it is left in the middle of a step, and cannot be run again
+            self._loop.leave()  # amid a step
             self._break_off(chains, self._overdue(self._left_s(invocation)))
         except asyncio.CancelledError as cancelled:  # a handler cancelled every task, these too
             self._break_off(chains, cancelled)
@@ -419,27 +384,6 @@ class Execution:
             watch.interruptible = False
 
 
-def _to_its_end(loop: asyncio.AbstractEventLoop, coroutine: Awaitable[Any]) -> Any:
-    """Run the loop until the coroutine has ended. SystemExit of another task ends the loop, but is that task's alone:
-    whoever awaits it is told."""
-    import asyncio
-
-    main = asyncio.ensure_future(coroutine, loop=loop)
-    while True:
-        try:
-            return loop.run_until_complete(main)
-        except SystemExit:
-            if main.done():
-                raise
-
-
-def _left() -> set[asyncio.Task[Any]]:
-    """What handlers left running; but for what has been cancelled already, and goes on all the same."""
-    import asyncio
-
-    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()}
-
-
 def _personal(turns: Iterable[tuple[Delivery, Envelope]]) -> frozenset[str]:
     """The personal values of all these events."""
     return frozenset[str]().union(*(delivery.personal() for delivery, _ in turns))
@@ -467,8 +411,3 @@ def _call_safely(call: Callable[[], Any]) -> _Ended:
         return _Ended(call())
     except BaseException as error:  # noqa: BLE001 - as above
         return _Ended(error=error)
-
-
-def _name(task: asyncio.Task[Any]) -> str:
-    coroutine = task.get_coro()
-    return getattr(coroutine, "__qualname__", None) or repr(coroutine)
