@@ -26,6 +26,10 @@ def find() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
+class PageLeftError(RuntimeError):
+    """The page went elsewhere before it had answered."""
+
+
 class Page:
     """One open page.
 
@@ -40,6 +44,7 @@ class Page:
     def call(self, method: str, **parameters: Any) -> Any:
         """Ask the browser for something; its result.
 
+        :raises PageLeftError: the page has gone elsewhere meanwhile.
         :raises RuntimeError: the browser refuses.
         """
         self._number += 1
@@ -47,7 +52,8 @@ class Page:
         while (answer := json.loads(self._link.recv(timeout=60))).get("id") != self._number:
             self.events.append(answer)
         if "error" in answer:
-            raise RuntimeError(f"{method}: {answer['error']}")
+            left = answer["error"].get("message") == "Inspected target navigated or closed"
+            raise (PageLeftError if left else RuntimeError)(f"{method}: {answer['error']}")
         return answer["result"]
 
     def run(self, script: str) -> Any:
@@ -61,16 +67,18 @@ class Page:
         return result["result"].get("value")
 
     def wait(self, script: str, within_s: float = 60.0) -> Any:
-        """Wait until an expression is true; its value.
+        """Wait until an expression is true, be it of the page that this one goes to; its value.
 
         :raises TimeoutError: it never was.
         """
         until = time.monotonic() + within_s
-        while not (value := self.run(script)):
+        while True:
+            with contextlib.suppress(PageLeftError):
+                if value := self.run(script):
+                    return value
             if time.monotonic() > until:
                 raise TimeoutError(f"never came to be so: {script}")
             time.sleep(0.02)
-        return value
 
 
 @contextmanager
