@@ -53,11 +53,12 @@ GATHERING: Final = {
     Permission("Wake", "sqs:SendMessage"),
 }
 PUBLISHING: Final = Permission("Publish", "events:PutEvents")
+PUBLISHERS: Final = {"billing", "report", "thumbnails"}
 WRITING: Final = {Permission("Permission0", "dynamodb:PutItem"), Permission("Permission0", "dynamodb:UpdateItem")}
 
 BY_ITS_EVENT: Final[Mapping[str, set[Permission]]] = {
     "audit": {Permission("Permission0", "s3:PutObject")},
-    "billing": {*WRITING, PUBLISHING},
+    "billing": WRITING,
     "inventory": WRITING,
     "loyalty": WRITING,
     "notifications": {
@@ -65,11 +66,10 @@ BY_ITS_EVENT: Final[Mapping[str, set[Permission]]] = {
         Permission("Permission1", "ses:SendEmail"),
         Permission("Powertools", "dynamodb:PutItem"),
     },
-    "report": {*GATHERING, PUBLISHING, Permission("Permission0", "s3:GetObject")},
+    "report": {*GATHERING, Permission("Permission0", "s3:GetObject")},
     "scribe": {Permission("Permission0", "dynamodb:PutItem"), Permission("Outbox", "dynamodb:PutItem")},
     "thumbnails": {
         *GATHERING,
-        PUBLISHING,
         Permission("Permission0", "s3:GetObject"),
         Permission("Permission1", "s3:PutObject"),
     },
@@ -133,9 +133,8 @@ def test_a_missing_permission_fails_and_loses_nothing(
     platform: Platform, worker: str, permission: Permission, provocation: Provocation
 ) -> None:
     """GIVEN a worker whose role lacks one permission WHEN a message needs it THEN IAM refuses just that, and the
-    message stays; WHEN the permission is back THEN the redelivery is handled, and only a stray body is in the DLQ. What
-    may not be published is dead-lettered at once: each try would repeat the handler's effect."""
-    dead_lettered = provocation is provoke.a_stray_body or permission.action == "events:PutEvents"
+    message stays; WHEN the permission is back THEN the redelivery is handled, and only a stray body is in the DLQ."""
+    dead_lettered = provocation is provoke.a_stray_body
     role = Role(platform.names.function(worker))
     with taken_over(platform, worker, role) as mapping:
         with role.without(permission):
@@ -144,10 +143,24 @@ def test_a_missing_permission_fails_and_loses_nothing(
 
         assert refused.denied == {permission.action}
         assert dead_lettered or refused.kept or sent not in mapping.acknowledged
-        mapping.until_acknowledged({sent, *refused.kept})
+        assert mapping.until_acknowledged({sent, *refused.kept}) == set()
 
     dead = {letter.get("message_id") for letter in platform.dead_letters(worker)} & mapping.acknowledged
     assert dead == ({sent} if dead_lettered else set())
+
+
+@pytest.mark.parametrize("worker", sorted(PUBLISHERS))
+def test_what_may_not_be_published_is_dead_lettered(platform: Platform, worker: str) -> None:
+    """GIVEN a worker whose role may not publish WHEN an event has it publish THEN the event is in the DLQ at once, with
+    IAM's refusal: each further try would repeat the handler's effect."""
+    role = Role(platform.names.function(worker))
+    with taken_over(platform, worker, role) as mapping, role.without(PUBLISHING):
+        sent = provoke.an_event(platform, worker)
+        mapping.until_acknowledged({sent})
+
+    # What another event left in the queue may have been refused beside it.
+    [letter] = [it for it in platform.dead_letters(worker) if it.get("message_id") == sent]
+    assert denied_in(letter["error_message"]) == {PUBLISHING.action}
 
 
 def _calls() -> Iterator[object]:
@@ -209,10 +222,11 @@ def test_a_step_that_undoes_needs_to_read(platform: Platform, worker: str) -> No
 def test_every_permission_is_on_trial(platform: Platform, worker: str) -> None:
     """GIVEN the role of a worker WHEN its permissions are listed THEN each has its trial above, or a named gap."""
     tried = {*EVERY_WORKER, *BY_ITS_EVENT.get(worker, ()), *IN_ITS_NAME}
+    publishing = {PUBLISHING} if worker in PUBLISHERS else set()
     gaps = {*UNSEEN, *UNSEEN_OF.get(worker, ()), *POWERTOOLS.get(worker, ())}
     invoked = ({INVOKING} if worker == "thumbnails" else set()) | ({READING} if worker in UNDOING else set())
 
-    untried = Role(platform.names.function(worker)).permissions() - tried - gaps - invoked
+    untried = Role(platform.names.function(worker)).permissions() - tried - gaps - invoked - publishing
     assert untried == set(), f"{worker}: what needs these? Add its trial, or take them from the role"
 
 
