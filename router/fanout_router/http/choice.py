@@ -52,7 +52,7 @@ class ChoosingProtocol(asyncio.Protocol):
             self._http1.data_received(data)
 
     def _go_on_with_http2(self, data: bytes) -> None:
-        self._front.connections.discard(self._http1)
+        self._http1.connection_lost(None)  # it serves this connection no more
         protocol = Http2Protocol(self._front, self._scheme, self._loop)
         self._transport.set_protocol(cast("asyncio.Protocol", protocol))
         protocol.connection_made(self._transport)

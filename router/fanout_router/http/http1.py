@@ -58,6 +58,8 @@ class ClientProtocol:
         """The client is gone: so are its requests, at once."""
         self.front.connections.discard(self)
         self.closing = True
+        self._tunnel = None
+        self._reader.let_go()
         requests, self._requests = self._requests, deque()
         if requests:
             requests[0].dispatcher.depart(requests[0])

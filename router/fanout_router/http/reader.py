@@ -49,6 +49,8 @@ _NOTHING: Final[Values] = {}
 class RequestReader:
     """Reads the requests of one connection; a bad one is refused through the connection."""
 
+    __deletable__ = ("_connection",)  # said to mypyc
+
     def __init__(self, connection: "ClientProtocol", peer: str, scheme: str) -> None:
         self.current: Request | None = None
         """The request being read, or read last."""
@@ -86,6 +88,12 @@ class RequestReader:
                 at = self._chunk(data, at, self._chunks)
             else:
                 at = self._head(data, at)
+
+    def let_go(self) -> None:
+        """The connection is gone: read no more, and hold neither it nor a request, so that all are free at once."""
+        self.stopped = True
+        self.current = self._chunks = None
+        del self._connection
 
     def _refuse(self, status: int, until: int) -> int:
         self._connection.refuse(status)

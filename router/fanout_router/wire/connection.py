@@ -18,7 +18,7 @@ from typing import Final
 
 from fanout_router.errors import WireError
 from fanout_router.wire import frames
-from fanout_router.wire.control import ControlFrames
+from fanout_router.wire.control import NOBODY, ControlFrames
 from fanout_router.wire.headers import Headers, malformed_request
 from fanout_router.wire.stream import Stream, StreamHandler
 
@@ -68,11 +68,13 @@ class Connection(ControlFrames):
     def connection_lost(self) -> None:
         """The transport is gone: close every stream."""
         self.closed = True
+        self.handler = NOBODY
         streams, self.streams = list(self.streams.values()), {}
         for stream in streams:
             stream.closed = True
-            if stream.handler is not None:
-                stream.handler.stream_closed(frames.CANCEL)
+            handler, stream.handler = stream.handler, None
+            if handler is not None:
+                handler.stream_closed(frames.CANCEL)
 
     def receive(self, data: bytes | memoryview) -> None:
         """Take bytes from the transport; calls the handlers. Bytes after a failure are dropped.
@@ -139,10 +141,11 @@ class Connection(ControlFrames):
                 stream.unacknowledged += length
                 if stream.unacknowledged > window:
                     raise WireError(frames.FLOW_CONTROL_ERROR, "stream window exceeded")
+                handler = stream.handler
                 if flags:
                     self._end_remote(stream)
                 source = view if length > _VIEW_FROM else data
-                stream.handler.data_received(source[begin:end], flags == 1)  # type: ignore[union-attr]
+                handler.data_received(source[begin:end], flags == 1)  # type: ignore[union-attr]
             else:
                 self._other(kind, flags, stream_id & 0x7FFFFFFF, bytes(data[begin:end]))
             if self.closed:
@@ -164,16 +167,18 @@ class Connection(ControlFrames):
             stream.unacknowledged += size
             if stream.unacknowledged > self.limits.stream_window:
                 raise WireError(frames.FLOW_CONTROL_ERROR, "stream window exceeded")
+            handler = stream.handler
             if end:
                 self._end_remote(stream)
-            stream.handler.data_received(part, end)  # type: ignore[union-attr]
+            handler.data_received(part, end)  # type: ignore[union-attr]
         return size
 
     def _fail(self, error: WireError) -> None:
         if not self.closed:
+            handler = self.handler
             self.goaway(error.code, error.reason.encode())
             self.connection_lost()
-            self.handler.connection_failed(error)
+            handler.connection_failed(error)
 
     def _take_preface(self, data: bytes | memoryview) -> int:
         if data[:24] != frames.PREFACE[: len(data)]:
@@ -237,7 +242,8 @@ class ClientConnection(Connection):
             self._on_trailers(stream, headers, end)
             return
         stream.answered = not dict(headers).get(b":status", b"").startswith(b"1")
+        handler = stream.handler
         if end:
             self._end_remote(stream)
-        if stream.handler is not None:
-            stream.handler.headers_received(headers, end)
+        if handler is not None:
+            handler.headers_received(headers, end)

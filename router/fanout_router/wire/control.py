@@ -6,7 +6,7 @@ bounds floods.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from fanout_router.errors import WireError
 from fanout_router.wire import frames
@@ -30,10 +30,31 @@ class ConnectionHandler(Protocol):
         """The peer broke the protocol; GOAWAY has been written: flush and close the transport."""
 
 
+class Nobody:
+    """In the place of a connection's handler once the connection is over, so that both are free at once."""
+
+    def stream_opened(self, stream: Stream, headers: Headers, end: bool) -> None:
+        """None is."""
+
+    def ping_acknowledged(self, payload: bytes) -> None:
+        """None is."""
+
+    def goaway_received(self, code: int) -> None:
+        """None is."""
+
+    def connection_failed(self, error: WireError) -> None:
+        """It has ended."""
+
+
+NOBODY: Final = Nobody()
+
+
 class ControlFrames:
     """The state of a connection, and what every frame but plain DATA does to it."""
 
     is_client: ClassVar[bool]
+
+    handler: ConnectionHandler
 
     def __init__(
         self,
@@ -66,17 +87,6 @@ class ControlFrames:
         self._block: tuple[int, int, bytearray] | None = None
         self._codec = HeaderCodec(self.limits.header_list)
         self._budget = OverheadBudget(self.limits.overhead_burst, self.limits.overhead_rate, clock)
-        self._slow: dict[int, Callable[[int, int, bytes], None]] = {
-            frames.HEADERS: self._on_headers,
-            frames.PRIORITY: self._on_priority,
-            frames.RST_STREAM: self._on_rst_stream,
-            frames.SETTINGS: self._on_settings,
-            frames.PUSH_PROMISE: self._on_push_promise,
-            frames.PING: self._on_ping,
-            frames.GOAWAY: self._on_goaway,
-            frames.WINDOW_UPDATE: self._on_window_update,
-            frames.CONTINUATION: self._on_continuation,
-        }
 
     def encode_headers(self, headers: Headers) -> bytes:
         """A header block for this connection; blocks must be written in the order they were encoded."""
@@ -102,14 +112,11 @@ class ControlFrames:
             if kind != frames.SETTINGS or flags & frames.ACK:
                 raise WireError(frames.PROTOCOL_ERROR, "first frame is not SETTINGS")
             self._settings_missing = False
-        if kind == frames.DATA:
-            self._on_unusual_data(flags, stream_id, payload)
-            return
-        handle = self._slow.get(kind)
+        handle = _HANDLED.get(kind)
         if handle is None:  # RFC 9113 section 5.5: unknown types are ignored
             self._spend("unknown")
             return
-        handle(flags, stream_id, payload)
+        handle(self, flags, stream_id, payload)
 
     def _on_unusual_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         """DATA that is padded, empty, or for a stream that is closed (sent before our reset arrived)."""
@@ -130,10 +137,11 @@ class ControlFrames:
         end = bool(flags & frames.END_STREAM)
         if not body and not end:
             self._spend("DATA")
+        handler = stream.handler
         if end:
             self._end_remote(stream)
-        if stream.handler is not None:
-            stream.handler.data_received(body, end)
+        if handler is not None:
+            handler.data_received(body, end)
 
     def _end_remote(self, stream: Stream) -> None:
         stream.remote_ended = True
@@ -146,9 +154,10 @@ class ControlFrames:
         self.unacknowledged = 0
 
     def forget(self, stream: Stream) -> None:
-        """Drop a stream that is closed both ways."""
+        """Drop a stream that is closed both ways; it lets go of its handler, so that both are free at once."""
         stream.closed = True
         stream.pending = None
+        stream.handler = None
         self.streams.pop(stream.id, None)
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> None:
@@ -192,10 +201,11 @@ class ControlFrames:
             raise WireError(frames.PROTOCOL_ERROR, f"second HEADERS on stream {stream.id}")
         if stream.remote_ended:
             raise WireError(frames.STREAM_CLOSED, f"HEADERS after the end of stream {stream.id}")
+        handler = stream.handler
         self._end_remote(stream)
         stream.trailers = headers
-        if stream.handler is not None:
-            stream.handler.data_received(b"", True)
+        if handler is not None:
+            handler.data_received(b"", True)
 
     def _on_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
         self._spend("PRIORITY")
@@ -212,9 +222,10 @@ class ControlFrames:
             raise WireError(frames.PROTOCOL_ERROR, f"RST_STREAM on idle stream {stream_id}")
         stream = self.streams.get(stream_id)
         if stream is not None:
+            handler = stream.handler
             self.forget(stream)
-            if stream.handler is not None:
-                stream.handler.stream_closed(int.from_bytes(payload, "big"))
+            if handler is not None:
+                handler.stream_closed(int.from_bytes(payload, "big"))
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         if stream_id:
@@ -309,14 +320,30 @@ class ControlFrames:
             stream.pump()
 
     def _stream_error(self, stream: Stream, code: int) -> None:
+        handler = stream.handler
         stream.reset(code)
-        if stream.handler is not None:
-            stream.handler.stream_closed(code)
+        if handler is not None:
+            handler.stream_closed(code)
 
     def _pump_all(self) -> None:
         for stream in list(self.streams.values()):
             if stream.pending is not None:
                 stream.pump()
+
+
+_HANDLED: Final[dict[int, Callable[[ControlFrames, int, int, bytes], None]]] = {
+    frames.DATA: ControlFrames._on_unusual_data,
+    frames.HEADERS: ControlFrames._on_headers,
+    frames.PRIORITY: ControlFrames._on_priority,
+    frames.RST_STREAM: ControlFrames._on_rst_stream,
+    frames.SETTINGS: ControlFrames._on_settings,
+    frames.PUSH_PROMISE: ControlFrames._on_push_promise,
+    frames.PING: ControlFrames._on_ping,
+    frames.GOAWAY: ControlFrames._on_goaway,
+    frames.WINDOW_UPDATE: ControlFrames._on_window_update,
+    frames.CONTINUATION: ControlFrames._on_continuation,
+}
+"""Functions, and no connection's own methods: a connection that held those would hold itself."""
 
 
 def _unpad(payload: bytes) -> bytes:

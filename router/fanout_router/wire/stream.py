@@ -171,9 +171,10 @@ class Stream:
         self.pending += data
         self.end_sent = end
         if len(self.pending) > self.connection.limits.pending_output:
+            handler = self.handler
             self.reset(frames.ENHANCE_YOUR_CALM)
-            if self.handler is not None:
-                self.handler.stream_closed(frames.ENHANCE_YOUR_CALM)
+            if handler is not None:
+                handler.stream_closed(frames.ENHANCE_YOUR_CALM)
             return True
         self.pump()
         return self._idle()
