@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,6 +14,11 @@ import pytest
 from contracts.orders import OrderLine
 from fanout.events.envelope import Envelope
 from fanout.publish import wrap
+from fanout_tools.operate.fast import Fast
+from fanout_tools.operate.sources.handled import handled
+from fanout_tools.operate.sources.metrics import Window
+from fanout_tools.operate.topology import Topology
+from fanout_tools.project import project
 from tests.integration.platform import Platform, client, eventually, order
 from tests.integration.test_cli import fanout
 
@@ -84,6 +91,21 @@ def test_an_order_is_traced_complete(platform: Platform, tmp_path: Path) -> None
     assert why.returncode == 0
     assert "filtered: detail.data.customer_id is" in why.stdout
     assert "not subscribed" in fanout(platform, "why", event_id, "thumbnails").stdout
+
+
+def test_a_workers_log_tells_what_it_has_handled(platform: Platform) -> None:
+    """GIVEN an order that billing has handled WHEN its log is asked, as a replay of a forgotten time does THEN it tells
+    the order's id."""
+    placed = wrap(order(f"c-{uuid4()}", amount=42.5))
+    platform.publisher.publish(placed)
+    topology = Topology.of(project(platform.services.parent), platform.names)
+
+    async def logged() -> frozenset[str]:
+        async with Fast.reached(topology.place) as fast:
+            return await handled(fast, topology, topology.worker("billing"), Window(time.time() - 600, time.time()))
+
+    event_id = placed.metadata.event_id
+    eventually(lambda: asyncio.run(logged()), lambda ids: event_id in ids, "billing's log has the order")
 
 
 def test_a_rejected_order_is_dead_with_its_cause(platform: Platform) -> None:

@@ -10,8 +10,9 @@ import typer
 
 from fanout_tools.cli.operating import DryRun, Operating, RefusedError, Why, Yes, carried, confirm, now, operating_of
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services, workers
-from fanout_tools.operate.actions.replay import Span, refusal
+from fanout_tools.operate.actions.replay_span import FencedBy, Span, refusal
 from fanout_tools.operate.actions.selection import SelectionError
+from fanout_tools.operate.topology import WorkerPlace
 
 __all__ = ["command"]
 
@@ -31,6 +32,9 @@ def command(
     beyond_fence: Annotated[
         bool, typer.Option("--beyond-fence", help="Those too that the worker may have handled and forgotten.")
     ] = False,
+    fence: Annotated[
+        FencedBy, typer.Option(help="logs: what the worker has forgotten is looked up in its log.")
+    ] = FencedBy.RECORDS,
     again: Annotated[
         str, typer.Option("--again", metavar="WORKER", help="Those too that it has handled: write its name once more.")
     ] = "",
@@ -45,15 +49,17 @@ def command(
     With --all every worker gets them, at EventBridge's speed, and each leaves out what it has handled.
 
     With --dry-run the events are staged and counted, and nothing is sent. Events from before the worker's memory begins
-    are refused (exit status 5). With --again the worker's memory of what it has handled is taken away first, so that
-    each of them has a second effect; what follows from them has the ids that it had, and is known to its own workers.
+    are refused (exit status 5), unless --fence logs has its log tell which of them were handled. With --again the
+    worker's memory of what it has handled is taken away first, so that each of them has a second effect; what follows
+    from them has the ids that it had, and is known to its own workers.
 
     Example: fanout replay --worker loyalty --from 2026-11-27T10:00 --to 2026-11-27T12:00 --why "was not deployed"
     """
     operating = operating_of(env, namespace, services)
     span = Span(_seconds(begin), _seconds(end))
     if everyone:
-        given = {"--worker": worker, "--pattern": pattern, "--rate": rate, "--again": again}
+        by_logs = fence if fence is FencedBy.LOGS else ""
+        given = {"--worker": worker, "--pattern": pattern, "--rate": rate, "--fence logs": by_logs, "--again": again}
         if unfit := [name for name, value in given.items() if value]:
             raise typer.BadParameter(f"{', '.join(unfit)}: --all replays what there is, to all, at EventBridge's speed")
         _to_all(operating, span, why, beyond_fence=beyond_fence, dry_run=dry_run, yes=yes, as_json=as_json)
@@ -64,10 +70,14 @@ def command(
     place = operating.topology.worker(worker)
     if again not in ("", worker):
         raise RefusedError(f"--again {again}: would have worker {worker} handle events twice; write its name there")
-    if reason := refusal(place, span, now(), beyond_fence=beyond_fence):
-        raise RefusedError(f"{reason}; --beyond-fence replays them all the same" if "effect" in reason else reason)
+    if again and fence is FencedBy.LOGS:
+        raise typer.BadParameter("--again replays what was handled, --fence logs leaves it out: give one of them")
+    if reason := refusal(place, span, now(), beyond_fence=beyond_fence, fence=fence):
+        raise RefusedError(f"{reason}; {_way_out(place, fence)}" if "effect" in reason else reason)
     replay = operating.replay(place, rate)
-    head = operating.replay_head(place, span, why, now(), rate=rate, pattern=_pattern(pattern), again=bool(again))
+    head = operating.replay_head(
+        place, span, why, now(), rate=rate, pattern=_pattern(pattern), fence=fence, again=bool(again)
+    )
     operating.sweep()
     staged = replay.stage(head)
     if not as_json:
@@ -103,6 +113,13 @@ def _to_all(
     head = operating.replay_all_head(reach, span, why, now())
     replay.run(head)
     print(json.dumps({"operation": head.operation, **reach.to_json()}) if as_json else f"{head.operation}: replayed")
+
+
+def _way_out(worker: WorkerPlace, fence: FencedBy) -> str:
+    beyond = "--beyond-fence replays them all the same"
+    if fence is FencedBy.LOGS or worker.manifest.idempotency.key:
+        return beyond
+    return f"--fence logs asks its log which were handled, {beyond}"
 
 
 def _pattern(text: str) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from fanout_tools.operate.actions.carrying import MOST, Carrier
 from fanout_tools.operate.actions.pause import KIND as PAUSE
 from fanout_tools.operate.actions.pause import open_pauses
 from fanout_tools.operate.actions.redrive import Canary
-from fanout_tools.operate.actions.replay import Span, refusal
+from fanout_tools.operate.actions.replay_span import FencedBy, Span, refusal
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.journal import Status
 from fanout_tools.operate.limits import parse_rate
@@ -298,19 +298,25 @@ def replay(console: Console, form: Mapping[str, str], address: Mapping[str, Any]
     parse_rate(rate)
     if again not in ("", place.name):
         raise FormError(f"again: {again}: would have worker {place.name} handle events twice; write its name there")
-    if reason := refusal(place, span, console.clock(), beyond_fence=beyond):
+    fence = FencedBy.LOGS if "logs" in form else FencedBy.RECORDS
+    if again and fence is FencedBy.LOGS:
+        raise FormError("again: replays what was handled, which the log is asked for to leave it out: choose one")
+    if reason := refusal(place, span, console.clock(), beyond_fence=beyond, fence=fence):
         raise RefusedError(reason)
     pattern = _pattern(form.get("pattern", ""))
     times = ["--from", form["from"], "--to", form["to"], "--rate", rate]
     times += ["--pattern", form["pattern"]] if pattern else []
     command = console.command(
         "replay", "--worker", place.name, *times, *(["--beyond-fence"] if beyond else []),
+        *(["--fence", fence] if fence is FencedBy.LOGS else []),
         *(["--again", again] if again else []), "--why", "…",
     )  # fmt: skip
 
     def begin(why: str) -> str:
         acting = console.acting(command)
-        head = acting.replay_head(place, span, why, console.clock(), rate=rate, pattern=pattern, again=bool(again))
+        head = acting.replay_head(
+            place, span, why, console.clock(), rate=rate, pattern=pattern, fence=fence, again=bool(again)
+        )
 
         def stage() -> None:
             staged = acting.replay(place, rate).stage(head)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,15 +21,19 @@ from fanout_tools.operate.actions.pause import Mapping as SourceMapping
 from fanout_tools.operate.actions.pause import Pause
 from fanout_tools.operate.actions.redrive import Canary, Redrive
 from fanout_tools.operate.actions.replay import KIND as REPLAY
-from fanout_tools.operate.actions.replay import Replay, Span
+from fanout_tools.operate.actions.replay import Replay
 from fanout_tools.operate.actions.replay_all import ALL, Reach, ReplayAll
 from fanout_tools.operate.actions.replay_all import KIND as REPLAY_ALL
+from fanout_tools.operate.actions.replay_span import FencedBy, Span
 from fanout_tools.operate.announcing import Announcer
+from fanout_tools.operate.fast import Fast
 from fanout_tools.operate.fence import Fence
 from fanout_tools.operate.journal import Head, Journal, Status
 from fanout_tools.operate.limits import TokenBucket, parse_rate
 from fanout_tools.operate.operations import Operator, journal_of
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
+from fanout_tools.operate.sources.handled import handled
+from fanout_tools.operate.sources.metrics import Window
 from fanout_tools.operate.sweeping import sweep
 from fanout_tools.operate.topology import Topology, WorkerPlace
 
@@ -201,6 +206,10 @@ class Operating:
 
     def replay(self, worker: WorkerPlace, rate: str) -> Replay:
         carrier = self.redrive(worker)
+
+        def logged(begin: float) -> frozenset[str]:
+            return asyncio.run(self._handled(worker, Window(begin, time.time())))
+
         return Replay(
             self.topology,
             worker,
@@ -210,7 +219,12 @@ class Operating:
             self.journal,
             carrier.fence,
             lambda queue: self.carrying(queue, carrier, rate, to=worker),
+            logged,
         )
+
+    async def _handled(self, worker: WorkerPlace, window: Window) -> frozenset[str]:
+        async with Fast.reached(self.topology.place) as fast:
+            return await handled(fast, self.topology, worker, window)
 
     def replay_head(
         self,
@@ -221,6 +235,7 @@ class Operating:
         *,
         rate: str,
         pattern: Mapping[str, Any] | None,
+        fence: FencedBy = FencedBy.RECORDS,
         again: bool = False,
     ) -> Head:
         """Of a new replay; its plan names the staging queue.
@@ -228,7 +243,7 @@ class Operating:
         :param again: those too that the worker has handled: it forgets them first.
         """
         chosen = {"begin": span.begin, "end": span.end, "pattern": pattern and dict(pattern), "again": again}
-        head = self.operator.head(REPLAY, worker.name, why, now, rate=rate, **chosen)
+        head = self.operator.head(REPLAY, worker.name, why, now, rate=rate, fence=str(fence), **chosen)
         queue = self.topology.place.queue_url(self.topology.names.temporary(REPLAY, head.operation))
         return replace(head, plan={**head.plan, "queue": queue})
 

@@ -64,7 +64,7 @@ locals {
           Effect = "Allow"
           Action = [
             "cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "events:ListRules", "events:ListReplays", "lambda:GetEventSourceMapping",
-            "lambda:ListEventSourceMappings", "logs:GetQueryResults", "logs:StopQuery", "scheduler:ListSchedules", "sns:GetSubscriptionAttributes",
+            "lambda:ListEventSourceMappings", "logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery", "scheduler:ListSchedules", "sns:GetSubscriptionAttributes",
             "sqs:ListQueues",
           ]
           Resource = ["*"]

@@ -2,11 +2,11 @@
 
 EventBridge replays to rules, and a worker that gets its events by a topic has no rule of its own. So the replay goes to
 a rule and a queue made for it alone, named by the operation. What is staged there is an exact count. Of it the worker
-gets what its filter selects and its idempotency store does not have as handled. The staging queue is worked off as a
-dead-letter queue is, so that a replay that was cut off is carried on where it was.
+gets what its filter selects and its idempotency store does not have as handled; of a time that the store has forgotten,
+what the worker's log does not tell as handled. The staging queue is worked off as a dead-letter queue is, so that a
+replay that was cut off is carried on where it was.
 
-A replay ends at least :data:`ARCHIVED_S` ago, the time that an event may need into the archive
-(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-replay-archived-event.html). Its order is not kept.
+Its order is not kept. Which time may be replayed: :mod:`fanout_tools.operate.actions.replay_span`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +24,7 @@ import orjson
 from fanout.errors import FanoutError
 from fanout_tools.declarations.routing import recipients
 from fanout_tools.operate.actions.carrying import MOST, Carrying, Result
+from fanout_tools.operate.actions.replay_span import FencedBy
 from fanout_tools.operate.dead_letters import DeadLetter
 from fanout_tools.operate.fence import Fence, Known, State
 from fanout_tools.operate.journal import Head, Journal, Status, UnknownOperationError
@@ -32,10 +33,9 @@ from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
 from fanout_tools.operate.topology import Topology, WorkerPlace
 from fanout_tools.patterns import EVENTBRIDGE, Pattern
 
-__all__ = ["ARCHIVED_S", "ENDED", "KIND", "POLL_S", "Replay", "ReplayError", "Span", "Staged", "refusal", "start"]
+__all__ = ["ENDED", "KIND", "POLL_S", "Replay", "ReplayError", "Staged", "start"]
 
 KIND = "replay"
-ARCHIVED_S = 600
 POLL_S = 2.0
 SETTLED = 3
 """So many equal counts in a row of a staging queue whose replay has ended are all of it."""
@@ -50,14 +50,6 @@ class ReplayError(FanoutError):
     """The replay is refused, or has failed; the text says why."""
 
     exit_code = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when to when, in seconds since 1970."""
-
-    begin: float
-    end: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +68,6 @@ class Staged:
     def to_json(self) -> dict[str, Any]:
         counts = {"staged": self.count, "chosen": len(self.chosen), "handled": len(self.handled)}
         return {**counts, "left_out": dict(self.left_out)}
-
-
-def refusal(worker: WorkerPlace, span: Span, now: float, *, beyond_fence: bool) -> str:
-    """Why this span may not be replayed, or nothing."""
-    if span.begin >= span.end:
-        return "it begins after its end"
-    if span.end > now - ARCHIVED_S:
-        return f"it ends less than {ARCHIVED_S // 60} min ago: events need as long into the archive"
-    if beyond_fence:
-        return ""
-    if worker.records_table is None:
-        return f"worker {worker.name} remembers nothing (idempotency: off): every event would have a second effect"
-    remembered = now - worker.manifest.ttl_s
-    if span.begin < remembered:
-        return (
-            f"worker {worker.name} remembers events since {_iso(remembered)} only: those before would have a second "
-            "effect"
-        )
-    return ""
 
 
 def start(events: Any, topology: Topology, name: str, head: Head, rules: Sequence[str]) -> None:
@@ -116,6 +89,7 @@ def start(events: Any, topology: Topology, name: str, head: Head, rules: Sequenc
 class Replay:
     """
     :ivar carrying: from the staging queue to the worker's, by the steps of a redrive.
+    :ivar logged: the ids of the events that the worker's log tells as handled, from a time on until now.
     :ivar clock: seconds since 1970; with ``sleep``, tests give their own.
     """
 
@@ -127,6 +101,7 @@ class Replay:
     journal: Journal
     fence: Fence
     carrying: Callable[[DeadLetterQueue], Carrying]
+    logged: Callable[[float], Set[str]] = field(repr=False)
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     wait_s: int = 1
@@ -144,14 +119,16 @@ class Replay:
         """The same once more: what has been made is not made again.
 
         :raises ReplayError: EventBridge has failed to replay.
+        :raises LogGapError: the log does not tell of the whole time.
         """
+        logged = self.logged(head.plan["begin"]) if head.plan.get("fence") == FencedBy.LOGS else frozenset[str]()
         name, lease = self._name(head), self._lease(head)
         lease.begin()
         arn = self._make_queue(name)
         self._make_rule(name, arn)
         self._start(head, name)
         self._await(head, name, lease)
-        return self._look(head)
+        return self._look(head, logged)
 
     def send(self, head: Head, staged: Staged) -> Result:
         """What was chosen goes to the worker; the staging queue and its rule are taken away when all of it has.
@@ -282,7 +259,7 @@ class Replay:
             alive()
             self.sleep(POLL_S)
 
-    def _look(self, head: Head) -> Staged:
+    def _look(self, head: Head, logged: Set[str]) -> Staged:
         """What has come, by what becomes of it."""
         letters = self._queue(head).browse(MOST).letters
         pattern = Pattern.parse(head.plan["pattern"], dialect=EVENTBRIDGE) if head.plan.get("pattern") else None
@@ -291,12 +268,14 @@ class Replay:
         records = {it.key: it for it in known if it.state is State.COMPLETED}
         again = head.plan.get("again", False)
         fresh = [letter for letter, it in zip(wanted, known, strict=True) if again or it.state is not State.COMPLETED]
-        chosen = _once(fresh)
+        unlogged = [letter for letter in fresh if letter.event_id not in logged]
+        chosen = _once(unlogged)
         left = Counter(
             {
                 "not selected by the worker's subscriptions, or the pattern": len(letters) - len(wanted),
                 "handled already": len(wanted) - len(fresh),
-                "in the archive twice": len(fresh) - len(chosen),
+                "handled already, as the log tells": len(fresh) - len(unlogged),
+                "in the archive twice": len(unlogged) - len(chosen),
             }
         )
         handled = tuple(records.values()) if again else ()
@@ -372,7 +351,3 @@ def _sending(head: Head, total: int) -> Head:
         total=total,
         plan={"of": head.operation, **{name: head.plan[name] for name in ("queue", "rate") if name in head.plan}},
     )
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanout_tools.declarations.worker import Via
-from fanout_tools.operate.actions.replay import ENDED, POLL_S, ReplayError, Span, refusal, start
+from fanout_tools.operate.actions.replay import ENDED, POLL_S, ReplayError, start
 from fanout_tools.operate.actions.replay import KIND as REPLAY
+from fanout_tools.operate.actions.replay_span import Span, refusal
 from fanout_tools.operate.journal import Head, Journal, Status
 from fanout_tools.operate.topology import Topology
 

@@ -27,6 +27,8 @@ def _topology(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ([], "--worker WORKER, or --all"),
         (["--all", "--worker", "billing"], "--worker: --all replays"),
+        (["--all", "--fence", "logs"], "--fence logs: --all replays"),
+        (["--worker", "billing", "--again", "billing", "--fence", "logs"], "give one of them"),
         (["--all", "--rate", "20/s", "--pattern", "{}"], "--pattern, --rate: --all replays"),
     ],
 )

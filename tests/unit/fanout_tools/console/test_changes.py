@@ -269,6 +269,17 @@ def test_what_was_handled_is_replayed_when_its_worker_is_named(
     assert len(shop.handled) == 15
 
 
+def test_a_forgotten_time_is_replayed_by_the_workers_log(shop: Shop, browser: Browser) -> None:
+    """GIVEN a time that the worker has forgotten WHEN it is to be replayed THEN it is refused, unless the log is asked;
+    then the command says so, and what was handled cannot be asked for too."""
+    now = browser.console.clock()
+    long_ago = now - 10 * shop.topology.worker("inventory").manifest.ttl_s
+    fields = {"worker": "inventory", "from": _iso(long_ago), "to": _iso(now - 3600)}
+    assert browser.send("/r", fields).status_code == 409
+    assert "--fence logs" in browser.send("/r", {**fields, "logs": "on"}).text
+    assert browser.send("/r", {**fields, "logs": "on", "again": "inventory"}).status_code == 400
+
+
 class Tasks:
     """SQS's, each done as soon as it is looked at."""
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from fanout_tools.operate.actions.carrying import Carrying, Result
 from fanout_tools.operate.actions.redrive import Redrive
-from fanout_tools.operate.actions.replay import Replay, ReplayError, Span, Staged, refusal
+from fanout_tools.operate.actions.replay import Replay, ReplayError, Staged
 from fanout_tools.operate.journal import HELD_S, Head, Status
 from fanout_tools.operate.lease import LEASE_S
 from fanout_tools.operate.limits import TokenBucket
@@ -37,6 +37,8 @@ class World:
     events: Events
     scheduler: Scheduler
     queues: TemporaryQueues
+    in_log: frozenset[str] = frozenset()
+    """The events that the worker's log tells as handled."""
 
     @classmethod
     def of(cls, archive: list[str], mode: str = "strict") -> World:
@@ -62,10 +64,15 @@ class World:
             journal,
             fence,
             carrying,
+            self.logged,
             clock=clock.time,
             sleep=clock.sleep,
             wait_s=0,
         )
+
+    def logged(self, begin: float) -> frozenset[str]:
+        assert begin == HEAD.plan["begin"]
+        return self.in_log
 
     @property
     def leftovers(self) -> list[str]:
@@ -190,6 +197,42 @@ def test_a_laptop_that_dies_at_any_call_loses_nothing_when_resumed(after: bool) 
         assert world.leftovers == [], alive.calls[boundary]
 
 
+BY_LOGS = dataclasses.replace(HEAD, plan={**HEAD.plan, "fence": "logs"})
+
+
+def test_what_the_store_has_forgotten_is_left_out_if_the_log_has_it() -> None:
+    """GIVEN an event that the store has, and another that the log has alone WHEN the log is asked THEN neither has a
+    second effect."""
+    world = World.of(archive())
+    world.in_log = frozenset({"event-3", "event-5"})
+    world.deployment.queue.send(event(3))
+    world.deployment.work()
+
+    staged, _ = run(world, head=BY_LOGS)
+    world.deployment.work()
+
+    assert (staged.left_out["handled already"], staged.left_out["handled already, as the log tells"]) == (1, 1)
+    assert sorted(world.deployment.effects) == sorted(f"event-{number}" for number in range(13) if number != 5)
+
+
+def test_the_log_is_not_asked_unless_that_is_said() -> None:
+    world = World.of(archive())
+    world.in_log = frozenset({"event-5"})
+
+    assert len(run(world)[0].chosen) == 13
+
+
+def test_a_log_with_gaps_ends_a_replay_before_anything_is_made() -> None:
+    world = World.of(archive())
+
+    def gap(_: float) -> frozenset[str]:
+        raise ReplayError("kept for 14 days")
+
+    with pytest.raises(ReplayError, match="14 days"):
+        dataclasses.replace(world.replay(), logged=gap).stage(BY_LOGS)
+    assert world.leftovers == []
+
+
 AGAIN = dataclasses.replace(HEAD, plan={**HEAD.plan, "again": True})
 
 
@@ -263,23 +306,3 @@ def _universal(world: World) -> dict[str, Any]:
             methods[action](**arguments)
 
     return {"eventbridge": call, "sqs": call}
-
-
-def test_what_the_worker_may_have_forgotten_is_refused() -> None:
-    worker, now = Deployment().worker, 10**9
-    remembered = now - worker.manifest.ttl_s
-
-    def why(begin: float, end: float, **options: Any) -> str:
-        return refusal(worker, Span(begin, end), now, **{"beyond_fence": False, **options})
-
-    assert why(now - DAY_S, now - 3_600) == ""
-    assert "10 min ago" in why(now - DAY_S, now - 60)
-    assert "begins after its end" in why(now - 3_600, now - DAY_S)
-    assert "second effect" in why(remembered - 1, now - DAY_S)
-    assert why(remembered - 1, now - DAY_S, beyond_fence=True) == ""
-
-
-def test_a_worker_that_remembers_nothing_is_not_replayed_to_unasked() -> None:
-    worker = Deployment(mode="off").worker
-
-    assert "every event would have a second effect" in refusal(worker, Span(0, 1), 10**9, beyond_fence=False)

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
-from fanout_tools.operate.actions.replay import POLL_S, ReplayError, Span
+from fanout_tools.operate.actions.replay import POLL_S, ReplayError
 from fanout_tools.operate.actions.replay_all import Reach, ReplayAll
+from fanout_tools.operate.actions.replay_span import Span
 from fanout_tools.operate.journal import Head, Status
 from fanout_tools.operate.topology import Place, Topology
 from tests.unit.fanout_tools.operate.mortal import Deployment, Mortal
