@@ -11,6 +11,7 @@ from fanout_tools.cli.operating import DryRun, Personal, PersonalWhy, carried, m
 from fanout_tools.cli.options import LOCAL, AsJson, Env, Namespace, Services
 from fanout_tools.cli.output import print_rows
 from fanout_tools.operate.actions.move import KIND as MOVE
+from fanout_tools.operate.actions.replay_all import KIND as REPLAY_ALL
 from fanout_tools.operate.journal import Operation
 from fanout_tools.operate.operating import require_resumable
 from fanout_tools.operate.views.operations import head_row, operation_json
@@ -86,6 +87,10 @@ def resume(
     require_resumable(head)
     if dry_run:
         _tell_rest(found, as_json=as_json)
+        return
+    if head.kind == REPLAY_ALL:
+        operating.resumed(head)
+        print(json.dumps({"operation": operation}) if as_json else f"{operation}: replayed")
         return
     queue = operating.topology.worker(head.worker).queue
     verb = {"drop": "dropped", MOVE: f"moved to {queue} by SQS"}.get(head.kind, f"sent to {queue}")

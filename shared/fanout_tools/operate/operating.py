@@ -42,7 +42,7 @@ __all__ = ["NOT_FOUND", "REFUSED", "NotFoundError", "Operating", "RefusedError",
 NOT_FOUND, REFUSED = 3, 5
 PERSONAL = "personal"
 """The kind of an operation that changed nothing: somebody saw personal values."""
-RESUMABLE = frozenset({"redrive", "drop", "edit", "replay", MOVE})
+RESUMABLE = frozenset({"redrive", "drop", "edit", REPLAY, REPLAY_ALL, MOVE})
 
 Told = Callable[[int, int], None]
 Said = Callable[[str], None]
@@ -272,8 +272,10 @@ class Operating:
         :raises RefusedError: it is of a kind that is not resumed.
         """
         require_resumable(head)
+        if head.kind == REPLAY_ALL:
+            return self.replay_all().resume(head)
         worker = self.topology.worker(head.worker)
-        if head.kind == "replay":
+        if head.kind == REPLAY:
             return self.replay(worker, head.plan["rate"]).resume(head)
         if head.kind == MOVE:
             return self.moving(worker).resume(head)

@@ -71,18 +71,25 @@ class Staged:
 
 
 def start(events: Any, topology: Topology, name: str, head: Head, rules: Sequence[str]) -> None:
-    """Have EventBridge replay the time of the head's plan to these rules of the bus, and to no other."""
+    """Have EventBridge replay the time of the head's plan to these rules of the bus, and to no other. One that has
+    begun already is left as it is."""
+    from botocore.exceptions import ClientError
+
     place, bus = topology.place, topology.names.bus
-    events.start_replay(
-        ReplayName=name,
-        EventSourceArn=place.arn("events", f"archive/{bus}"),
-        EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
-        EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
-        Destination={
-            "Arn": place.arn("events", f"event-bus/{bus}"),
-            "FilterArns": [place.arn("events", f"rule/{bus}/{rule}") for rule in rules],
-        },
-    )
+    try:
+        events.start_replay(
+            ReplayName=name,
+            EventSourceArn=place.arn("events", f"archive/{bus}"),
+            EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
+            EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
+            Destination={
+                "Arn": place.arn("events", f"event-bus/{bus}"),
+                "FilterArns": [place.arn("events", f"rule/{bus}/{rule}") for rule in rules],
+            },
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            raise
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ class Replay:
         lease.begin()
         arn = self._make_queue(name)
         self._make_rule(name, arn)
-        self._start(head, name)
+        start(self.events, self.topology, name, head, [name])
         self._await(head, name, lease)
         return self._look(head, logged)
 
@@ -237,15 +244,6 @@ class Replay:
             pattern["source"] = sorted({event.partition("/")[0] for event in events})
             pattern["detail-type"] = sorted({event.partition("/")[2] for event in events})
         return pattern
-
-    def _start(self, head: Head, name: str) -> None:
-        from botocore.exceptions import ClientError
-
-        try:
-            start(self.events, self.topology, name, head, [name])
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-                raise
 
     def _await(self, head: Head, name: str, lease: Lease) -> None:
         alive, counts = _Extending(lease, self.clock), list[int]()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fanout_tools.declarations.worker import Via
+from fanout_tools.operate.actions.carrying import Result
 from fanout_tools.operate.actions.replay import ENDED, POLL_S, ReplayError, start
 from fanout_tools.operate.actions.replay import KIND as REPLAY
 from fanout_tools.operate.actions.replay_span import Span, refusal
@@ -73,6 +74,18 @@ class ReplayAll:
         :raises ReplayError: EventBridge has failed, or somebody has cancelled it.
         """
         self.journal.open(head)
+        self._carry(head)
+
+    def resume(self, head: Head) -> Result:
+        """The same for a replay whose process has died: EventBridge has gone on, or never begun.
+
+        :raises ReplayError: EventBridge has failed, or somebody has cancelled it: a replay begins once.
+        """
+        self.journal.take(head.operation)
+        self._carry(head)
+        return Result()
+
+    def _carry(self, head: Head) -> None:
         name = self.topology.names.temporary(REPLAY, head.operation)
         try:
             start(self.events, self.topology, name, head, head.plan["rules"])
@@ -83,8 +96,10 @@ class ReplayAll:
             raise
         if state["State"] != "COMPLETED":
             self.journal.close(head.operation, Status.STOPPED)
+            why = state.get("StateReason") or "no reason given"
             raise ReplayError(
-                f"replay {name}: {state['State'].lower()}: {state.get('StateReason') or 'no reason given'}"
+                f"replay {name}: {state['State'].lower()}: {why}; begin a new one with `fanout replay --all`: what "
+                "workers have handled is left out"
             )
         self.journal.close(head.operation, Status.FINISHED)
 

@@ -43,8 +43,25 @@ class S3:
 
 
 class Events:
+    """A bus whose replays end at once; each begins once."""
+
+    def __init__(self) -> None:
+        self.replays: list[str] = []
+
     def put_events(self, **request: Any) -> dict[str, Any]:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
+
+    def start_replay(self, **request: Any) -> None:
+        if request["ReplayName"] in self.replays:
+            raise ClientError({"Error": {"Code": "ResourceAlreadyExistsException"}}, "StartReplay")
+        self.replays.append(request["ReplayName"])
+
+    def cancel_replay(self, **_: Any) -> None:
+        raise AssertionError("nobody cancels")
+
+    def describe_replay(self, ReplayName: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+        assert ReplayName in self.replays
+        return {"State": "COMPLETED"}
 
 
 class CloudWatch:
@@ -244,6 +261,27 @@ def test_a_dry_run_of_a_resumption_tells_what_is_left(world: World) -> None:
 
     assert "3 of 3 are left; 3 of them may have been sent" in said
     assert (told["left"], told["may_have_been_sent"]) == (3, 3)
+
+
+def test_a_replay_to_all_whose_process_died_is_carried_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN a replay that EventBridge has begun, and whose laptop died then WHEN it is carried on THEN it is not begun
+    again, and the journal has its end."""
+
+    def die(**_: Any) -> None:
+        raise SystemExit(137)
+
+    span = ["--from", "2026-11-27T10:00", "--to", "2026-11-27T12:00", "--why", "a test", "--beyond-fence"]
+    monkeypatch.setattr(journal, "HELD_S", -5)
+    with monkeypatch.context() as dying:
+        dying.setattr(world.clients["events"], "describe_replay", die)
+        dying.setattr(world.clients["events"], "cancel_replay", die)
+        run("replay", "--all", *span, "--yes", code=137)
+    [cut] = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+    assert cut["status"] == "running"
+
+    assert f"{cut['operation']}: replayed" in run("operations", "resume", cut["operation"])
+    [ended] = [json.loads(line) for line in run("operations", "ls", "--json").splitlines()]
+    assert (ended["status"], len(world.clients["events"].replays)) == ("finished", 1)
 
 
 @pytest.mark.parametrize("cut_off", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from fanout_tools.declarations.worker import Manifest
 from fanout_tools.operate.actions.replay import POLL_S, ReplayError
 from fanout_tools.operate.actions.replay_all import Reach, ReplayAll
 from fanout_tools.operate.actions.replay_span import Span
-from fanout_tools.operate.journal import Head, Status
+from fanout_tools.operate.journal import HELD_S, Head, Status
 from fanout_tools.operate.topology import Place, Topology
 from tests.unit.fanout_tools.operate.mortal import Deployment, Mortal
 
@@ -36,6 +37,8 @@ class Events:
         self.cancelled: list[str] = []
 
     def start_replay(self, **request: Any) -> None:
+        if self.started:
+            raise ClientError({"Error": {"Code": "ResourceAlreadyExistsException"}}, "StartReplay")
         self.started.append(request)
 
     def describe_replay(self, ReplayName: str) -> dict[str, str]:  # noqa: N803
@@ -117,6 +120,33 @@ def test_what_eventbridge_does_not_complete_is_an_error(state: str) -> None:
     with pytest.raises(ReplayError, match=f"{state.lower()}: the archive is disabled"):
         work.run(head(work.reach()))
     assert work.journal.read("op-1").head.status is Status.STOPPED
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "after"])
+def test_a_process_that_dies_leaves_a_replay_that_can_be_waited_for(begun: bool) -> None:
+    """GIVEN a laptop that died before, or after, EventBridge had begun WHEN the operation is carried on THEN it has
+    begun once, and its end is written down."""
+    events, deployment = Events({"State": "RUNNING"}, {"State": "COMPLETED"}), Deployment()
+    work = replay(deployment, events)
+    work.journal.open(head(work.reach()))
+    if begun:
+        work.events.start_replay(ReplayName="fanout-x-replay-op-1")
+    deployment.clock.advance(HELD_S + 1)
+
+    other = dataclasses.replace(work, journal=deployment.journal(Mortal(), "second"))
+    assert other.resume(head(work.reach())).whole
+    assert len(events.started) == 1
+    assert work.journal.read("op-1").head.status is Status.FINISHED
+
+
+def test_what_was_cancelled_is_not_begun_again() -> None:
+    events = Events({"State": "CANCELLED"})
+    work = replay(Deployment(), events)
+    work.journal.open(head(work.reach()))
+    events.start_replay(ReplayName="fanout-x-replay-op-1")
+
+    with pytest.raises(ReplayError, match="begin a new one with `fanout replay --all`"):
+        work.resume(head(work.reach()))
 
 
 def test_who_breaks_off_cancels_it() -> None:
