@@ -1,4 +1,4 @@
-"""Write requirements.lock: what constraints.txt pins for development, each with the SHA-256 of all of its files.
+"""Write the locks: what constraints.txt pins, each with the SHA-256 of all of its files.
 
     python -m scripts.lock
 
@@ -13,12 +13,17 @@ import sys
 from fanout_tools import installer
 from scripts.paths import REPOSITORY
 
-__all__ = ["LOCK", "main"]
+__all__ = ["LOCKS", "main"]
 
-LOCK = REPOSITORY / "requirements.lock"
+LOCKS = {
+    REPOSITORY / "requirements.lock": (("--extra", "dev", "pyproject.toml"), ""),
+    REPOSITORY / "router" / "requirements.lock": (("--extra", "router", "pyproject.toml"), ""),
+    REPOSITORY / "router" / "build.lock": (("-",), "mypy\nsetuptools\n"),
+}
+"""Development's, the router's image's, and that of what builds it: what is resolved, as arguments and as standard input."""
 ARGUMENTS = (
     *("pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11", "--generate-hashes"),
-    *("--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "constraints.txt", "--extra", "dev"),
+    *("--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "constraints.txt"),
 )
 ELSEWHERE = {"UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX"}
 """Not asked: a folder that has a package's files for one platform would hide those for all others."""
@@ -32,8 +37,12 @@ def main() -> int:
         return 1
     found = installer.uv_settings(installer.pip_configuration(), os.environ)
     settings = {name: value for name, value in found.items() if name not in ELSEWHERE}
-    command = [uv, *ARGUMENTS, "--output-file", str(LOCK), "pyproject.toml"]
-    return subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **settings}, check=False).returncode
+    env = {**os.environ, **settings}
+    for lock, (asked, given) in LOCKS.items():
+        command = [uv, *ARGUMENTS, "--output-file", str(lock), *asked]
+        if code := subprocess.run(command, cwd=REPOSITORY, env=env, input=given, text=True, check=False).returncode:
+            return code
+    return 0
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _version() -> str:
     try:
-        return version("fanout")
+        return version("fanout-bus")
     except PackageNotFoundError:  # from a checkout
         return "(not installed as a package)"
 

@@ -66,9 +66,16 @@ def test_what_it_is_built_from_is_there_and_not_ignored() -> None:
     assert all((REPOSITORY / source).exists() for source in sources)
 
 
-def test_packages_are_pinned_and_bases_are_named() -> None:
-    installs = [rest for name, rest in instructions() if name == "RUN"]
-    assert all("--constraint constraints.txt" in rest for rest in installs)
+def test_packages_are_held_to_hashes_and_bases_are_named() -> None:
+    """Each installation is by a lock, or of what was built here with neither an index nor a requirement."""
+    [run] = [rest for name, rest in instructions() if name == "RUN"]
+    installs = [command for command in run.split(" && ") if re.search(r"pip (install|wheel|download)", command)]
+    locked = [re.search(r"--require-hashes --requirement (\S+)", command) for command in installs]
+    assert {found[1] for found in locked if found} == {"router/build.lock", "router/requirements.lock"}
+    own = [command for command, found in zip(installs, locked, strict=True) if not found]
+    assert [re.search(r"--no-deps (--no-build-isolation|--no-index)", command) is not None for command in own] == [
+        True
+    ] * 2
     assert {rest.partition(" ")[0] for name, rest in instructions() if name == "FROM"} == {"${BASE}"}
     assert re.fullmatch(r"BASE=python:3\.13-slim@sha256:[0-9a-f]{64}", last("ARG"))
 
@@ -87,6 +94,6 @@ def test_it_holds_its_own_bill_of_materials() -> None:
 def test_the_hot_path_is_compiled_by_what_does_not_run() -> None:
     [build] = [rest for name, rest in instructions() if name == "RUN"]
     [compiled] = re.findall(r"(\S+) (router/\S+\.py) (\S+)", build)
-    assert compiled[0].startswith("/opt/compiler/")
+    assert compiled[0].startswith("/opt/builder/")
     assert (REPOSITORY / compiled[1]).exists()
     assert compiled[2].startswith(last("COPY").split()[-1])

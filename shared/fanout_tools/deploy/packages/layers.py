@@ -6,7 +6,7 @@ cost nothing until they are read. Only the examples go, which nothing reads at r
 
 PackageError
 +-- PinError       a requirement has no pin in constraints.txt
-+-- InstallError   pip could not get what a layer needs
++-- InstallError   what a layer needs could not be got, or is another content than the lock's
 """
 
 import hashlib
@@ -30,7 +30,7 @@ PINS: Final = Path(__file__).with_name("constraints.txt")
 """Of all that fanout needs: a link to the repository's; the wheel holds what it leads to."""
 
 LOCK: Final = "requirements.lock"
-"""Beside a file of pins: the same with hashes, which uv holds each file to that it installs."""
+"""Beside a file of pins: the same with hashes, to which each file is held that is installed."""
 
 RECIPE = 2
 """Raise it when the way a layer is made changes: every layer is then built anew."""
@@ -46,7 +46,7 @@ class PinError(PackageError):
 
 
 class InstallError(PackageError):
-    """pip could not install a layer's requirements."""
+    """A layer's requirements could not be installed, or have another content than the lock says."""
 
 
 def constraints(own: Path, out: Path) -> Path:
@@ -84,11 +84,29 @@ def _line(pin: str, locked: str) -> str:
 
 
 def _without_hashes(constraints: Path, out: Path) -> Path:
-    """For pip, which takes no hashes of what is not pinned on its command line: it holds to versions."""
+    """For pip, which takes no hashes of what is not pinned on its command line."""
     path = out / "constraints.txt"
     lines = (line.partition(" --hash=")[0] for line in _pins(constraints).values())
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
+
+
+def _check_hashes(report: Path, constraints: Path) -> None:
+    """Hold what pip has installed, by its own report, to the hashes of the pins. Wheels run nothing when they are
+    installed, so that afterwards is not too late.
+
+    :raises InstallError: a file is not one of those that the lock names.
+    """
+    pins = _pins(constraints)
+    for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
+        name = item["metadata"]["name"]
+        known = re.findall(r"--hash=sha256:([0-9a-f]{64})", pins.get(_normal(name), ""))
+        found = item["download_info"]["archive_info"]["hashes"]["sha256"]
+        if known and found not in known:
+            raise InstallError(
+                f"{name}=={item['metadata']['version']}: its file has the SHA-256 {found}, which {LOCK} does not name: "
+                "ask where it came from, or write the lock anew"
+            )
 
 
 def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:
@@ -109,9 +127,13 @@ def build(path: Path, requirements: Sequence[str], constraints: Path, target: Ta
         tempfile.TemporaryDirectory(prefix="fanout-layer-") as directory,
         tempfile.TemporaryDirectory(prefix="fanout-pins-") as pins,
     ):
-        site = Path(directory)
-        held = constraints if uv else _without_hashes(constraints, Path(pins))
-        _install(site, requirements, held, target.arguments(architecture, uv=uv))
+        site, platform = Path(directory), target.arguments(architecture, uv=uv)
+        if uv:
+            _install(site, requirements, constraints, platform)
+        else:
+            report = Path(pins) / "report.json"
+            _install(site, requirements, _without_hashes(constraints, Path(pins)), [*platform, f"--report={report}"])
+            _check_hashes(report, constraints)
         _check_pins(site, constraints)
         archive.write(path, dict(_entries(site)))
     stamp.write_text(inputs, encoding="utf-8")

@@ -135,8 +135,17 @@ def test_a_layers_pins_have_the_hashes_of_the_lock(tmp_path: Path, monkeypatch: 
     ]
 
 
-def test_pip_is_given_versions_alone(tmp_path: Path, constraints: Path) -> None:
-    """GIVEN pins with hashes, which pip takes for what is on its command line alone WHEN it makes a layer THEN it holds
-    to the versions."""
-    constraints.write_text(f"hammer==1.0 --hash=sha256:{'0' * 64}\nnail==3.0\n")
-    assert layers.build(tmp_path / "layer.zip", ["hammer"], constraints, LOCAL, "x86_64")
+def test_what_pip_installs_is_held_to_the_hashes_too(tmp_path: Path, constraints: Path) -> None:
+    """GIVEN pins with hashes, which pip takes for what is on its command line alone WHEN it makes a layer THEN a file
+    of other content is refused, also of a requirement's requirement; none is asked for where there is no lock."""
+    [hammer] = map(archive.sha256, (tmp_path / "wheels").glob("hammer-1.0-*"))
+    [nail] = map(archive.sha256, (tmp_path / "wheels").glob("nail-3.0-*"))
+    layer, right = tmp_path / "layer.zip", f"hammer==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{hammer}\n"
+    constraints.write_text(f"{right}nail==3.0 --hash=sha256:{'1' * 64}\n")
+
+    with pytest.raises(InstallError, match=f"nail==3.0: its file has the SHA-256 {nail}"):
+        layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
+    assert not layer.exists()
+
+    constraints.write_text(f"{right}nail==3.0\n")
+    assert layers.build(layer, ["hammer"], constraints, LOCAL, "x86_64")
