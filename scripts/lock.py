@@ -20,7 +20,7 @@ LOCKS = {
     REPOSITORY / "router" / "requirements.lock": (("--extra", "router", "pyproject.toml"), ""),
     REPOSITORY / "router" / "build.lock": (("-",), "mypy\nsetuptools\n"),
 }
-"""Development's, the router's image's, and that of what builds it: what is resolved, as arguments and as standard input."""
+"""Development's, the router's image's, and that of what builds it, with what is resolved: arguments, standard input."""
 ARGUMENTS = (
     *("pip", "compile", "--quiet", "--no-config", "--universal", "--python-version", "3.11", "--generate-hashes"),
     *("--no-header", "--no-annotate", "--no-emit-index-url", "--constraint", "constraints.txt"),
