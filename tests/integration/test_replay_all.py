@@ -14,8 +14,8 @@ import pytest
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.emulators import Endpoints
-from fanout_tools.operate.actions.replay_span import Span
 from fanout_tools.operate.actions.replay_all import ReplayAll
+from fanout_tools.operate.actions.replay_span import Span
 from fanout_tools.operate.journal import Head, Journal, Status
 from fanout_tools.operate.topology import Place, Topology
 from tests.integration.platform import eventually
