@@ -26,7 +26,15 @@ _FIELDS = (
     *(("host", "a"), ("host", "b"), ("content-length", "5"), ("content-length", "0"), ("content-length", "x")),
     *(("expect", "100-continue"), ("expect", "x"), ("connection", "close"), ("transfer-encoding", "chunked")),
     *(("x-forwarded-for", "6.6.6.6"), ("forwarded", "for=6.6.6.6"), ("x-request-id", "abc"), ("x-request-id", "a b")),
-    *(("upgrade", "websocket"), ("X-Upper", "1"), ("bad name", "1"), ("x-crlf", "a\r\nb: c"), (":late", "1"), ("", "")),
+    *(
+        ("upgrade", "websocket"),
+        ("X-Upper", "1"),
+        ("bad name", "1"),
+        ("a/b", "1"),
+        ("x-crlf", "a\r\nb: c"),
+        (":late", "1"),
+        ("", ""),
+    ),
 )
 _TOKENS = (
     b"",

@@ -25,6 +25,7 @@ BAD: dict[str, tuple[list[tuple[str, str]], int]] = {
     "connect": ([(":method", "CONNECT"), (":authority", "a:443")], 501),
     "expectation": ([*GET, ("expect", "200-ok")], 417),
     "long target": ([*GET[:3], (":path", "/" + "x" * 9_000)], 414),
+    **{f"name with {mark}": ([*GET, (f"x{mark}y", "1")], 400) for mark in '"(),/;<=>?@[\\]{}'},
     "many fields": ([*GET, *((f"x-{number}", "1") for number in range(201))], 431),
     "large fields": ([*GET, ("x-large", "y" * 66_000)], 431),
 }
