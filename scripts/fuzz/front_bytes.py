@@ -19,7 +19,7 @@ from tests.unit.fanout_router.support import FakePeer
 __all__ = ["REST_S", "Front", "Stage"]
 
 _LIMITS = FrontLimits(head=4_096, url=1_024, fields=40, body=20_000, pipelined=4, buffered=2_000)
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n\0]*)")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)")
 _HEAD_END = re.compile(rb"(?<=\r\n\r\n)")
 _MADE_ID = re.compile(rb"x-request-id: [0-9a-f]{12}-[0-9a-f]+\r\n")
 REST_S = 60.0

@@ -19,7 +19,11 @@ _CONNECTION_SPECIFIC: Final = frozenset(
 )
 
 _REQUIRED: Final = frozenset({b":path", b":scheme"})
-_fields: Final = re.compile(rb"(?:[\x21-\x39\x3b-\x40\x5b-\x7e]++\0(?![\t ])[^\0\r\n]*+(?<![\t ])\n)*+").fullmatch
+_fields: Final = re.compile(
+    rb"(?:[!#$%&'*+.^_`|~0-9a-z-]++\0(?![\t ])[\t\x20-\x7e\x80-\xff]*+(?<![\t ])\n)*+"
+).fullmatch
+"""Names are tokens and values have no control character, as RFC 9110 section 5 has it and HTTP/1.1 is read; RFC 9113
+section 8.2.1 forbids less."""
 
 Headers = list[tuple[bytes, bytes]]
 """Names and values in order, pseudo-header fields first."""

@@ -1,5 +1,6 @@
 """The ``h2`` library as an oracle: what a sequence of frames means to it, and what it means to us."""
 
+import re
 from dataclasses import dataclass, field
 
 import h2.config
@@ -9,6 +10,10 @@ import h2.exceptions
 
 from fanout_router.wire import frames
 from tests.unit.fanout_router.wire.support import REQUEST, Server
+
+_NAME = re.compile(rb":?[!#$%&'*+.^_`|~0-9a-z-]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+"""Of fields as RFC 9110 section 5 has them; h2 takes more."""
 
 SERVER_CONFIG = h2.config.H2Configuration(client_side=False, header_encoding=None)
 
@@ -38,6 +43,7 @@ def meaning_to_h2(data: bytes) -> Meaning:
         match event:
             case h2.events.RequestReceived():
                 meaning.opened[event.stream_id] = [(bytes(n), bytes(v)) for n, v in event.headers]
+                meaning.fatal |= not all(_NAME.fullmatch(n) and _VALUE.fullmatch(v) for n, v in event.headers)
             case h2.events.DataReceived() if event.data:
                 meaning.data[event.stream_id] = meaning.data.get(event.stream_id, b"") + event.data
             case h2.events.StreamEnded():
