@@ -68,5 +68,5 @@ module "platform" {
   bus_grants           = var.bus_grants
   canary               = var.canary
   log_retention_days   = 14
-  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions }
+  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions, ok_actions = var.ok_actions }
 }

@@ -72,6 +72,7 @@ module "platform" {
     alarm_emails  = var.alarm_emails
     alarm_urls    = var.alarm_urls
     alarm_actions = var.alarm_actions
+    ok_actions    = var.ok_actions
   }
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of

@@ -73,7 +73,7 @@ module "platform" {
   publishers            = var.publishers
   protect               = true
   log_retention_days    = 90
-  observability         = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions }
+  observability         = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions, ok_actions = var.ok_actions }
   traffic_shift         = { steps = [10, 50], minutes = 10 }
 
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.

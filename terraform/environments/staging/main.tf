@@ -72,7 +72,7 @@ module "platform" {
   publishers           = var.publishers
   force_destroy        = true
   log_retention_days   = 30
-  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions }
+  observability        = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions, ok_actions = var.ok_actions }
   traffic_shift        = { steps = [50] }
 
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.

@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan, document
@@ -73,6 +76,27 @@ def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
         if "main" not in it.address
     } | {"module.platform.module.canary[0].aws_lambda_function.this"}
     assert not [it for it in excused if it.rule == "alarm"]
+
+
+@pytest.mark.parametrize("actions", ["alarm_actions", "ok_actions"])
+def test_a_topic_that_an_alarm_may_not_publish_to_is_told(plan: Plan, judge: Judge, actions: str) -> None:
+    """GIVEN a topic that names who may publish WHEN an alarm tells it that it rings, or that it is over THEN the grant
+    is missed."""
+    alarms = next(it for it in plan.of("aws_sns_topic") if it.get("name").endswith("-alarms"))
+    policy = document(alarms.get("policy"))
+    policy["Statement"] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]
+    pager = replace(alarms, address="aws_sns_topic.pager").having(arn=f"{alarms.arn}-p", policy=json.dumps(policy))
+    alarm = next(plan.of("aws_cloudwatch_metric_alarm"))
+    telling = alarm.having(**{actions: [*alarm.get(actions), pager.arn]})
+
+    findings = judge(Plan((*plan.changed(telling).resources, pager)))
+
+    assert [str(it) for it in findings] == [
+        (
+            f"aws_sns_topic.pager: alarm: {alarm.address} may not publish to it; "
+            "grant sns:Publish to cloudwatch.amazonaws.com"
+        )
+    ]
 
 
 def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
