@@ -22,6 +22,8 @@ terraform {
 # The region is that of AWS's own variables and profiles; there is no default.
 provider "aws" {
   allowed_account_ids = [var.account_id]
+  retry_mode          = "adaptive" # AWS makes 3 alarms a second: what it throttles is called less often
+  max_retries         = 25         # whatever AWS_MAX_ATTEMPTS says
 
   default_tags {
     tags = merge(var.tags, { project = "fanout", environment = "staging", owner = var.owner })
