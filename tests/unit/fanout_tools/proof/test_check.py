@@ -123,6 +123,32 @@ def test_a_worker_that_may_not_fetch_large_data_is_told_by_its_role(plan: Plan, 
     assert {it.rule for it in findings} == {"permission"}
 
 
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [
+            *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+            *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+        ],
+        ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+    ],
+    ids=["in a VPC", "with traces"],
+)
+def test_what_lambda_asks_for_without_a_resource_is_allowed_a_worker(
+    plan: Plan, manifests: Mapping[str, Manifest], actions: list[str]
+) -> None:
+    """GIVEN the statement that modules/worker makes of a setting WHEN no resource can be named THEN production may have
+    it."""
+    role = next(it for it in plan.resources if it.address == f"{WORKER}.aws_iam_role_policy.this")
+    policy = document(role.get("policy"))
+    policy["Statement"] += [{"Sid": "More", "Effect": "Allow", "Action": actions, "Resource": ["*"]}]
+    more, allowed = plan.changed(role.having(policy=json.dumps(policy))), read("prod", foreign=True)
+
+    found = check(more, manifests, starts=STARTS, web=WEB, allowed=allowed, declared=Declared()).findings
+
+    assert [str(it) for it in found] == []
+
+
 def test_a_declared_workflow_that_is_not_there_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
     starts = {**STARTS, "returns": {"source": ["shop.orders"], "detail-type": ["OrderReturned"]}}
 
