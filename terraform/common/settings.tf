@@ -120,7 +120,7 @@ variable "alarm_urls" {
 }
 
 variable "alarm_actions" {
-  description = "What else alarms tell when they ring and when they are over: topics (ARN) of other teams or of a chat, at most four."
+  description = "What else alarms tell when they ring, and, without ok_actions, when they are over: topics (ARN) of other teams or of a chat, at most four."
   type        = set(string)
   default     = []
 
@@ -128,6 +128,17 @@ variable "alarm_actions" {
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: five in all
     condition     = length(var.alarm_actions) <= 4 && alltrue([for arn in var.alarm_actions : can(regex("^arn:[a-z-]+:[a-z-]+:[a-z0-9-]*:[0-9]*:.+$", arn))])
     error_message = "alarm_actions: name up to four by their ARNs, as arn:aws:sns:<region>:<account>:<topic>; the fifth is the environment's own topic."
+  }
+}
+
+variable "ok_actions" {
+  description = "What alarms tell when they are over: topics (ARN), at most five, the environment's own only where it is named. []: nobody; null: all that they tell when they ring."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.ok_actions == null ? true : length(var.ok_actions) <= 5 && alltrue([for arn in var.ok_actions : can(regex("^arn:[a-z-]+:[a-z-]+:[a-z0-9-]*:[0-9]*:.+$", arn))])
+    error_message = "ok_actions: name up to five by their ARNs, as arn:aws:sns:<region>:<account>:<topic>; leave it out for those of the alarms."
   }
 }
 

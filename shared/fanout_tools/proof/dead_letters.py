@@ -274,7 +274,8 @@ def told(plan: Plan) -> Iterator[Finding]:
     Without a policy of its own a topic lets its account's services publish.
     """
     for alarm in plan.of("aws_cloudwatch_metric_alarm"):
-        for topic in filter(None, map(plan.at, alarm.get("alarm_actions") or ())):
+        named = {it: None for actions in ("alarm_actions", "ok_actions") for it in alarm.get(actions) or ()}
+        for topic in filter(None, map(plan.at, named)):
             if topic.type == "aws_sns_topic":
                 yield from _may_tell(plan, alarm, topic)
 

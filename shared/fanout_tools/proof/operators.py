@@ -79,7 +79,7 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "tuner": (
         ("lambda:GetFunction", "function:{}-any"),
         ("lambda:GetLayerVersion", "layer:any:1"),
-        ("iam:PassRole", "role/{}-any"),
+        ("iam:PassRole", "role{path}{}-any"),
         *((f"lambda:{it}Function", "function:{}-tune-any") for it in ("Create", "Delete", "Invoke")),
         ("lambda:UpdateFunctionConfiguration", "function:{}-tune-any"),
         *_LEASES,
@@ -102,7 +102,7 @@ _BEYOND: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
     ),
     (
         "iam:PassRole",
-        "role/{}-any",
+        "role{path}{}-any",
         {"iam:passedtoservice": "ecs-tasks.amazonaws.com"},
         "give a worker's role to others than functions",
     ),
@@ -113,7 +113,7 @@ _TOLD: Final = {
     "dynamodb:select": "SPECIFIC_ATTRIBUTES",
     "events:source": "fanout.ops",
 }
-_PASSED_TO: Final = {"role/{}.sweeper": "scheduler.amazonaws.com", "role/{}-any": "lambda.amazonaws.com"}
+_PASSED_TO: Final = {"role/{}.sweeper": "scheduler.amazonaws.com", "role{path}{}-any": "lambda.amazonaws.com"}
 _TEMPORARY: Final = ("tail", "replay", "tune")
 
 
@@ -187,16 +187,20 @@ def _key(plan: Plan, policy: Resource) -> Iterator[Finding]:
 
 
 def _arn(plan: Plan, action: str, on: str) -> str:
-    """Of a thing of the deployment by its name, in which ``{}`` is the namespace; one with a service of its own says so
-    before a colon."""
+    """Of a thing of the deployment by its name, in which ``{}`` is the namespace, and ``{path}`` that of its roles; the
+    sweeper's has none."""
     if not on:
         return "*"
     partition, _, region, account = next(plan.of("aws_cloudwatch_event_bus")).arn.split(":")[1:5]
-    service, name = action.partition(":")[0], on.replace("{}", names_of(plan).namespace)
+    service, name = action.partition(":")[0], on.replace("{}", names_of(plan).namespace).replace("{path}", _path(plan))
     if service == "s3":
         return f"arn:{partition}:s3:::{name}"
     place = f"iam::{account}" if service == "iam" else f"{service}:{region}:{account}"
     return f"arn:{partition}:{place}:{name}"
+
+
+def _path(plan: Plan) -> str:
+    return next(iter(sorted({str(it.get("path") or "/") for it in plan.of("aws_iam_role")} - {"/"})), "/")
 
 
 def sweeping(plan: Plan) -> Iterator[Finding]:

@@ -22,6 +22,8 @@ provider "aws" {
   skip_credentials_validation = true
   skip_metadata_api_check     = true
   skip_region_validation      = true
+  retry_mode                  = "adaptive" # AWS makes 3 alarms a second: what it throttles is called less often
+  max_retries                 = 25         # whatever AWS_MAX_ATTEMPTS says
 
   default_tags {
     tags = merge(var.tags, { project = "fanout", environment = "local", owner = var.owner })
@@ -72,6 +74,7 @@ module "platform" {
     alarm_emails  = var.alarm_emails
     alarm_urls    = var.alarm_urls
     alarm_actions = var.alarm_actions
+    ok_actions    = var.ok_actions
   }
 
   # MiniStack checks batched calls by their own names, which are no actions of AWS's, and knows no resource of

@@ -22,6 +22,8 @@ terraform {
 # The region is that of AWS's own variables and profiles; there is no default.
 provider "aws" {
   allowed_account_ids = [var.account_id]
+  retry_mode          = "adaptive" # AWS makes 3 alarms a second: what it throttles is called less often
+  max_retries         = 25         # whatever AWS_MAX_ATTEMPTS says
 
   default_tags {
     tags = merge(var.tags, { project = "fanout", environment = "prod", owner = var.owner })
@@ -73,7 +75,7 @@ module "platform" {
   publishers            = var.publishers
   protect               = true
   log_retention_days    = 90
-  observability         = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions }
+  observability         = { alarm_emails = var.alarm_emails, alarm_urls = var.alarm_urls, alarm_actions = var.alarm_actions, ok_actions = var.ok_actions }
   traffic_shift         = { steps = [10, 50], minutes = 10 }
 
   # The storefront behind a router, where `router` says where: see docs/explanation/router.md.

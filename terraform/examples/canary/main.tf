@@ -12,7 +12,9 @@ terraform {
 }
 
 provider "aws" {
-  region = "eu-central-1"
+  region      = "eu-central-1"
+  retry_mode  = "adaptive"
+  max_retries = 25
 
   default_tags {
     tags = { project = "fanout", environment = "example" }

@@ -3,6 +3,7 @@
 
 locals {
   alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
+  ok_actions    = var.ok_actions == null ? local.alarm_actions : sort(var.ok_actions)
   name          = "${var.deployment.namespace}-canary"
   location      = "${var.deployment.region}:${var.deployment.account_id}"
 
@@ -71,7 +72,7 @@ resource "aws_cloudwatch_metric_alarm" "failed" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "ignore" # it rings until the next run says otherwise
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "silent" {
@@ -87,5 +88,5 @@ resource "aws_cloudwatch_metric_alarm" "silent" {
   comparison_operator = "LessThanThreshold"
   treat_missing_data  = "breaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }

@@ -29,7 +29,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "age" {
@@ -47,7 +47,7 @@ resource "aws_cloudwatch_metric_alarm" "age" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
   tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
@@ -63,7 +63,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
   tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 
   metric_query {
@@ -103,7 +103,7 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
   tags                = each.value.owner == null ? {} : { owner = each.value.owner }
 }
 
@@ -123,7 +123,7 @@ resource "aws_cloudwatch_metric_alarm" "relay_age" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 }
 
 # A query over all rules of the bus, whatever their number, is one alarm.
@@ -137,7 +137,7 @@ resource "aws_cloudwatch_metric_alarm" "rules" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 
   metric_query {
     id          = "events"
@@ -163,7 +163,7 @@ resource "aws_cloudwatch_metric_alarm" "topic_lost" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 }
 
 # A workflow undoes what it cannot do, and that is no failure: an execution that fails could not even be undone.
@@ -177,7 +177,7 @@ resource "aws_cloudwatch_metric_alarm" "executions" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 
   metric_query {
     id          = "unfinished"
@@ -211,7 +211,7 @@ resource "aws_cloudwatch_metric_alarm" "pipes" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 
   metric_query {
     id          = "failed"
@@ -250,5 +250,5 @@ resource "aws_cloudwatch_metric_alarm" "pipe_throttles" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.actions
-  ok_actions          = local.actions
+  ok_actions          = local.ok_actions
 }

@@ -8,7 +8,8 @@ locals {
   location   = "${var.deployment.region}:${var.deployment.account_id}"
   topic_arn  = "arn:${var.deployment.partition}:sns:${local.location}:${local.topic_name}"
 
-  actions = concat([local.topic_arn], sort(var.actions))
+  actions    = concat([local.topic_arn], sort(var.actions))
+  ok_actions = var.ok_actions == null ? local.actions : sort(var.ok_actions)
 
   # Calls that came without TLS are refused, whoever made them.
   tls_only = var.security.tls_only

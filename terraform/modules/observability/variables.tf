@@ -90,7 +90,7 @@ variable "urls" {
 }
 
 variable "actions" {
-  description = "What else an alarm tells when it rings and when it is over: topics (ARN) of other teams' or of a chat, at most four."
+  description = "What else an alarm tells when it rings: topics (ARN) of other teams' or of a chat, at most four."
   type        = set(string)
   default     = []
 
@@ -98,6 +98,17 @@ variable "actions" {
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html: five in all
     condition     = length(var.actions) <= 4 && alltrue([for arn in var.actions : can(regex("^arn:[a-z-]+:[a-z-]+:[a-z0-9-]*:[0-9]*:.+$", arn))])
     error_message = "An alarm has at most five actions, one of which is the environment's topic: name up to four others by their ARNs."
+  }
+}
+
+variable "ok_actions" {
+  description = "What an alarm tells when it is over: topics (ARN), at most five. []: nobody; null: the environment's topic, and actions."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.ok_actions == null ? true : length(var.ok_actions) <= 5 && alltrue([for arn in var.ok_actions : can(regex("^arn:[a-z-]+:[a-z-]+:[a-z0-9-]*:[0-9]*:.+$", arn))])
+    error_message = "An alarm that is over has at most five actions: name them by their ARNs."
   }
 }
 

@@ -218,6 +218,7 @@ module "canary" {
   bus_arn            = local.bus.arn
   alarm_topic        = module.observability.alarm_topic
   alarm_actions      = var.observability.alarm_actions
+  ok_actions         = var.observability.ok_actions
   environment        = var.function_environment
   log_retention_days = var.log_retention_days
   iam_dialect        = var.iam_dialect
@@ -289,6 +290,7 @@ module "observability" {
   emails             = var.observability.alarm_emails
   urls               = var.observability.alarm_urls
   actions            = var.observability.alarm_actions
+  ok_actions         = var.observability.ok_actions
   error_rate_percent = var.observability.error_rate_percent
   worker_dashboards  = var.observability.worker_dashboards
   log_queries        = var.observability.log_queries

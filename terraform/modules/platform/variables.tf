@@ -87,6 +87,7 @@ variable "observability" {
     alarm_emails       = optional(set(string), [])
     alarm_urls         = optional(set(string), [])
     alarm_actions      = optional(set(string), [])
+    ok_actions         = optional(set(string))
     error_rate_percent = optional(number, 5)
     worker_dashboards  = optional(bool, true)
     log_queries        = optional(bool, true)

@@ -75,6 +75,7 @@ module "web" {
   vpc                = contains(local.routed, each.key) ? local.router_vpc : var.vpc
   alarm_topic        = module.observability.alarm_topic
   alarm_actions      = var.observability.alarm_actions
+  ok_actions         = var.observability.ok_actions
   error_rate_percent = local.web_settings[each.key].error_rate_percent
   log_retention_days = var.log_retention_days
 }
@@ -100,6 +101,7 @@ module "router" {
   error_rate_percent = var.router.error_rate_percent
   alarm_topic        = module.observability.alarm_topic
   alarm_actions      = var.observability.alarm_actions
+  ok_actions         = var.observability.ok_actions
   log_retention_days = var.log_retention_days
   functions = merge(
     {

@@ -2,6 +2,7 @@
 
 locals {
   alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
+  ok_actions    = var.ok_actions == null ? local.alarm_actions : sort(var.ok_actions)
   balancer      = { LoadBalancer = aws_lb.this.arn_suffix }
   targets       = merge(local.balancer, { TargetGroup = aws_lb_target_group.this.arn_suffix })
 }
@@ -15,7 +16,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 
   metric_query {
     id          = "rate"
@@ -52,7 +53,7 @@ resource "aws_cloudwatch_metric_alarm" "unhealthy" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }
 
 # A service without a task has no unhealthy one either.
@@ -69,7 +70,7 @@ resource "aws_cloudwatch_metric_alarm" "none_healthy" {
   comparison_operator = "LessThanThreshold"
   treat_missing_data  = "breaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }
 
 # Of the routers' own metrics, one pair for each function.
@@ -89,7 +90,7 @@ resource "aws_cloudwatch_metric_alarm" "queue_time" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }
 
 resource "aws_cloudwatch_metric_alarm" "breaker" {
@@ -107,5 +108,5 @@ resource "aws_cloudwatch_metric_alarm" "breaker" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }

@@ -226,9 +226,15 @@ variable "access_log" {
 }
 
 variable "alarm_actions" {
-  description = "What else an alarm tells (ARN) when it rings and when it is over."
+  description = "What else an alarm tells (ARN) when it rings."
   type        = set(string)
   default     = []
+}
+
+variable "ok_actions" {
+  description = "What an alarm tells (ARN) when it is over; null: the topic, and alarm_actions."
+  type        = set(string)
+  default     = null
 }
 
 variable "alarm_topic" {

@@ -2,6 +2,7 @@
 
 locals {
   alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
+  ok_actions    = var.ok_actions == null ? local.alarm_actions : sort(var.ok_actions)
   # Its way => the metrics of requests and of those answered with 5xx, by the app or by what stands before it.
   # https://docs.aws.amazon.com/lambda/latest/dg/urls-monitoring.html
   # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
@@ -32,7 +33,7 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 
   metric_query {
     id          = "rate"
@@ -71,5 +72,5 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
-  ok_actions          = local.alarm_actions
+  ok_actions          = local.ok_actions
 }

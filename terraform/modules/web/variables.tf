@@ -104,9 +104,15 @@ variable "http_api" {
 }
 
 variable "alarm_actions" {
-  description = "What else an alarm tells (ARN) when it rings and when it is over."
+  description = "What else an alarm tells (ARN) when it rings."
   type        = set(string)
   default     = []
+}
+
+variable "ok_actions" {
+  description = "What an alarm tells (ARN) when it is over; null: the topic, and alarm_actions."
+  type        = set(string)
+  default     = null
 }
 
 variable "alarm_topic" {

@@ -18,7 +18,7 @@ LINKED = [TEMPLATES / "settings.tf.tmpl", TEMPLATES / "outputs.tf.tmpl"] + [
 CARRIED = {
     ("aws_lambda_function", r"^  code_signing_config_arn += var\.deployment\.code_signing_config$"),
     ("aws_cloudwatch_metric_alarm", r"^  alarm_actions += local\.(alarm_)?actions$"),
-    ("aws_cloudwatch_metric_alarm", r"^  ok_actions += local\.(alarm_)?actions$"),
+    ("aws_cloudwatch_metric_alarm", r"^  ok_actions += local\.ok_actions$"),
 }
 """What each resource of a type has to say."""
 
@@ -42,7 +42,8 @@ def test_what_environments_share_stands_once(file: Path) -> None:
 
 def test_there_is_what_an_account_may_ask_for() -> None:
     assert _variables().keys() >= {
-        "alarm_actions", "code_signing_config", "owner", "permissions_boundary", "role_path", "tags", "vpc", "vpcs",
+        "alarm_actions", "code_signing_config", "ok_actions", "owner", "permissions_boundary", "role_path", "tags",
+        "vpc", "vpcs",
     }  # fmt: skip
 
 

@@ -110,3 +110,17 @@ run "refuses_more_workers_than_a_role_can_name" {
   }
   expect_failures = [aws_iam_role_policy.this]
 }
+
+run "tells_nobody_that_an_alarm_is_over" {
+  command = plan
+
+  variables {
+    ok_actions = []
+  }
+  assert {
+    condition = alltrue([
+      for alarm in [aws_cloudwatch_metric_alarm.failed, aws_cloudwatch_metric_alarm.silent] : alarm.alarm_actions == toset([var.alarm_topic]) && length(alarm.ok_actions) == 0
+    ])
+    error_message = "an empty set is not the alarms' actions"
+  }
+}

@@ -247,6 +247,51 @@ run "tells_other_topics_too" {
   }
 }
 
+run "tells_another_topic_that_it_is_over" {
+  command = plan
+
+  variables {
+    own        = ["billing"]
+    ok_actions = ["arn:aws:sns:eu-central-1:111122223333:chat"]
+  }
+  assert {
+    condition = alltrue(flatten([
+      for alarms in [
+        aws_cloudwatch_metric_alarm.dead_letters, aws_cloudwatch_metric_alarm.age, aws_cloudwatch_metric_alarm.throttles,
+        aws_cloudwatch_metric_alarm.topic_lost, aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.rules,
+        aws_cloudwatch_metric_alarm.relay_age, aws_cloudwatch_metric_alarm.executions,
+        aws_cloudwatch_metric_alarm.pipes, aws_cloudwatch_metric_alarm.pipe_throttles,
+        ] : [
+        for alarm in alarms : alarm.ok_actions == toset(["arn:aws:sns:eu-central-1:111122223333:chat"])
+        && alarm.alarm_actions == toset(["arn:aws:sns:eu-central-1:111122223333:fanout-test-alarms"])
+      ]
+    ]))
+    error_message = "the alarms' topic hears that an alarm rings, and the chat that it is over"
+  }
+}
+
+run "tells_nobody_that_it_is_over" {
+  command = plan
+
+  variables {
+    actions    = ["arn:aws:sns:eu-central-1:111122223333:pager"]
+    ok_actions = []
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : length(alarm.ok_actions) == 0 && length(alarm.alarm_actions) == 2])
+    error_message = "an empty set is not the alarms' actions"
+  }
+}
+
+run "refuses_an_ok_action_that_is_no_arn" {
+  command = plan
+
+  variables {
+    ok_actions = ["chat"]
+  }
+  expect_failures = [var.ok_actions]
+}
+
 run "refuses_an_action_that_is_no_arn" {
   command = plan
 

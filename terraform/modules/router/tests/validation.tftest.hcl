@@ -103,7 +103,7 @@ run "makes_a_router_that_may_only_invoke_its_functions" {
       for alarm in [
         aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.unhealthy, aws_cloudwatch_metric_alarm.none_healthy,
         aws_cloudwatch_metric_alarm.queue_time["shop"], aws_cloudwatch_metric_alarm.breaker["shop"],
-      ] : alarm.alarm_actions == toset([var.alarm_topic])
+      ] : alarm.alarm_actions == toset([var.alarm_topic]) && alarm.ok_actions == alarm.alarm_actions
     ])
     error_message = "every alarm speaks to the alarm topic"
   }
@@ -374,4 +374,21 @@ run "refuses_an_error_rate_of_all" {
     error_rate_percent = 100
   }
   expect_failures = [var.error_rate_percent]
+}
+
+run "tells_another_topic_that_an_alarm_is_over" {
+  command = plan
+
+  variables {
+    ok_actions = ["arn:aws:sns:eu-central-1:111122223333:chat"]
+  }
+  assert {
+    condition = alltrue([
+      for alarm in [
+        aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.unhealthy, aws_cloudwatch_metric_alarm.none_healthy,
+        aws_cloudwatch_metric_alarm.queue_time["shop"], aws_cloudwatch_metric_alarm.breaker["shop"],
+      ] : alarm.alarm_actions == toset([var.alarm_topic]) && alarm.ok_actions == var.ok_actions
+    ])
+    error_message = "the alarm topic hears that an alarm rings, and the chat that it is over"
+  }
 }

@@ -242,3 +242,22 @@ run "refuses_failures_that_nobody_is_told_of" {
   }
   expect_failures = [var.alarm_topic, var.url]
 }
+
+run "tells_another_topic_that_an_alarm_is_over" {
+  command = plan
+
+  variables {
+    via         = "http_api"
+    http_api    = { auth = "none" }
+    timeout_s   = 30
+    alarm_topic = "arn:aws:sns:eu-central-1:111122223333:alarms"
+    ok_actions  = ["arn:aws:sns:eu-central-1:111122223333:chat"]
+  }
+  assert {
+    condition = alltrue([
+      for alarm in [aws_cloudwatch_metric_alarm.errors["http_api"], aws_cloudwatch_metric_alarm.throttles["http_api"]]
+      : alarm.alarm_actions == toset([var.alarm_topic]) && alarm.ok_actions == var.ok_actions
+    ])
+    error_message = "the alarm topic hears that an alarm rings, and the chat that it is over"
+  }
+}

@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
 
 from fanout_tools.declarations.worker import Manifest
 from fanout_tools.plans import Plan, document
@@ -75,6 +78,27 @@ def test_alarms_are_missed_unless_the_environment_declares_that_it_has_none(
     assert not [it for it in excused if it.rule == "alarm"]
 
 
+@pytest.mark.parametrize("actions", ["alarm_actions", "ok_actions"])
+def test_a_topic_that_an_alarm_may_not_publish_to_is_told(plan: Plan, judge: Judge, actions: str) -> None:
+    """GIVEN a topic that names who may publish WHEN an alarm tells it that it rings, or that it is over THEN the grant
+    is missed."""
+    alarms = next(it for it in plan.of("aws_sns_topic") if it.get("name").endswith("-alarms"))
+    policy = document(alarms.get("policy"))
+    policy["Statement"] = [it for it in policy["Statement"] if it["Effect"] == "Deny"]
+    pager = replace(alarms, address="aws_sns_topic.pager").having(arn=f"{alarms.arn}-p", policy=json.dumps(policy))
+    alarm = next(plan.of("aws_cloudwatch_metric_alarm"))
+    telling = alarm.having(**{actions: [*alarm.get(actions), pager.arn]})
+
+    findings = judge(Plan((*plan.changed(telling).resources, pager)))
+
+    assert [str(it) for it in findings] == [
+        (
+            f"aws_sns_topic.pager: alarm: {alarm.address} may not publish to it; "
+            "grant sns:Publish to cloudwatch.amazonaws.com"
+        )
+    ]
+
+
 def test_a_worker_without_resources_is_told_by_the_name_of_its_queue(
     plan: Plan, manifests: Mapping[str, Manifest]
 ) -> None:
@@ -97,6 +121,32 @@ def test_a_worker_that_may_not_fetch_large_data_is_told_by_its_role(plan: Plan, 
     )
     assert missed == ["s3:GetObject", "s3:GetObject", "s3:PutObject"], "functions' claims, people's, and its own"
     assert {it.rule for it in findings} == {"permission"}
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        [
+            *("ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+            *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:UnassignPrivateIpAddresses"),
+        ],
+        ["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+    ],
+    ids=["in a VPC", "with traces"],
+)
+def test_what_lambda_asks_for_without_a_resource_is_allowed_a_worker(
+    plan: Plan, manifests: Mapping[str, Manifest], actions: list[str]
+) -> None:
+    """GIVEN the statement that modules/worker makes of a setting WHEN no resource can be named THEN production may have
+    it."""
+    role = next(it for it in plan.resources if it.address == f"{WORKER}.aws_iam_role_policy.this")
+    policy = document(role.get("policy"))
+    policy["Statement"] += [{"Sid": "More", "Effect": "Allow", "Action": actions, "Resource": ["*"]}]
+    more, allowed = plan.changed(role.having(policy=json.dumps(policy))), read("prod", foreign=True)
+
+    found = check(more, manifests, starts=STARTS, web=WEB, allowed=allowed, declared=Declared()).findings
+
+    assert [str(it) for it in found] == []
 
 
 def test_a_declared_workflow_that_is_not_there_is_told(plan: Plan, manifests: Mapping[str, Manifest]) -> None:
