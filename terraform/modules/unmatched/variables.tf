@@ -25,6 +25,12 @@ variable "subscribed" {
   type        = map(set(string))
 }
 
+variable "counted" {
+  description = "The sources whose events can be unmatched, where others put events on the bus too; null: every event of the bus."
+  type        = set(string)
+  default     = null
+}
+
 variable "forwarded" {
   description = "EventBridge pattern (JSON) of the events to bring from the account's default bus, by their source."
   type        = map(string)
