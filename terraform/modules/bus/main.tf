@@ -14,7 +14,7 @@ locals {
   rule_prefix = local.bus_name == local.name ? "" : "${local.name}-"
 
   # The rules of modules/unmatched, which may stand in another state.
-  unmatched_rules = concat(["unmatched"], [for source in var.sources : "unmatched-${replace(source, ".", "-")}"])
+  unmatched_rules = concat(!local.existing || try(var.existing.unknown, true) ? ["unmatched"] : [], [for source in var.sources : "unmatched-${replace(source, ".", "-")}"])
   unmatched_arns  = [for rule in sort(local.unmatched_rules) : "${local.on_bus}/${local.rule_prefix}${rule}"]
   forward_arns    = [for source in sort(var.forwarded) : "${local.rule_arns}/${local.name}-${replace(source, ".", "-")}"]
 

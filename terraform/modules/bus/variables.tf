@@ -22,8 +22,8 @@ variable "forwarded" {
 }
 
 variable "existing" {
-  description = "A bus of this account and region that is there already, by its name, in place of one made here, and the sources whose events the archive keeps of it; null: none. Its policy is its owner's."
-  type        = object({ name = string, archived = set(string) })
+  description = "A bus of this account and region that is there already, by its name, in place of one made here, the sources whose events the archive keeps of it, and whether modules/unmatched has a rule of sources that no worker subscribes to; null: none. Its policy is its owner's."
+  type        = object({ name = string, archived = set(string), unknown = optional(bool, true) })
   default     = null
 }
 

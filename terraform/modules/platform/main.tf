@@ -64,10 +64,14 @@ module "bus" {
   source = "../bus"
   count  = local.has.platform ? 1 : 0
 
-  deployment   = local.deployment
-  protect      = var.protect
-  existing     = local.bus_elsewhere ? { name = var.event_bus_name, archived = setunion(module.manifests.sources, keys(local.taken), ["fanout.ops"]) } : null
-  sources      = keys(local.taken)
+  deployment = local.deployment
+  protect    = var.protect
+  existing = !local.bus_elsewhere ? null : {
+    name     = var.event_bus_name
+    archived = setunion(module.manifests.sources, keys(local.taken), ["fanout.ops"])
+    unknown  = length(setsubtract(local.counted, keys(local.matched))) > 0
+  }
+  sources      = [for source in keys(local.taken) : source if !local.bus_elsewhere || contains(local.counted, source)]
   forwarded    = keys(local.forwarded)
   security     = local.security
   archive_days = var.archive_days
@@ -82,7 +86,7 @@ module "unmatched" {
   bus                = local.bus
   queues             = { unmatched = local.unmatched_arn, undelivered = local.undelivered_arn }
   subscribed         = local.matched
-  counted            = local.bus_elsewhere ? module.manifests.sources : null
+  counted            = local.bus_elsewhere ? local.counted : null
   forwarded          = local.forwarded
   security           = { key_arn = local.security.key_arn }
   log_retention_days = var.log_retention_days

@@ -70,6 +70,9 @@ locals {
     if anytrue([for name in names : !contains(var.held_events, "${source}/${name}")])
   }
 
+  # The sources whose events can be unmatched on a bus that others use too: AWS services' events there are everybody's.
+  counted = [for source in sort(module.manifests.sources) : source if !startswith(source, "aws.")]
+
   # On the default bus itself there are the events of every bucket: the rules ask for those that would be brought over.
   narrowed = { for source in keys(local.taken) : source => jsonencode({ detail = { bucket = { name = local.event_buckets } } }) if local.bus_name == "default" && source == "aws.s3" }
 

@@ -17,8 +17,7 @@ locals {
 
   # What operators do is told as events of fanout.ops, which need no worker: the journal of operations has them.
   known_sources = distinct(concat(keys(var.subscribed), ["fanout.ops"], formatlist("canary.%s", concat(["fanout"], keys(var.subscribed)))))
-  counted       = var.counted == null ? null : [for source in sort(var.counted) : source if !startswith(source, "aws.")]
-  unknown       = var.counted == null ? jsonencode([{ anything-but = local.known_sources }]) : jsonencode(sort(setsubtract(local.counted, local.known_sources)))
+  unknown       = var.counted == null ? jsonencode([{ anything-but = local.known_sources }]) : jsonencode(sort(setsubtract(var.counted, local.known_sources)))
   rule_prefix   = var.bus.name == local.name ? "" : "${local.name}-"
   unmatched_patterns = merge(
     { for rule in ["unmatched"] : "${local.rule_prefix}${rule}" => jsonencode({ source = jsondecode(local.unknown) }) if local.unknown != "[]" },
@@ -26,7 +25,7 @@ locals {
       for source, names in var.subscribed : "${local.rule_prefix}unmatched-${replace(source, ".", "-")}" => jsonencode({
         source      = [source]
         detail-type = [{ anything-but = names }]
-      }) if local.counted == null ? true : contains(local.counted, source)
+      }) if var.counted == null ? true : contains(var.counted, source)
     },
   )
   unmatched_log = "/aws/events/${local.name}-unmatched"

@@ -29,6 +29,11 @@ variable "counted" {
   description = "The sources whose events can be unmatched, where others put events on the bus too; null: every event of the bus."
   type        = set(string)
   default     = null
+
+  validation {
+    condition     = var.counted == null ? true : !anytrue([for source in var.counted : startswith(source, "aws.")])
+    error_message = "The events of AWS services on a bus of others are everybody's: leave sources aws.* out."
+  }
 }
 
 variable "forwarded" {

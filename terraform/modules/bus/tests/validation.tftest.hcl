@@ -151,6 +151,18 @@ run "names_rules_of_the_default_bus_without_it" {
   }
 }
 
+run "lets_in_no_rule_that_there_is_not" {
+  command = plan
+
+  variables {
+    existing = { name = "shared", archived = ["shop.orders"], unknown = false }
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue.unmatched.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == ["arn:aws:events:eu-central-1:111122223333:rule/shared/fanout-test-unmatched-shop-orders"]
+    error_message = "where each source is subscribed to, none can be unknown"
+  }
+}
+
 run "refuses_publishers_of_an_existing_bus" {
   command = plan
 
