@@ -105,7 +105,7 @@ def _rules(
                 behind.setdefault(deployed.names.topic_rule(source), []).append(worker)
             else:
                 behind.setdefault(deployed.names.worker_rule(worker, each.event), []).append(worker)
-            if each.event == "aws.s3/Object Created":
+            if each.event == "aws.s3/Object Created" and not deployed.names.takes_aws_events:
                 forward = (Hop.FORWARD_RULE, Hop.FORWARD_TARGET)
                 yield DEFAULT_BUS, deployed.names.forward_rule(source), (worker,), forward
     for rule, workers in behind.items():

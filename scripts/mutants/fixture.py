@@ -20,8 +20,19 @@ from scripts.paths import BUILD, REPOSITORY
 __all__ = ["FIXTURE", "PLANS", "slim"]
 
 FIXTURE: Final = REPOSITORY / "tests" / "unit" / "fanout_tools" / "proof" / "fixture"
-"""``root``: the Terraform; ``services``: its workers; then its plans, by how the bus is granted."""
-PLANS: Final = {"service": FIXTURE / "plan.json", "role": FIXTURE / "plan_role.json"}
+"""``root``: the Terraform; ``services``: its workers; then its plans, by how the bus is granted, or which bus it is."""
+PLANS: Final = {
+    "service": FIXTURE / "plan.json",
+    "role": FIXTURE / "plan_role.json",
+    "shared bus": FIXTURE / "plan_shared_bus.json",
+    "default bus": FIXTURE / "plan_default_bus.json",
+}
+_VARIABLES: Final = {
+    "service": {"bus_grants": "service"},
+    "role": {"bus_grants": "role"},
+    "shared bus": {"event_bus_name": "shared"},
+    "default bus": {"event_bus_name": "default"},
+}
 
 _LEFT_OUT: Final = (
     "aws_s3_object",
@@ -50,10 +61,10 @@ def slim(shown: Mapping[str, Any]) -> dict[str, Any]:
 
 def main(plans: Mapping[str, Path] = PLANS) -> int:
     """Write the plans; returns the exit code."""
-    for grants, file in plans.items():
+    for name, file in plans.items():
         root, work = file.parent / "root", BUILD / "check_plan" / "fixture"
         try:
-            shown = plan_root(root, services=file.parent / "services", work=work, variables={"bus_grants": grants})
+            shown = plan_root(root, services=file.parent / "services", work=work, variables=_VARIABLES[name])
         except (FanoutError, ToolError) as error:
             print(f"fixture: {error}", file=sys.stderr)
             return 1

@@ -66,6 +66,26 @@ variable "kms_key_arn" {
   }
 }
 
+variable "event_bus_name" {
+  description = "An existing event bus (name) of this account and region, in place of one made here, as default: its policy is its owner's, and other teams' events on it are let alone. Empty: the environment makes a bus of its own."
+  type        = string
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition     = !startswith(var.event_bus_name, "arn:")
+    error_message = "event_bus_name: give the bus's name, not its ARN; a bus in another account or region is reached by forwarding: docs/how-to/send-events-elsewhere.md."
+  }
+  validation {
+    condition     = startswith(var.event_bus_name, "arn:") || can(regex("^[A-Za-z0-9._-]{0,256}$", var.event_bus_name))
+    error_message = "event_bus_name: a bus's name has letters, digits and ._- (as default or shared-events); a partner's bus, with a / in its name, takes no events of ours."
+  }
+  validation {
+    condition     = var.event_bus_name == "" || length(var.publishers) == 0
+    error_message = "event_bus_name: who may put events on an existing bus is said by its owner's policy: leave publishers empty, and have them let in there."
+  }
+}
+
 variable "vpc" {
   description = "The subnets and security groups of the workers' functions; null: no VPC."
   type = object({

@@ -15,7 +15,7 @@ from fanout_tools.canary.deployed import Deployed, found
 from fanout_tools.canary.faults import Fault, Hop, function_fault
 from fanout_tools.canary.functions import Readiness, ask
 from fanout_tools.canary.planning import Canary
-from fanout_tools.declarations.naming import ALIAS
+from fanout_tools.declarations.naming import ALIAS, DEFAULT_BUS
 from fanout_tools.declarations.worker import Manifest, Via
 from fanout_tools.patterns import EVENTBRIDGE, SNS, Dialect, Pattern
 
@@ -45,7 +45,8 @@ class _Route:
         by_topic = self.manifest.via is Via.TOPIC
         for check in (
             self._bus,
-            *([self._bucket, self._forward] if self.canary.bucket else []),
+            *([self._bucket] if self.canary.bucket else []),
+            *([self._forward] if self.canary.bucket and not self.deployed.names.takes_aws_events else []),
             *([self._topic, self._topic_rule, self._subscription] if by_topic else [self._worker_rule]),
             self._queue,
             self._mapping,
@@ -112,7 +113,7 @@ class _Route:
 
     def _forward(self) -> Fault | None:
         name = self.deployed.names.forward_rule(self._source)
-        return self._rule("default", name, Hop.FORWARD_RULE, Hop.FORWARD_TARGET, str(self.deployed.bus_arn))
+        return self._rule(DEFAULT_BUS, name, Hop.FORWARD_RULE, Hop.FORWARD_TARGET, str(self.deployed.bus_arn))
 
     def _topic_rule(self) -> Fault | None:
         return self._rule(

@@ -43,7 +43,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """
     telemetry.configure()
     began = time.monotonic()
-    deployed = Deployed(Names(os.environ["FANOUT_NAMESPACE"]), aws.client)  # type: ignore[arg-type]
+    deployed = Deployed(Names.told(os.environ), aws.client)  # type: ignore[arg-type]
     limit_s = float(os.environ["FANOUT_CANARY_LIMIT_S"])
     results = run(deployed, Declared.read(_packed()), limit_s=limit_s, paused=event.get("paused") or ())
     faults = _tell(results)

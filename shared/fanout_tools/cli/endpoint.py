@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fanout_tools.cli.deployment import DeploymentError
 from fanout_tools.cli.options import LOCAL
@@ -19,13 +21,33 @@ if TYPE_CHECKING:
 
 __all__ = ["names_of", "reach", "topology_of"]
 
+_BUS: Final = re.compile(r'^\s*event_bus_name\s*=\s*"([^"$]*)"', re.MULTILINE)
+
 
 def names_of(env: str, namespace: str | None) -> Names:
     """The names of a deployment: the environment's of this project, or of a namespace of its own.
 
+    Whether it is on an existing bus, its settings say.
+
     :raises IdentityError: the region is part of the names, and there is none.
     """
-    return Names(namespace or _namespace(env))
+    return Names(namespace or _namespace(env), _event_bus(env))
+
+
+def _event_bus(env: str) -> str:
+    """The environment's ``event_bus_name``, by the precedence that Terraform's variables have; empty: its own bus."""
+    found = os.environ.get("TF_VAR_event_bus_name", "")  # noqa: SIM112, Terraform's own name
+    for file in _settings(project().environments / env):
+        said = _BUS.findall(file.read_text(encoding="utf-8"))
+        found = said[-1] if said else found
+    return found
+
+
+def _settings(root: Path) -> Iterator[Path]:
+    """Where an environment's settings are, the last of which holds: a value in main.tf lets nothing else be set."""
+    yield from (it for it in [root / "terraform.tfvars"] if it.exists())
+    yield from sorted(root.glob("*.auto.tfvars"))
+    yield from sorted(root.glob("*.tf"))
 
 
 def _namespace(env: str) -> str:

@@ -220,6 +220,6 @@ def app(contracts: str, root: Path = ROOT) -> Deployed:
     services, terraform, build = (root / it for it in ("services", "terraform", "build"))
     packed = Project(root, services=services, contracts=root / contracts, terraform=terraform, build=build)
     masking = Masking.by(packed.load_contracts())
-    topology = Topology.of(packed, Names(os.environ["FANOUT_NAMESPACE"]))
+    topology = Topology.of(packed, Names.told(os.environ))
     balancer = Balancer(settings.balancer, settings.issuer, settings.client, keys_of(settings.keys))
     return Deployed(settings, balancer, Consoles(settings, topology, packed, aws.client("sts"), masking))

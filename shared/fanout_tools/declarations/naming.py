@@ -3,15 +3,17 @@
 ``terraform/modules`` builds the same names; the integration tests compare the two.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import Final
+from typing import Final, Self
 
-__all__ = ["ALIAS", "Names", "region_code"]
+__all__ = ["ALIAS", "DEFAULT_BUS", "Names", "region_code"]
 
 ALIAS = "live"
 """The Lambda alias that the event source mapping invokes."""
-
+DEFAULT_BUS: Final = "default"
+"""The account's own bus, on which AWS services put their events."""
 
 _WORDS: Final = {
     "north": "n",
@@ -37,9 +39,37 @@ class Names:
     """The names of one deployment; ``namespace`` is ``fanout-<environment>``."""
 
     namespace: str
+    event_bus: str = ""
+    """An existing bus, which others may use too; empty: the deployment has one of its own."""
+
+    @classmethod
+    def told(cls, environment: Mapping[str, str]) -> Self:
+        """As Terraform tells a function of the platform's own by its environment's variables.
+
+        :raises KeyError: it is told no namespace.
+        """
+        return cls(environment["FANOUT_NAMESPACE"], environment.get("FANOUT_EVENT_BUS", ""))
 
     @property
     def bus(self) -> str:
+        return self.event_bus or self.namespace
+
+    @property
+    def takes_aws_events(self) -> bool:
+        """Whether AWS services put their events on the deployment's bus themselves."""
+        return self.bus == DEFAULT_BUS
+
+    def rule_path(self, rule: str) -> str:
+        """How the ARN of a rule of the bus ends, after its account."""
+        return f"rule/{rule}" if self.takes_aws_events else f"rule/{self.bus}/{rule}"
+
+    def on_bus(self, rule: str) -> str:
+        """On a bus of others, too, a rule begins as all else of the deployment does."""
+        return rule if self.bus == self.namespace else f"{self.namespace}-{rule}"
+
+    @property
+    def archive(self) -> str:
+        """Of the deployment's events."""
         return self.namespace
 
     def idempotency_table(self, worker: str) -> str:
@@ -89,11 +119,11 @@ class Names:
 
     def topic_rule(self, source: str) -> str:
         """The rule from the bus to a domain's topic."""
-        return f"topic-{source.replace('.', '-')}"
+        return self.on_bus(f"topic-{source.replace('.', '-')}")
 
     def worker_rule(self, worker: str, event: str) -> str:
         """The rule from the bus to the queue of a worker without topics."""
-        return f"{worker}-{sha1(event.encode(), usedforsecurity=False).hexdigest()[:6]}"
+        return self.on_bus(f"{worker}-{sha1(event.encode(), usedforsecurity=False).hexdigest()[:6]}")
 
     def forward_rule(self, source: str) -> str:
         """The rule of the account's default bus that brings an AWS service's events over."""

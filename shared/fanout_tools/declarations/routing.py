@@ -16,6 +16,7 @@ from fanout.publish.routes import BUS_BYTES, QUEUE_BYTES, TOPIC_BYTES, WRAPPING_
 from fanout_tools.patterns import EVENTBRIDGE, SNS, Pattern
 
 if TYPE_CHECKING:
+    from fanout_tools.declarations.naming import Names
     from fanout_tools.declarations.worker import Manifest, Subscription
 
 __all__ = [
@@ -26,12 +27,24 @@ __all__ = [
     "rule_patterns",
     "subscription_filters",
     "topic_pattern",
+    "unbound",
 ]
 
 
 def topic_pattern(source: str) -> dict[str, Any]:
     """The EventBridge pattern of the rule from the bus to a domain's topic."""
     return {"source": _sources(source)}
+
+
+def unbound(names: Names, pattern: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's pattern as declared: where the deployment is on the default bus, rules for S3's events are bound to the
+    deployment's own buckets, as elsewhere the rule is that brings those events over."""
+    detail = dict(pattern.get("detail", {}))
+    if not names.takes_aws_events or "aws.s3" not in pattern.get("source", ()) or "bucket" not in detail:
+        return dict(pattern)
+    detail["bucket"] = {key: value for key, value in detail["bucket"].items() if key != "name"}
+    kept = {key: value for key, value in detail.items() if value}
+    return {**{key: value for key, value in pattern.items() if key != "detail"}, **({"detail": kept} if kept else {})}
 
 
 def rule_patterns(manifest: Manifest) -> dict[str, dict[str, Any]]:

@@ -211,8 +211,8 @@ class Deployment:
 
     def namespace(self) -> str:
         """The first part of every name, as it was deployed; empty before the first apply."""
-        bus = self.outputs().get("bus") or {}
-        return str(bus.get("name", ""))
+        bus = self.outputs().get("bus")
+        return _names(bus).namespace if bus else ""
 
     def deploy(self) -> None:
         """Apply, then shift the workers' traffic to the versions that were published, where that goes by steps.
@@ -252,7 +252,7 @@ class Deployment:
                 'output "bus" { value = module.platform.bus }, or give --no-canary'
             )
         region = outputs["traffic"]["region"]
-        deployed = Deployed(Names(outputs["bus"]["name"]), cache(lambda service: self.client(service, region)))
+        deployed = Deployed(_names(outputs["bus"]), cache(lambda service: self.client(service, region)))
         declared = Declared.read(project())
         if workers is not None:
             declared = replace(declared, manifests={name: declared.manifests[name] for name in sorted(workers)})
@@ -430,3 +430,9 @@ def find(environment: str, *, emulator: str, port: int | None) -> Deployment:
     :raises TerraformError: there is no such environment.
     """
     return local(emulator, port) if environment == "local" else remote(environment)
+
+
+def _names(bus: Mapping[str, Any]) -> Names:
+    """As the output ``bus`` tells them; that of an older deployment names no namespace, and its bus is called so."""
+    namespace, name = str(bus.get("namespace", bus["name"])), str(bus["name"])
+    return Names(namespace, "" if name == namespace else name)

@@ -6,7 +6,7 @@ The proof (docs/explanation/proof.md), the picture and catalogue (docs/how-to/dr
 
 from fanout_tools.plans.front_doors import FrontDoor, Permission, front_doors, permissions
 from fanout_tools.plans.hops import Hop, consumers, dead_letter_queues, deliveries, function_of
-from fanout_tools.plans.plan import Plan, Resource, block, document, names_of, resources, unknown_values
+from fanout_tools.plans.plan import Plan, Resource, block, document, is_existing, names_of, resources, unknown_values
 
 __all__ = [
     "FrontDoor",
@@ -21,6 +21,7 @@ __all__ = [
     "document",
     "front_doors",
     "function_of",
+    "is_existing",
     "names_of",
     "permissions",
     "resources",

@@ -108,7 +108,7 @@ class Kept:
 
     def _keep_parts(self, shown: Mapping[str, Any]) -> None:
         whole = _planned(shown)
-        owners = stacks.Owners.read(self.of.services, _namespace(whole))
+        owners = stacks.Owners.read(self.of.services, plan.namespace_of(whole))
         parts: dict[str, list[Mapping[str, Any]]] = {stack: [] for stack in self.stacks}
         for resource in whole:
             parts[owners.stack_of(resource["address"]) or stacks.PLATFORM].append(resource)
@@ -135,10 +135,6 @@ def _renamed(resources: Resources, names: Mapping[str, str]) -> Resources:
         text = text.replace(found, wanted)
     renamed: Resources = json.loads(text)
     return renamed
-
-
-def _namespace(resources: Resources) -> str:
-    return next((str(it["values"]["name"]) for it in resources if it["type"] == "aws_cloudwatch_event_bus"), "")
 
 
 def read(file: Path) -> Any:

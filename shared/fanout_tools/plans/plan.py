@@ -15,10 +15,22 @@ from typing import Any, Final
 from fanout.errors import PlanError
 from fanout_tools.declarations.naming import Names
 
-__all__ = ["Plan", "Resource", "block", "document", "names_of", "resources", "unknown_values"]
+__all__ = [
+    "Plan",
+    "Resource",
+    "block",
+    "document",
+    "is_existing",
+    "names_of",
+    "namespace_of",
+    "resources",
+    "unknown_values",
+]
 
 _BORROWED: Final = ("aws_cloudwatch_event_target", "aws_sns_topic_policy", "aws_cloudwatch_event_bus_policy")
 """Types whose attribute ``arn`` is another resource's."""
+_EXISTING_BUS: Final = ".module.bus[0].terraform_data.existing[0]"
+"""How the address ends of what ``modules/bus`` says of a bus that is there already: namespace, name and ARN."""
 _KEY: Final = re.compile(r"""\["(?:[^"\\]|\\.)*"\]|\[\d+\]""")
 
 
@@ -63,7 +75,7 @@ class Plan:
                 "proven; let `make check-plan ENV=...` make the plan"
             )
         managed = [it for it in resources(shown["planned_values"]["root_module"]) if it["mode"] == "managed"]
-        return cls(tuple(Resource(address=it["address"], type=it["type"], values=it["values"]) for it in managed))
+        return cls(tuple(_resource(it) for it in managed))
 
     @cached_property
     def _by_arn(self) -> Mapping[str, Resource]:
@@ -118,12 +130,36 @@ def names_of(plan: Plan) -> Names:
 
     :raises PlanError: it has not exactly one bus.
     """
-    buses = [str(it.get("name")) for it in plan.of("aws_cloudwatch_event_bus")]
+    buses = list(plan.of("aws_cloudwatch_event_bus"))
     if len(buses) != 1:
         raise PlanError(
             f"the plan has {len(buses)} event buses; an environment has one: plan a root of modules/platform"
         )
-    return Names(buses[0])
+    return _names(buses[0])
+
+
+def namespace_of(planned: Iterable[Mapping[str, Any]]) -> str:
+    """What the names of a plan's resources begin with, by these as Terraform shows them; empty without a bus."""
+    buses = (it for it in map(_resource, planned) if it.type == "aws_cloudwatch_event_bus")
+    return next((_names(it).namespace for it in buses), "")
+
+
+def _names(bus: Resource) -> Names:
+    name = str(bus.get("name"))
+    return Names(str(bus.get("namespace")), name) if is_existing(bus) else Names(name)
+
+
+def is_existing(bus: Resource) -> bool:
+    """Whether it is somebody else's: the plan uses it, and does not make it."""
+    return bus.address.endswith(_EXISTING_BUS)
+
+
+def _resource(shown: Mapping[str, Any]) -> Resource:
+    """A managed resource; an existing bus is read as one, with the name and ARN that the rest of the plan gives it."""
+    it = Resource(address=shown["address"], type=shown["type"], values=shown["values"])
+    if it.type == "terraform_data" and is_existing(it):
+        return Resource(address=it.address, type="aws_cloudwatch_event_bus", values=it.values["input"])
+    return it
 
 
 def unknown_values(shown: Mapping[str, Any]) -> list[str]:

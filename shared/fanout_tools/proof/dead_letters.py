@@ -18,6 +18,7 @@ from fanout_tools.plans import (
     deliveries,
     document,
     function_of,
+    is_existing,
     names_of,
 )
 from fanout_tools.proof.findings import Finding
@@ -210,8 +211,10 @@ def _dead(at: Resource, problem: str, fix: str) -> Finding:
 def unmatched_kept(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Finding]:
     """Events of an unknown source, and those of each known source with an unknown name, are kept somewhere.
 
-    The rules' own patterns decide, on one such event each.
+    The rules' own patterns decide, on one such event each. On a bus that others use too, an unknown source is theirs,
+    as are the events of AWS services: none of those is kept.
     """
+    shared = is_existing(next(plan.of("aws_cloudwatch_event_bus")))
     events = [it.event for manifest in manifests.values() for it in manifest.subscribes]
     sources = sorted({event.partition("/")[0] for event in events if event != "*"})
     keeping = [
@@ -221,11 +224,23 @@ def unmatched_kept(plan: Plan, manifests: Mapping[str, Manifest]) -> Iterator[Fi
     ]
     for source in [_UNKNOWN, *sources]:
         event = {"version": "0", "source": source, "detail-type": _UNKNOWN, "detail": {}}
-        if not any(pattern.matches(event) for pattern in keeping):
+        kept = any(pattern.matches(event) for pattern in keeping)
+        if shared and (source == _UNKNOWN or source.startswith("aws.")):
+            if kept:
+                yield _others(plan, source)
+        elif not kept:
             what = "an unknown source" if source == _UNKNOWN else f"an unknown name of {source}"
             problem, fix = f"events of {what} are lost in silence", "give them a rule to a queue with an alarm"
             bus = next(plan.of("aws_cloudwatch_event_bus"))
             yield Finding(address=bus.address, rule="unmatched", problem=problem, fix=fix)
+
+
+def _others(plan: Plan, source: str) -> Finding:
+    what = "any source" if source == _UNKNOWN else source
+    problem, fix = f"other teams' events of {what} are kept as unmatched", "name the sources of the contracts alone"
+    return Finding(
+        address=next(plan.of("aws_cloudwatch_event_bus")).address, rule="unmatched", problem=problem, fix=fix
+    )
 
 
 def _keepers(plan: Plan) -> list[Hop]:

@@ -13,7 +13,7 @@ Nothing is granted by ``*``, and nothing to everybody, unless ``allowed.yaml`` g
 from collections.abc import Iterator
 from typing import Final
 
-from fanout_tools.plans import Hop, Plan, Resource, deliveries
+from fanout_tools.plans import Hop, Plan, Resource, deliveries, names_of
 from fanout_tools.proof.findings import Finding
 from fanout_tools.proof.policies import (
     SCOPES,
@@ -121,9 +121,9 @@ def _open_to_events(plan: Plan, to: Resource, statement: Statement) -> Iterator[
     if not statement.allow:
         return
     if to.type == "aws_cloudwatch_log_group":
-        namespaces = [f":log-group:/aws/events/{it.get('name')}" for it in plan.of("aws_cloudwatch_event_bus")]
+        namespace = f":log-group:/aws/events/{names_of(plan).namespace}"
         for pattern in statement.resources:
-            if not any(namespace in pattern.partition("*")[0] for namespace in namespaces):
+            if namespace not in pattern.partition("*")[0]:
                 yield _scope(
                     statement.at, f"grants on {pattern}, beyond this deployment", "name /aws/events/<namespace>-*"
                 )
@@ -171,7 +171,7 @@ def _scoped(plan: Plan, statement: Statement) -> Iterator[Finding]:
 def _ours(plan: Plan, source: str) -> bool:
     """Whether the ARN is of this plan; a pattern has to name account and namespace, and to be met by a resource."""
     fixed = source.partition("*")[0]
-    named = any(f"{it.get('name')}" in fixed.split(":", 5)[-1] for it in plan.of("aws_cloudwatch_event_bus"))
+    named = names_of(plan).namespace in fixed.split(":", 5)[-1]
     if "*" in source and (fixed.count(":") < 5 or not named):
         return False
     return plan.at(source) is not None or any(matches(source, it.arn) for it in plan.resources if it.arn)

@@ -7,6 +7,7 @@ and the role that ends leases reaches temporary things alone.
 from collections.abc import Iterator
 from typing import Final
 
+from fanout_tools.declarations.naming import Names
 from fanout_tools.plans import Plan, Resource, block, names_of
 from fanout_tools.proof.findings import Finding
 from fanout_tools.proof.keys import key_alias
@@ -34,8 +35,8 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("logs:FilterLogEvents", "log-group:/aws/lambda/{}-any:log-stream:any"),
         ("logs:StartQuery", "log-group:/aws/lambda/{}-any:log-stream:any"),
         ("logs:StartLiveTail", "log-group:/aws/lambda/{}-any"),
-        ("events:DescribeRule", "rule/{}/any"),
-        ("events:DescribeEventBus", "event-bus/{}"),
+        ("events:DescribeRule", "{own_rules}any"),
+        ("events:DescribeEventBus", "event-bus/{bus}"),
         ("events:DescribeArchive", "archive/{}"),
         ("sns:ListSubscriptionsByTopic", "{}-any"),
         ("states:ListExecutions", "stateMachine:{}-any"),
@@ -56,7 +57,7 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("dynamodb:GetItem", "table/{}-outbox"),
         ("states:DescribeExecution", "execution:{}-any:any"),
         *((action, "{}-tail-any") for action in _QUEUE),
-        *((action, "rule/{}/{}-tail-any") for action in _MAKING),
+        *((action, "{rules}{}-tail-any") for action in _MAKING),
         *_LEASES,
     ),
     "operator": (
@@ -65,13 +66,13 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("sqs:StartMessageMoveTask", "{}-any-dlq"),
         ("dynamodb:UpdateItem", "table/{}-any-idempotency"),
         ("dynamodb:DeleteItem", "table/{}-any-idempotency"),
-        ("events:PutEvents", "event-bus/{}"),
+        ("events:PutEvents", "event-bus/{bus}"),
         ("dynamodb:PutItem", "table/{}-operations"),
         ("dynamodb:UpdateItem", "table/{}-operations"),
         ("s3:PutObject", "{}-claims-000000000000/operations/any"),
         ("lambda:UpdateEventSourceMapping", "event-source-mapping:any"),
         *((action, "{}-replay-any") for action in _QUEUE),
-        *((action, "rule/{}/{}-replay-any") for action in _MAKING),
+        *((action, "{rules}{}-replay-any") for action in _MAKING),
         ("events:StartReplay", "archive/{}"),
         ("events:DescribeReplay", "replay/{}-replay-any"),
         *_LEASES,
@@ -106,7 +107,7 @@ _BEYOND: Final[tuple[tuple[str, str, dict[str, str], str], ...]] = (
         {"iam:passedtoservice": "ecs-tasks.amazonaws.com"},
         "give a worker's role to others than functions",
     ),
-    ("events:PutEvents", "event-bus/{}", {"events:source": "shop.orders"}, "publish in a worker's name"),
+    ("events:PutEvents", "event-bus/{bus}", {"events:source": "shop.orders"}, "publish in a worker's name"),
 )
 _TOLD: Final = {
     "dynamodb:attributes": "status",
@@ -187,12 +188,12 @@ def _key(plan: Plan, policy: Resource) -> Iterator[Finding]:
 
 
 def _arn(plan: Plan, action: str, on: str) -> str:
-    """Of a thing of the deployment by its name, in which ``{}`` is the namespace, and ``{path}`` that of its roles; the
-    sweeper's has none."""
+    """Of a thing of the deployment by its name, in which ``{}`` is the namespace, and ``{path}`` that of its roles (see
+    :func:`_named`); one with a service of its own says so before a colon."""
     if not on:
         return "*"
     partition, _, region, account = next(plan.of("aws_cloudwatch_event_bus")).arn.split(":")[1:5]
-    service, name = action.partition(":")[0], on.replace("{}", names_of(plan).namespace).replace("{path}", _path(plan))
+    service, name = action.partition(":")[0], _named(names_of(plan), on).replace("{path}", _path(plan))
     if service == "s3":
         return f"arn:{partition}:s3:::{name}"
     place = f"iam::{account}" if service == "iam" else f"{service}:{region}:{account}"
@@ -201,6 +202,13 @@ def _arn(plan: Plan, action: str, on: str) -> str:
 
 def _path(plan: Plan) -> str:
     return next(iter(sorted({str(it.get("path") or "/") for it in plan.of("aws_iam_role")} - {"/"})), "/")
+
+
+def _named(names: Names, on: str) -> str:
+    known = {"{rules}": names.rule_path(""), "{own_rules}": names.rule_path(names.on_bus("")), "{bus}": names.bus}
+    for word, name in {**known, "{}": names.namespace}.items():
+        on = on.replace(word, name)
+    return on
 
 
 def sweeping(plan: Plan) -> Iterator[Finding]:
@@ -233,8 +241,8 @@ def sweeping(plan: Plan) -> Iterator[Finding]:
 
 def _endings(plan: Plan, kind: str) -> Iterator[tuple[str, str]]:
     bus = next(plan.of("aws_cloudwatch_event_bus"))
-    account, name = bus.arn.rpartition(":event-bus/")[0], bus.get("name")
-    rule = f"{account}:rule/{name}/{name}-{kind}-any"
+    account, names = bus.arn.rpartition(":event-bus/")[0], names_of(plan)
+    name, rule = names.namespace, f"{account}:{names.rule_path(names.temporary(kind, 'any'))}"
     yield "sqs:DeleteQueue", f"{account.replace(':events:', ':sqs:')}:{name}-{kind}-any"
     yield "events:DeleteRule", rule
     yield "events:RemoveTargets", rule
@@ -248,7 +256,7 @@ def _function(plan: Plan) -> dict[str, str]:
     """Lambda tells of the function when a mapping of it is changed."""
     bus = next(plan.of("aws_cloudwatch_event_bus"))
     account = bus.arn.rpartition(":event-bus/")[0].replace(":events:", ":lambda:")
-    return {"lambda:functionarn": f"{account}:function:{bus.get('name')}-any"}
+    return {"lambda:functionarn": f"{account}:function:{names_of(plan).namespace}-any"}
 
 
 def _deletes(statement: Statement) -> bool:

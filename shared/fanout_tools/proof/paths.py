@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fanout.publish.routes import QUEUE_BYTES
 from fanout_tools.declarations.naming import ALIAS, Names
-from fanout_tools.declarations.routing import rule_patterns, subscription_filters, topic_pattern
+from fanout_tools.declarations.routing import rule_patterns, subscription_filters, topic_pattern, unbound
 from fanout_tools.declarations.worker import Manifest, Via
 from fanout_tools.plans import Plan, Resource, document, names_of
 from fanout_tools.proof.findings import Finding
@@ -58,7 +58,7 @@ def _trace(plan: Plan, names: Names, manifest: Manifest, path: Path) -> None:
         path.miss(f"aws_sqs_queue {name}", "the worker's queue is not in the plan", "let modules/worker make it")
         return
     source = path.event.partition("/")[0]
-    if source.startswith("aws."):
+    if source.startswith("aws.") and not names.takes_aws_events:
         _forwarded(plan, names, path, source)
     if manifest.via is Via.BUS:
         _by_rule(plan, names, path, queue, rule_patterns(manifest)[path.event])
@@ -164,11 +164,13 @@ def _size(path: Path, queue: Resource) -> None:
 
 def _rules(plan: Plan, names: Names, pattern: Mapping[str, Any]) -> Iterator[Resource]:
     for it in plan.of("aws_cloudwatch_event_rule"):
-        if (
-            str(it.get("event_bus_name")).rpartition("/")[2] == names.bus
-            and document(it.get("event_pattern")) == pattern
-        ):
+        if str(it.get("event_bus_name")).rpartition("/")[2] == names.bus and _asked(names, it) == pattern:
             yield it
+
+
+def _asked(names: Names, rule: Resource) -> dict[str, Any]:
+    """The rule's pattern; on the default bus, where others' buckets send too, without those that it is bound to."""
+    return unbound(names, document(rule.get("event_pattern")))
 
 
 def _target(plan: Plan, rule: Resource, arn: str) -> Resource | None:

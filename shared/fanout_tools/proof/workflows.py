@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fanout_tools.declarations.reading import read
+from fanout_tools.declarations.routing import unbound
 from fanout_tools.plans import Plan, Resource, block, deliveries, document, names_of
 from fanout_tools.proof.findings import Finding
 from fanout_tools.proof.policies import Request, allows, of_role, statements
@@ -57,7 +58,7 @@ def started(plan: Plan, patterns: Mapping[str, Mapping[str, Any]]) -> Iterator[F
             at, fix = f"aws_sfn_state_machine {names.workflow(workflow)}", "let modules/workflow make it"
             yield Finding(address=at, rule="workflow", problem="is declared and not in the plan", fix=fix)
         elif not any(
-            document(hop.writer.get("event_pattern")) == pattern
+            unbound(names, document(hop.writer.get("event_pattern"))) == pattern
             and not (hop.carrier.get("input") or hop.carrier.get("input_path") or hop.carrier.get("input_transformer"))
             for hop in deliveries(plan)
             if hop.destination == machine and hop.writer

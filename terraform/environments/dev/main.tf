@@ -61,6 +61,7 @@ module "platform" {
   bus_destinations     = module.declarations.bus_destinations
   force_destroy        = true
   kms_key_arn          = var.kms_key_arn
+  event_bus_name       = var.event_bus_name
   permissions_boundary = var.permissions_boundary
   role_path            = var.role_path
   code_signing_config  = var.code_signing_config

@@ -60,6 +60,7 @@ module "platform" {
   keep_warm               = var.keep_warm
   customer_managed_key    = var.customer_managed_key
   kms_key_arn             = var.kms_key_arn
+  event_bus_name          = var.event_bus_name
   permissions_boundary    = var.permissions_boundary
   role_path               = var.role_path
   code_signing_config     = var.code_signing_config

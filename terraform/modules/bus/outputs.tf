@@ -1,11 +1,11 @@
 output "name" {
   description = "The bus's name."
-  value       = aws_cloudwatch_event_bus.this.name
+  value       = local.bus.name
 }
 
 output "arn" {
   description = "The bus's ARN."
-  value       = aws_cloudwatch_event_bus.this.arn
+  value       = local.bus.arn
 }
 
 output "undelivered_queue_arn" {

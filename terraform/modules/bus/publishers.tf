@@ -26,6 +26,6 @@ locals {
 resource "aws_cloudwatch_event_bus_policy" "publishers" {
   count = length(var.publishers) > 0 ? 1 : 0
 
-  event_bus_name = aws_cloudwatch_event_bus.this.name
+  event_bus_name = local.bus.name
   policy         = jsonencode({ Version = "2012-10-17", Statement = local.publisher_statements })
 }

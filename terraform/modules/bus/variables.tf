@@ -21,6 +21,12 @@ variable "forwarded" {
   default     = []
 }
 
+variable "existing" {
+  description = "A bus of this account and region that is there already, by its name, in place of one made here, the sources whose events the archive keeps of it, and whether modules/unmatched has a rule of sources that no worker subscribes to; null: none. Its policy is its owner's."
+  type        = object({ name = string, archived = set(string), unknown = optional(bool, true) })
+  default     = null
+}
+
 variable "security" {
   description = "The platform's own KMS key (alias and ARN; null: keys of AWS), and whether queues, topics and buckets refuse calls without TLS."
   type = object({
@@ -61,6 +67,10 @@ variable "publishers" {
   validation {
     condition     = length(distinct(var.publishers[*].principal)) == length(var.publishers)
     error_message = "A publisher stands in the list once, with all its sources."
+  }
+  validation {
+    condition     = var.existing == null || length(var.publishers) == 0
+    error_message = "Who may put events on an existing bus is said by its owner's policy: leave the publishers out."
   }
 }
 

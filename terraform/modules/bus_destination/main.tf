@@ -12,8 +12,12 @@ locals {
 
   # Six digits of the event's hash: event names hold spaces and may be too long for a rule's 64 characters. No worker's
   # name has an underscore; in a name with a dot, LocalStack finds no tagged rule.
-  rules     = { for event in var.events : event => "to_${var.name}_${substr(sha1(event), 0, 6)}" }
-  rule_arns = [for rule in sort(values(local.rules)) : "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${rule}"]
+  rules     = { for event in var.events : event => "${local.rule_prefix}to_${var.name}_${substr(sha1(event), 0, 6)}" }
+  rule_arns = [for rule in sort(values(local.rules)) : "arn:${var.deployment.partition}:events:${local.location}:rule/${local.rule_path}${rule}"]
+
+  # A bus's own name is no part of the ARNs of the default bus's rules; on a bus that others use too, rules begin as all else does.
+  rule_path   = var.bus_name == "default" ? "" : "${var.bus_name}/"
+  rule_prefix = var.bus_name == var.deployment.namespace ? "" : "${var.deployment.namespace}-"
 
   to     = var.api == null ? var.bus : var.api.url
   target = var.api == null ? var.bus : aws_cloudwatch_event_api_destination.this[0].arn

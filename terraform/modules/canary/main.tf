@@ -5,6 +5,7 @@ locals {
   alarm_actions = concat(compact([var.alarm_topic]), sort(var.alarm_actions))
   ok_actions    = var.ok_actions == null ? local.alarm_actions : sort(var.ok_actions)
   name          = "${var.deployment.namespace}-canary"
+  bus_name      = split("/", var.bus_arn)[1]
   location      = "${var.deployment.region}:${var.deployment.account_id}"
 
   # Asking the functions, sending, and looking for the cause of what did not come through.
@@ -44,6 +45,7 @@ resource "aws_lambda_function" "this" {
         FANOUT_NAMESPACE      = var.deployment.namespace
         FANOUT_CANARY_LIMIT_S = tostring(var.limit_s)
       },
+      local.bus_name == var.deployment.namespace ? {} : { FANOUT_EVENT_BUS = local.bus_name },
       var.environment,
     )
   }

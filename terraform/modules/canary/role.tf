@@ -5,6 +5,7 @@ locals {
   prefix    = "arn:${var.deployment.partition}"
   namespace = var.deployment.namespace
   functions = "${local.prefix}:lambda:${local.location}:function:${local.namespace}"
+  our_rules = "${local.bus_name == "default" ? "" : "${local.bus_name}/"}${local.bus_name == local.namespace ? "" : "${local.namespace}-"}"
   queues    = "${local.prefix}:sqs:${local.location}:${local.namespace}"
   topics    = [for source in sort(var.sources) : "${local.namespace}-${replace(source, ".", "-")}"]
   buckets   = [for bucket in sort(var.event_buckets) : "${local.prefix}:s3:::${bucket}"]
@@ -28,7 +29,7 @@ locals {
         Sid      = "Rules"
         Effect   = "Allow"
         Action   = ["events:DescribeRule", "events:ListTargetsByRule"]
-        Resource = ["${local.prefix}:events:${local.location}:rule/${local.namespace}/*", "${local.prefix}:events:${local.location}:rule/${local.namespace}-*"]
+        Resource = distinct(["${local.prefix}:events:${local.location}:rule/${local.our_rules}*", "${local.prefix}:events:${local.location}:rule/${local.namespace}-*"])
       },
       {
         Sid      = "Versions"

@@ -28,7 +28,8 @@ locals {
   uses = merge(
     # The bus's own key is another call, for which EventBridge names the bus as source:
     # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-encryption-key-policy.html
-    { EventsBus = { service = "events.amazonaws.com", key = "aws:SourceArn", values = local.bus } },
+    # An existing bus is encrypted as its owner says.
+    !var.encrypts_bus ? {} : { EventsBus = { service = "events.amazonaws.com", key = "aws:SourceArn", values = local.bus } },
     var.bus_grants == "role" ? {} : {
       EventsTopics = { service = "events.amazonaws.com", key = "kms:EncryptionContext:aws:sns:topicArn", values = local.topics }
     },

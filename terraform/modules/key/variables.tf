@@ -25,3 +25,9 @@ variable "existing" {
   type        = string
   default     = null
 }
+
+variable "encrypts_bus" {
+  description = "Whether the bus is encrypted with it; an existing bus is its owner's to encrypt."
+  type        = bool
+  default     = true
+}

@@ -4,6 +4,7 @@
 locals {
   name     = "${var.deployment.namespace}-operations"
   prefix   = var.deployment.namespace
+  bus_name = coalesce(var.bus_name, local.prefix)
   location = "${var.deployment.region}:${var.deployment.account_id}"
   arns     = "arn:${var.deployment.partition}"
 }

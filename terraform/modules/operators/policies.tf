@@ -4,10 +4,14 @@
 # forty workers.
 
 locals {
+  # A bus's own name is no part of the ARNs of the default bus's rules; on a bus that others use too, rules begin as all else does.
+  bus_path  = local.bus_name == "default" ? "" : "${local.bus_name}/"
+  on_shared = local.bus_name == local.prefix ? "" : "${local.prefix}-"
+
   kinds = ["tail", "replay", "tune"]
   temporary = {
     queues    = [for kind in local.kinds : "${local.arns}:sqs:${local.location}:${local.prefix}-${kind}-*"]
-    rules     = [for kind in local.kinds : "${local.arns}:events:${local.location}:rule/${local.prefix}/${local.prefix}-${kind}-*"]
+    rules     = [for kind in local.kinds : "${local.arns}:events:${local.location}:rule/${local.bus_path}${local.prefix}-${kind}-*"]
     functions = ["${local.arns}:lambda:${local.location}:function:${local.prefix}-tune-*"]
   }
   queues       = ["${local.arns}:sqs:${local.location}:${local.prefix}-*"]
@@ -18,8 +22,8 @@ locals {
   gathers      = ["${local.arns}:dynamodb:${local.location}:table/${local.prefix}-*-gather"]
   outbox       = ["${local.arns}:dynamodb:${local.location}:table/${local.prefix}-outbox"]
   journal      = [aws_dynamodb_table.operations.arn, "${aws_dynamodb_table.operations.arn}/index/by_day"]
-  bus          = ["${local.arns}:events:${local.location}:event-bus/${local.prefix}"]
-  rules        = ["${local.arns}:events:${local.location}:rule/${local.prefix}/*"]
+  bus          = ["${local.arns}:events:${local.location}:event-bus/${local.bus_name}"]
+  rules        = ["${local.arns}:events:${local.location}:rule/${local.bus_path}${local.on_shared}*"]
 
   # A mapping's ARN is known by nobody beforehand: the function in the condition names it.
   mapping = {
@@ -111,7 +115,7 @@ locals {
           Sid      = "TailRules"
           Effect   = "Allow"
           Action   = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets"]
-          Resource = ["${local.arns}:events:${local.location}:rule/${local.prefix}/${local.prefix}-tail-*"]
+          Resource = ["${local.arns}:events:${local.location}:rule/${local.bus_path}${local.prefix}-tail-*"]
         },
       ], local.leases)
     }
@@ -136,7 +140,7 @@ locals {
           Sid      = "ReplayRules"
           Effect   = "Allow"
           Action   = ["events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets"]
-          Resource = ["${local.arns}:events:${local.location}:rule/${local.prefix}/${local.prefix}-replay-*"]
+          Resource = ["${local.arns}:events:${local.location}:rule/${local.bus_path}${local.prefix}-replay-*"]
         },
         {
           Sid    = "Replay"

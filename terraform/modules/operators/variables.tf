@@ -30,3 +30,9 @@ variable "security" {
   })
   default = {}
 }
+
+variable "bus_name" {
+  description = "The bus; null: that of the namespace's name."
+  type        = string
+  default     = null
+}

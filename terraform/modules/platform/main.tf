@@ -40,10 +40,11 @@ module "key" {
   source = "../key"
   count  = local.has_key && local.has.platform ? 1 : 0
 
-  existing   = var.kms_key_arn
-  deployment = local.deployment
-  protect    = var.protect
-  bus_grants = var.bus_grants
+  existing     = var.kms_key_arn
+  deployment   = local.deployment
+  protect      = var.protect
+  bus_grants   = var.bus_grants
+  encrypts_bus = !local.bus_elsewhere
 }
 
 module "store" {
@@ -63,9 +64,14 @@ module "bus" {
   source = "../bus"
   count  = local.has.platform ? 1 : 0
 
-  deployment   = local.deployment
-  protect      = var.protect
-  sources      = keys(local.taken)
+  deployment = local.deployment
+  protect    = var.protect
+  existing = !local.bus_elsewhere ? null : {
+    name     = var.event_bus_name
+    archived = setunion(module.manifests.sources, keys(local.taken), ["fanout.ops"])
+    unknown  = length(setsubtract(local.counted, keys(local.matched))) > 0
+  }
+  sources      = [for source in keys(local.taken) : source if !local.bus_elsewhere || contains(local.counted, source)]
   forwarded    = keys(local.forwarded)
   security     = local.security
   archive_days = var.archive_days
@@ -80,6 +86,7 @@ module "unmatched" {
   bus                = local.bus
   queues             = { unmatched = local.unmatched_arn, undelivered = local.undelivered_arn }
   subscribed         = local.matched
+  counted            = local.bus_elsewhere ? local.counted : null
   forwarded          = local.forwarded
   security           = { key_arn = local.security.key_arn }
   log_retention_days = var.log_retention_days
@@ -112,6 +119,7 @@ module "operators" {
   deployment    = local.deployment
   protect       = var.protect
   security      = { key_alias = local.security.key_alias, key_arn = local.security.key_arn }
+  bus_name      = local.bus_name
   force_destroy = var.force_destroy
 }
 
@@ -125,6 +133,7 @@ module "topic" {
   bus_grants  = var.bus_grants
   bus_name    = local.bus.name
   source_name = each.key
+  narrowed    = lookup(local.narrowed, each.key, "{}")
 }
 
 module "worker" {
@@ -274,7 +283,7 @@ module "observability" {
   security   = local.security
   shared     = local.has.platform
   own        = keys(local.own)
-  bus_name   = var.namespace
+  bus_name   = local.bus_name
   topics     = [for source in local.shown.sources : "${var.namespace}-${replace(source, ".", "-")}"]
   dead_letter_queues = [for name in concat(
     local.has.platform ? ["unmatched", "undelivered"] : [],

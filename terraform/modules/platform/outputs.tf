@@ -1,6 +1,7 @@
 output "bus" {
   description = "The bus, and where the events end that no worker takes or that the bus cannot deliver."
   value = {
+    namespace         = var.namespace
     name              = local.bus.name
     arn               = local.bus.arn
     unmatched_queue   = one(module.bus[*].unmatched_queue)

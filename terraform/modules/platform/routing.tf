@@ -28,6 +28,9 @@ locals {
         item.event == "*" ? { version = ["0"] } : null,
         item.event == "*" ? null : { source = [item.source, "canary.${item.source}"], detail-type = [item.detail] },
         jsondecode(item.where),
+        !contains(keys(local.narrowed), item.source) ? null : {
+          detail = merge(try(jsondecode(item.where).detail, {}), { bucket = merge({ name = local.event_buckets }, try(jsondecode(item.where).detail.bucket, {})) })
+        },
       ))
     } if local.workers[name].via == "bus"
   }
@@ -67,13 +70,19 @@ locals {
     if anytrue([for name in names : !contains(var.held_events, "${source}/${name}")])
   }
 
+  # The sources whose events can be unmatched on a bus that others use too: AWS services' events there are everybody's.
+  counted = [for source in sort(module.manifests.sources) : source if !startswith(source, "aws.")]
+
+  # On the default bus itself there are the events of every bucket: the rules ask for those that would be brought over.
+  narrowed = { for source in keys(local.taken) : source => jsonencode({ detail = { bucket = { name = local.event_buckets } } }) if local.bus_name == "default" && source == "aws.s3" }
+
   # The events of AWS services come over from the default bus; of S3, those of the buckets that say `events: true`.
   event_buckets = [for name, bucket in local.buckets : local.store_names.bucket[name] if bucket.events]
   forwarded = {
     for source, names in local.taken : source => jsonencode(merge(
       { source = [source], detail-type = distinct(names) },
       source == "aws.s3" ? { detail = { bucket = { name = local.event_buckets } } } : null,
-    )) if startswith(source, "aws.")
+    )) if startswith(source, "aws.") && local.bus_name != "default"
   }
 }
 

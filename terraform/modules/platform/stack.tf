@@ -15,8 +15,10 @@ locals {
     edge     = contains(["edge"], coalesce(var.stack, "edge"))
     workers  = !contains(["platform", "edge"], coalesce(var.stack, "every worker"))
   }
-  has_key      = var.customer_managed_key || var.kms_key_arn != null
-  worker_alone = var.stack != null && local.has.workers ? var.stack : null
+  has_key       = var.customer_managed_key || var.kms_key_arn != null
+  bus_elsewhere = var.event_bus_name != ""
+  bus_name      = local.bus_elsewhere ? var.event_bus_name : var.namespace
+  worker_alone  = var.stack != null && local.has.workers ? var.stack : null
 
   # The workers that stand here; local.workers are all that are declared, or the one.
   own = { for name, worker in local.workers : name => worker if local.has.workers }
@@ -42,8 +44,8 @@ locals {
 
   # Where the thing itself is here, by it: what uses it is to wait for it.
   bus = {
-    name = try(module.bus[0].name, var.namespace)
-    arn  = try(module.bus[0].arn, "arn:${local.deployment.partition}:events:${local.location}:event-bus/${var.namespace}")
+    name = try(module.bus[0].name, local.bus_name)
+    arn  = try(module.bus[0].arn, "arn:${local.deployment.partition}:events:${local.location}:event-bus/${local.bus_name}")
   }
   topic_arns = {
     for source in local.topic_sources : source =>

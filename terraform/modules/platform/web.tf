@@ -129,6 +129,6 @@ module "console" {
   policies           = { for name in ["observer", "investigator", "operator"] : name => try(module.operators[0].policies[name], "arn:${local.deployment.partition}:iam::${local.deployment.account_id}:policy/${var.namespace}-${name}") }
   router             = module.router[0].balancer # no splat: that would wait for the whole module
   vpc                = local.router_vpc
-  environment        = var.function_environment
+  environment        = merge(var.function_environment, local.bus_elsewhere ? { FANOUT_EVENT_BUS = local.bus_name } : {})
   log_retention_days = var.log_retention_days
 }

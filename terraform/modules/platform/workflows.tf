@@ -71,6 +71,9 @@ locals {
     for name, it in local.workflows : name => jsonencode(merge(
       { source = [split("/", it.event)[0]], detail-type = [split("/", it.event)[1]] },
       jsondecode(it.where),
+      !startswith(it.event, "aws.s3/") || length(local.narrowed) == 0 ? null : {
+        detail = merge({ bucket = { name = local.event_buckets } }, try(jsondecode(it.where).detail, {}))
+      },
     ))
   }
 }

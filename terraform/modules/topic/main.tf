@@ -16,9 +16,11 @@ locals {
   location         = "${var.deployment.region}:${var.deployment.account_id}"
   topic_arn        = "arn:${var.deployment.partition}:sns:${local.location}:${local.name}"
   undelivered_arn  = "arn:${var.deployment.partition}:sqs:${local.location}:${local.undelivered_name}"
-  rule_name        = "topic-${local.domain}"
-  rule_arn         = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name}/${local.rule_name}"
   by_role          = var.bus_grants == "role"
+
+  # A bus's own name is no part of the ARNs of the default bus's rules; on a bus that others use too, rules begin as all else does.
+  rule_name = "${var.bus_name == var.deployment.namespace ? "" : "${var.deployment.namespace}-"}topic-${local.domain}"
+  rule_arn  = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus_name == "default" ? "" : "${var.bus_name}/"}${local.rule_name}"
 
   # Calls that came without TLS are refused, whoever made them.
   tls_only = var.security.tls_only
@@ -35,7 +37,7 @@ resource "aws_cloudwatch_event_rule" "this" {
   name           = local.rule_name
   description    = "Every event of ${var.source_name} to its topic"
   event_bus_name = var.bus_name
-  event_pattern  = jsonencode({ source = [var.source_name, "canary.${var.source_name}"] })
+  event_pattern  = jsonencode(merge({ source = [var.source_name, "canary.${var.source_name}"] }, jsondecode(var.narrowed)))
 }
 
 resource "aws_cloudwatch_event_target" "this" {

@@ -55,3 +55,9 @@ variable "bus_grants" {
     error_message = "bus_grants is service or role."
   }
 }
+
+variable "narrowed" {
+  description = "What else the rule's pattern asks for, as JSON: of AWS's own events on the default bus, those of this deployment."
+  type        = string
+  default     = "{}"
+}

@@ -3,6 +3,8 @@
 # One rule takes the unknown sources and one rule per known source its unknown names, so that no pattern comes
 # near EventBridge's 2,048 characters: about 45 sources, and about 100 event names in each, of 16 characters.
 #
+# On a bus that others use too, only sources of this deployment's own events can be unmatched (var.counted).
+#
 # A source's canaries take its way (see fanout.events.canary); those of workers that take every event have one of their own.
 
 locals {
@@ -15,13 +17,15 @@ locals {
 
   # What operators do is told as events of fanout.ops, which need no worker: the journal of operations has them.
   known_sources = distinct(concat(keys(var.subscribed), ["fanout.ops"], formatlist("canary.%s", concat(["fanout"], keys(var.subscribed)))))
+  unknown       = var.counted == null ? jsonencode([{ anything-but = local.known_sources }]) : jsonencode(sort(setsubtract(var.counted, local.known_sources)))
+  rule_prefix   = var.bus.name == local.name ? "" : "${local.name}-"
   unmatched_patterns = merge(
-    { unmatched = jsonencode({ source = [{ anything-but = local.known_sources }] }) },
+    { for rule in ["unmatched"] : "${local.rule_prefix}${rule}" => jsonencode({ source = jsondecode(local.unknown) }) if local.unknown != "[]" },
     {
-      for source, names in var.subscribed : "unmatched-${replace(source, ".", "-")}" => jsonencode({
+      for source, names in var.subscribed : "${local.rule_prefix}unmatched-${replace(source, ".", "-")}" => jsonencode({
         source      = [source]
         detail-type = [{ anything-but = names }]
-      })
+      }) if var.counted == null ? true : contains(var.counted, source)
     },
   )
   unmatched_log = "/aws/events/${local.name}-unmatched"

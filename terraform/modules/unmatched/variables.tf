@@ -25,6 +25,17 @@ variable "subscribed" {
   type        = map(set(string))
 }
 
+variable "counted" {
+  description = "The sources whose events can be unmatched, where others put events on the bus too; null: every event of the bus."
+  type        = set(string)
+  default     = null
+
+  validation {
+    condition     = var.counted == null ? true : !anytrue([for source in var.counted : startswith(source, "aws.")])
+    error_message = "The events of AWS services on a bus of others are everybody's: leave sources aws.* out."
+  }
+}
+
 variable "forwarded" {
   description = "EventBridge pattern (JSON) of the events to bring from the account's default bus, by their source."
   type        = map(string)

@@ -16,9 +16,12 @@ locals {
   dlq_name   = "${local.name}-dlq${local.suffix}"
 
   # Rule names end in six digits of the event's hash: event names hold spaces and may be too long for 64 characters.
-  rule_names = { for event, pattern in var.rules : event => "${var.name}-${substr(sha1(event), 0, 6)}" }
-  rules      = "arn:${var.deployment.partition}:events:${local.location}:rule/${var.bus.name}"
+  rule_names = { for event, pattern in var.rules : event => "${local.rule_prefix}${var.name}-${substr(sha1(event), 0, 6)}" }
+  rules      = "arn:${var.deployment.partition}:events:${local.location}:rule${var.bus.name == "default" ? "" : "/${var.bus.name}"}"
   topics     = "arn:${var.deployment.partition}:sns:${local.location}:${var.deployment.namespace}"
+
+  # On a bus that others use too, rules begin as all else does.
+  rule_prefix = var.bus.name == var.deployment.namespace ? "" : "${var.deployment.namespace}-"
 
   # Who writes to the queue and, what it could not deliver, to the DLQ.
   by_rule = length(var.rules) > 0

@@ -4,12 +4,14 @@ locals {
   name             = "${var.deployment.namespace}-${var.name}"
   location         = "${var.deployment.region}:${var.deployment.account_id}"
   arns             = "arn:${var.deployment.partition}"
-  rule_name        = "workflow-${var.name}"
-  rule_arn         = "${local.arns}:events:${local.location}:rule/${var.bus_name}/${local.rule_name}"
   machine_arn      = "${local.arns}:states:${local.location}:stateMachine:${local.name}"
   undelivered_name = "${local.name}-undelivered"
   undelivered_arn  = "${local.arns}:sqs:${local.location}:${local.undelivered_name}"
   log_group        = "/aws/vendedlogs/states/${local.name}"
+
+  # A bus's own name is no part of the ARNs of the default bus's rules; on a bus that others use too, rules begin as all else does.
+  rule_name = "${var.bus_name == var.deployment.namespace ? "" : "${var.deployment.namespace}-"}workflow-${var.name}"
+  rule_arn  = "${local.arns}:events:${local.location}:rule/${var.bus_name == "default" ? "" : "${var.bus_name}/"}${local.rule_name}"
 
   # Calls that came without TLS are refused, whoever made them.
   tls_only = var.security.tls_only

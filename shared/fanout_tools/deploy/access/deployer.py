@@ -12,8 +12,9 @@ from typing import Any, Final, Self
 
 import yaml
 
+from fanout_tools.declarations.naming import Names
 from fanout_tools.errors import ToolError
-from fanout_tools.plans import Plan, document
+from fanout_tools.plans import Plan, document, is_existing, names_of
 
 __all__ = ["POLICIES", "POLICY_CHARACTERS", "Place", "known", "policies"]
 
@@ -34,6 +35,8 @@ class Place:
     account: str
     region: str
     prefix: str
+    bus: str = ""
+    """One that is there already and that nothing is changed of; empty: the environment makes its own."""
     partition: str = "aws"
     path: str = "/"
     """Of its roles."""
@@ -51,11 +54,12 @@ class Place:
             raise ToolError("the plan has no bus: name the plan of an environment")
         _, partition, _, region, _ = bus.arn.split(":", 4)
         paths = {str(it.get("path") or "/") for it in plan.of("aws_iam_role")} - {"/"}
-        tags = bus.get("tags_all") or {}
+        tags: Mapping[str, Any] = next((it.get("tags_all") for it in plan.resources if it.get("tags_all")), {})
         return cls(
             account=account,
             region=region,
-            prefix=str(bus.get("name")),
+            prefix=names_of(plan).namespace,
+            bus=names_of(plan).event_bus,
             partition=partition,
             path=next(iter(sorted(paths)), "/"),
             project=str(tags.get("project", "fanout")),
@@ -65,7 +69,11 @@ class Place:
         """What stands in ``actions.yaml``, for this environment."""
         if rest == "*":
             return rest
-        filled = rest.format(region=self.region, account=self.account, prefix=self.prefix, path=self.path)
+        bus = self.bus or f"{self.prefix}*"
+        rules = Names(self.prefix, self.bus).rule_path(self.prefix) if self.bus else f"rule/{self.prefix}"
+        filled = rest.format(
+            region=self.region, account=self.account, prefix=self.prefix, path=self.path, bus=bus, rules=rules
+        )
         return f"arn:{self.partition}:{filled}"
 
 
@@ -89,7 +97,7 @@ def policies(plan: Plan, place: Place, *, state_bucket: str | None = None) -> li
 
 
 def _made(plan: Plan, place: Place) -> Iterator[dict[str, Any]]:
-    types = sorted({it.type for it in plan.resources if it.type.startswith("aws_")})
+    types = sorted({it.type for it in plan.resources if it.type.startswith("aws_") and not is_existing(it)})
     calls = known()
     if unknown := [each for each in types if each not in calls]:
         raise ToolError(f"nothing is known of {', '.join(unknown)}: add what Terraform calls for it to {_ACTIONS}")
@@ -142,8 +150,9 @@ def _deploying(place: Place) -> Iterator[dict[str, Any]]:
         *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
         "sqs:ReceiveMessage",
     )
+    yield _on(place.arn("events:{region}:{account}:event-bus/{bus}"), "events:DescribeEventBus")
     yield {
-        **_on(place.arn("events:{region}:{account}:event-bus/{prefix}*"), "events:PutEvents"),
+        **_on(place.arn("events:{region}:{account}:event-bus/{bus}"), "events:PutEvents"),
         "Condition": {"ForAllValues:StringLike": {"events:source": ["canary.*"]}},
     }
 

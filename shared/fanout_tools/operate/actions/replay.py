@@ -79,12 +79,12 @@ def start(events: Any, topology: Topology, name: str, head: Head, rules: Sequenc
     try:
         events.start_replay(
             ReplayName=name,
-            EventSourceArn=place.arn("events", f"archive/{bus}"),
+            EventSourceArn=place.arn("events", f"archive/{topology.names.archive}"),
             EventStartTime=datetime.fromtimestamp(head.plan["begin"], UTC),
             EventEndTime=datetime.fromtimestamp(head.plan["end"], UTC),
             Destination={
                 "Arn": place.arn("events", f"event-bus/{bus}"),
-                "FilterArns": [place.arn("events", f"rule/{bus}/{rule}") for rule in rules],
+                "FilterArns": [place.arn("events", topology.names.rule_path(rule)) for rule in rules],
             },
         )
     except ClientError as error:
@@ -207,7 +207,7 @@ class Replay:
 
     def _make_queue(self, name: str) -> str:
         place = self.topology.place
-        arn, rule = place.arn("sqs", name), place.arn("events", f"rule/{self.topology.names.bus}/{name}")
+        arn, rule = place.arn("sqs", name), place.arn("events", self.topology.names.rule_path(name))
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},

@@ -131,7 +131,7 @@ class Tail:
             self.close()
 
     def _make(self) -> None:
-        rule_arn = self.topology.place.arn("events", f"rule/{self.topology.names.bus}/{self.name}")
+        rule_arn = self.topology.place.arn("events", self.topology.names.rule_path(self.name))
         queue_arn = self.topology.place.arn("sqs", self.name)
         policy = {
             "Version": "2012-10-17",

@@ -102,11 +102,73 @@ run "keeps_what_it_cannot_encrypt" {
     security = { key_alias = "alias/fanout-test", key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
   }
   assert {
-    condition     = length(aws_cloudwatch_event_bus.this.dead_letter_config) == 1 && aws_sqs_queue.undelivered.kms_master_key_id == "alias/fanout-test"
+    condition     = length(aws_cloudwatch_event_bus.this[0].dead_letter_config) == 1 && aws_sqs_queue.undelivered.kms_master_key_id == "alias/fanout-test"
     error_message = "a bus with a key of its own needs a DLQ, encrypted too"
   }
   assert {
     condition     = strcontains(aws_sqs_queue.undelivered.policy, "event-bus/fanout-test")
     error_message = "the bus itself must be let into its DLQ"
   }
+}
+
+run "uses_an_existing_bus" {
+  command = plan
+
+  variables {
+    existing = { name = "shared", archived = ["shop.orders", "fanout.ops"] }
+    security = { key_alias = "alias/fanout-test", key_arn = "arn:aws:kms:eu-central-1:111122223333:key/1" }
+  }
+  assert {
+    condition     = length(aws_cloudwatch_event_bus.this) == 0 && output.name == "shared" && output.arn == "arn:aws:events:eu-central-1:111122223333:event-bus/shared"
+    error_message = "none is made, and it is named by its own name"
+  }
+  assert {
+    condition     = aws_cloudwatch_event_archive.this[0].name == "fanout-test" && jsondecode(aws_cloudwatch_event_archive.this[0].event_pattern) == { source = ["fanout.ops", "shop.orders"] }
+    error_message = "the archive is the deployment's, of its own events"
+  }
+  assert {
+    condition = jsondecode(aws_sqs_queue.unmatched.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == [
+      "arn:aws:events:eu-central-1:111122223333:rule/shared/fanout-test-unmatched",
+      "arn:aws:events:eu-central-1:111122223333:rule/shared/fanout-test-unmatched-shop-orders",
+    ]
+    error_message = "rules on it begin with the namespace"
+  }
+  assert {
+    condition     = !strcontains(aws_sqs_queue.undelivered.policy, "event-bus/")
+    error_message = "where it keeps what it cannot encrypt is its owner's to say"
+  }
+}
+
+run "names_rules_of_the_default_bus_without_it" {
+  command = plan
+
+  variables {
+    existing = { name = "default", archived = ["shop.orders"] }
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue.unmatched.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"][0] == "arn:aws:events:eu-central-1:111122223333:rule/fanout-test-unmatched"
+    error_message = "the default bus is no part of its rules' ARNs"
+  }
+}
+
+run "lets_in_no_rule_that_there_is_not" {
+  command = plan
+
+  variables {
+    existing = { name = "shared", archived = ["shop.orders"], unknown = false }
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue.unmatched.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] == ["arn:aws:events:eu-central-1:111122223333:rule/shared/fanout-test-unmatched-shop-orders"]
+    error_message = "where each source is subscribed to, none can be unknown"
+  }
+}
+
+run "refuses_publishers_of_an_existing_bus" {
+  command = plan
+
+  variables {
+    existing   = { name = "shared", archived = ["shop.orders"] }
+    publishers = [{ principal = "444455556666", sources = ["shop.orders"] }]
+  }
+  expect_failures = [var.publishers]
 }

@@ -326,3 +326,71 @@ run "refuses_a_key_by_its_alias" {
   }
   expect_failures = [var.kms_key_arn, terraform_data.packages]
 }
+
+run "takes_an_existing_bus" {
+  command = plan
+
+  variables {
+    event_bus_name = "shared"
+  }
+  assert {
+    condition     = local.bus == { name = "shared", arn = module.bus[0].arn } && module.bus[0].name == "shared"
+    error_message = "no bus is made, and everything names the existing one"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "takes_the_default_bus_and_brings_nothing_over" {
+  command = plan
+
+  variables {
+    event_bus_name = "default"
+  }
+  assert {
+    condition     = local.bus.name == "default" && length(local.forwarded) == 0
+    error_message = "what is on the default bus is not brought there once more"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "names_an_existing_bus_in_a_workers_stack" {
+  command = plan
+
+  variables {
+    stack          = "everything"
+    event_bus_name = "shared"
+  }
+  assert {
+    condition     = length(module.bus) == 0 && endswith(local.bus.arn, ":event-bus/shared")
+    error_message = "it is named, and not looked up"
+  }
+  expect_failures = [terraform_data.packages]
+}
+
+run "refuses_a_bus_by_its_arn" {
+  command = plan
+
+  variables {
+    event_bus_name = "arn:aws:events:eu-central-1:444455556666:event-bus/shared"
+  }
+  expect_failures = [var.event_bus_name, terraform_data.packages]
+}
+
+run "refuses_a_partners_bus" {
+  command = plan
+
+  variables {
+    event_bus_name = "aws.partner/example.com/orders"
+  }
+  expect_failures = [var.event_bus_name, terraform_data.packages]
+}
+
+run "refuses_publishers_on_an_existing_bus" {
+  command = plan
+
+  variables {
+    event_bus_name = "shared"
+    publishers     = [{ principal = "444455556666", sources = ["shop.orders"] }]
+  }
+  expect_failures = [var.event_bus_name, terraform_data.packages]
+}

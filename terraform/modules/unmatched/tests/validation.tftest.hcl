@@ -47,3 +47,39 @@ run "refuses_a_pattern_over_2048_characters" {
   }
   expect_failures = [aws_cloudwatch_event_rule.unmatched]
 }
+
+run "leaves_other_teams_events_alone" {
+  command = plan
+
+  variables {
+    bus        = { name = "shared", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/shared" }
+    subscribed = { "shop.orders" = ["OrderPlaced"], "aws.s3" = ["Object Created"] }
+    counted    = ["shop.orders", "shop.media"]
+  }
+  assert {
+    condition     = { for name, rule in aws_cloudwatch_event_rule.unmatched : name => jsondecode(rule.event_pattern).source } == { "fanout-test-unmatched" = ["shop.media"], "fanout-test-unmatched-shop-orders" = ["shop.orders"] }
+    error_message = "only events of sources that are counted are unmatched"
+  }
+}
+
+run "refuses_to_keep_aws_events_of_others" {
+  command = plan
+
+  variables {
+    counted = ["shop.orders", "aws.s3"]
+  }
+  expect_failures = [var.counted]
+}
+
+run "needs_no_rule_of_unknown_sources_where_each_is_subscribed_to" {
+  command = plan
+
+  variables {
+    bus     = { name = "shared", arn = "arn:aws:events:eu-central-1:111122223333:event-bus/shared" }
+    counted = ["shop.orders"]
+  }
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.unmatched) == ["fanout-test-unmatched-shop-orders"]
+    error_message = "a pattern may not be empty"
+  }
+}

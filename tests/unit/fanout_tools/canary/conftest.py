@@ -175,7 +175,8 @@ class Stage:
     def build(self) -> None:
         names = self.names
         self.clients["events"] = Events(self.client("events"))
-        self.client("events").create_event_bus(Name=names.bus)
+        if not names.takes_aws_events:
+            self.client("events").create_event_bus(Name=names.bus)
         for worker, declared in MANIFESTS.items():
             queue = self.queue(
                 names.queue(worker), "sns.amazonaws.com" if declared.via is Via.TOPIC else "events.amazonaws.com"
@@ -189,7 +190,8 @@ class Stage:
             names.bus, names.worker_rule("thumbs", event), pattern, self.deployed.arn("sqs", names.queue("thumbs"))
         )
         forwarded = {"source": ["aws.s3"], "detail-type": ["Object Created"]}
-        self.rule("default", names.forward_rule("aws.s3"), forwarded, str(self.deployed.bus_arn))
+        if not names.takes_aws_events:
+            self.rule("default", names.forward_rule("aws.s3"), forwarded, str(self.deployed.bus_arn))
         self.clients["s3"] = S3({names.bucket("uploads", "123456789012"): {"EventBridgeConfiguration": {}}})
 
     def _topic(self) -> None:

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from moto import mock_aws
 
 from fanout_tools.canary.faults import Fault, Hop
 from fanout_tools.canary.hops import fault, missing_grant
 from fanout_tools.canary.planning import Canary, plan
+from fanout_tools.declarations.naming import Names
 
-from .conftest import MANIFESTS, Stage
+from .conftest import MANIFESTS, Lambda, Stage
 
 
 def canary(stage: Stage, worker: str) -> Canary:
@@ -31,6 +33,17 @@ def told(stage: Stage, worker: str) -> Fault | None:
 def test_a_way_that_is_as_declared_has_no_fault(stage: Stage, worker: str) -> None:
     assert told(stage, worker) is None
     assert missing_grant(stage.deployed, MANIFESTS[worker], canary(stage, worker)) is None
+
+
+@pytest.mark.parametrize("bus", ["shared", "default"])
+def test_a_way_by_an_existing_bus_has_no_fault(bus: str) -> None:
+    """GIVEN a deployment on a bus that others use too WHEN its ways are looked at THEN its rules there are found by
+    their names, and on the default bus none is asked for that brings events over."""
+    with mock_aws():
+        stage = Stage(Names("fanout-test", bus), Lambda())
+        stage.build()
+
+        assert [told(stage, worker) for worker in MANIFESTS] == [None, None]
 
 
 def _no_rule(stage: Stage, bus: str, rule: str) -> None:

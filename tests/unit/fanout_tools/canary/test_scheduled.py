@@ -51,6 +51,15 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return told
 
 
+def test_an_existing_bus_is_told_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FANOUT_EVENT_BUS", "shared")
+    asked = ended(monkeypatch, DELIVERED)
+
+    handler({}, None)
+
+    assert asked[0]["bus"] == "shared"
+
+
 def test_a_run_without_a_fault_is_a_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from fanout_tools import emulators
 from fanout_tools.cli import endpoint
 from fanout_tools.cli.deployment import DeploymentError
 from fanout_tools.cli.endpoint import names_of, reach
+from fanout_tools.declarations.naming import Names
 from fanout_tools.emulators import Endpoints
 from fanout_tools.operate.identity import IdentityError
 from fanout_tools.project import project
@@ -87,3 +88,38 @@ def test_no_region_is_assumed(up: dict[str, Endpoints], monkeypatch: pytest.Monk
 
     with pytest.raises(IdentityError, match="set AWS_REGION"):
         names_of("prod", None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the environment dev of a project, which has its variables' declarations."""
+    root = tmp_path / "terraform" / "environments" / "dev"
+    root.mkdir(parents=True)
+    (root / "settings.tf").write_text('variable "event_bus_name" {\n  default = ""\n}\n')
+    (root / "main.tf").write_text('module "platform" {\n  event_bus_name = var.event_bus_name\n}\n')
+    here = replace(project(), terraform=tmp_path / "terraform", namespace="shop")
+    monkeypatch.setattr(endpoint, "project", lambda: here)
+    monkeypatch.delenv("TF_VAR_event_bus_name", raising=False)
+    return root
+
+
+def test_an_environment_has_a_bus_of_its_own_unless_it_says_another(settings: Path) -> None:
+    assert names_of("dev", None) == Names("shop-dev")
+
+
+def test_the_bus_is_read_from_the_environments_settings(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GIVEN the variable in several places WHEN asked THEN the one holds that holds for Terraform."""
+    monkeypatch.setenv("TF_VAR_event_bus_name", "told")
+    assert names_of("dev", None) == Names("shop-dev", "told")
+
+    (settings / "terraform.tfvars").write_text('owner = "x"\nevent_bus_name = "shared" # ours too\n')
+    assert names_of("dev", "other") == Names("other", "shared")
+
+    (settings / "bus.auto.tfvars").write_text('event_bus_name = "default"\n')
+    assert names_of("dev", None).bus == "default"
+
+
+def test_a_setting_that_is_commented_out_is_none(settings: Path) -> None:
+    (settings / "terraform.tfvars").write_text('# event_bus_name = "shared"\n')
+
+    assert names_of("dev", None).bus == "shop-dev"

@@ -44,3 +44,32 @@ def test_the_longest_worker_fits(name: str, limit: int) -> None:
     """GIVEN the longest name that a manifest takes WHEN named in AWS THEN it is within the service's limit."""
     assert len(name) <= limit
     assert re.fullmatch(r"[a-z0-9-]+(\.fifo)?", name)
+
+
+def test_on_an_existing_bus_what_others_could_have_begins_with_the_namespace() -> None:
+    """GIVEN a bus that others use too WHEN rules are named THEN they begin with the namespace; all else is as ever."""
+    names = Names("fanout-test", "shared")
+
+    assert names.bus == "shared"
+    assert names.topic_rule("shop.orders") == "fanout-test-topic-shop-orders"
+    assert names.worker_rule("billing", "*") == f"fanout-test-{NAMES.worker_rule('billing', '*')}"
+    assert names.rule_path("any") == "rule/shared/any"
+    assert (names.archive, names.topic("shop.orders")) == ("fanout-test", NAMES.topic("shop.orders"))
+
+
+def test_a_rule_of_the_longest_worker_fits_an_existing_bus() -> None:
+    assert len(Names("a" * 20, "shared").worker_rule(LONGEST, "shop.orders/OrderPlaced")) <= 64
+
+
+def test_the_default_bus_is_no_part_of_its_rules_arns() -> None:
+    names = Names("fanout-test", "default")
+
+    assert names.rule_path("any") == "rule/any"
+    assert names.takes_aws_events
+    assert not NAMES.takes_aws_events
+
+
+def test_a_function_is_told_its_names() -> None:
+    assert Names.told({"FANOUT_NAMESPACE": "fanout-test"}) == NAMES
+    told = Names.told({"FANOUT_NAMESPACE": "fanout-test", "FANOUT_EVENT_BUS": "shared"})
+    assert told == Names("fanout-test", "shared")

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from fanout_tools.declarations.naming import Names
 from fanout_tools.declarations.worker import Manifest
-from fanout_tools.operate.actions.replay import POLL_S, ReplayError
+from fanout_tools.operate.actions.replay import POLL_S, ReplayError, start
 from fanout_tools.operate.actions.replay_all import Reach, ReplayAll
 from fanout_tools.operate.actions.replay_span import Span
 from fanout_tools.operate.journal import HELD_S, Head, Status
@@ -112,6 +112,21 @@ def test_it_ends_when_eventbridge_has() -> None:
     assert deployment.clock.time() - before >= 2 * POLL_S
     assert work.journal.read("op-1").head.status is Status.FINISHED
     assert events.cancelled == []
+
+
+def test_on_a_bus_of_others_it_reads_the_own_archive_and_reaches_the_own_rules() -> None:
+    events = Events()
+    there = dataclasses.replace(topology(), names=Names("fanout-x", "default"))
+    work = replay(Deployment(), events)
+
+    start(events, there, "one", head(work.reach()), ["fanout-x-topic-shop-orders"])
+
+    [request] = events.started
+    assert request["EventSourceArn"] == "arn:aws:events:us-east-1:000000000000:archive/fanout-x"
+    assert request["Destination"] == {
+        "Arn": "arn:aws:events:us-east-1:000000000000:event-bus/default",
+        "FilterArns": ["arn:aws:events:us-east-1:000000000000:rule/fanout-x-topic-shop-orders"],
+    }
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED"])
