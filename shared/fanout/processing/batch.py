@@ -157,9 +157,9 @@ class Processor:
             return
         try:
             receipts = list(self.publisher().publish_all(envelope for _, envelope in wanted))
-        except Exception as error:  # noqa: BLE001 - theirs, and no reason to repeat the effects of the others
+        except Exception as raised:  # noqa: BLE001 - theirs, and no reason to repeat the effects of the others
             for delivery, _ in wanted:
-                delivery.retry(error)
+                delivery.retry(raised)
             return
         for (delivery, envelope), receipt in zip(wanted, receipts, strict=True):
             if receipt.accepted or delivery.outcome in UNSUCCESSFUL:  # the first event that failed has decided
