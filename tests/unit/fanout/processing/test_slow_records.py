@@ -13,7 +13,7 @@ import pytest
 
 from fanout import Context, DeclarationError, Envelope, Outcome
 from fanout.publish import wrap
-from fanout.testing import Rig
+from fanout.testing import Rig, record_of
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
 from .support import things
@@ -124,6 +124,27 @@ def test_a_cancelled_coroutine_with_a_thread_keeps_its_lock(make_worker: MakeWor
 
     assert slow.outcome is Outcome.RETRIED
     assert "another execution holds the event" in str(again.cause)
+
+
+def test_what_was_cut_off_at_its_last_try_begins_anew_after_a_redrive(make_worker: MakeWorker) -> None:
+    """GIVEN a coroutine that is cancelled at its limit in its last try WHEN its record comes back from the DLQ THEN it
+    waits for the lock, and is handled: no process has died of it."""
+    now, slow = [1_000_000.0], [True]
+    worker = make_worker(batch={"record_timeout_s": 1}, queue={"max_receives": 1})
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        await asyncio.sleep(3600 if slow.pop() else 0)
+
+    rig = Rig(worker, clock=lambda: now[0])
+    [event] = things(1)
+    assert outcomes(rig.deliver(record_of(event, sent_ms=1_000_000_000))) == [Outcome.REJECTED]
+    [redriven] = rig.deliver(record_of(event, sent_ms=1_000_000_000))
+    assert "another execution holds the event" in str(redriven.cause)
+
+    now[0] += 60
+    slow.append(False)
+    assert rig.redeliver(redriven).outcome is Outcome.HANDLED
 
 
 def test_a_cancelled_batch_handler_with_a_thread_keeps_its_locks(make_worker: MakeWorker) -> None:
