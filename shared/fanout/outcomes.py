@@ -31,6 +31,9 @@ class Retry(Exception):  # noqa: N818 - said by a handler, not an error of fanou
     :param after: seconds to wait; None for the worker's backoff.
     """
 
+    after: float | None = None
+    """Of the class as well: a subclass may leave out the call of this ``__init__``."""
+
     def __init__(self, reason: str = "the handler asked for it", *, after: float | None = None) -> None:
         super().__init__(reason)
         if after is not None and not 0 <= after <= 43_200:

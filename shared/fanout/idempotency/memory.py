@@ -158,7 +158,8 @@ class MemoryStore:
         for release in releases:
             item = self._own(release.lock)
             if item is not None and item.state is LockState.ACQUIRED:
-                item.state, item.tries = LockState.RELEASED, release.tries
+                item.state = item.state if release.held else LockState.RELEASED
+                item.tries = release.tries
                 item.shared = release.lock.shared if release.tries else 0
 
     def commit(

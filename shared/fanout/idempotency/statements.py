@@ -107,14 +107,14 @@ class Statements:
     def update_released(self, release: Release) -> BatchStatementRequestTypeDef:
         """A lock that is given back."""
         # Not what is completed: a commit may have been carried out whose answer was lost.
+        freed = "" if release.held else 'SET "status" = ? SET "in_progress_expiration" = ? '
         return {
-            "Statement": f'UPDATE "{self._table}" SET "status" = ? SET "tries" = ? SET "shared" = ? '
-            'SET "in_progress_expiration" = ? WHERE "id" = ? AND "owner" = ? AND "status" = ?',
+            "Statement": f'UPDATE "{self._table}" {freed}SET "tries" = ? SET "shared" = ? '
+            'WHERE "id" = ? AND "owner" = ? AND "status" = ?',
             "Parameters": [
-                {"S": RELEASED},
+                *([] if release.held else [{"S": RELEASED}, {"N": "0"}]),
                 {"N": str(release.tries)},
                 {"N": str(release.lock.shared if release.tries else 0)},
-                {"N": "0"},
                 {"S": release.lock.key},
                 {"S": release.lock.owner},
                 {"S": IN_PROGRESS},

@@ -129,6 +129,8 @@ class Release(NamedTuple):
     """As :meth:`Store.acquire` or :meth:`Store.take_over` returned it."""
     tries: int
     """How many tries the event has had; 0 lets it begin anew, as after a move to the DLQ."""
+    held: bool = False
+    """Whether only the tries are written, and the lock stays until it expires."""
 
 
 class Store(Protocol):

@@ -155,7 +155,12 @@ class Processor:
         ]
         if not wanted:
             return
-        receipts = list(self.publisher().publish_all(envelope for _, envelope in wanted))
+        try:
+            receipts = list(self.publisher().publish_all(envelope for _, envelope in wanted))
+        except Exception as raised:  # noqa: BLE001 - theirs, and no reason to repeat the effects of the others
+            for delivery, _ in wanted:
+                delivery.retry(raised)
+            return
         for (delivery, envelope), receipt in zip(wanted, receipts, strict=True):
             if receipt.accepted or delivery.outcome in UNSUCCESSFUL:  # the first event that failed has decided
                 continue

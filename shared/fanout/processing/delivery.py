@@ -60,20 +60,33 @@ class Record(NamedTuple):
 
     @classmethod
     def from_lambda(cls, record: Mapping[str, Any]) -> Self:
-        attributes = record["attributes"]
-        noted = record.get("messageAttributes")
-        return cls(
-            record["messageId"],
-            record["receiptHandle"],
-            record["body"],
-            int(attributes["ApproximateReceiveCount"]),
-            int(attributes.get("ApproximateFirstReceiveTimestamp") or 0),
-            attributes.get("MessageGroupId"),
-            int(attributes.get("SentTimestamp") or 0),
-            attributes.get("SequenceNumber"),
-            attributes.get("SenderId"),
-            noted[SENT_BY].get("stringValue") if noted and SENT_BY in noted else None,
-        )
+        """
+        :raises DeclarationError: the record lacks something that SQS gives every one, as a pipe's transformed records
+            and test events written by hand do.
+        """
+        try:
+            attributes, body = record["attributes"], record["body"]
+            if type(body) is not str:
+                raise TypeError(f"body is {type(body).__name__}, not text")
+            noted = record.get("messageAttributes")
+            return cls(
+                record["messageId"],
+                record["receiptHandle"],
+                body,
+                int(attributes["ApproximateReceiveCount"]),
+                int(attributes.get("ApproximateFirstReceiveTimestamp") or 0),
+                attributes.get("MessageGroupId"),
+                int(attributes.get("SentTimestamp") or 0),
+                attributes.get("SequenceNumber"),
+                attributes.get("SenderId"),
+                noted[SENT_BY].get("stringValue") if noted and SENT_BY in noted else None,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+            raise DeclarationError(
+                f"the function was invoked with a record that is not as SQS hands it out: {what}; let the event source "
+                "mapping or the pipe pass records on unchanged, without an input template"
+            ) from error
 
 
 class Invocation(NamedTuple):

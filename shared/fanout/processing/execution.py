@@ -53,6 +53,8 @@ class _Ended(NamedTuple):
 
     result: Any = None
     error: BaseException | None = None
+    abandoned: bool = False
+    """Its time was up, and what it started may still run."""
 
 
 _DONE = _Ended()
@@ -183,7 +185,7 @@ class Execution:
                 if result is None:
                     ended = _DONE
                 elif isawaitable(result):  # of a callable object, or a plain function around a coroutine
-                    ended = self._await_alone(result, delivery, invocation, watch)
+                    ended = self._await_alone(result, self._limit_s(invocation), invocation, watch)
                 else:
                     ended = _Ended(result)
             except TimeUp:
@@ -209,6 +211,7 @@ class Execution:
         )
 
     def _ended(self, delivery: Delivery, ended: _Ended) -> None:
+        delivery.abandoned = ended.abandoned
         error = ended.error or not_run(ended.result)
         if error is not None:
             self._raised(delivery, error)
@@ -255,6 +258,9 @@ class Execution:
             self._break_off(chains, self._overdue(self._left_s(invocation)))
         except asyncio.CancelledError as cancelled:  # a handler cancelled every task, these too
             self._break_off(chains, cancelled)
+        if self._loop.cut_off:
+            for delivery in (d for chain in chains for d in chain if d.begun):
+                delivery.abandoned = True  # whose task it was, nobody knows
 
     def _break_off(self, chains: Sequence[Chain], error: BaseException) -> None:
         """Give back what was under way, which is begun and without a time that it took, and what has not begun."""
@@ -278,49 +284,42 @@ class Execution:
 
         await asyncio.gather(*map(run, chains))
 
-    def _await_alone(
-        self, awaitable: Awaitable[Any], delivery: Delivery, invocation: Invocation, watch: Watch
-    ) -> _Ended:
+    def _await_alone(self, awaitable: Awaitable[Any], limit_s: float, invocation: Invocation, watch: Watch) -> _Ended:
         async def result() -> Any:
             return await awaitable
 
-        async def alone() -> _Ended:
-            return await self._limited(result, delivery, invocation)
-
-        ended: _Ended = self._run(alone(), invocation, watch)
+        try:
+            ended: _Ended = self._run(self._limited(result, limit_s), invocation, watch)
+        except TimeUp:  # rang between two steps of the loop
+            self._loop.leave()
+            ended = _Ended(error=self._overdue(limit_s), abandoned=True)
         watch.ring_in(self._left_s(invocation))
-        return ended
+        return ended._replace(abandoned=ended.abandoned or self._loop.cut_off)
 
     async def _await(self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation) -> None:
         began = time.monotonic()
         with log_fields(delivery.log_fields, delivery.personal):
-            self._ended(delivery, await self._limited(result, delivery, invocation))
+            self._ended(delivery, await self._limited(result, self._limit_s(invocation)))
         delivery.took_s = time.monotonic() - began
         self.pace.took(delivery.took_s)
 
-    async def _limited(
-        self, result: Callable[[], Awaitable[Any]], delivery: Delivery, invocation: Invocation
-    ) -> _Ended:
-        """How the coroutine ends within the record's limit."""
+    async def _limited(self, result: Callable[[], Awaitable[Any]], limit_s: float) -> _Ended:
+        """How the coroutine ends within its limit. What it has started in threads goes on behind its end by the limit:
+        nobody else may handle its records until their locks expire."""
         import asyncio
 
-        limit_s = self._limit_s(invocation)
         task = asyncio.create_task(_ended_of(result))
         done, _ = await asyncio.wait({task}, timeout=limit_s)
         if not done:
-            # What it has started in threads goes on: nobody else may handle the record until its lock expires.
-            delivery.abandoned = True
             self._leave_threads()
             task.cancel()
             await asyncio.wait({task}, timeout=GRACE_S)
             # One that returned while it was cancelled has had its effect, and counts.
-            if not task.done() or task.result().error is not None:
-                return _Ended(error=self._overdue(limit_s))
-            delivery.abandoned = False
-        ended = task.result()
-        if isinstance(ended.error, TimeUp):
-            return _Ended(error=self._overdue(limit_s))
-        return ended
+            if task.done() and task.result().error is None:
+                return task.result()
+        elif not isinstance(task.result().error, TimeUp):
+            return task.result()
+        return _Ended(error=self._overdue(limit_s), abandoned=True)
 
     async def _result(self, envelope: Envelope, context: Context) -> Any:
         if self.handlers.is_asynchronous(envelope):
@@ -356,12 +355,13 @@ class Execution:
         began = time.monotonic()
         with log_fields(None, lambda: _personal(turns)):
             ended = self._call_batch(handler, [envelope for _, envelope in turns], invocation, watch)
-        took_s = time.monotonic() - began
+        took_s, error = time.monotonic() - began, ended.error or not_run(ended.result)
         for delivery, _ in turns:
             delivery.took_s = took_s  # nobody knows how it divides among them
-            if ended.error is not None:
+            delivery.abandoned = ended.abandoned
+            if error is not None:
                 delivery.hides(_personal(turns))
-                self._raised(delivery, ended.error)
+                self._raised(delivery, error)
         self.pace.took(took_s)
 
     def _call_batch(
@@ -373,9 +373,7 @@ class Execution:
             watch.interruptible = True
             result = handler(envelopes)
             watch.interruptible = False
-            if isawaitable(result):
-                result = self._run(_within(result, limit_s), invocation, watch)
-            return _Ended(error=not_run(result))
+            return self._await_alone(result, limit_s, invocation, watch) if isawaitable(result) else _Ended(result)
         except TimeUp:
             return _Ended(error=self._overdue(limit_s))
         except BaseException as error:  # noqa: BLE001 - as for a single record
@@ -387,12 +385,6 @@ class Execution:
 def _personal(turns: Iterable[tuple[Delivery, Envelope]]) -> frozenset[str]:
     """The personal values of all these events."""
     return frozenset[str]().union(*(delivery.personal() for delivery, _ in turns))
-
-
-async def _within(awaitable: Awaitable[Any], limit_s: float) -> Any:
-    import asyncio
-
-    return await asyncio.wait_for(awaitable, limit_s)
 
 
 async def _ended_of(result: Callable[[], Awaitable[Any]]) -> _Ended:

@@ -241,13 +241,14 @@ class Locks:
 
     def _release(self, failed: Iterable[Delivery], until: float) -> None:
         """Give locks back; but for those of records whose process died too often and that the DLQ refused, which are
-        to be found as they were."""
+        to be found as they were. Where a handler's work may still go on, the lock stays, and only a record that is in
+        the DLQ is noted as to begin anew."""
         releases = [
-            Release(delivery.lock, self._tries_after(delivery))
+            Release(delivery.lock, self._tries_after(delivery), held=delivery.abandoned)
             for delivery in failed
             if delivery.lock is not None
             and delivery.lock.state is LockState.ACQUIRED
-            and not delivery.abandoned
+            and not (delivery.abandoned and delivery.outcome is not Outcome.REJECTED)
             and not (delivery.outcome is Outcome.RETRIED and isinstance(delivery.cause, ProcessDied))
         ]
         if releases:

@@ -28,6 +28,8 @@ class WorkerLoop:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.cut_off = False
+        """Whether the last run cancelled what handlers had left running: threads of theirs may still be at work."""
 
     def run(self, coroutine: Awaitable[Any], left_s: Callable[[], float]) -> Any:
         """Run it, and see that no task of it is left over.
@@ -36,14 +38,24 @@ class WorkerLoop:
         """
         import asyncio
 
+        self.cut_off = False
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             weakref.finalize(self, self._loop.close)
         try:
-            return _to_its_end(self._loop, _with_leftovers(coroutine, left_s))
+            return _to_its_end(self._loop, self._with_leftovers(coroutine, left_s))
         finally:
             if any(not task.done() for task in asyncio.all_tasks(self._loop)):
                 self.leave()
+
+    async def _with_leftovers(self, coroutine: Awaitable[Any], left_s: Callable[[], float]) -> Any:
+        try:
+            return await coroutine
+        finally:
+            left = _left()
+            while left:
+                self.cut_off |= await _end(left, left_s())
+                left = _left() if left_s() else set()  # what they left in their turn
 
     def leave(self) -> None:
         """Never run this loop again; the next coroutine gets another."""
@@ -64,16 +76,6 @@ def _to_its_end(loop: asyncio.AbstractEventLoop, coroutine: Awaitable[Any]) -> A
                 raise
 
 
-async def _with_leftovers(coroutine: Awaitable[Any], left_s: Callable[[], float]) -> Any:
-    try:
-        return await coroutine
-    finally:
-        left = _left()
-        while left:
-            await _end(left, left_s())
-            left = _left() if left_s() else set()  # what they left in their turn
-
-
 def _left() -> set[asyncio.Task[Any]]:
     """What handlers left running; but for what has been cancelled already, and goes on all the same."""
     import asyncio
@@ -81,8 +83,8 @@ def _left() -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()}
 
 
-async def _end(tasks: set[asyncio.Task[Any]], within_s: float) -> None:
-    """Wait for what handlers left running; cancel what does not end in time."""
+async def _end(tasks: set[asyncio.Task[Any]], within_s: float) -> bool:
+    """Wait for what handlers left running; cancel what does not end in time. Whether there was any."""
     import asyncio
 
     done, pending = await asyncio.wait(tasks, timeout=within_s)
@@ -94,6 +96,7 @@ async def _end(tasks: set[asyncio.Task[Any]], within_s: float) -> None:
         what = "awaited" if task in done else "cancelled"
         error = task.exception() if task.done() and not task.cancelled() else None
         log.warning("a handler left the task %s running; it was %s", _name(task), what, exc_info=error)
+    return bool(pending)
 
 
 def _name(task: asyncio.Task[Any]) -> str:

@@ -151,7 +151,7 @@ class Settlement:
         first_seen = datetime.fromtimestamp(delivery.record.first_received_ms / 1000, UTC)
         fifo = self.settings.fifo
         attributes = {
-            "error_type": type(delivery.cause).__name__,
+            "error_type": _printable(type(delivery.cause).__name__),
             "error_message": _printable(_told(delivery)) or "no message",
             "worker": self.settings.worker,
             "attempts": str(delivery.tries),

@@ -230,6 +230,32 @@ def test_records_of_a_pipe_are_a_batch(make_worker: MakeWorker) -> None:
     assert seen == [ThingHappened(number=1)]
 
 
+@pytest.mark.usefixtures("clients")
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"attributes": None}, "attributes is missing"),
+        ({"receiptHandle": None, "eventSource": "aws:sqs"}, "receiptHandle is missing"),
+        ({"attributes": {}}, "ApproximateReceiveCount is missing"),
+        ({"attributes": {"ApproximateReceiveCount": "many"}}, "'many'"),
+        ({"body": {"detail": {}}}, "body is dict, not text"),
+    ],
+)
+def test_a_record_that_is_not_as_sqs_hands_it_out_is_refused_by_name(
+    make_worker: MakeWorker, changed: dict[str, Any], what: str
+) -> None:
+    """GIVEN a pipe that transforms its records, or a test event written by hand WHEN invoked with one THEN it raises,
+    and says what is wrong with it and what to do."""
+    worker = make_worker()
+    worker.handles(ThingHappened)(lambda event, context: None)
+    [whole] = event_of(record_of(ThingHappened(number=1)))["Records"]
+    record = {name: value for name, value in {**whole, **changed}.items() if value is not None}
+
+    for event in ([record], {"Records": [record]}):
+        with pytest.raises(DeclarationError, match=f"not as SQS hands it out: .*{what}.*unchanged"):
+            worker.lambda_handler(event, Call())
+
+
 def test_a_keep_warm_ping_imports_no_boto3(tmp_path: Path) -> None:
     """GIVEN a fresh process WHEN a worker answers a keep-warm ping THEN neither boto3 nor YAML has been imported."""
     folder = tmp_path / "probe"

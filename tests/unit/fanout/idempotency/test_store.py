@@ -135,6 +135,20 @@ def test_a_lock_given_back_is_free_at_once(make: Make) -> None:
     assert acquire(store, owner="other").state is LockState.ACQUIRED
 
 
+def test_the_tries_of_a_lock_that_stays_may_be_written(make: Make) -> None:
+    """GIVEN a lock of somebody whose work may still go on WHEN its tries alone are written THEN nobody else has it
+    until it expires, and the next one's try is the first."""
+    clock = [NOW]
+    store = make(clock)
+    mine = acquire(store, lock_until=NOW + 30)
+    store.release([Release(mine, 0, held=True)])
+    assert acquire(store, owner="other").state is LockState.IN_PROGRESS
+
+    clock[0] = NOW + 31
+    next_one = acquire(store, owner="other", lock_until=NOW + 60)
+    assert (next_one.state, next_one.tries) == (LockState.ACQUIRED, 1)
+
+
 def test_a_repeated_call_is_known_as_ones_own(make: Make) -> None:
     """GIVEN a client that repeats what was not answered WHEN it locks, completes, releases or takes over twice THEN
     the second time says what the first did; what was never locked is not completed."""
@@ -270,7 +284,7 @@ keys = st.sampled_from(["a", "b"])
 owners = st.sampled_from(["x", "y", "z"])
 steps = st.lists(
     st.tuples(st.just("claim"), keys, owners, st.sampled_from(["data", "other"]))
-    | st.tuples(st.sampled_from(["complete", "release"]), keys, owners, st.just(""))
+    | st.tuples(st.sampled_from(["complete", "release", "hold"]), keys, owners, st.just(""))
     | st.tuples(st.just("wait"), st.just(""), st.just(""), st.sampled_from(["10", "40", "4000"])),
     max_size=25,
 )
@@ -294,7 +308,7 @@ def test_both_stores_tell_the_same_story(steps: list[tuple[str, str, str, str]],
             assert third == fourth
         else:
             for store in stores:
-                store.release([Release(held, 1)])
+                store.release([Release(held, 1, held=kind == "hold")])
 
 
 @pytest.mark.parametrize("result", [{1: 2}, {1, 2}, 2**70, "x" * 400_000])

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fanout import Context, EventError, Outcome, Reject, Retry, Worker
+from fanout import Context, DeclarationError, EventError, Outcome, Reject, Retry, Worker
 from fanout.idempotency import Lock, LockState, Request
 from fanout.idempotency.memory import MemoryStore
 from fanout.idempotency.store import event_key
 from fanout.processing.batch import summary
 from fanout.processing.timing import Pace
-from fanout.publish import wrap
+from fanout.publish import Publisher, wrap
 from fanout.testing import Rig, record, record_of
 
 from ..conftest import MakeWorker, ThingFollowed, ThingHappened, outcomes
@@ -266,6 +266,30 @@ def test_a_record_whose_event_the_bus_refuses_comes_again(make_worker: MakeWorke
     rig.bus_error = None
     assert rig.redeliver(delivery).outcome is Outcome.HANDLED
     assert len(rig.published) == 1
+
+
+def test_a_publisher_that_cannot_be_made_harms_no_record_that_publishes_nothing(make_worker: MakeWorker) -> None:
+    """GIVEN a function without FANOUT_BUS WHEN one record of a batch publishes THEN that record is retried with the
+    cause, and its mates are done."""
+    worker, effects = make_worker(), list[int]()
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, context: Context) -> None:
+        effects.append(event.number)
+        if event.number == 1:
+            context.publish(ThingFollowed(number=1))
+
+    def without_bus() -> Publisher:
+        raise DeclarationError("FANOUT_BUS is not set")
+
+    rig = Rig(worker)
+    rig.processor.publisher = without_bus
+    deliveries = rig.deliver(*(ThingHappened(number=number) for number in range(3)))
+
+    assert outcomes(deliveries) == [Outcome.HANDLED, Outcome.RETRIED, Outcome.HANDLED]
+    assert "FANOUT_BUS" in str(deliveries[1].cause)
+    assert outcomes(rig.deliver(deliveries[0].record, deliveries[2].record)) == [Outcome.DUPLICATE] * 2
+    assert effects == [0, 1, 2]
 
 
 def test_a_batch_handler_gets_the_open_records_at_once(make_worker: MakeWorker) -> None:

@@ -144,6 +144,29 @@ def test_an_exception_without_a_text_is_its_records_failure_alone(
     assert rig.dead_letters[0]["MessageAttributes"]["error_message"]["StringValue"] == "no message"
 
 
+class NotYet(Retry):
+    """Does not call its base's ``__init__``, which Python does not ask for."""
+
+    def __init__(self, carrier: str) -> None:
+        self.carrier = carrier
+
+
+@pytest.mark.parametrize("error", [NotYet("a"), ExceptionGroup("g", [NotYet("a"), NotYet("b")])], ids=repr)
+def test_a_retry_of_ones_own_without_a_delay_has_the_backoff(make_worker: MakeWorker, error: Exception) -> None:
+    """GIVEN a subclass of Retry that sets no delay WHEN it is raised THEN the record has the worker's backoff, and its
+    mate is handled."""
+    worker = make_worker(retry={"base_s": 5})
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        if event.number == 0:
+            raise error
+
+    rig = Rig(worker)
+    assert outcomes(rig.deliver(*things(2))) == [Outcome.RETRIED, Outcome.HANDLED]
+    assert [backoff["VisibilityTimeout"] for backoff in rig.backoffs] == [5]
+
+
 def test_the_fence_outlasts_queue_and_dlq(make_worker: MakeWorker) -> None:
     """GIVEN the defaults: four days in the queue, fourteen in the DLQ WHEN a handled event comes again after 17 days
     THEN it is a duplicate."""

@@ -62,3 +62,19 @@ def test_one_record_that_the_dlq_refuses_of_ten(rig: Rig) -> None:
 
     assert [d.outcome for d in deliveries] == [Outcome.REJECTED, Outcome.RETRIED, Outcome.REJECTED]
     assert [backoff["ReceiptHandle"] for backoff in rig.backoffs] == [deliveries[1].record.receipt_handle]
+
+
+def test_the_name_of_an_exception_is_written_as_sqs_takes_it(make_worker: MakeWorker) -> None:
+    """GIVEN an exception class that was made of foreign text WHEN its record is dead-lettered THEN the entry holds no
+    character for which SQS would refuse the whole call."""
+    worker = make_worker(queue={"max_receives": 1})
+    strange = type("Fault\x01of\x1b7", (Exception,), {})
+
+    @worker.handles(ThingHappened)
+    def handle(event: ThingHappened, _: Context) -> None:
+        raise strange
+
+    rig = Rig(worker)
+    rig.deliver(ThingHappened(number=1))
+
+    assert rig.dead_letters[0]["MessageAttributes"]["error_type"]["StringValue"] == "Faultof7"

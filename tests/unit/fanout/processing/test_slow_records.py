@@ -7,12 +7,13 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
-from fanout import Context, DeclarationError, Outcome
+from fanout import Context, DeclarationError, Envelope, Outcome
 from fanout.publish import wrap
-from fanout.testing import Rig
+from fanout.testing import Rig, record_of
 
 from ..conftest import MakeWorker, ThingHappened, outcomes
 from .support import things
@@ -122,6 +123,74 @@ def test_a_cancelled_coroutine_with_a_thread_keeps_its_lock(make_worker: MakeWor
         release.set()
 
     assert slow.outcome is Outcome.RETRIED
+    assert "another execution holds the event" in str(again.cause)
+
+
+def test_what_was_cut_off_at_its_last_try_begins_anew_after_a_redrive(make_worker: MakeWorker) -> None:
+    """GIVEN a coroutine that is cancelled at its limit in its last try WHEN its record comes back from the DLQ THEN it
+    waits for the lock, and is handled: no process has died of it."""
+    now, slow = [1_000_000.0], [True]
+    worker = make_worker(batch={"record_timeout_s": 1}, queue={"max_receives": 1})
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        await asyncio.sleep(3600 if slow.pop() else 0)
+
+    rig = Rig(worker, clock=lambda: now[0])
+    [event] = things(1)
+    assert outcomes(rig.deliver(record_of(event, sent_ms=1_000_000_000))) == [Outcome.REJECTED]
+    [redriven] = rig.deliver(record_of(event, sent_ms=1_000_000_000))
+    assert "another execution holds the event" in str(redriven.cause)
+
+    now[0] += 60
+    slow.append(False)
+    assert rig.redeliver(redriven).outcome is Outcome.HANDLED
+
+
+def test_a_cancelled_batch_handler_with_a_thread_keeps_its_locks(make_worker: MakeWorker) -> None:
+    """GIVEN a batch handler that waits for a thread WHEN it is cancelled at its limit THEN its records say so, and a
+    redelivery waits for their locks: the thread is still at work."""
+    worker, release = make_worker(batch={"record_timeout_s": 1}), threading.Event()
+
+    @worker.handles_batch
+    async def handle(_: Sequence[Envelope]) -> None:
+        await asyncio.to_thread(release.wait, 60)
+
+    rig = Rig(worker)
+    try:
+        slow = rig.deliver(*things(2))
+        again = rig.redeliver(slow[0])
+    finally:
+        release.set()
+
+    assert outcomes(slow) == [Outcome.RETRIED] * 2
+    assert "not handled within 1.0 s" in str(slow[0].cause)
+    assert "another execution holds the event" in str(again.cause)
+
+
+@pytest.mark.parametrize("how", ["blocks the loop", "fails"])
+def test_a_record_whose_thread_outlasts_the_batch_keeps_its_lock(make_worker: MakeWorker, how: str) -> None:
+    """GIVEN a coroutine that starts a thread and blocks the loop, or fails WHEN the batch's time is up before the
+    thread has ended THEN a redelivery waits for the lock."""
+    worker, release = make_worker(), threading.Event()
+    until, tasks = time.monotonic() + 1.2, set()
+
+    @worker.handles(ThingHappened)
+    async def handle(event: ThingHappened, _: Context) -> None:
+        tasks.add(asyncio.create_task(asyncio.to_thread(release.wait, 60)))
+        await asyncio.sleep(0.01)
+        if how == "fails":
+            raise ValueError(how)
+        time.sleep(60)
+
+    rig = Rig(worker)
+    try:
+        [failed] = rig.deliver(*things(1), remaining_s=lambda: until - time.monotonic())
+        again = rig.redeliver(failed)
+    finally:
+        release.set()
+
+    assert failed.outcome is Outcome.RETRIED
     assert "another execution holds the event" in str(again.cause)
 
 
