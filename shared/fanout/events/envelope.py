@@ -91,6 +91,10 @@ have come another way."""
 YEARS = range(1970, 9999)
 """Of a time: what a clock may show, and no conversion between time zones overflows."""
 
+MAX_KEY_BYTES = 1_024
+"""Of an object's key in UTF-8 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html); no bucket's
+name is as long."""
+
 MAX_DATA_BYTES = 16 * 1024 * 1024
 """Of data that a reference leads to, as JSON, uncompressed: a worker of 256 MB holds several at once."""
 
@@ -124,6 +128,12 @@ class DataReference:
             raise EventError(
                 f"detail.metadata.claim.size: {_shown(fields['size'])}: must be 0 to {MAX_DATA_BYTES:,} bytes"
             )
+        for name in ("bucket", "key"):
+            # S3 would refuse the call, or the client make none: the event would come again until the DLQ.
+            if not 0 < len(fields[name].encode()) <= MAX_KEY_BYTES:
+                raise EventError(
+                    f"detail.metadata.claim.{name}: {_shown(fields[name])}: must have 1 to {MAX_KEY_BYTES:,} bytes"
+                )
         return cls(**{name: fields[name] for name in wanted})
 
 

@@ -43,8 +43,9 @@ SECRET = frozenset({".jks", ".key", ".p12", ".pem", ".pfx"})
 """Endings of the files that keys are kept in: what a function is to hold goes to Secrets Manager, a certificate that is
 no secret has ``.crt``. What begins with a dot is left out too: ``.env``, ``.git``, ``.aws``."""
 
-_PRIVATE = re.compile(rb"\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-"""How a private key begins, whatever its file is called: ``id_rsa`` has no ending."""
+_PRIVATE = re.compile(rb"^(\xef\xbb\xbf)?[ \t]*-----BEGIN [A-Z0-9 ]*PRIVATE KEY", re.MULTILINE)
+"""How a private key begins, whatever its file is called: ``id_rsa`` has no ending. A certificate, the parameters of a
+curve or a tool's remarks may stand before it."""
 
 CANARY = "fanout_tools.canary.scheduled"
 """The module whose ``handler`` sends canaries by the clock."""
@@ -127,10 +128,15 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
     inside = folder.resolve()
     for file in folder.rglob("*"):
         name = file.relative_to(folder)
-        if file.is_file() and not _left_out(name) and file.resolve().is_relative_to(inside):
+        if file.is_file() and not _left_out(name) and _is_kept(file.resolve(), inside):
             content = file.read_bytes()
-            if not _PRIVATE.match(content):
+            if not _PRIVATE.search(content):
                 yield name.as_posix(), content
+
+
+def _is_kept(real: Path, inside: Path) -> bool:
+    """Whether what a name leads to is within the folder and not left out by its own name."""
+    return real.is_relative_to(inside) and not _left_out(real.relative_to(inside))
 
 
 def _left_out(name: Path) -> bool:

@@ -174,6 +174,16 @@ def test_a_reference_states_a_size_that_is_bounded(size: int) -> None:
         Metadata.from_json({**LEAST, "claim": claim})
 
 
+@pytest.mark.parametrize("text", ["", "k" * 1_025, "ü" * 513])
+@pytest.mark.parametrize("field", ["bucket", "key"])
+def test_a_reference_names_an_object_that_s3_can_have(field: str, text: str) -> None:
+    """GIVEN a reference without a name, or with one longer than S3 takes WHEN read THEN it is refused: each delivery
+    anew would fail as this one."""
+    claim = {"bucket": "b", "key": "k", "size": 3, "sha256": "0" * 64, field: text}
+    with pytest.raises(EventError, match=rf"detail\.metadata\.claim\.{field}: .*must have 1 to 1,024 bytes"):
+        Metadata.from_json({**LEAST, "claim": claim})
+
+
 def test_an_event_of_aws_needs_no_envelope() -> None:
     """GIVEN an event of an AWS service WHEN read THEN its detail is the data and EventBridge's id its identity."""
     envelope = Envelope.decode(body(source="aws.s3", id="i-1", time="2026-01-01T00:00:00Z", detail={"k": 1}))

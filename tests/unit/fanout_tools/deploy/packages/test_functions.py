@@ -276,6 +276,34 @@ def test_secrets_and_links_to_elsewhere_are_not_packed(
     assert packed == {"__init__.py", "handler.py", "inside.py", "rules/limits.py", "rules/limits.json"}
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\r\n",
+        "Bag Attributes\n    friendlyName: shop\n",
+        "\ufeff",
+    ],
+)
+def test_a_private_key_is_not_packed_whatever_stands_before_it(tmp_path: Path, before: str) -> None:
+    """GIVEN a key as openssl or an editor writes it, after something else WHEN packed THEN it is left out."""
+    (tmp_path / "shop.crt").write_text(f"{before}-----BEGIN EC PRIVATE KEY-----\nMHcC\n", encoding="utf-8")
+    (tmp_path / "handler.py").write_text("FORM = '-----BEGIN PRIVATE KEY-----'\n")
+
+    assert [name for name, _ in functions.files(tmp_path)] == ["handler.py"]
+
+
+def test_a_link_brings_in_nothing_that_is_left_out_by_its_own_name(tmp_path: Path) -> None:
+    """GIVEN harmless names that link to a hidden file, a key and a test WHEN packed THEN none is there."""
+    (tmp_path / "tests").mkdir()
+    for link, name in {"settings.txt": ".env", "certificate.txt": "tls.key", "example.py": "tests/data.py"}.items():
+        (tmp_path / name).write_text("x")
+        (tmp_path / link).symlink_to(tmp_path / name)
+    (tmp_path / "handler.py").write_text("x")
+
+    assert [name for name, _ in functions.files(tmp_path)] == ["handler.py"]
+
+
 def test_the_script_of_a_streaming_function_finds_what_the_managed_runtime_would(tmp_path: Path) -> None:
     """GIVEN what Lambda gives a wrapper script: the interpreter, and the managed runtime's arguments WHEN run THEN the
     adapter's loop runs in it, with the paths of code, layers and runtime, and nothing of those arguments."""
