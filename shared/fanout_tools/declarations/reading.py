@@ -21,7 +21,7 @@ _ALIKE = re.compile(r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]{1,15}|[-+]?[0-9]+\.[0-9
 """Numbers that both sides read alike, in full."""
 
 _TERRAFORM_ALONE = re.compile(
-    r"[yYnN]|[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|0o[0-7]+|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"
+    r"[yYnN]|[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|0o[0-7]+|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"
 )
 """What Terraform takes for a truth value, a number or a time; it may read some of them as PyYAML does, as text."""
 

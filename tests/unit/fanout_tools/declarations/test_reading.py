@@ -1,6 +1,7 @@
 """A declaration is read as Terraform reads it, or refused; the facts are Terraform's, see test_yaml_readings."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,12 @@ def test_what_python_cannot_read_is_refused_in_a_line(text: str, said: str, tmp_
         read(file)
     assert said in str(raised.value)
     assert len(str(raised.value)) < 400
+
+
+def test_a_long_row_of_digits_is_judged_at_once() -> None:
+    """GIVEN a plain text of 20,000 digits and a letter WHEN compared THEN the time does not grow with its square."""
+    begun = time.process_time()
+
+    assert not differs("0" * 20_000 + "x")
+
+    assert time.process_time() - begun < 1
