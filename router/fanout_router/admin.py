@@ -39,9 +39,9 @@ class AdminProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer when the head is whole."""
-        self._data += data
-        if self._task is not None:
+        if self._task is not None:  # it is being answered
             return
+        self._data += data
         if b"\r\n\r\n" in self._data:
             if self._refresh is None:
                 self._respond()

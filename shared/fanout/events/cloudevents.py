@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 
 from fanout.errors import EventError
-from fanout.events.envelope import DataReference, Envelope, Metadata
+from fanout.events.envelope import MAX_NAME, MAX_SOURCE, WITHOUT_ENVELOPE, DataReference, Envelope, Metadata
 
 __all__ = ["from_cloudevent", "to_cloudevent"]
 
@@ -32,6 +32,8 @@ _TEXTS = {
     "expires_at": "expirytime",
 }
 """The metadata's fields that are attributes of other names."""
+SHOWN = 100
+"""Characters of an attribute in an error."""
 
 
 def to_cloudevent(envelope: Envelope) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def from_cloudevent(event: object, *, now: datetime | None = None) -> Envelope:
     if not isinstance(event, Mapping) or event.get("specversion") != "1.0":
         raise EventError('needs a CloudEvent: an object with "specversion": "1.0"')
     source, kind, identity = (_text(event, name, required=True) for name in ("source", "type", "id"))
+    named = _name(source, kind)
     fields = {ours: text for ours, theirs in _TEXTS.items() if (text := _text(event, theirs))}
     claim = _claim(event)
     metadata = {
@@ -71,9 +74,20 @@ def from_cloudevent(event: object, *, now: datetime | None = None) -> Envelope:
         "claim": claim,
         **fields,
     }
-    return Envelope(
-        source=source, name=kind.removeprefix(f"{source}."), metadata=Metadata.from_json(metadata), data=_data(event)
-    )
+    return Envelope(source=source, name=named, metadata=Metadata.from_json(metadata), data=_data(event))
+
+
+def _name(source: str, kind: str) -> str:
+    """The event's name, by what EventBridge takes from a publisher."""
+    name = kind.removeprefix(f"{source}.")
+    if source.startswith(WITHOUT_ENVELOPE):
+        raise EventError(f"source: {source[:SHOWN]}: is AWS's, or a canary's: name your own")
+    if len(source) > MAX_SOURCE or not 0 < len(name) <= MAX_NAME:
+        raise EventError(
+            f"source has {len(source):,} characters of at most {MAX_SOURCE}, the event's name in type {len(name):,} of "
+            f"1 to {MAX_NAME}"
+        )
+    return name
 
 
 def _text(event: Mapping[str, Any], name: str, *, required: bool = False) -> str:
@@ -81,7 +95,7 @@ def _text(event: Mapping[str, Any], name: str, *, required: bool = False) -> str
     if value is None and not required:
         return ""
     if not isinstance(value, str) or not value:
-        raise EventError(f"{name}: {value!r}: must be a text")
+        raise EventError(f"{name}: {repr(value)[:SHOWN]}: must be a text")
     return value
 
 
@@ -99,14 +113,14 @@ def _claim(event: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     bucket, _, key = reference.removeprefix("s3://").partition("/")
     if not (reference.startswith("s3://") and bucket and key):
-        raise EventError(f"dataref: {reference}: must be s3://<bucket>/<key>")
+        raise EventError(f"dataref: {reference[:SHOWN]}: must be s3://<bucket>/<key>")
     return {"bucket": bucket, "key": key, "size": event.get("datarefsize"), "sha256": event.get("datarefsha256")}
 
 
 def _data(event: Mapping[str, Any]) -> Mapping[str, Any]:
     content = event.get("datacontenttype", "application/json")
     if not isinstance(content, str) or content.partition(";")[0].strip() != "application/json":
-        raise EventError(f"datacontenttype: {content}: must be application/json")
+        raise EventError(f"datacontenttype: {str(content)[:SHOWN]}: must be application/json")
     data = event.get("data")
     if "data_base64" in event:
         try:

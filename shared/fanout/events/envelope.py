@@ -297,7 +297,7 @@ class Envelope:
             raise EventError("the body is not an EventBridge event: source, detail-type or detail is missing")
         if len(source) > MAX_SOURCE or len(name) > MAX_NAME:
             raise EventError(f"source has {len(source):,}, detail-type {len(name):,} characters: too many")
-        if source.startswith(_WITHOUT_ENVELOPE):
+        if source.startswith(WITHOUT_ENVELOPE):
             _refuse_canary(event)
             return cls(source=source, name=name, metadata=_aws_native_metadata(event), data=detail)
         data = detail.get("data")
@@ -352,7 +352,7 @@ class Envelope:
         return from_cloudevent(event)
 
 
-_WITHOUT_ENVELOPE = ("aws.", "canary.")
+WITHOUT_ENVELOPE = ("aws.", "canary.")
 """How sources begin whose events fanout has not wrapped."""
 
 
