@@ -12,7 +12,7 @@ from typing import Self
 
 from fanout.events.envelope import Envelope
 from fanout.events.event import Event
-from fanout.publish.batches import AsyncReceipts, Entry, Receipt
+from fanout.publish.batches import AsyncReceipts, Drawn, Entry, Receipt
 from fanout.publish.publisher import Publisher
 
 __all__ = ["AsyncPublisher"]
@@ -40,14 +40,15 @@ class AsyncPublisher:
     def publish_all(self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope]) -> AsyncReceipts:
         """A receipt for each event, in order, with the backpressure of :meth:`Publisher.publish_all`: no more is taken
         from ``events`` than calls are under way for. Cancelled or closed early, it first waits for those calls."""
-        return AsyncReceipts(self._publish_all(events))
+        drawn = Drawn()
+        return AsyncReceipts(self._publish_all(events, drawn), drawn)
 
     async def _publish_all(
-        self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope]
+        self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope], drawn: Drawn
     ) -> AsyncGenerator[Receipt, None]:
         under_way: deque[asyncio.Future[list[Receipt]]] = deque()
         try:
-            async for batch in self._batches(events):
+            async for batch in self._batches(events, drawn):
                 under_way.append(self._send(batch))
                 if len(under_way) > self._publisher.concurrency:
                     for receipt in await under_way.popleft():
@@ -74,12 +75,13 @@ class AsyncPublisher:
         return loop.run_in_executor(self._publisher.pool, self._publisher.sender.send, batch)
 
     async def _batches(
-        self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope]
+        self, events: AsyncIterable[Event | Envelope] | Iterable[Event | Envelope], drawn: Drawn
     ) -> AsyncIterator[list[Entry]]:
         batcher = self._publisher.batcher()
         async for event in _each(events):
             if batch := batcher.add(self._publisher.entry(event)):
                 yield batch
+        drawn.all = True
         if batch := batcher.rest():
             yield batch
 

@@ -21,6 +21,7 @@ __all__ = [
     "AsyncReceipts",
     "Batcher",
     "BusKind",
+    "Drawn",
     "Entry",
     "Fault",
     "Receipt",
@@ -60,6 +61,11 @@ CLAIM_REFUSED = frozenset({"AccessDenied", "EntityTooLarge", "InvalidBucketName"
 NOTHING_PUBLISHED = (
     "publish_all was called and its receipts were never iterated over: nothing was published; "
     "write `for receipt in publisher.publish_all(events)` and look at each receipt's error"
+)
+
+REST_UNPUBLISHED = (
+    "the receipts of publish_all were dropped before the last: the events that had not been taken yet were not "
+    "published; iterate to the end, or call close() to say that the rest is not wanted"
 )
 
 
@@ -304,48 +310,70 @@ class Sender:
         return None
 
 
+@dataclass(slots=True, eq=False)
+class Drawn:
+    """How far the events of a call have been taken from where they come from."""
+
+    all: bool = False
+    """Whether there are no more."""
+
+
 class _Complaining:
-    _begun = False
+    _begun = _ended = False
+    _drawn: Drawn
 
     def __del__(self) -> None:
         if not self._begun:
-            log.error(NOTHING_PUBLISHED)
-            warnings.warn(NOTHING_PUBLISHED, ResourceWarning, stacklevel=2, source=self)
+            self._complain(NOTHING_PUBLISHED)
+        elif not (self._ended or self._drawn.all):
+            self._complain(REST_UNPUBLISHED)
+
+    def _complain(self, what: str) -> None:
+        log.error(what)
+        warnings.warn(what, ResourceWarning, stacklevel=3, source=self)
 
 
 class Receipts(_Complaining, Iterator[Receipt]):
     """Publishes while it is iterated over."""
 
-    def __init__(self, receipts: Generator[Receipt, None, None]) -> None:
-        self._receipts = receipts
+    def __init__(self, receipts: Generator[Receipt, None, None], drawn: Drawn) -> None:
+        self._receipts, self._drawn = receipts, drawn
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Receipt:
         self._begun = True
-        return next(self._receipts)
+        try:
+            return next(self._receipts)
+        except BaseException:  # the last one, or whoever asked is told
+            self._ended = True
+            raise
 
     def close(self) -> None:
         """Take no further events; wait for the calls under way."""
-        self._begun = True
+        self._begun = self._ended = True
         self._receipts.close()
 
 
 class AsyncReceipts(_Complaining, AsyncIterator[Receipt]):
     """Publishes while it is iterated over."""
 
-    def __init__(self, receipts: AsyncGenerator[Receipt, None]) -> None:
-        self._receipts = receipts
+    def __init__(self, receipts: AsyncGenerator[Receipt, None], drawn: Drawn) -> None:
+        self._receipts, self._drawn = receipts, drawn
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Receipt:
         self._begun = True
-        return await anext(self._receipts)
+        try:
+            return await anext(self._receipts)
+        except BaseException:  # as above
+            self._ended = True
+            raise
 
     async def aclose(self) -> None:
         """Take no further events; wait for the calls under way."""
-        self._begun = True
+        self._begun = self._ended = True
         await self._receipts.aclose()

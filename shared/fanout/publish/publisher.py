@@ -17,7 +17,7 @@ from fanout.events.envelope import Envelope
 from fanout.events.event import Event
 from fanout.events.wrap import wrap
 from fanout.payloads import ClaimCheck
-from fanout.publish.batches import Batcher, Entry, Receipt, Receipts, Sender, entry_of, kind_of
+from fanout.publish.batches import Batcher, Drawn, Entry, Receipt, Receipts, Sender, entry_of, kind_of
 from fanout.publish.routes import Routes
 
 if TYPE_CHECKING:
@@ -75,11 +75,12 @@ class Publisher:
     def publish_all(self, events: Iterable[Event | Envelope]) -> Receipts:
         """A receipt for each event, in order. Takes from ``events`` no more than it has calls under way for, so that
         a generator of any length is published in constant memory. Nothing is published before the first receipt is
-        asked for; when none ever is, an error is logged."""
-        return Receipts(self._publish_all(events))
+        asked for; when none ever is, or the rest is dropped without :meth:`Receipts.close`, an error is logged."""
+        drawn = Drawn()
+        return Receipts(self._publish_all(events, drawn), drawn)
 
-    def _publish_all(self, events: Iterable[Event | Envelope]) -> Generator[Receipt, None, None]:
-        batches = self._batches(events)
+    def _publish_all(self, events: Iterable[Event | Envelope], drawn: Drawn) -> Generator[Receipt, None, None]:
+        batches = self._batches(events, drawn)
         first, second = next(batches, None), next(batches, None)
         if first is not None and second is not None:
             yield from self._concurrently(chain((first, second), batches))
@@ -118,11 +119,12 @@ class Publisher:
                 self._pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="publish")
             return self._pool
 
-    def _batches(self, events: Iterable[Event | Envelope]) -> Iterator[list[Entry]]:
+    def _batches(self, events: Iterable[Event | Envelope], drawn: Drawn) -> Iterator[list[Entry]]:
         batcher = self.batcher()
         for event in events:
             if batch := batcher.add(self.entry(event)):
                 yield batch
+        drawn.all = True
         if batch := batcher.rest():
             yield batch
 

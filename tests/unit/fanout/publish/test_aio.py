@@ -85,6 +85,21 @@ def test_an_endless_stream_is_published_in_constant_memory() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("publish")]
 
 
+def test_receipts_that_are_dropped_before_the_last_are_complained_of(caplog: pytest.LogCaptureFixture) -> None:
+    """GIVEN more events than there are calls under way for WHEN the consumer stops at the first receipt THEN an error
+    says that the rest was not published."""
+
+    async def main() -> None:
+        async with publisher(Bus(), concurrency=2) as shared:
+            async for _ in shared.publish_all([ThingHappened(number=number) for number in range(100)]):
+                break
+
+    with pytest.warns(ResourceWarning, match="were not published"):
+        asyncio.run(main())
+
+    assert "were not published" in caplog.text
+
+
 def test_the_loop_runs_on_while_calls_are_under_way() -> None:
     """GIVEN a bus that does not answer WHEN published THEN other tasks of the loop run, one of which frees it."""
     bus = Bus()

@@ -282,6 +282,29 @@ def test_receipts_that_nobody_asks_for_are_complained_of(caplog: pytest.LogCaptu
     assert "nothing was published" in caplog.text
 
 
+def test_receipts_that_are_dropped_before_the_last_are_complained_of(caplog: pytest.LogCaptureFixture) -> None:
+    """GIVEN more events than there are calls under way for WHEN the caller stops at the first receipt THEN an error
+    says that the rest was not published."""
+    bus = Bus(fails("AccessDeniedException", 1))
+    events = [ThingHappened(number=number) for number in range(100)]
+    with pytest.warns(ResourceWarning, match="were not published"):
+        assert not all(receipt.accepted for receipt in publisher(bus, concurrency=2).publish_all(events))
+
+    assert len(bus.calls) < 10
+    assert "were not published" in caplog.text
+
+
+@pytest.mark.parametrize("number", [1, 10, 95])
+@pytest.mark.filterwarnings("error")
+def test_receipts_that_were_all_taken_are_not_complained_of(number: int, caplog: pytest.LogCaptureFixture) -> None:
+    """GIVEN as many receipts as events WHEN nobody asks for one more, as zip does not THEN nothing is said."""
+    events = [ThingHappened(number=each) for each in range(number)]
+    pairs = list(zip(events, publisher(Bus(), concurrency=2).publish_all(events), strict=False))
+
+    assert len(pairs) == number
+    assert caplog.text == ""
+
+
 class Weighed(Event, source="test.things"):
     ratio: float | None = None
     parts: tuple[dict[str, float], ...] = ()
