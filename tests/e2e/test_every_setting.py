@@ -72,7 +72,10 @@ VALUES: Final[Mapping[str, Any]] = {
     "vpcs": {"inner": {"subnet_ids": ["subnet-7"], "security_group_ids": ["sg-7"]}},
 }
 """A value of each setting beside its default, as production may have it."""
-ELSEWHERE: Final = {"stacks": "test_stack_plans.py plans an environment by stacks"}
+ELSEWHERE: Final = {
+    "event_bus_name": "not beside publishers: the mutants plan environments on an existing bus",
+    "stacks": "test_stack_plans.py plans an environment by stacks",
+}
 UNSEEN: Final = {
     "held_events": "it takes an event out of a pattern",
     "vpcs": "no worker of the shop says function.vpc",
