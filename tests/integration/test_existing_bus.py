@@ -29,7 +29,9 @@ def _settings(pair: Pair) -> Path:
 
 
 def _rules(pair: Pair, bus: str) -> list[str]:
-    return [it["Name"] for it in pair.client("events").list_rules(EventBusName=bus)["Rules"]]
+    """But for EventBridge's own, by which an archive is filled."""
+    names = [it["Name"] for it in pair.client("events").list_rules(EventBusName=bus)["Rules"]]
+    return [it for it in names if not it.startswith("Events-Archive-")]
 
 
 def _put(pair: Pair, bus: str, event: str) -> None:
