@@ -33,6 +33,8 @@ NEEDS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("sqs:GetQueueAttributes", "{}-any"),
         ("lambda:GetFunctionConfiguration", "function:{}-any"),
         ("logs:FilterLogEvents", "log-group:/aws/lambda/{}-any:log-stream:any"),
+        ("logs:DescribeLogGroups", ""),
+        ("logs:GetQueryResults", ""),
         ("logs:StartQuery", "log-group:/aws/lambda/{}-any:log-stream:any"),
         ("logs:StartLiveTail", "log-group:/aws/lambda/{}-any"),
         ("events:DescribeRule", "{own_rules}any"),

@@ -2,6 +2,10 @@
 time.
 """
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from fanout_router.channel import Channel
 from fanout_router.dispatcher import Dispatcher, DispatchLimits
 from fanout_router.environment import Environment, State
@@ -11,6 +15,17 @@ from fanout_router.wire import Headers, Stream, frames
 from tests.unit.fanout_router.wire.support import REQUEST, Clock, connected
 
 OK_HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """What is free within is so by reference counts."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class FakeExchange(Exchange):

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fanout_tools import installer
 from fanout_tools.deploy.packages import archive
@@ -101,12 +101,18 @@ def _check_hashes(report: Path, constraints: Path) -> None:
     for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
         name = item["metadata"]["name"]
         known = re.findall(r"--hash=sha256:([0-9a-f]{64})", pins.get(_normal(name), ""))
-        found = item["download_info"]["archive_info"]["hashes"]["sha256"]
+        found = _sha256(item["download_info"].get("archive_info", {}))
         if known and found not in known:
             raise InstallError(
                 f"{name}=={item['metadata']['version']}: its file has the SHA-256 {found}, which {LOCK} does not name: "
                 "ask where it came from, or write the lock anew"
             )
+
+
+def _sha256(archive_info: Mapping[str, Any]) -> str:
+    """Of an installed file by PEP 610; pip before 23.1 has ``hash`` alone, and of what is no file there is none."""
+    told = archive_info.get("hashes") or dict([str(archive_info.get("hash", "=")).split("=", 1)])
+    return str(told.get("sha256", "unknown"))
 
 
 def build(path: Path, requirements: Sequence[str], constraints: Path, target: Target, architecture: str) -> bool:

@@ -118,9 +118,11 @@ class Replay:
         """Begin: make rule and queue, replay into them, and look at what has come. The end is arranged first.
 
         :raises ReplayError: EventBridge has failed to replay.
+        :raises LogGapError: the log does not tell of the whole time; nothing has begun.
         """
+        logged = self._logged(head)
         self.journal.open(head)
-        return self.staged(head)
+        return self._stage(head, logged)
 
     def staged(self, head: Head) -> Staged:
         """The same once more: what has been made is not made again.
@@ -128,7 +130,12 @@ class Replay:
         :raises ReplayError: EventBridge has failed to replay.
         :raises LogGapError: the log does not tell of the whole time.
         """
-        logged = self.logged(head.plan["begin"]) if head.plan.get("fence") == FencedBy.LOGS else frozenset[str]()
+        return self._stage(head, self._logged(head))
+
+    def _logged(self, head: Head) -> Set[str]:
+        return self.logged(head.plan["begin"]) if head.plan.get("fence") == FencedBy.LOGS else frozenset()
+
+    def _stage(self, head: Head, logged: Set[str]) -> Staged:
         name, lease = self._name(head), self._lease(head)
         lease.begin()
         arn = self._make_queue(name)

@@ -28,6 +28,7 @@ SHORTEST_S: Final = 2.0
 """Of a stretch that is asked in halves; Insights knows whole seconds."""
 EVENT_ID, OUTCOME = 0, 10
 """Places in a record's account: see :mod:`fanout.processing.accounts`."""
+_BEYOND: Final = "--beyond-fence without --fence logs replays all of that time, whether it was handled or not"
 DONE: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
 
 
@@ -52,10 +53,13 @@ async def _refuse_gap(fast: Fast, worker: WorkerPlace, window: Window) -> None:
     found = await fast.call("logs", "DescribeLogGroups", logGroupNamePrefix=worker.log_group)
     group = next((it for it in found.get("logGroups") or () if it["logGroupName"] == worker.log_group), None)
     if group is None:
-        raise LogGapError(f"worker {worker.name}: there is no log group {worker.log_group}")
+        raise LogGapError(f"worker {worker.name}: there is no log group {worker.log_group}; {_BEYOND}")
     kept_days = group.get("retentionInDays")
     if kept_days and window.start < window.end - kept_days * DAY_S:
-        raise LogGapError(f"worker {worker.name}: its log is kept for {kept_days} days, and does not reach back so far")
+        raise LogGapError(
+            f"worker {worker.name}: its log is kept for {kept_days} days, and does not reach back so far: begin later; "
+            f"{_BEYOND}"
+        )
 
 
 async def _asked(fast: Fast, worker: WorkerPlace, window: Window) -> frozenset[str]:
@@ -63,7 +67,7 @@ async def _asked(fast: Fast, worker: WorkerPlace, window: Window) -> frozenset[s
     if len(lines) < ROWS:
         return _ids(lines)
     if window.seconds < SHORTEST_S:
-        raise LogGapError(f"worker {worker.name}: its log has over {ROWS:,} batches in a second")
+        raise LogGapError(f"worker {worker.name}: its log has over {ROWS:,} batches in a second; {_BEYOND}")
     middle = (window.start + window.end) // 2
     halves = Window(window.start, middle), Window(middle, window.end)
     found = await asyncio.gather(*(_asked(fast, worker, half) for half in halves))

@@ -3,11 +3,10 @@ come late. An answer's body of 20 MB that a departed client left behind would wa
 """
 
 import asyncio
-import contextlib
 import gc
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from weakref import WeakSet
 
 import pytest
@@ -19,6 +18,7 @@ from fanout_router.messages import CANCEL, pack
 from fanout_router.wire import frames
 from tests.unit.fanout_router.adapter.support import FakeSession, Message, Receive, Send, settle
 from tests.unit.fanout_router.adapter.test_websocket import Browser
+from tests.unit.fanout_router.support import no_collector
 
 Play = Callable[[FakeSession], Awaitable[None]]
 _REQUESTS = 5
@@ -36,16 +36,6 @@ def hold() -> Held:
     made = Held()
     held.add(made)
     return made
-
-
-@contextlib.contextmanager
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 async def download(_scope: Message, _receive: Receive, send: Send) -> None:

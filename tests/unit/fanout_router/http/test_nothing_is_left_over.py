@@ -4,8 +4,7 @@ collector, which comes late and looks at everything that the router holds.
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -13,6 +12,7 @@ from fanout_router.wire import frames
 from tests.unit.fanout_router.http.h2_support import GET, POST, Http2Client
 from tests.unit.fanout_router.http.support import Client, FrontRig, respond
 from tests.unit.fanout_router.http.test_choice import connect, feed
+from tests.unit.fanout_router.support import no_collector
 
 Play = Callable[[FrontRig], None]
 _CONNECTIONS = 5
@@ -29,16 +29,6 @@ _KINDS = {
         "SwitchingTransport",
     ),
 }
-
-
-@contextmanager
-def no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def depart(rig: FrontRig, client: Client | Http2Client) -> None:

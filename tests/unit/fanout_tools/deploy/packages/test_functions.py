@@ -288,7 +288,7 @@ def test_secrets_and_links_to_elsewhere_are_not_packed(
 def test_a_private_key_is_not_packed_whatever_stands_before_it(tmp_path: Path, before: str) -> None:
     """GIVEN a key as openssl or an editor writes it, after something else WHEN packed THEN it is left out."""
     (tmp_path / "shop.crt").write_text(f"{before}-----BEGIN EC PRIVATE KEY-----\nMHcC\n", encoding="utf-8")
-    (tmp_path / "handler.py").write_text("FORM = '-----BEGIN PRIVATE KEY-----'\n")
+    (tmp_path / "handler.py").write_text('FORM = """\n-----BEGIN PRIVATE KEY-----\n"""\n')
 
     assert [name for name, _ in functions.files(tmp_path)] == ["handler.py"]
 

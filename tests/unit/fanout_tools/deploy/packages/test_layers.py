@@ -8,9 +8,11 @@ import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fanout_tools import installer
 from fanout_tools.deploy.packages import InstallError, PinError, archive, layers
 from fanout_tools.deploy.packages.targets import Target, aws
 
@@ -133,6 +135,24 @@ def test_a_layers_pins_have_the_hashes_of_the_lock(tmp_path: Path, monkeypatch: 
         "nail==4.0",
         "saw==1.0 --hash=sha256:cc",
     ]
+
+
+@pytest.mark.parametrize("told", [{"hash": "sha256=aa"}, {"hash": "sha256=aa", "hashes": {"sha256": "aa"}}])
+def test_the_report_of_any_pip_is_read(
+    tmp_path: Path, constraints: Path, monkeypatch: Any, told: dict[str, Any]
+) -> None:
+    """GIVEN a pip that tells a file's hash as PEP 610 has it, or as it had it WHEN another is pinned THEN the error
+    names the one that was found."""
+
+    def install(_: Path, arguments: list[str]) -> None:
+        [report] = [it.partition("=")[2] for it in arguments if it.startswith("--report=")]
+        item = {"metadata": {"name": "hammer", "version": "1.0"}, "download_info": {"archive_info": told}}
+        Path(report).write_text(json.dumps({"install": [item]}))
+
+    monkeypatch.setattr(installer, "install", install)
+    constraints.write_text(f"hammer==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(InstallError, match="its file has the SHA-256 aa"):
+        layers.build(tmp_path / "layer.zip", ["hammer"], constraints, LOCAL, "x86_64")
 
 
 def test_what_pip_installs_is_held_to_the_hashes_too(tmp_path: Path, constraints: Path) -> None:

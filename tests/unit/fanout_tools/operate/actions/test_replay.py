@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from fanout_tools.operate.actions.carrying import Carrying, Result
 from fanout_tools.operate.actions.redrive import Redrive
 from fanout_tools.operate.actions.replay import Replay, ReplayError, Staged
-from fanout_tools.operate.journal import HELD_S, Head, Status
+from fanout_tools.operate.journal import HELD_S, Head, Status, UnknownOperationError
 from fanout_tools.operate.lease import LEASE_S
 from fanout_tools.operate.limits import TokenBucket
 from fanout_tools.operate.sources.dead_letters import DeadLetterQueue
@@ -231,6 +231,8 @@ def test_a_log_with_gaps_ends_a_replay_before_anything_is_made() -> None:
     with pytest.raises(ReplayError, match="14 days"):
         dataclasses.replace(world.replay(), logged=gap).stage(BY_LOGS)
     assert world.leftovers == []
+    with pytest.raises(UnknownOperationError):
+        world.deployment.journal(Mortal(), "x").read(BY_LOGS.operation)
 
 
 AGAIN = dataclasses.replace(HEAD, plan={**HEAD.plan, "again": True})
