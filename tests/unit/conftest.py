@@ -1,5 +1,6 @@
 """Unit tests reach nothing outside the process."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -19,3 +20,12 @@ def _no_endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     telemetry.forget_environment()  # another test's variables, in whatever order an xdist worker has them
     yield
     aws.forget_clients()
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """What a test lets be logged is its own: caplog of another would have more."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
